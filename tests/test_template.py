@@ -1,0 +1,226 @@
+"""template.yaml promises what no linter asks for. Read as CloudFormation gets it, after SAM's transform."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from boto3.session import Session
+from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]  # ships no types
+from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]  # ships no types
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # ships no types
+
+ROOT = Path(__file__).parent.parent
+FUNCTIONS = {
+    "SendMessage": "send_message",
+    "DeliverMessage": "deliver_message",
+    "SmsWebhook": "sms_webhook",
+    "EmailWebhook": "email_webhook",
+    "Conversations": "conversations",
+    "Relay": "relay",
+    "Migrate": "migrate",
+}
+EVERYWHERE = {
+    "DATABASE_URL",
+    "DATABASE_SECRET_ARN",
+    "DATABASE_CA_FILE",
+    "AWS_ENDPOINT_URL",
+    "POWERTOOLS_LOG_LEVEL",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_SERVICE_NAME",
+}
+PROVIDERS = {"PROVIDERS", "PROVIDER_SECRET_ARN"}
+VARIABLES = {
+    "SendMessage": PROVIDERS | {"DEFAULT_REGION", "OUTBOUND_QUEUE_URL"},
+    "DeliverMessage": PROVIDERS | {"MAX_ATTEMPTS", "OUTBOUND_QUEUE_URL"},
+    "SmsWebhook": PROVIDERS | {"ALLOW_UNSIGNED_WEBHOOKS", "DEFAULT_REGION"},
+    "EmailWebhook": PROVIDERS | {"ALLOW_UNSIGNED_WEBHOOKS", "DEFAULT_REGION"},
+    "Conversations": {"DEFAULT_REGION"},
+    "Relay": {"OUTBOUND_QUEUE_URL"},
+    "Migrate": set[str](),
+}
+PLATFORM_POLICIES = {  # AWS's own: log, trace, attach to a VPC, receive from a queue
+    "AWSLambdaBasicExecutionRole",
+    "AWSXrayWriteOnlyAccess",
+    "AWSLambdaVPCAccessExecutionRole",
+    "AWSLambdaSQSQueueExecutionRole",
+}
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    """What CloudFormation would get, its conditions still open."""
+    declared: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+    for resource in declared["Resources"].values():
+        for source in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
+            resource["Properties"][source] = "s3://bucket/what-sam-deploy-uploads"
+    translator = Translator({}, Parser(), boto_session=Session(region_name="us-east-1"))
+    translated: dict[str, Any] = translator.translate(declared, {})
+    return translated
+
+
+def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    found = {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }
+    assert found, f"no {kind}"
+    return found
+
+
+def inside(value: Any, key: str) -> Iterator[Any]:
+    """Every value that stands under `key`, however deep."""
+    if isinstance(value, dict):
+        for name, child in value.items():
+            if name == key:
+                yield child
+            yield from inside(child, key)
+    elif isinstance(value, list):
+        for child in value:
+            yield from inside(child, key)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_a_function_has_one_name_in_all_places(template: dict[str, Any]) -> None:
+    declared: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
+    folders = {
+        name: resource["Properties"]["CodeUri"]
+        for name, resource in declared.items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    assert folders == {name: f"functions/{folder}" for name, folder in FUNCTIONS.items()}
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        log = template["Resources"][function["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
+        assert log["LogGroupName"]["Fn::Sub"].endswith(f"/{FUNCTIONS[name]}")
+        assert function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == FUNCTIONS[name]
+
+
+def test_every_folder_belongs_to_a_function() -> None:
+    assert {path.parent.name for path in ROOT.glob("functions/*/app.py")} == set(FUNCTIONS.values())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_gets_the_variables_that_it_reads_and_no_more(template: dict[str, Any], name: str) -> None:
+    variables = of_type(template, "AWS::Lambda::Function")[name]["Environment"]["Variables"]
+    assert variables.keys() == EVERYWHERE | VARIABLES[name]
+
+
+def test_no_function_needs_the_api_to_exist_first(template: dict[str, Any]) -> None:
+    """The API needs its functions; the other way round as well, CloudFormation could begin with neither."""
+    for function in of_type(template, "AWS::Lambda::Function").values():
+        needed = {*inside(function, "Ref"), *(name for name, _ in inside(function, "Fn::GetAtt"))}
+        assert not needed & {"Api", "ApiApiGatewayDefaultStage"}
+        assert "Fn::Sub" not in json.dumps(function["Environment"])
+
+
+def test_every_function_traces_logs_json_and_runs_what_the_layer_was_built_for(
+    template: dict[str, Any],
+) -> None:
+    runtimes = set()
+    for function in of_type(template, "AWS::Lambda::Function").values():
+        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert function["LoggingConfig"]["LogFormat"] == "JSON"
+        assert function["Layers"] == [{"Ref": next(iter(of_type(template, "AWS::Lambda::LayerVersion")))}]
+        runtimes.add(function["Runtime"])
+    makefile = (ROOT / "layers/messaging/Makefile").read_text()
+    assert runtimes == set(re.findall(r"python3\.\d+", makefile)) == {"python3.13"}
+    assert set(re.findall(r"--python-version (\S+)", makefile)) == {"3.13"}
+
+
+def test_every_log_is_kept_for_as_long_as_the_parameter_says(template: dict[str, Any]) -> None:
+    for log in of_type(template, "AWS::Logs::LogGroup").values():
+        assert log["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_a_delivery_ends_long_before_its_queue_entry_is_seen_again(template: dict[str, Any]) -> None:
+    (source,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+    queue = template["Resources"][source["EventSourceArn"]["Fn::GetAtt"][0]]["Properties"]
+    function = template["Resources"][source["FunctionName"]["Ref"]]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+
+
+def test_a_delivery_that_fails_does_not_take_its_batch_with_it(template: dict[str, Any]) -> None:
+    (source,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["BatchSize"] == 10
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaxConcurrentDeliveries"}}
+
+
+def test_what_fails_five_times_is_kept_for_two_weeks_and_raises_an_alarm(template: dict[str, Any]) -> None:
+    queues = of_type(template, "AWS::SQS::Queue")
+    outbound, dead = queues["OutboundQueue"], queues["OutboundDeadLetters"]
+    assert outbound["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["OutboundDeadLetters", "Arn"]},
+        "maxReceiveCount": 5,
+    }
+    (source,) = dead["RedriveAllowPolicy"]["sourceQueueArns"]
+    assert source["Fn::Sub"].endswith(":" + outbound["QueueName"]["Fn::Sub"])
+    assert dead["MessageRetentionPeriod"] == 14 * 24 * 3600
+    (alarm,) = of_type(template, "AWS::CloudWatch::Alarm").values()
+    assert alarm["Dimensions"] == [
+        {"Name": "QueueName", "Value": {"Fn::GetAtt": ["OutboundDeadLetters", "QueueName"]}}
+    ]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanOrEqualToThreshold", 1)
+
+
+def test_queues_are_encrypted(template: dict[str, Any]) -> None:
+    for queue in of_type(template, "AWS::SQS::Queue").values():
+        assert queue["SqsManagedSseEnabled"] is True
+
+
+def test_what_we_grant_names_its_actions_and_its_resource(template: dict[str, Any]) -> None:
+    granted: dict[str, Any] = {}
+    for name, resource in template["Resources"].items():
+        for policy in inside(resource["Properties"], "PolicyDocument"):
+            for statement in policy["Statement"]:
+                assert statement["Effect"] == "Allow"
+                for action in listed(statement["Action"]):
+                    assert "*" not in action.removesuffix("SendMessage*")  # it and its batch
+                assert "*" not in json.dumps(statement["Resource"])
+                granted.setdefault(name, []).extend(listed(statement["Action"]))
+    sends = {f"{name}Role": ["sqs:SendMessage*"] for name in ("SendMessage", "DeliverMessage", "Relay")}
+    reads = {name: ["secretsmanager:GetSecretValue"] for name in ("ReadDatabaseSecret", "ReadProviderSecret")}
+    assert granted == sends | reads | {"RelayEveryMinuteRole": ["lambda:InvokeFunction"]}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_reads_only_the_secrets_that_it_is_told_of(template: dict[str, Any], name: str) -> None:
+    role = of_type(template, "AWS::IAM::Role")[f"{name}Role"]
+    ours = [policy for policy in role["ManagedPolicyArns"] if isinstance(policy, dict)]
+    expected = ["Database", "Provider"] if "PROVIDER_SECRET_ARN" in VARIABLES[name] else ["Database"]
+    assert ours == [
+        {"Fn::If": [f"Has{secret}Secret", {"Ref": f"Read{secret}Secret"}, {"Ref": "AWS::NoValue"}]}
+        for secret in expected
+    ]
+    platform = {arn.rsplit("/", 1)[-1] for arn in role["ManagedPolicyArns"] if isinstance(arn, str)}
+    assert platform <= PLATFORM_POLICIES
+
+
+def test_only_the_webhooks_have_a_url_of_their_own(template: dict[str, Any]) -> None:
+    urls = of_type(template, "AWS::Lambda::Url")
+    assert {url["TargetFunctionArn"]["Ref"] for url in urls.values()} == {"SmsWebhook", "EmailWebhook"}
+    opened = [
+        (permission["FunctionName"]["Ref"], permission["Action"])
+        for permission in of_type(template, "AWS::Lambda::Permission").values()
+        if permission["Principal"] == "*"
+    ]
+    assert sorted(opened) == [
+        (name, action)
+        for name in ("EmailWebhook", "SmsWebhook")
+        for action in ("lambda:InvokeFunction", "lambda:InvokeFunctionUrl")
+    ]
+
+
+def test_secrets_are_neither_shown_nor_defaulted(template: dict[str, Any]) -> None:
+    parameters = template["Parameters"]
+    assert parameters["DatabaseUrl"]["NoEcho"] is True
+    assert {
+        parameters[name]["Default"] for name in ("DatabaseUrl", "DatabaseSecretArn", "ProviderSecretArn")
+    } == {""}
+    assert parameters["AllowUnsignedWebhooks"]["Default"] == "false"
