@@ -1,4 +1,4 @@
-"""events/: what a function gets from AWS, for `sam local invoke` and the tests, and what else `sam local` is told."""
+"""events/: what a function gets from AWS, for `sam local invoke` and for tests, and what else sam is told."""
 
 import hashlib
 import json
