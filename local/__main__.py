@@ -1,0 +1,162 @@
+"""`python -m local [start | services]`: the whole service here, or only what its functions lean on."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+from subprocess import run
+
+from local.backing import Backing, Options
+from local.errors import CannotStart
+from local.guide import services_started, started
+from local.stack import Stack
+
+
+class _Stop(BaseException):
+    """Ctrl-C, SIGTERM, or the terminal was closed."""
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    for number in _endings():
+        signal.signal(number, _stop)
+    running: Stack | Backing | None = None
+    try:
+        options = _options(arguments)
+        if arguments.command == "services":
+            running = backing = Backing(options, _say)
+            _say(services_started(backing))
+        else:
+            running = stack = Stack(options, _say, _say)
+            _say(started(stack))
+        while True:
+            time.sleep(60)
+    except _Stop:
+        _say("Stopping")
+        return 0
+    except CannotStart as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if running is not None:
+            running.close()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    kept = Options()
+    parser.add_argument("command", nargs="?", choices=("start", "services"), default="start")
+    parser.add_argument("--port", type=int, default=kept.port, help="of the API (%(default)s)")
+    parser.add_argument("--postgres-port", type=int, help=f"({kept.postgres_port}; services: 5432)")
+    parser.add_argument("--aws-port", type=int, help=f"({kept.aws_port}; services: 4566)")
+    parser.add_argument("--provider-port", type=int, default=kept.provider_port, help="(%(default)s)")
+    parser.add_argument(
+        "--data", type=Path, default=kept.folder, help="what survives a restart is here (.local)"
+    )
+    parser.add_argument("--fresh", action="store_true", help="forget what was kept there")
+    parser.add_argument("--template", type=Path, default=kept.template)
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the template; repeatable",
+    )
+    parser.add_argument(
+        "--relay-every",
+        type=float,
+        default=kept.relay_every,
+        help="seconds between a schedule's runs (%(default)s)",
+    )
+    parser.add_argument(
+        "--concurrency",
+        type=int,
+        default=kept.concurrency,
+        help="processes a function, at most (%(default)s)",
+    )
+    parser.add_argument(
+        "--host",
+        default=kept.host,
+        help="services only: 127.0.0.1, or the Docker bridge's address for sam local",
+    )
+    parser.add_argument(
+        "--gateway",
+        default="http://127.0.0.1:3000",
+        help="services only: where the API is served (%(default)s)",
+    )
+    return parser
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    """Ports of `services` are those of docker-compose.yml, which it stands in for."""
+    services = arguments.command == "services"
+    if arguments.host != Options.host and not services:
+        raise CannotStart("--host is for services; the API is for this machine alone")
+    _check_host(arguments.host)
+    return Options(
+        template=arguments.template,
+        folder=arguments.data,
+        fresh=arguments.fresh,
+        host=arguments.host,
+        port=arguments.port,
+        postgres_port=_first(arguments.postgres_port, 5432 if services else Options.postgres_port),
+        aws_port=_first(arguments.aws_port, 4566 if services else Options.aws_port),
+        provider_port=arguments.provider_port,
+        database_url=os.environ.get("DATABASE_URL", ""),
+        gateway=arguments.gateway if services else "",
+        relay_every=arguments.relay_every,
+        concurrency=arguments.concurrency,
+        parameters=dict(map(_name_and_value, arguments.parameter)),
+    )
+
+
+def _first(given: int | None, otherwise: int) -> int:
+    return otherwise if given is None else given
+
+
+def _name_and_value(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found:
+        raise CannotStart(f"--parameter {text}: NAME=VALUE is expected")
+    return name, value
+
+
+def _check_host(host: str) -> None:
+    """Nobody outside this machine gets in: the passwords here are no secrets."""
+    try:
+        if ip_address(host).is_loopback:
+            return
+    except ValueError:
+        raise CannotStart(f"--host {host} is not an address") from None
+    ask = ["docker", "network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}"]
+    try:
+        bridges = run(ask, capture_output=True, text=True, check=False).stdout.split()
+    except OSError:
+        bridges = []
+    if host not in bridges:
+        raise CannotStart(
+            f"--host may be 127.0.0.1 or the Docker bridge's address ({' '.join(bridges) or 'no Docker'})"
+        )
+
+
+def _endings() -> list[signal.Signals]:
+    return [number for number in signal.Signals if number.name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")]
+
+
+def _stop(*_: object) -> None:
+    for ending in _endings():
+        signal.signal(ending, signal.SIG_IGN)  # what is under way now is the ending
+    raise _Stop
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # the terminal is gone, and we are about to be
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""What the functions lean on: Postgres, the AWS APIs with the template's queues, the playing provider."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local import ports
+from local.aws import Aws
+from local.folder import Folder
+from local.postgres import Postgres
+from local.provider import Provider
+from local.template import Template
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Options:
+    """A port of 0 is any free one; a `relay_every` of 0 leaves the schedules out."""
+
+    template: Path = PROJECT / "template.yaml"
+    folder: Path = PROJECT / ".local"
+    fresh: bool = False
+    durable: bool = True
+    host: str = "127.0.0.1"
+    port: int = 8080
+    postgres_port: int = 15432
+    aws_port: int = 14566
+    provider_port: int = 8081
+    database_url: str = ""
+    """Given, it is used instead of a Postgres of ours."""
+    gateway: str = ""
+    """Given, it is where the product is served, instead of by us on `port`."""
+    relay_every: float = 2
+    concurrency: int = 4
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class Backing:
+    """Runs from its making to `close`. Where it cannot, it ends what it had begun and raises CannotStart."""
+
+    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+        host = options.host
+        with ExitStack() as undo:
+            self.folder = Folder(options.folder)
+            undo.callback(self.folder.close)
+            self.port = 0 if options.gateway else ports.choose(host, options.port, "--port")
+            self.gateway = options.gateway or f"http://{host}:{self.port}"
+            postgres_port = ports.choose(host, options.postgres_port, "--postgres-port")
+            aws_port = ports.choose(host, options.aws_port, "--aws-port")
+            provider_port = ports.choose(host, options.provider_port, "--provider-port")
+            self._postgres = Postgres(self.folder.path, postgres_port, host, durable=options.durable)
+            if options.fresh:
+                say("Forgetting what was kept")
+                self._postgres.forget()
+                self.folder.forget()
+            self.database_url = options.database_url or self._postgres.url
+            if not options.database_url:
+                say(f"Postgres: {self.database_url}")
+                undo.callback(self.stop_postgres)
+                self.start_postgres()
+            secret = self.folder.signing_secret()
+            self.provider = Provider(provider_port, self.gateway, secret, host)
+            self._house = {
+                channel: {"url": f"{self.provider.url}/{channel}", "signing_secret": secret}
+                for channel in ("sms", "email")
+            }
+            say(f"A provider that plays along: {self.provider.url}")
+            undo.callback(self.provider.stop)
+            self.provider.start()
+            self.aws = Aws(self.folder.path, aws_port, host)
+            say(f"SQS, Secrets Manager and S3: {self.aws.endpoint}")
+            undo.callback(self.stop_aws)
+            self.aws.start()
+            self.template = Template(
+                options.template,
+                options.parameters,
+                {
+                    "DatabaseUrl": self.database_url,
+                    "ProviderSecretArn": self.aws.keep_secret(self._house),
+                    "AllowUnsignedWebhooks": "true",
+                    "PublicUrl": self.gateway,
+                },
+                endpoint=self.aws.endpoint,
+                gateway=self.gateway,
+            )
+            self.aws.create_queues(self.template.queues)
+            self._undo = undo.pop_all()
+
+    def close(self) -> None:
+        self._undo.close()
+
+    def start_postgres(self) -> None:
+        self._postgres.start()
+
+    def stop_postgres(self) -> None:
+        self._postgres.stop()
+
+    def start_aws(self) -> None:
+        """On the same port, and with the same queues and secret in it, whatever it has kept of them."""
+        self.aws.start()
+        self.aws.create_queues(self.template.queues)
+        self.aws.keep_secret(self._house)
+
+    def stop_aws(self) -> None:
+        self.aws.stop()

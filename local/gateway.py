@@ -1,0 +1,103 @@
+"""What stands before the functions: the HTTP API's routes, and their own URLs (/lambda-url/<name>/)."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from local import payload
+from local.environment import FunctionError
+from local.function import Function, StillRunning
+from local.server import Request, Response, json_response
+from local.template import Route
+
+PATIENCE = 30
+"""Seconds that an HTTP API waits for a function. A function URL waits as long as the function may run."""
+URL_PREFIX = "/lambda-url/"
+
+
+@dataclass(frozen=True)
+class Match:
+    function: str
+    route: str
+    variables: Mapping[str, str]
+
+
+class Routes:
+    def __init__(self, routes: list[Route]) -> None:
+        self._default = next((route.function for route in routes if not route.path), None)
+        # Where several match, the one with a literal part earlier on is meant: {id} gives way to a name.
+        self._routes = sorted(
+            ((route, route.path.split("/")) for route in routes if route.path),
+            key=lambda pair: [part.startswith("{") for part in pair[1]],
+        )
+
+    def match(self, method: str, path: str) -> Match | None:
+        parts = [unquote(part) for part in path.split("/")]
+        for route, pattern in self._routes:
+            if route.method in (method, "ANY") and len(parts) == len(pattern):
+                variables = _variables(pattern, parts)
+                if variables is not None:
+                    return Match(route.function, f"{route.method} {route.path}", variables)
+        return Match(self._default, "$default", {}) if self._default else None
+
+
+def _variables(pattern: list[str], parts: list[str]) -> dict[str, str] | None:
+    variables = {}
+    for expected, part in zip(pattern, parts, strict=True):
+        if expected.startswith("{") and part:
+            variables[expected.strip("{}")] = part
+        elif expected != part:
+            return None
+    return variables
+
+
+class Gateway:
+    def __init__(
+        self,
+        routes: list[Route],
+        functions: Mapping[str, Function],
+        show: Callable[[str], None],
+    ) -> None:
+        self._routes = Routes(routes)
+        self._functions = functions
+        self._show = show
+
+    def answer(self, request: Request) -> Response:
+        started = time.monotonic()
+        response = self._url(request) if request.path.startswith(URL_PREFIX) else self._api(request)
+        milliseconds = (time.monotonic() - started) * 1000
+        self._show(f"{request.method} {request.path} {response.status} in {milliseconds:.0f} ms")
+        return response
+
+    def _api(self, request: Request) -> Response:
+        match = self._routes.match(request.method, request.path)
+        if match is None:
+            return json_response(404, {"message": "Not Found"})
+        event = payload.event(request, payload.HTTP_API, request.path, match.route, match.variables)
+        try:
+            return _response(self._functions[match.function], event, PATIENCE)
+        except StillRunning:
+            return json_response(503, {"message": "Service Unavailable"})
+        except (FunctionError, payload.BadResponseError):
+            return json_response(500, {"message": "Internal Server Error"})
+
+    def _url(self, request: Request) -> Response:
+        name, _, rest = request.path.removeprefix(URL_PREFIX).partition("/")
+        function = self._functions.get(name)
+        if function is None or not function.declared.has_url:
+            return json_response(404, {"Message": None})
+        try:
+            return _response(function, payload.event(request, payload.function_url(name), f"/{rest}"))
+        except (FunctionError, payload.BadResponseError):
+            return Response(502, b"Internal Server Error", [("content-type", "application/json")])
+
+
+def _response(function: Function, event: dict[str, Any], patience: float = float("inf")) -> Response:
+    result = function.invoke(event, patience)
+    try:
+        return payload.response(result)
+    except payload.BadResponseError as error:
+        function.note(f"[ERROR] no response can be made of the result: {error}")
+        raise

@@ -1,0 +1,168 @@
+"""Everything together: the stack that a template declares. Also the fixture of the end-to-end tests."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from local.aws import CREDENTIALS
+from local.backing import Backing, Options
+from local.environment import FunctionError
+from local.errors import CannotStart
+from local.function import Function
+from local.gateway import URL_PREFIX, Gateway
+from local.logs import Logs
+from local.provider import Provider
+from local.queues import Poller
+from local.schedule import Timer
+from local.server import Server
+from local.template import REGION
+
+MIGRATE = "Migrate"
+"""The function that is invoked once everything is there, as `make deploy` does."""
+GRACE = 3
+"""Seconds that functions at work have to end by themselves when all of it stops."""
+
+
+class Stack:
+    """Runs from its making to `close`. Where it cannot, it ends what it had begun and raises CannotStart."""
+
+    def __init__(self, options: Options, say: Callable[[str], None], show: Callable[[str], None]) -> None:
+        """`say` is told each step of starting, `show` what happens then: requests and shortened log lines."""
+        with ExitStack() as undo:
+            self._backing = Backing(options, say)
+            undo.callback(self._backing.close)
+            self.template = self._backing.template
+            self.logs = Logs(self._backing.folder.path / "logs", show)
+            undo.callback(self.logs.close)
+            platform = {
+                **CREDENTIALS,
+                "AWS_REGION": REGION,
+                "AWS_DEFAULT_REGION": REGION,
+                "AWS_ENDPOINT_URL": self._backing.aws.endpoint,
+            }
+            self.functions = {
+                declared.name: Function(declared, platform, self.logs, options.concurrency)
+                for declared in self.template.functions
+            }
+            for function in self.functions.values():
+                undo.callback(function.close, GRACE)
+            say(f"Functions: {', '.join(self.functions)}")
+            self._prewarm(say)
+            if MIGRATE in self.functions:
+                say("Migrating the database")
+                self._migrate()
+            server = Server(
+                options.host, self._backing.port, Gateway(self.template.routes, self.functions, show).answer
+            )
+            self.url = server.url
+            undo.callback(server.stop)
+            server.start()
+            moving: list[Poller | Timer] = [*self._pollers(options), *self._timers(options)]
+            for part in moving:
+                undo.callback(part.stop)
+                part.start()
+            self._undo = undo.pop_all()
+
+    def close(self) -> None:
+        self._undo.close()
+
+    @property
+    def provider(self) -> Provider:
+        return self._backing.provider
+
+    @property
+    def database_url(self) -> str:
+        return self._backing.database_url
+
+    @property
+    def aws_endpoint(self) -> str:
+        return self._backing.aws.endpoint
+
+    @property
+    def folder(self) -> Path:
+        return self._backing.folder.path
+
+    @property
+    def urls(self) -> list[str]:
+        """The functions that have a URL of their own."""
+        return [declared.name for declared in self.template.functions if declared.has_url]
+
+    def function_url(self, name: str) -> str:
+        return f"{self.url}{URL_PREFIX}{name}/"
+
+    def invoke(self, name: str, event: object) -> Any:
+        """The function's result, or FunctionError."""
+        return self.functions[name].invoke(event)
+
+    def log(self, name: str) -> str:
+        """What a function has printed so far."""
+        path = self.logs.path(name)
+        return path.read_text("utf-8") if path.exists() else ""
+
+    def stop_postgres(self) -> None:
+        self._backing.stop_postgres()
+
+    def start_postgres(self) -> None:
+        self._backing.start_postgres()
+
+    def stop_aws(self) -> None:
+        self._backing.stop_aws()
+
+    def start_aws(self) -> None:
+        self._backing.start_aws()
+
+    def _prewarm(self, say: Callable[[str], None]) -> None:
+        """One environment each. A function that does not start is no reason for the others not to."""
+
+        def start(function: Function) -> None:
+            try:
+                function.prewarm()
+            except FunctionError as error:
+                name = function.declared.name
+                say(f"{name} does not start: {error}; see {self.logs.path(name)}")
+
+        with ThreadPoolExecutor(len(self.functions) or 1) as threads:
+            list(threads.map(start, self.functions.values()))
+
+    def _migrate(self) -> None:
+        try:
+            self.invoke(MIGRATE, {})
+        except FunctionError as error:
+            raise CannotStart(f"{MIGRATE} failed: {error}; see {self.logs.path(MIGRATE)}") from None
+
+    def _pollers(self, options: Options) -> Iterator[Poller]:
+        for source in self.template.sources:
+            function = self.functions[source.function]
+            yield Poller(source, function, self._backing.aws.sqs(), options.concurrency)
+
+    def _timers(self, options: Options) -> Iterator[Timer]:
+        if options.relay_every:
+            for schedule in self.template.schedules:
+                yield Timer(schedule, self.functions[schedule.function], options.relay_every)
+
+
+@contextmanager
+def running(options: Options | None = None, *, folder: Path | None = None, **changes: Any) -> Iterator[Stack]:
+    """A stack of one's own on free ports, in a temporary folder; `changes` are fields of Options."""
+    with tempfile.TemporaryDirectory(prefix="messaging-") as temporary:
+        free = Options(
+            folder=folder or Path(temporary),
+            durable=False,
+            port=0,
+            postgres_port=0,
+            aws_port=0,
+            provider_port=0,
+        )
+        stack = Stack(replace(options or free, **changes), _silent, _silent)
+        try:
+            yield stack
+        finally:
+            stack.close()
+
+
+def _silent(line: str) -> None:
+    """For whoever reads the logs' files instead."""
