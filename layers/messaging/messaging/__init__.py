@@ -1,0 +1,9 @@
+"""SMS, MMS and email through any provider, shown as one conversation.
+
+Read the modules in this order; a module imports only from those before it:
+
+    problems settings telemetry address fields models tables database store providers queue outbox inbox web
+
+What goes out passes `outbox`, what comes in passes `inbox`; neither knows the other. `store` and
+`providers` do not know each other either: one speaks to Postgres, the other to the vendors.
+"""

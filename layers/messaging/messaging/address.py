@@ -1,0 +1,82 @@
+"""Addresses in the one form under which they are kept and compared."""
+
+import re
+from email.utils import parseaddr
+from typing import Annotated
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from messaging.settings import settings
+
+_SHORT_CODE = re.compile(r"[0-9]{3,8}")
+_ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_.-]{1,11}")
+_MARKDOWN = re.compile(r"\[[^\[\]]*\]\(mailto:([^()]*)\)")
+
+
+def _refused(kind: str, message: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, "{message}", {"message": message})
+
+
+def phone(text: str) -> str:
+    """A number in E.164, a short code or an alphanumeric sender.
+
+    Possible rather than valid: numbering plans change faster than the library's tables. A national
+    number is read where DEFAULT_REGION names its region. Raises PydanticCustomError.
+    """
+    text = text.strip()
+    region = settings().default_region
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        number = None
+    if number and not number.extension and phonenumbers.is_possible_number(number):
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if _SHORT_CODE.fullmatch(text) or (_ALPHANUMERIC.fullmatch(text) and not text.startswith("+")):
+        return text
+    raise _refused(
+        "phone_address",
+        "is not a phone number in E.164 (such as +18045551234), a short code or an alphanumeric sender",
+    )
+
+
+def recipient(text: str) -> str:
+    """A phone address that can be sent to: nothing reaches an alphanumeric sender.
+
+    Raises PydanticCustomError.
+    """
+    address = phone(text)
+    if not address.lstrip("+").isdecimal():
+        raise _refused(
+            "phone_recipient", "is not a phone number in E.164 (such as +18045551234) or a short code"
+        )
+    return address
+
+
+def email(text: str) -> str:
+    """An email address in lower case, also out of `Name <address>` and `[address](mailto:address)`.
+
+    Raises PydanticCustomError.
+    """
+    text = text.strip()
+    if link := _MARKDOWN.fullmatch(text):
+        text = link[1]
+    elif text.endswith(">"):
+        text = parseaddr(text)[1]
+    try:
+        return validate_email(text, check_deliverability=False).normalized.lower()
+    except EmailNotValidError as error:
+        raise _refused("email_address", "is not an email address") from error
+
+
+def either(text: str) -> str:
+    """Whichever the text looks like. Raises PydanticCustomError."""
+    return email(text) if "@" in text else phone(text)
+
+
+PhoneAddress = Annotated[str, Field(max_length=64, examples=["+12016661234"]), AfterValidator(phone)]
+PhoneRecipient = Annotated[str, Field(max_length=64, examples=["+18045551234"]), AfterValidator(recipient)]
+EmailAddress = Annotated[str, Field(max_length=320, examples=["user@example.com"]), AfterValidator(email)]
+Address = Annotated[str, Field(max_length=320), AfterValidator(either)]

@@ -1,0 +1,76 @@
+"""The types of a message's fields: what each may hold, wherever it comes from."""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
+
+MAX_BODY = 2**20  # bytes of UTF-8
+
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_URL = TypeAdapter(AnyHttpUrl)
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:  # Postgres' text cannot hold it
+        raise PydanticCustomError("nul", "must not contain the character NUL")
+    return text
+
+
+def _storable_json(fields: dict[str, Any]) -> dict[str, Any]:
+    try:
+        written = json.dumps(fields, allow_nan=False)
+    except ValueError as error:
+        raise PydanticCustomError("not_json", "must not contain a number without an end") from error
+    if _ESCAPED_NUL.search(written):
+        raise PydanticCustomError("nul", "must not contain the character NUL")
+    return fields
+
+
+def _at_most_one_mebibyte(text: str) -> str:
+    if len(text.encode()) > MAX_BODY:
+        raise PydanticCustomError("too_long", "must be at most 1 MiB of UTF-8")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if len(text.splitlines()) > 1 or text.endswith(("\r", "\n")):
+        raise PydanticCustomError("one_line", "must be a single line")
+    return text
+
+
+def _web_address(text: str) -> str:
+    _URL.validate_python(text)  # kept as it was written: a signed URL must not be normalised
+    return text
+
+
+def _written_time(value: object) -> object:
+    """Only RFC 3339: pydantic would read numbers, and strings of digits, as seconds or milliseconds too."""
+    if not isinstance(value, (str, datetime)) or (isinstance(value, str) and not value[4:5] == "-"):
+        raise PydanticCustomError("timestamp", "must be a time in RFC 3339, such as 2024-11-01T14:00:00Z")
+    return value
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError as error:
+        raise PydanticCustomError("timestamp", "must lie between the years 1 and 9999 in UTC") from error
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Body = Annotated[Text, AfterValidator(_at_most_one_mebibyte)]
+Subject = Annotated[Text, Field(max_length=998), AfterValidator(_one_line)]
+"""A line of a mail's head: RFC 5322 allows 998 characters, and a second line would be a header of its own."""
+WebAddress = Annotated[
+    Text, Field(max_length=2048, json_schema_extra={"format": "uri"}), AfterValidator(_web_address)
+]
+Attachments = Annotated[list[WebAddress], Field(max_length=100), BeforeValidator(lambda value: value or [])]
+"""URLs; null is none."""
+Time = Annotated[datetime, BeforeValidator(_written_time), AfterValidator(_in_utc)]
+"""UTC; a time without an offset is taken as UTC."""
+Extra = Annotated[dict[str, Any], AfterValidator(_storable_json)]
+"""What a provider says beside, kept raw."""

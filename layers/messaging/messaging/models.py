@@ -1,0 +1,220 @@
+"""The words of the service: channels, statuses, and messages on their way in, out and to be read."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from messaging.address import EmailAddress, PhoneAddress, PhoneRecipient
+from messaging.fields import Attachments, Body, Extra, Subject, Text, Time
+
+MAX_ID = 2**63 - 1
+
+
+class Channel(StrEnum):
+    SMS = "sms"
+    MMS = "mms"
+    EMAIL = "email"
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class Status(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """The request may have been written and the answer never came: not sent again blindly."""
+    RECEIVED = "received"
+    """Every inbound message, and no other."""
+
+
+PREDECESSORS: Mapping[Status, tuple[Status, ...]] = {
+    Status.SENDING: (Status.QUEUED,),
+    Status.QUEUED: (Status.SENDING,),
+    Status.SENT: (Status.SENDING, Status.UNKNOWN),
+    Status.FAILED: (Status.SENDING, Status.UNKNOWN),
+    Status.UNKNOWN: (Status.SENDING,),
+}
+"""What delivery itself may set, and after what; it sets nothing more once a report has spoken."""
+
+REPORT_RANK: Mapping[Status | None, int] = {
+    None: 0,
+    Status.SENT: 1,
+    Status.DELIVERED: 2,
+    Status.FAILED: 3,
+    Status.READ: 4,
+}
+"""A report moves a message only to a higher rank than the reports before it: a bounce may follow
+`delivered`, nothing leads back. A report whose status we do not know (None) moves nothing."""
+
+
+class Content(BaseModel):
+    """The fields that a request, a row and a provider's message share."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    type: Channel
+    sender: Annotated[str, Field(alias="from")]
+    recipient: Annotated[str, Field(alias="to")]
+    subject: Text | None = None
+    body: Body = ""
+    html: Body | None = None
+    attachments: Attachments = []
+    timestamp: Time = Field(default_factory=lambda: datetime.now(UTC))
+
+    def content(self) -> dict[str, Any]:
+        """These fields alone, as JSON has them."""
+        return self.model_dump(mode="json", by_alias=True, include=set(Content.model_fields))
+
+
+class NewSms(Content):
+    """An SMS, or with attachments an MMS, to be sent."""
+
+    type: Literal[Channel.SMS, Channel.MMS]
+    sender: Annotated[PhoneAddress, Field(alias="from")]
+    recipient: Annotated[PhoneRecipient, Field(alias="to")]
+    subject: None = None
+    html: None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _type_follows_from_attachments(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and fields.get("type") is None:
+            return fields | {"type": Channel.MMS if fields.get("attachments") else Channel.SMS}
+        return fields
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Self:
+        if self.type is Channel.SMS and self.attachments:
+            raise PydanticCustomError(
+                "sms_attachments", "an sms has no attachments: leave type out, or say mms"
+            )
+        if not self.body and (self.type is Channel.SMS or not self.attachments):
+            raise PydanticCustomError("empty", "body may be empty for an mms with attachments only")
+        return self
+
+
+class NewEmail(Content):
+    """An email to be sent; its body is HTML where it holds a tag, unless `html` stands beside it."""
+
+    type: Literal[Channel.EMAIL] = Channel.EMAIL
+    sender: Annotated[EmailAddress, Field(alias="from")]
+    recipient: Annotated[EmailAddress, Field(alias="to")]
+    subject: Subject | None = None
+    body: Annotated[Body, Field(min_length=1)]
+
+
+class OutboundMessage(Content):
+    """A message claimed for one attempt to deliver it."""
+
+    id: int
+    provider: str
+    token: UUID
+    """The attempt's own; what is recorded of it is recorded under this."""
+    attempt: int
+
+
+class InboundMessage(Content):
+    """What a webhook told us reached us."""
+
+    provider_message_id: Annotated[Text, Field(min_length=1, max_length=512)]
+    extra: Extra = {}
+    """What else the provider said, as it said it."""
+
+
+class DeliveryReport(BaseModel):
+    """What a provider says became of a message that we sent, named by its id or by ours."""
+
+    provider_message_id: str | None
+    reference: int | None
+    status: Status | None
+    """None where the provider's word is one that says nothing to us."""
+    code: str | None = None
+    reason: str | None = None
+    timestamp: Time
+
+
+class Error(BaseModel):
+    code: str | None
+    reason: str | None
+
+
+class Message(BaseModel):
+    """A message as it is read."""
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+
+    id: int
+    conversation_id: int
+    direction: Direction
+    type: Channel
+    sender: Annotated[str, Field(alias="from")]
+    recipient: Annotated[str, Field(alias="to")]
+    subject: str | None
+    body: str
+    html: str | None
+    attachments: list[str]
+    status: Status
+    provider: str
+    provider_message_id: str | None
+    error: Error | None
+    timestamp: AwareDatetime
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class Event(BaseModel):
+    """One step of a message's delivery: the end of an attempt, or a report."""
+
+    kind: Literal["attempt", "report"]
+    attempt: int
+    provider: str
+    status: Status | None
+    code: str | None
+    reason: str | None
+    occurred_at: AwareDatetime
+    created_at: AwareDatetime
+
+
+class MessageWithEvents(Message):
+    events: list[Event]
+
+
+class LastMessage(BaseModel):
+    id: int
+    type: Channel
+    direction: Direction
+    preview: str
+
+
+class Conversation(BaseModel):
+    """Everything between one customer address and one contact address."""
+
+    id: int
+    customer_address: str
+    contact_address: str
+    contact_id: int
+    last_message: LastMessage
+    created_at: AwareDatetime
+    last_message_at: AwareDatetime
+
+
+class ConversationPage(BaseModel):
+    conversations: list[Conversation]
+    next_cursor: str | None
+
+
+class MessagePage(BaseModel):
+    messages: list[Message]
+    next_cursor: str | None

@@ -1,0 +1,71 @@
+"""What the deployment decides: environment variables, read once, and the secrets that they name."""
+
+from collections.abc import Mapping
+from functools import cache
+from os import environ
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
+
+from messaging.problems import Unavailable
+
+SECRET_MAX_AGE = 300  # seconds for which an environment keeps a secret: how long a rotation takes
+
+
+def _instances(text: str) -> dict[str, str]:
+    """`sms,twilio-eu=twilio` as {"sms": "sms", "twilio-eu": "twilio"}: an instance's name and its type."""
+    pairs = (part.strip().partition("=") for part in text.split(",") if part.strip())
+    return {name: kind or name for name, _, kind in pairs}
+
+
+class Settings(BaseModel):
+    """One field a variable, in lower case. An empty variable counts as one that is not set."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    database_url: str = Field("", repr=False)
+    """postgresql://user:password@host:port/name; TLS is verified unless it ends in ?sslmode=disable."""
+    database_secret_arn: str = ""
+    """The same as a secret in the form that RDS writes: username, password, host, port, dbname."""
+    database_ca_file: str = ""
+    """A PEM bundle that vouches for the database; the system's where empty."""
+
+    outbound_queue_url: str = ""
+
+    providers: Annotated[dict[str, str], BeforeValidator(_instances)] = {"sms": "sms", "email": "email"}
+    """Instances of providers in order of preference: each serves every channel that its type can."""
+    sender_providers: Json[dict[str, list[str]]] = {}
+    """A sending address with a list of its own: {"+12016661234": ["twilio-eu"]}."""
+    provider_secret_arn: str = ""
+    """One secret, {instance: its fields}: the credentials and signing secrets of every provider."""
+    allow_unsigned_webhooks: bool = False
+    """Lets house webhooks in that carry no signature. For a first try, never on the internet."""
+
+    default_region: str | None = None
+    """The region, such as US, of a phone number without a leading +; without it such a number is refused."""
+    max_attempts: int = Field(8, ge=1)
+    """How often a message is tried before it is failed."""
+
+
+@cache
+def settings() -> Settings:
+    return Settings.model_validate({name.lower(): value for name, value in environ.items() if value})
+
+
+def secret(arn: str) -> Mapping[str, Any]:
+    """The JSON object kept under `arn` in Secrets Manager, at most SECRET_MAX_AGE seconds old.
+
+    Raises Unavailable where Secrets Manager does not give it.
+    """
+    # Imports boto3 (200 ms of a cold start): paid only by a deployment that keeps secrets there.
+    from aws_lambda_powertools.utilities import parameters
+    from aws_lambda_powertools.utilities.parameters.exceptions import (
+        GetParameterError,
+        TransformParameterError,
+    )
+
+    try:
+        fields: Mapping[str, Any] = parameters.get_secret(arn, transform="json", max_age=SECRET_MAX_AGE)
+    except (GetParameterError, TransformParameterError) as error:
+        raise Unavailable("A secret of this deployment could not be read.") from error
+    return fields
