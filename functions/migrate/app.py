@@ -1,0 +1,38 @@
+"""Invoked after a deployment: brings the database to the newest revision.
+
+This folder is the Alembic environment. The tables change by versions/, in order; the functions in sql/
+are replaced, in the order of their names, each time. All of it is one transaction under one lock, so that
+several at once do the work once.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from messaging.database import connect
+from messaging.telemetry import logger
+from sqlalchemy import NullPool, create_engine, func, select
+
+FOLDER = Path(__file__).parent
+LOCK = 7_467_332_901  # any number that nothing else locks
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str | None]:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    engine = create_engine(
+        "postgresql+pg8000://", creator=lambda: connect(answer_timeout=None), poolclass=NullPool
+    )
+    with engine.begin() as connection:
+        connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        for file in sorted((FOLDER / "sql").glob("*.sql")):
+            connection.exec_driver_sql(file.read_text(encoding="utf-8"))
+        revision = MigrationContext.configure(connection).get_current_revision()
+    logger.info("The database is migrated", extra={"revision": revision})
+    return {"revision": revision}

@@ -1,0 +1,19 @@
+"""Alembic's environment: for app.py, which brings its connection, and for the command, which does not."""
+
+from alembic import context
+from messaging.database import connect
+from messaging.tables import metadata
+from sqlalchemy import Connection, NullPool, create_engine
+
+
+def migrate(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if "connection" in context.config.attributes:
+    migrate(context.config.attributes["connection"])
+else:
+    with create_engine("postgresql+pg8000://", creator=connect, poolclass=NullPool).connect() as own:
+        migrate(own)

@@ -1,0 +1,63 @@
+-- Notes what a provider said of an attempt. The message moves only to a higher rank, and only by what is
+-- said of its latest attempt.
+CREATE OR REPLACE FUNCTION apply_report(
+    in_attempt attempts, in_status text, in_rank integer, in_code text, in_reason text, in_occurred_at timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO message_events (account_id, message_id, attempt, kind, provider_type, status, code, reason,
+                                occurred_at)
+    VALUES (in_attempt.account_id, in_attempt.message_id, in_attempt.number, 'report', in_attempt.provider_type,
+            in_status, in_code, in_reason, in_occurred_at);
+    UPDATE messages m
+       SET status = in_status, report_rank = in_rank, updated_at = clock_timestamp(),
+           provider_message_id = coalesce(in_attempt.provider_message_id, m.provider_message_id),
+           error_code = in_code, error_reason = in_reason,
+           lease_expires_at = NULL, next_attempt_at = NULL, next_nudge_at = NULL
+     WHERE m.id = in_attempt.message_id AND m.attempt_count = in_attempt.number AND m.report_rank < in_rank;
+    RETURN FOUND;
+END $$;
+
+-- Applies a report to the attempt that it names, by the provider's id or by ours, or parks it until the
+-- provider's id is known.
+--
+-- outcome: moved, noted (an event, no new status), parked, or unmatched (it names nothing that we sent).
+CREATE OR REPLACE FUNCTION add_report(
+    in_account bigint, in_provider text, in_provider_message_id text, in_reference bigint, in_status text,
+    in_rank integer, in_code text, in_reason text, in_occurred_at timestamptz,
+    OUT outcome text, OUT message text
+)
+LANGUAGE plpgsql AS $$
+DECLARE
+    attempt attempts;
+BEGIN
+    IF in_provider_message_id IS NOT NULL THEN
+        PERFORM lock_provider_message(in_provider, in_provider_message_id);
+        SELECT * INTO attempt FROM attempts a
+         WHERE a.provider_type = in_provider AND a.provider_message_id = in_provider_message_id;
+    END IF;
+    IF attempt.message_id IS NULL AND in_reference IS NOT NULL THEN
+        -- Our id came back before the provider's was recorded: it speaks of the latest attempt that has none.
+        UPDATE attempts a SET provider_message_id = coalesce(a.provider_message_id, in_provider_message_id)
+         WHERE (a.message_id, a.number) = (
+               SELECT b.message_id, b.number FROM attempts b
+                WHERE b.message_id = in_reference AND b.provider_type = in_provider AND b.account_id = in_account
+                  AND (b.provider_message_id IS NULL OR in_provider_message_id IS NULL)
+                ORDER BY b.number DESC LIMIT 1)
+        RETURNING a.* INTO attempt;
+    END IF;
+    IF attempt.message_id IS NOT NULL THEN
+        outcome := CASE WHEN apply_report(attempt, in_status, in_rank, in_code, in_reason, in_occurred_at)
+                        THEN 'moved' ELSE 'noted' END;
+        SELECT message_json(m, c) INTO STRICT message
+          FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.id = attempt.message_id;
+    ELSIF in_provider_message_id IS NOT NULL THEN
+        INSERT INTO parked_reports (account_id, provider_type, provider_message_id, status, rank, code, reason,
+                                    occurred_at)
+        VALUES (in_account, in_provider, in_provider_message_id, in_status, in_rank, in_code, in_reason,
+                in_occurred_at);
+        outcome := 'parked';
+    ELSE
+        outcome := 'unmatched';
+    END IF;
+END $$;

@@ -1,0 +1,144 @@
+"""The one connection that an environment holds to Postgres, and how a statement survives its end."""
+
+import random
+import socket
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import pg8000
+from sqlalchemy import Engine, Executable, Row, create_engine
+from sqlalchemy.exc import DBAPIError, InterfaceError
+
+from messaging.problems import Unavailable
+from messaging.settings import secret, settings
+from messaging.telemetry import logger
+
+CONNECT_TIMEOUT = 3.0  # seconds
+ANSWER_TIMEOUT = 5.0  # seconds for one statement; with its repetition still within an API function's time-out
+
+_LOST_RACES = frozenset({"40001", "40P01"})  # serialization failure, deadlock: run again as Postgres asks
+_AWAY = (
+    *(
+        "08",
+        "53",
+        "57",
+        "58",
+    ),  # the connection, the resources, a shutdown or start, the system around the server
+    "25006",  # a standby: the primary has moved
+    "28",  # the password was changed, and our secret is up to five minutes old
+    *("42883", "42P01"),  # not migrated yet
+)
+_MAX_RACES = 10
+
+
+@cache
+def engine() -> Engine:
+    """Autocommit, because a statement is a transaction here; one connection, because an environment serves
+    one invocation at a time. hide_parameters keeps bodies and addresses out of error texts."""
+    return create_engine(
+        "postgresql+pg8000://",
+        creator=connect,
+        isolation_level="AUTOCOMMIT",
+        pool_size=1,
+        max_overflow=0,
+        hide_parameters=True,
+    )
+
+
+def run(statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Runs one repeatable statement in a transaction of its own and gives its rows.
+
+    A connection that turns out dead is replaced and the statement run again: it must do its work once
+    however often it is run. Raises Unavailable where the database is away.
+    """
+    races = 0
+    fresh = False
+    while True:
+        try:
+            with engine().connect() as connection:
+                return connection.execute(statement, parameters).all()
+        except OSError as error:
+            raise _away(error) from error
+        except DBAPIError as error:
+            state = _fields(error).get("C", "")
+            if state in _LOST_RACES and races < _MAX_RACES:
+                races += 1
+                time.sleep(random.uniform(0, 0.01 * races))
+            elif isinstance(error, InterfaceError) or state.startswith(_AWAY):
+                engine().dispose()
+                if fresh:
+                    raise _away(error) from error
+                fresh = True
+            else:
+                raise Refused(error) from None
+
+
+class Refused(Exception):
+    """A statement that Postgres does not take: a fault of ours. Postgres' own words may hold an address or
+    a body, so only its code and the names of what it speaks of are told."""
+
+    def __init__(self, error: DBAPIError) -> None:
+        fields = _fields(error)
+        super().__init__(type(error.orig).__name__, *(fields.get(key, "") for key in "Ctcn"))
+
+
+def _fields(error: DBAPIError) -> Mapping[str, str]:
+    """What Postgres said, by the letters of its protocol; nothing where the failure is the driver's own.
+
+    https://www.postgresql.org/docs/current/protocol-error-fields.html
+    """
+    arguments = getattr(error.orig, "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], dict) else {}
+
+
+def _away(error: Exception) -> Unavailable:
+    logger.warning("The database is away", extra={"cause": type(error).__name__})
+    return Unavailable("The database is away; try again.")
+
+
+def connect(answer_timeout: float | None = ANSWER_TIMEOUT) -> pg8000.Connection:
+    """A new connection to DATABASE_URL or to what DATABASE_SECRET_ARN names.
+
+    The socket is ours for its TCP_NODELAY: without it a connect over TLS and a large parameter wait 40 ms
+    for a delayed acknowledgement (https://github.com/tlocke/pg8000). Raises OSError, pg8000's errors
+    and Unavailable.
+    """
+    url = urlsplit(_url())
+    host, port = url.hostname or "localhost", url.port or 5432
+    sock = socket.create_connection((host, port), timeout=CONNECT_TIMEOUT)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = pg8000.Connection(
+            unquote(url.username or ""),
+            host=host,
+            password=unquote(url.password or ""),
+            database=unquote(url.path.lstrip("/")),
+            sock=sock,
+            # pg8000 takes None for TLS that trusts anybody; False is none at all.
+            ssl_context=False if parse_qs(url.query).get("sslmode") == ["disable"] else _tls(),
+        )
+    except BaseException:
+        sock.close()
+        raise
+    sock.settimeout(answer_timeout)
+    return connection
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Verifies the host against the one bundle that is named: loading the system's costs 24 ms."""
+    return ssl.create_default_context(cafile=settings().database_ca_file or None)
+
+
+def _url() -> str:
+    if settings().database_url:
+        return settings().database_url
+    if not settings().database_secret_arn:
+        raise RuntimeError("neither DATABASE_URL nor DATABASE_SECRET_ARN is set")
+    fields = secret(settings().database_secret_arn)
+    user, password = quote(str(fields["username"]), safe=""), quote(str(fields["password"]), safe="")
+    return f"postgresql://{user}:{password}@{fields['host']}:{fields.get('port', 5432)}/{fields['dbname']}"
