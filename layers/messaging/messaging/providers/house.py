@@ -1,0 +1,210 @@
+"""The house contract: plain JSON, signed both ways in the manner of Standard Webhooks.
+
+Out, POST to the secret's `url`; the answer names the message:
+
+    {"from": "+12016661234", "to": "+18045551234", "type": "sms", "body": "Hello", "attachments": null,
+     "timestamp": "2024-11-01T14:00:00Z", "reference": "7"}
+    200 {"messaging_provider_id": "message-9"}
+
+In, as a message or as a report of one:
+
+    {"from": "+18045551234", "to": "+12016661234", "type": "sms", "messaging_provider_id": "message-1",
+     "body": "text", "attachments": null, "timestamp": "2024-11-01T14:00:00Z"}
+    {"messaging_provider_id": "message-9", "reference": "7", "status": "delivered",
+     "timestamp": "2024-11-01T14:00:01Z"}
+
+    webhook-id: msg_2Lp8
+    webhook-timestamp: 1614265330
+    webhook-signature: v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
+from standardwebhooks import Webhook as Signature
+from standardwebhooks import WebhookVerificationError
+
+from messaging.address import EmailAddress, PhoneAddress
+from messaging.fields import MAX_BODY, Body, Text, Time
+from messaging.models import (
+    MAX_ID,
+    Channel,
+    Content,
+    DeliveryReport,
+    InboundMessage,
+    Message,
+    OutboundMessage,
+    Status,
+)
+from messaging.problems import Forbidden, Invalid, Unreadable
+from messaging.providers import http
+from messaging.providers.provider import (
+    Answer,
+    Limits,
+    OutcomeUnknown,
+    ProviderResult,
+    TemporaryFailure,
+    Webhook,
+)
+from messaging.settings import settings
+
+STATUS = {"sent": Status.SENT, "delivered": Status.DELIVERED, "read": Status.READ, "failed": Status.FAILED}
+
+
+def _as_text(value: object) -> object:
+    return str(value) if type(value) is int else value
+
+
+Id = Annotated[Text, Field(min_length=1, max_length=512), BeforeValidator(_as_text)]
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+
+
+class Inbound(Content):
+    model_config = ConfigDict(extra="allow")
+
+    body: Annotated[Body, BeforeValidator(lambda value: value or "")] = ""
+    provider_message_id: Id
+
+
+class InboundSms(Inbound):
+    type: Literal[Channel.SMS, Channel.MMS]
+    sender: PhoneAddress = Field(alias="from")
+    recipient: PhoneAddress = Field(alias="to")
+    provider_message_id: Id = Field(alias="messaging_provider_id")
+
+
+class InboundEmail(Inbound):
+    type: Literal[Channel.EMAIL] = Channel.EMAIL
+    sender: EmailAddress = Field(alias="from")
+    recipient: EmailAddress = Field(alias="to")
+    provider_message_id: Id = Field(alias="xillio_id")
+
+
+class FailedWith(BaseModel):
+    code: Annotated[Text | None, Field(max_length=64), BeforeValidator(_as_text)] = None
+    reason: Annotated[Text | None, Field(max_length=1000)] = None
+
+
+class Report(BaseModel):
+    provider_message_id: Id | None = Field(
+        None, validation_alias=AliasChoices("messaging_provider_id", "xillio_id")
+    )
+    reference: Annotated[Text | None, BeforeValidator(_as_text)] = None
+    status: Annotated[Text, Field(max_length=64)]
+    error: FailedWith | None = None
+    timestamp: Time = Field(default_factory=lambda: datetime.now(UTC))
+
+    def read(self) -> DeliveryReport:
+        ours = self.reference if self.reference and self.reference.isdecimal() else None
+        reference = int(ours) if ours and len(ours) < 20 and int(ours) <= MAX_ID else None
+        if reference is None and self.provider_message_id is None:
+            raise Invalid.field("reference", "names no message that we sent")
+        status = STATUS.get(self.status)
+        return DeliveryReport(
+            provider_message_id=self.provider_message_id,
+            reference=reference,
+            status=status,
+            code=self.error.code if self.error else None if status else self.status,
+            reason=self.error.reason if self.error else None,
+            timestamp=self.timestamp,
+        )
+
+
+class House:
+    """What the two built-in providers share; they differ in their addresses and in the name of their id."""
+
+    channels: frozenset[Channel]
+    inbound: ClassVar[type[Inbound]]
+    id_field: ClassVar[str]
+    limits = Limits(body=MAX_BODY, attachments=100)
+
+    def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
+        self.name = name
+        self._url: str | None = secret.get("url")
+        signing = secret.get("signing_secret") or ()
+        self._signatures = [Signature(one) for one in ([signing] if isinstance(signing, str) else signing)]
+
+    def send(self, message: OutboundMessage) -> ProviderResult:
+        if not self._url:
+            raise TemporaryFailure("not_configured", f"The secret holds no url for {self.name}.")
+        fields = {name: value for name, value in message.content().items() if value is not None}
+        body = json.dumps(fields | {"reference": str(message.id)}, ensure_ascii=False)
+        headers = {"Content-Type": "application/json"} | self._signed(f"msg_{message.id}", body)
+        answer = http.post(self._url, body.encode(), headers)
+        try:
+            return ProviderResult(_ID.validate_python(from_json(answer.body)[self.id_field]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise OutcomeUnknown(
+                "unreadable_answer", f"The provider's answer holds no {self.id_field}."
+            ) from error
+
+    def _signed(self, id: str, body: str) -> dict[str, str]:
+        """The first secret signs; the others are only believed, while they are rotated out."""
+        if not self._signatures:
+            return {}
+        now = datetime.now(UTC)
+        return {
+            "webhook-id": id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._signatures[0].sign(id, now, body),
+        }
+
+    def verify(self, webhook: Webhook) -> None:
+        if settings().allow_unsigned_webhooks and "webhook-signature" not in webhook.headers:
+            return  # by the deployment's word; a signature that is there must still be right
+        refused: Exception | None = None
+        for signature in self._signatures:
+            try:
+                signature.verify(webhook.body, dict(webhook.headers), json_parse=False)
+            except (
+                WebhookVerificationError,
+                ValueError,
+            ) as error:  # ValueError: headers that are not its form
+                refused = error
+            else:
+                return
+        raise Forbidden("The request is not signed by this provider.") from refused
+
+    def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
+        try:
+            fields = from_json(webhook.body, allow_inf_nan=False)
+        except ValueError as error:
+            raise Unreadable("The body is not JSON.") from error
+        try:
+            if isinstance(fields, dict) and "status" in fields and "from" not in fields:
+                return [Report.model_validate(fields).read()]
+            found = self.inbound.model_validate(fields)
+            return [
+                InboundMessage.model_validate(
+                    found.content()
+                    | {"provider_message_id": found.provider_message_id, "extra": found.model_extra or {}}
+                )
+            ]
+        except ValidationError as error:
+            raise Invalid.found(error.errors(include_input=False, include_url=False)) from None
+
+    def answer(self, kept: Sequence[Message | None]) -> Answer:
+        [message] = kept
+        if message is None:
+            return Answer(
+                json.dumps({"detail": "No message that we sent is known by this id yet."}), status=202
+            )
+        return Answer(message.model_dump_json())
+
+
+class Sms(House):
+    channels = frozenset({Channel.SMS, Channel.MMS})
+    inbound = InboundSms
+    id_field = "messaging_provider_id"
+
+
+class Email(House):
+    channels = frozenset({Channel.EMAIL})
+    inbound = InboundEmail
+    id_field = "xillio_id"

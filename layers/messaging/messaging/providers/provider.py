@@ -1,0 +1,106 @@
+"""What a provider is to the rest of the service: it sends, and it reads its own webhooks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple, Protocol
+
+from messaging.models import Channel, Content, DeliveryReport, InboundMessage, Message, OutboundMessage
+from messaging.problems import Invalid
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A provider's request, byte for byte."""
+
+    url: str
+    """As the provider called it, without the query."""
+    query: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+class Answer(NamedTuple):
+    """What a provider wants to hear."""
+
+    body: str = ""
+    content_type: str = "application/json"
+    status: int = 200
+
+
+class ProviderResult(NamedTuple):
+    """The provider took the message."""
+
+    provider_message_id: str | None
+    """None where its answer names none."""
+
+
+class Failure(Exception):
+    """A message that was not, or perhaps not, taken; `code` and `reason` in the provider's words, or ours."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class TemporaryFailure(Failure):
+    """Not taken; later it may be. `retry_after` is the least wait that the provider asks for."""
+
+    def __init__(self, code: str, reason: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(code, reason)
+        self.retry_after = retry_after
+
+
+class PermanentFailure(Failure):
+    """Not taken, and never will be."""
+
+
+class OutcomeUnknown(Failure):
+    """The request may have been written, and no answer says what became of it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a provider cannot do is refused before the message is kept, not dropped on the way."""
+
+    body: int
+    """Characters."""
+    attachments: int
+
+    def check(self, content: Content, provider: str) -> None:
+        """Raises Invalid, which names the field and the provider."""
+        if len(content.body) > self.body:
+            raise Invalid.field("body", f"is longer than the {self.body} characters that {provider} takes")
+        if len(content.attachments) > self.attachments:
+            raise Invalid.field("attachments", f"are more than the {self.attachments} that {provider} takes")
+
+
+class Provider(Protocol):
+    """One file implements it, and one line of the registry names it.
+
+    An instance is made with its name in the configuration and the fields of its secret.
+    """
+
+    channels: frozenset[Channel]
+    limits: Limits
+
+    def __init__(self, name: str, secret: Mapping[str, Any]) -> None: ...
+
+    @property
+    def name(self) -> str:
+        """In the configuration, in the route and in messages.provider_type."""
+
+    def send(self, message: OutboundMessage) -> ProviderResult:
+        """Makes one attempt. Raises one of the Failures, and nothing else."""
+
+    def verify(self, webhook: Webhook) -> None:
+        """Raises Forbidden unless the provider signed this request, lately; without a secret always."""
+
+    def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
+        """What the request tells. Raises Unreadable or Invalid."""
+
+    def answer(self, kept: Sequence[Message | None]) -> Answer:
+        """What the vendor wants to hear, once all of it is committed: a message for each part of the request
+        (None for a report of a message that is not known yet)."""
