@@ -1,0 +1,87 @@
+"""Every read: conversations, messages, health and the service's own description; and what leads nowhere."""
+
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from description import allowed, document, page
+from messaging import views, web
+from messaging.address import Address
+from messaging.fields import Time
+from messaging.models import MAX_ID, Channel, Conversation, ConversationPage, MessagePage, MessageWithEvents
+from messaging.problems import MethodNotAllowed, NotFound
+from pydantic import BeforeValidator
+
+Id = Annotated[int, Path(ge=1, le=MAX_ID)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(description="The next_cursor of the page before.")]
+# An unescaped plus in a URL arrives as a blank.
+EitherAddress = Annotated[
+    Address,
+    BeforeValidator(lambda text: f"+{text[1:]}" if text[:1] == " " else text),
+]
+
+app = web.api()
+
+
+@app.get("/api/conversations", responses=web.shows(ConversationPage), tags=["Read"])
+def list_conversations(
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    address: Annotated[EitherAddress | None, Query(description="Of either side.")] = None,
+    type: Annotated[Channel | None, Query(description="Of a message that it holds.")] = None,
+    updated_since: Annotated[Time | None, Query()] = None,
+) -> Response[str]:
+    found = views.list_conversations(limit, cursor, address=address, type=type, updated_since=updated_since)
+    return web.page("conversations", found)
+
+
+@app.get("/api/conversations/<id>", responses=web.shows(Conversation), tags=["Read"])
+def get_conversation(id: Id) -> Response[str]:
+    return web.found(views.conversation(id), "conversation")
+
+
+@app.get("/api/conversations/<id>/messages", responses=web.shows(MessagePage), tags=["Read"])
+def list_messages(
+    id: Id,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    order: Annotated[Literal["asc", "desc"], Query()] = "asc",
+) -> Response[str]:
+    found = views.list_messages(id, limit, cursor, newest_first=order == "desc")
+    if found is None:
+        raise NotFound("There is no such conversation.")
+    return web.page("messages", found)
+
+
+@app.get("/api/messages/<id>", responses=web.shows(MessageWithEvents), tags=["Read"])
+def get_message(id: Id) -> Response[str]:
+    return web.found(views.message(id), "message")
+
+
+@app.get("/healthz", tags=["About"])
+def health() -> dict[str, str]:
+    views.check()
+    return {"status": "ok"}
+
+
+@app.get("/api/openapi.json", include_in_schema=False)
+def describe() -> Response[str]:
+    return Response(200, web.JSON, document())
+
+
+@app.get("/api/docs", include_in_schema=False)
+def show() -> Response[str]:
+    return Response(200, "text/html", page())
+
+
+@app.not_found
+def nowhere(_: NotFoundError) -> None:
+    methods = allowed(app.current_event.path)
+    if methods:
+        raise MethodNotAllowed("This method is not allowed here.", headers={"Allow": ", ".join(methods)})
+    raise NotFound("There is nothing here.")
+
+
+handler = web.handler(app)

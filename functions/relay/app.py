@@ -1,0 +1,15 @@
+"""Every minute: queues again what was left behind."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from messaging import outbox, web
+from messaging.telemetry import flush, logger
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    try:
+        return outbox.relay(lambda: web.seconds_left(context))
+    finally:
+        flush()

@@ -1,0 +1,27 @@
+"""POST /api/messages/sms and /email: keeps a message and has it sent."""
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header
+from messaging import outbox, web
+from messaging.models import Message, NewEmail, NewSms
+
+Key = Annotated[
+    str | None, Header(min_length=1, max_length=255, description="The same key makes the same message.")
+]
+
+app = web.api()
+
+
+@app.post("/api/messages/sms", responses=web.shows(Message, 202), tags=["Send"])
+def send_sms(message: Annotated[NewSms, Body()], idempotency_key: Key = None) -> Response[str]:
+    return web.accepted(outbox.accept(message, web.idempotency_key(app, idempotency_key)))
+
+
+@app.post("/api/messages/email", responses=web.shows(Message, 202), tags=["Send"])
+def send_email(message: Annotated[NewEmail, Body()], idempotency_key: Key = None) -> Response[str]:
+    return web.accepted(outbox.accept(message, web.idempotency_key(app, idempotency_key)))
+
+
+handler = web.handler(app)

@@ -1,0 +1,165 @@
+"""What goes out: a message is accepted, delivered at its nudge, and relayed where the nudge was lost."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import timedelta
+from typing import NamedTuple
+
+from messaging import providers, queue, store
+from messaging.models import Message, NewEmail, NewSms, OutboundMessage, Status
+from messaging.problems import Invalid, NotFound, Unavailable
+from messaging.providers import http
+from messaging.providers.provider import Failure, PermanentFailure, Provider, ProviderResult, TemporaryFailure
+from messaging.settings import settings
+from messaging.store import IdempotencyKey, Nudge, Outcome
+from messaging.telemetry import count, duration, logger
+
+FIRST_RETRY = 2.0  # seconds; doubled with every attempt
+LONGEST_RETRY = 3600.0  # seconds
+RECORD_TIME = 5.0  # seconds kept after the last call for writing down how it ended
+LEASE_MARGIN = 15.0  # seconds that a claim outlives its invocation by: a worker that is gone records no more
+RELAY_BATCH = 500
+
+
+class Accepted(NamedTuple):
+    message: Message
+    replayed: bool
+
+
+def accept(message: NewSms | NewEmail, key: IdempotencyKey | None = None) -> Accepted:
+    """Keeps a message and has it sent. Raises Invalid, and Unavailable with nothing kept.
+
+    The nudge may be lost: the message is kept, and the relay finds it.
+    """
+    name = next(iter(providers.serving(message.type, message.sender)), None)
+    if name is None:
+        raise Invalid.field("type", f"no provider of this deployment carries {message.type}")
+    providers.named(name).limits.check(message, name)
+    outcome, kept = store.add_outbound(message, name, key)
+    if kept is None:
+        raise Invalid.field("Idempotency-Key", "was used with another body")
+    if outcome is Outcome.CREATED:
+        count("Accepted")
+        _nudge([Nudge(kept.id, store.ACCOUNT)])
+    return Accepted(kept, outcome is Outcome.REPLAYED)
+
+
+def deliver(ids: Sequence[int], seconds_left: Callable[[], float]) -> None:
+    """Hands the messages that are queued and due to their providers, all at once, and records how that ended.
+
+    Others are left alone: they are someone else's, or done. Raises Unavailable where nothing could be
+    claimed, and TimeoutError where the time left is too short to call anybody.
+    """
+    if seconds_left() < http.BUDGET + RECORD_TIME:
+        raise TimeoutError
+    claimed = store.claim(ids, timedelta(seconds=seconds_left() + LEASE_MARGIN))
+    if not claimed:
+        return
+    # Calls run in threads; the database is spoken to by this one alone.
+    with ThreadPoolExecutor(len(claimed)) as pool:
+        calls = {pool.submit(_send, message): message for message in claimed}
+        for call in as_completed(calls):
+            _record(calls[call], call.result(), seconds_left)
+
+
+def _send(message: OutboundMessage) -> ProviderResult | Failure | Exception:
+    """One attempt; a failure is a value here, to be recorded by the one who speaks to the database."""
+    try:
+        return _provider(message).send(message)
+    except Exception as failure:  # noqa: BLE001  # a fault of ours after the request was written must be recorded too
+        return failure
+
+
+def _provider(message: OutboundMessage) -> Provider:
+    try:
+        return providers.named(message.provider)
+    except (NotFound, Unavailable) as error:
+        raise TemporaryFailure("not_configured", error.detail) from error
+
+
+def _record(
+    message: OutboundMessage, result: ProviderResult | Failure | Exception, seconds_left: Callable[[], float]
+) -> None:
+    """The one place that decides what a failure means."""
+    provider_message_id: str | None = None
+    code = reason = None
+    retry_after: timedelta | None = None
+    if isinstance(result, ProviderResult):
+        status, provider_message_id = Status.SENT, result.provider_message_id
+    elif isinstance(result, TemporaryFailure) and message.attempt < settings().max_attempts:
+        status, retry_after = Status.QUEUED, _back_off(message.attempt, result.retry_after)
+    elif isinstance(result, (TemporaryFailure, PermanentFailure)):
+        status = Status.FAILED
+    else:
+        status = Status.UNKNOWN
+    if isinstance(result, Failure):
+        code, reason = result.code, result.reason
+    elif isinstance(result, Exception):
+        code, reason = "internal_error", "The attempt ended in a fault of this service."
+        logger.error(
+            "A provider's send raised what it must not", exc_info=result, extra={"message_id": message.id}
+        )
+
+    while True:
+        try:
+            now, seconds = store.record(
+                message.token,
+                status,
+                provider_message_id=provider_message_id,
+                code=code,
+                reason=reason,
+                retry_after=retry_after,
+            )
+            break
+        except Unavailable:
+            # Only we know that the provider has answered: while there is time, it is worth waiting for.
+            if seconds_left() < 1:
+                raise
+            time.sleep(0.5)
+    logger.info(
+        "Attempted",
+        extra={"message_id": message.id, "attempt": message.attempt, "status": now, "code": code},
+    )
+    if status is Status.SENT:
+        count("Sent")
+        duration("DeliveryLatency", seconds)
+    elif status is Status.FAILED:
+        count("Failed")
+    elif retry_after is not None:
+        _nudge([Nudge(message.id, store.ACCOUNT)], retry_after.total_seconds())
+
+
+def _back_off(attempt: int, at_least: timedelta | None) -> timedelta:
+    """Full jitter over a window that doubles.
+
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    window = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(attempt, 20))
+    return max(at_least or timedelta(), timedelta(seconds=random.uniform(0, window)))
+
+
+def relay(seconds_left: Callable[[], float]) -> dict[str, int]:
+    """Finds what was left behind, while there is time: claims without a record, messages without a nudge."""
+    done = {
+        "expired": store.expire_leases(RELAY_BATCH),
+        "nudged": 0,
+        "forgotten": store.forget_keys(RELAY_BATCH),
+    }
+    while seconds_left() > RECORD_TIME and (due := store.due_nudges(RELAY_BATCH)):
+        if _nudge(due):
+            break
+        done["nudged"] += len(due)
+    return done
+
+
+def _nudge(nudges: Sequence[Nudge], delay: float = 0) -> bool:
+    """Whether any failed; the relay takes those up when it runs next."""
+    failed = queue.nudge(nudges, delay)
+    if failed:
+        try:
+            store.nudge_soon(failed)
+        except Unavailable:
+            logger.warning("Nudges wait for their minute", extra={"count": len(failed)})
+    return bool(failed)

@@ -1,0 +1,56 @@
+"""The outbound queue: it carries ids that say "look at this message now", and nothing else."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from messaging.settings import settings
+from messaging.store import Nudge
+from messaging.telemetry import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+MAX_DELAY = 900  # seconds: SQS allows no more
+_BATCH = 10  # as many as SQS takes in one request
+
+
+@cache
+def _client() -> "SQSClient":
+    # boto3 costs 250 ms of a cold start: only those who send pay for it.
+    import boto3
+    from botocore.config import Config
+
+    # A nudge has one second in all: boto3's own time-outs outlast the API's 30 s, and the relay is there.
+    return boto3.client(
+        "sqs", config=Config(connect_timeout=0.5, read_timeout=0.5, retries={"total_max_attempts": 1})
+    )
+
+
+def nudge(nudges: Sequence[Nudge], delay: float = 0) -> list[int]:
+    """Asks for the delivery of these messages in `delay` seconds; gives the ids for which that failed."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    failed: list[int] = []
+    for start in range(0, len(nudges), _BATCH):
+        batch = nudges[start : start + _BATCH]
+        try:
+            answer = _client().send_message_batch(
+                QueueUrl=settings().outbound_queue_url,
+                Entries=[
+                    {
+                        "Id": str(one.id),
+                        "MessageBody": str(one.id),
+                        "DelaySeconds": round(min(delay, MAX_DELAY)),
+                        # Even on a standard queue: one account's thousands do not delay another's one.
+                        "MessageGroupId": str(one.account_id),
+                    }
+                    for one in batch
+                ],
+            )
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("The queue is away", extra={"cause": type(error).__name__})
+            failed += [one.id for one in nudges[start:]]
+            break
+        failed += [int(entry["Id"]) for entry in answer.get("Failed", [])]
+    return failed

@@ -1,0 +1,204 @@
+"""Lambda events in, Lambda answers out: what is the same for every handler."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+from pydantic_core import from_json
+
+from messaging.models import MAX_ID
+from messaging.outbox import Accepted
+from messaging.problems import (
+    CONTENT_TYPE,
+    Forbidden,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    TooLarge,
+    Unavailable,
+    Unreadable,
+    UnsupportedMediaType,
+)
+from messaging.providers.provider import Answer, Webhook
+from messaging.store import IdempotencyKey
+from messaging.telemetry import flush, logger
+from messaging.views import Page
+
+JSON = "application/json"
+MAX_REQUEST = 6_000_000
+"""Bytes of a body: Lambda's own limit is hardly higher."""
+
+Event = dict[str, Any]
+Handler = Callable[[Event, LambdaContext], Any]
+
+
+def api() -> APIGatewayHttpResolver:
+    """An app whose routes take and give JSON, and whose every failure is a problem document."""
+    return _with_problems(APIGatewayHttpResolver(enable_validation=True))
+
+
+def webhooks(prefix: str) -> APIGatewayHttpResolver:
+    """An app whose routes take what a provider sends, under `prefix` and, on a function URL, without it."""
+    app = _with_problems(APIGatewayHttpResolver(enable_validation=True, strip_prefixes=[prefix]))
+
+    @app.route(".*", method=["GET", "HEAD", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    def only_post() -> None:
+        raise MethodNotAllowed("A webhook is a POST.", headers={"Allow": "POST"})
+
+    return app
+
+
+def handler(app: APIGatewayHttpResolver, *, raw: bool = False) -> Handler:
+    """The Lambda handler of an app; unless `raw`, a body that is not JSON ends here."""
+
+    @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP, clear_state=True)
+    def handle(event: Event, context: LambdaContext) -> Any:
+        try:
+            body = _body(event)
+            if not raw and event["requestContext"]["http"]["method"] == "POST":
+                event = event | {"body": _json(event, body), "isBase64Encoded": False}
+            return app.resolve(event, context)
+        except Problem as problem:
+            answer = _problem(problem)
+            return {"statusCode": answer.status_code, "headers": answer.headers, "body": answer.body}
+        finally:
+            flush()
+
+    return handle
+
+
+def consumer(deliver: Callable[[Sequence[int], Callable[[], float]], None]) -> Handler:
+    """The Lambda handler of a queue of ids. What could not be done now stays in the queue; what is no id
+    ends among the dead letters."""
+
+    @logger.inject_lambda_context(clear_state=True)
+    def handle(event: Event, context: LambdaContext) -> Any:
+        ids: dict[str, int] = {}
+        failed: list[str] = []
+        for record in event["Records"]:
+            if re.fullmatch(r"[0-9]{1,19}", record["body"]) and int(record["body"]) <= MAX_ID:
+                ids[record["messageId"]] = int(record["body"])
+            else:
+                logger.error("A record is no message's id", extra={"sqs_message_id": record["messageId"]})
+                failed.append(record["messageId"])
+        try:
+            deliver(sorted(set(ids.values())), lambda: seconds_left(context))
+        except (Unavailable, TimeoutError) as error:
+            logger.warning("Left in the queue", extra={"count": len(ids), "cause": type(error).__name__})
+            failed += ids
+        finally:
+            flush()
+        return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
+
+    return handle
+
+
+def seconds_left(context: LambdaContext) -> float:
+    return context.get_remaining_time_in_millis() / 1000
+
+
+# --- Requests ----------------------------------------------------------------------------------------
+
+
+def idempotency_key(app: APIGatewayHttpResolver, key: str | None) -> IdempotencyKey | None:
+    """The key of this request, with its route and a fingerprint of the body as it was sent."""
+    if key is None:
+        return None
+    event = app.current_event
+    return IdempotencyKey(event.path, key, hashlib.sha256((event.body or "").encode()).hexdigest())
+
+
+def webhook(app: APIGatewayHttpResolver) -> Webhook:
+    event = app.current_event.raw_event
+    return Webhook(
+        url=f"https://{event['requestContext']['domainName']}{event['rawPath']}",
+        query=event.get("rawQueryString", ""),
+        headers={name.lower(): value for name, value in event.get("headers", {}).items()},
+        body=_body(event),
+    )
+
+
+def _body(event: Event) -> bytes:
+    text: str = event.get("body") or ""
+    try:
+        body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+    except ValueError as error:
+        raise Unreadable("The body is not in the encoding that it is said to be in.") from error
+    if len(body) > MAX_REQUEST:
+        raise TooLarge(f"The body is larger than {MAX_REQUEST} bytes.")
+    return body
+
+
+def _json(event: Event, body: bytes) -> str:
+    """The body as text, known to be JSON in UTF-8; without a content type it is taken for that."""
+    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
+    if headers.get("content-type", JSON).partition(";")[0].strip().lower() != JSON:
+        raise UnsupportedMediaType(f"The body must be {JSON}.")
+    try:
+        from_json(body, allow_inf_nan=False)
+        return body.decode()
+    except ValueError as error:
+        raise Unreadable("The body is not JSON in UTF-8.") from error
+
+
+# --- Answers -----------------------------------------------------------------------------------------
+
+
+def shows(model: type[BaseModel], status: int = 200) -> dict[int, Any]:
+    """A route's answer, for the description."""
+    return {status: {"description": model.__doc__ or model.__name__, "content": {JSON: {"model": model}}}}
+
+
+def accepted(accepted: Accepted) -> Response[str]:
+    headers: dict[str, str | list[str]] = {"Location": f"/api/messages/{accepted.message.id}"}
+    if accepted.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(202, JSON, accepted.message.model_dump_json(), headers)
+
+
+def found(document: str | None, what: str) -> Response[str]:
+    """A JSON text as it is, or 404."""
+    if document is None:
+        raise NotFound(f"There is no such {what}.")
+    return Response(200, JSON, document)
+
+
+def page(name: str, page: Page) -> Response[str]:
+    items = ",".join(page.items)
+    return Response(200, JSON, f'{{"{name}":[{items}],"next_cursor":{json.dumps(page.next_cursor)}}}')
+
+
+def answer(answer: Answer) -> Response[str]:
+    return Response(answer.status, answer.content_type, answer.body)
+
+
+def _with_problems(app: APIGatewayHttpResolver) -> APIGatewayHttpResolver:
+    app.exception_handler(Problem)(_problem)
+    app.exception_handler(RequestValidationError)(
+        lambda error: _problem(Invalid.found(error.errors(), skip=1))
+    )
+    app.exception_handler(Exception)(_fault)
+    app.not_found(lambda _: _problem(NotFound("There is nothing here.")))
+    return app
+
+
+def _problem(problem: Problem) -> Response[str]:
+    if isinstance(problem, Forbidden):
+        logger.warning("Refused", extra={"reason": str(problem.__cause__ or problem)})
+    headers: Mapping[str, str | list[str]] = problem.headers
+    return Response(problem.status, CONTENT_TYPE, json.dumps(problem.document()), dict(headers))
+
+
+def _fault(error: Exception) -> Response[str]:
+    """A fault of ours: the whole of it in the log, none of it in the answer."""
+    logger.error("The request ended in a fault", exc_info=error)
+    return _problem(Problem("The service is at fault; it has been noted."))
