@@ -1,0 +1,207 @@
+"""The built template as `sam deploy` deploys it: to ministack, with Postgres and the playing provider beside.
+
+ministack runs functions on the Python that it runs on itself, so it gets an environment of their version.
+"""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+
+import boto3
+import pytest
+
+from local import ports
+from local.postgres import Postgres
+from local.process import Watched
+from local.provider import Provider
+from tests.e2e import sam
+
+STACK = "messaging"
+SIGNING_SECRET = "whsec_" + "c2lnbmVkIGJ5IHRoZSB0ZXN0"
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+
+
+def call(method: str, url: str, body: str | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    request = Request(url, None if body is None else body.encode(), dict(headers or {}), method=method)
+    try:
+        with build_opener(ProxyHandler({})).open(request, timeout=60) as response:
+            return Answer(response.status, json.load(response))
+    except HTTPError as error:
+        with error:
+            return Answer(error.code, json.load(error))
+
+
+def ministack_python(python: Path, cache: pytest.Cache) -> Path:
+    """A virtual environment with what Lambda and ministack bring; made once for each set of versions."""
+    wanted = [f"{name}=={version(name)}" for name in ("ministack", "aws-sam-translator", "boto3")]
+    folder = cache.mkdir("ministack")
+    made = folder / "packages"
+    inside = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not made.exists() or made.read_text().split() != wanted:
+        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([inside, "-m", "pip", "install", "--quiet", *wanted], check=True)
+        made.write_text("\n".join(wanted))
+    return inside
+
+
+class Aws:
+    """ministack, and clients for it."""
+
+    def __init__(self, python: Path, folder: Path) -> None:
+        folder.mkdir()
+        port = ports.choose(LOOPBACK, 0, "")
+        self.endpoint = f"http://{LOOPBACK}:{port}"
+        self._log = folder / "log"
+        self._server = Watched(
+            [str(python), "-I", "-m", "ministack"],
+            log=self._log,
+            folder=folder,
+            environment={
+                "PATH": os.environ["PATH"],
+                "TMPDIR": str(folder),
+                "AWS_ACCESS_KEY_ID": "local",
+                "AWS_SECRET_ACCESS_KEY": "local",
+                "BIND_HOST": LOOPBACK,
+                "GATEWAY_PORT": str(port),
+                "DOCKER_HOST": "unix:///nowhere",
+                # Its functions inherit these. In AWS the names lead to AWS; the template leaves them alone.
+                "AWS_ENDPOINT_URL_SQS": self.endpoint,
+                "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.endpoint,
+            },
+        )
+        sam.wait_until(self._answers, f"ministack answers, see {self._log}")
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def client(self, name: str) -> Any:
+        return boto3.client(
+            name,  # type: ignore[call-overload]  # overloads are by literal name
+            endpoint_url=self.endpoint,
+            region_name=sam.REGION,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+
+    def _answers(self) -> bool:
+        assert not self._server.ended, self._log.read_text()
+        try:
+            return call("GET", f"{self.endpoint}/_ministack/health").status == 200
+        except OSError:
+            return False
+
+
+class Deployment:
+    """`api_url` and `url_of` are where a client reaches what was deployed."""
+
+    def __init__(self, aws: Aws, provider: Provider) -> None:
+        self._aws = aws
+        self.provider = provider
+        self._resources = _resources(aws)
+        self.api_url = _api_url(aws, self._resources["Api"])
+
+    def invoke(self, function: str, event: Any) -> Any:
+        answer = self._aws.client("lambda").invoke(
+            FunctionName=self._resources[function], Payload=json.dumps(event)
+        )
+        result = json.load(answer["Payload"])
+        assert "FunctionError" not in answer, result
+        return result
+
+    def url_of(self, function: str) -> str:
+        """ministack serves a function's URL by its path; the host that AWS gives it is known nowhere here."""
+        url = self._aws.client("lambda").get_function_url_config(FunctionName=self._resources[function])[
+            "FunctionUrl"
+        ]
+        return f"{self._aws.endpoint}/_aws/lambda-url/{url.removeprefix('https://').split('.')[0]}"
+
+
+@contextmanager
+def deployed(folder: Path, cache: pytest.Cache) -> Iterator[Deployment]:
+    python = sam.interpreter()
+    template = sam.build(python, cache)
+    with ExitStack() as undo:
+        postgres = Postgres(folder, ports.choose(LOOPBACK, 0, ""), durable=False)
+        undo.callback(postgres.stop)
+        postgres.start()
+        aws = Aws(ministack_python(python, cache), folder / "aws")
+        undo.callback(aws.stop)
+        provider_port = ports.choose(LOOPBACK, 0, "")
+        secret = {
+            channel: {"url": f"http://{LOOPBACK}:{provider_port}/{channel}", "signing_secret": SIGNING_SECRET}
+            for channel in ("sms", "email")
+        }
+        created = aws.client("secretsmanager").create_secret(
+            Name="providers", SecretString=json.dumps(secret)
+        )
+        parameters = {"DatabaseUrl": postgres.url, "ProviderSecretArn": created["ARN"]}
+        sam.run(
+            *("deploy", "--template-file", str(template), "--parameter-overrides"),
+            *(f"{name}={value}" for name, value in parameters.items()),
+            environment=sam.environment(python, AWS_ENDPOINT_URL=aws.endpoint),
+        )
+        resources = _resources(aws)
+        _add_routes(aws, resources)
+        _poll(aws, resources)
+        provider = Provider(provider_port, _api_url(aws, resources["Api"]), SIGNING_SECRET)
+        undo.callback(provider.stop)
+        provider.start()
+        yield Deployment(aws, provider)
+
+
+def _resources(aws: Aws) -> dict[str, str]:
+    resources = aws.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+    return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+
+
+def _api_url(aws: Aws, api: str) -> str:
+    return f"{aws.endpoint}/_aws/execute-api/{api}"
+
+
+def _add_routes(aws: Aws, resources: Mapping[str, str]) -> None:
+    """ministack makes the HTTP API and leaves out the routes, which SAM hands over as an OpenAPI document."""
+    template = aws.client("cloudformation").get_template(StackName=STACK, TemplateStage="Processed")[
+        "TemplateBody"
+    ]
+    gateway, functions = aws.client("apigatewayv2"), aws.client("lambda")
+    for path, methods in template["Resources"]["Api"]["Properties"]["Body"]["paths"].items():
+        for method, operation in methods.items():
+            declared = operation["x-amazon-apigateway-integration"]
+            (name,) = re.findall(r"functions/\$\{(\w+)\.Arn\}", declared["uri"]["Fn::Sub"])
+            function = functions.get_function_configuration(FunctionName=resources[name])
+            integration = gateway.create_integration(
+                ApiId=resources["Api"],
+                IntegrationType="AWS_PROXY",
+                IntegrationUri=function["FunctionArn"],
+                PayloadFormatVersion=declared["payloadFormatVersion"],
+            )
+            gateway.create_route(
+                ApiId=resources["Api"],
+                RouteKey=path if path == "$default" else f"{method.upper()} {path}",
+                Target=f"integrations/{integration['IntegrationId']}",
+            )
+
+
+def _poll(aws: Aws, resources: Mapping[str, str]) -> None:
+    """ministack keeps a parameter's number as the text that it came as, and then cannot poll with it."""
+    functions = aws.client("lambda")
+    source = functions.get_event_source_mapping(UUID=resources["DeliverMessageQueued"])
+    functions.update_event_source_mapping(
+        UUID=source["UUID"],
+        ScalingConfig={name: int(value) for name, value in source["ScalingConfig"].items()},
+    )
