@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pg8000
-from sqlalchemy import Engine, Executable, Row, create_engine
+from sqlalchemy import Engine, Executable, Row, Select, bindparam, column, create_engine, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.types import TypeEngine
 
 from messaging.problems import Unavailable
 from messaging.settings import secret, settings
@@ -75,6 +76,13 @@ def run(statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[*t
                 fresh = True
             else:
                 raise Refused(error) from None
+
+
+def statement(name: str, *columns: str, **parameters: TypeEngine[Any]) -> Select[*tuple[Any, ...]]:
+    """SELECT columns FROM name(parameters), each parameter bound under its own name."""
+    arguments = (bindparam(parameter, type_=kind) for parameter, kind in parameters.items())
+    function = getattr(func, name)(*arguments)
+    return select(*(column(c) for c in columns)).select_from(function.table_valued(*columns))
 
 
 class Refused(Exception):

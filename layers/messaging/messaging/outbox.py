@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import timedelta
 from typing import NamedTuple
 
-from messaging import providers, queue, store
+from messaging import attempts, providers, queue, store
+from messaging.attempts import Nudge
 from messaging.models import Message, NewEmail, NewSms, OutboundMessage, Status
 from messaging.problems import Invalid, NotFound, Unavailable
 from messaging.providers import http
 from messaging.providers.provider import Failure, PermanentFailure, Provider, ProviderResult, TemporaryFailure
 from messaging.settings import settings
-from messaging.store import IdempotencyKey, Nudge, Outcome
+from messaging.store import IdempotencyKey, Outcome
 from messaging.telemetry import count, duration, logger
 
 FIRST_RETRY = 2.0  # seconds; doubled with every attempt
@@ -54,7 +55,7 @@ def deliver(ids: Sequence[int], seconds_left: Callable[[], float]) -> None:
     """
     if seconds_left() < http.BUDGET + RECORD_TIME:
         raise TimeoutError
-    claimed = store.claim(ids, timedelta(seconds=seconds_left() + LEASE_MARGIN))
+    claimed = attempts.claim(ids, timedelta(seconds=seconds_left() + LEASE_MARGIN))
     if not claimed:
         return
     # Calls run in threads; the database is spoken to by this one alone.
@@ -104,7 +105,7 @@ def _record(
 
     while True:
         try:
-            now, seconds = store.record(
+            now, seconds = attempts.record(
                 message.token,
                 status,
                 provider_message_id=provider_message_id,
@@ -143,11 +144,11 @@ def _back_off(attempt: int, at_least: timedelta | None) -> timedelta:
 def relay(seconds_left: Callable[[], float]) -> dict[str, int]:
     """Finds what was left behind, while there is time: claims without a record, messages without a nudge."""
     done = {
-        "expired": store.expire_leases(RELAY_BATCH),
+        "expired": attempts.expire_leases(RELAY_BATCH),
         "nudged": 0,
         "forgotten": store.forget_keys(RELAY_BATCH),
     }
-    while seconds_left() > RECORD_TIME and (due := store.due_nudges(RELAY_BATCH)):
+    while seconds_left() > RECORD_TIME and (due := attempts.due_nudges(RELAY_BATCH)):
         if _nudge(due):
             break
         done["nudged"] += len(due)
@@ -159,7 +160,7 @@ def _nudge(nudges: Sequence[Nudge], delay: float = 0) -> bool:
     failed = queue.nudge(nudges, delay)
     if failed:
         try:
-            store.nudge_soon(failed)
+            attempts.nudge_soon(failed)
         except Unavailable:
             logger.warning("Nudges wait for their minute", extra={"count": len(failed)})
     return bool(failed)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from messaging.attempts import Nudge
 from messaging.settings import settings
-from messaging.store import Nudge
 from messaging.telemetry import logger
 
 if TYPE_CHECKING:

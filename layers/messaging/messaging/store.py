@@ -4,53 +4,34 @@ The writes of several steps are database functions (functions/migrate/sql). Ever
 problems.Unavailable where the database is away.
 """
 
-from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
-from uuid import UUID, uuid4
+from typing import NamedTuple
+from uuid import uuid4
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     DateTime,
     Integer,
     Interval,
-    Select,
     Text,
     Uuid,
     bindparam,
-    column,
-    func,
-    select,
     text,
-    update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeEngine
 
-from messaging.database import run
+from messaging.database import run, statement
 from messaging.models import (
-    PREDECESSORS,
     REPORT_RANK,
     Content,
     DeliveryReport,
     InboundMessage,
     Message,
-    OutboundMessage,
-    Status,
 )
-from messaging.tables import messages
 
 ACCOUNT = 1
 """All belongs to it until callers are told apart."""
-
-
-def _call(name: str, *columns: str, **parameters: TypeEngine[Any]) -> Select[*tuple[Any, ...]]:
-    """SELECT columns FROM name(parameters), each parameter bound under its own name."""
-    arguments = (bindparam(parameter, type_=kind) for parameter, kind in parameters.items())
-    function = getattr(func, name)(*arguments)
-    return select(*(column(c) for c in columns)).select_from(function.table_valued(*columns))
 
 
 # --- Accepting ---------------------------------------------------------------------------------------
@@ -71,7 +52,7 @@ class Outcome(StrEnum):
 
 KEY_AGE = timedelta(hours=24)
 
-_ACCEPT = _call(
+_ACCEPT = statement(
     "accept_message",
     *("outcome", "message"),
     account=BigInteger(),
@@ -83,6 +64,13 @@ _ACCEPT = _call(
     fingerprint=Text(),
     key_age=Interval(),
 )
+
+
+_FORGET_KEYS = text(
+    "DELETE FROM idempotency_keys WHERE (account_id, route, key) IN (SELECT account_id, route, key"
+    " FROM idempotency_keys WHERE created_at <= clock_timestamp() - :key_age ORDER BY created_at"
+    " LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING 1"
+).bindparams(bindparam("key_age", type_=Interval()), bindparam("limit", type_=Integer()))
 
 
 def add_outbound(
@@ -105,101 +93,6 @@ def add_outbound(
     return Outcome(outcome), message and Message.model_validate_json(message)
 
 
-# --- Delivering --------------------------------------------------------------------------------------
-
-_CLAIM = _call("claim_messages", "message", ids=ARRAY(BigInteger), tokens=ARRAY(Uuid), lease=Interval())
-
-_RECORD = _call(
-    "record_attempt",
-    *("status", "seconds"),
-    token=Uuid(),
-    status=Text(),
-    predecessors=ARRAY(Text),
-    provider_message_id=Text(),
-    code=Text(),
-    reason=Text(),
-    retry_after=Interval(),
-)
-
-_EXPIRE = _call("expire_leases", "id", limit=Integer())
-
-_DUE = _call("take_due_nudges", "id", "account_id", limit=Integer())
-
-_NUDGE_SOON = (
-    update(messages)
-    .where(
-        messages.c.id == func.any(bindparam("ids", type_=ARRAY(BigInteger))),
-        messages.c.status == Status.QUEUED,
-    )
-    .values(next_nudge_at=func.coalesce(messages.c.next_attempt_at, func.clock_timestamp()))
-    .returning(messages.c.id)
-)
-
-_FORGET_KEYS = text(
-    "DELETE FROM idempotency_keys WHERE (account_id, route, key) IN (SELECT account_id, route, key"
-    " FROM idempotency_keys WHERE created_at <= clock_timestamp() - :key_age ORDER BY created_at"
-    " LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING 1"
-).bindparams(bindparam("key_age", type_=Interval()), bindparam("limit", type_=Integer()))
-
-
-class Nudge(NamedTuple):
-    id: int
-    account_id: int
-
-
-class Recorded(NamedTuple):
-    status: Status
-    """What the message now is: not what was recorded, where a report came first."""
-    seconds: float
-    """Since the message was accepted."""
-
-
-def claim(ids: Sequence[int], lease: timedelta) -> Sequence[OutboundMessage]:
-    """Of the messages that are queued and due, those that are now this caller's for one attempt."""
-    parameters = {"ids": sorted(ids), "tokens": [uuid4() for _ in ids], "lease": lease}
-    return [OutboundMessage.model_validate_json(row.message) for row in run(_CLAIM, parameters)]
-
-
-def record(
-    token: UUID,
-    status: Status,
-    *,
-    provider_message_id: str | None = None,
-    code: str | None = None,
-    reason: str | None = None,
-    retry_after: timedelta | None = None,
-) -> Recorded:
-    """Writes how the attempt of this token ended; `retry_after` goes with QUEUED alone."""
-    [(now, seconds)] = run(
-        _RECORD,
-        {
-            "token": token,
-            "status": status,
-            "predecessors": list(PREDECESSORS[status]),
-            "provider_message_id": provider_message_id,
-            "code": code,
-            "reason": reason,
-            "retry_after": retry_after,
-        },
-    )
-    return Recorded(Status(now), seconds)
-
-
-def expire_leases(limit: int) -> int:
-    """Turns claims whose worker never recorded into `unknown`; gives how many."""
-    return len(run(_EXPIRE, {"limit": limit}))
-
-
-def due_nudges(limit: int) -> Sequence[Nudge]:
-    """Queued messages whose nudge is taken for lost, or whose retry is due; moves their next one on."""
-    return [Nudge(*row) for row in run(_DUE, {"limit": limit})]
-
-
-def nudge_soon(ids: Sequence[int]) -> None:
-    """Gives messages whose nudge could not be sent to the next relay."""
-    run(_NUDGE_SOON, {"ids": list(ids)})
-
-
 def forget_keys(limit: int) -> int:
     """Deletes Idempotency-Keys whose time is up; gives how many."""
     return len(run(_FORGET_KEYS, {"key_age": KEY_AGE, "limit": limit}))
@@ -207,7 +100,7 @@ def forget_keys(limit: int) -> int:
 
 # --- Receiving ---------------------------------------------------------------------------------------
 
-_INBOUND = _call(
+_INBOUND = statement(
     "add_inbound",
     *("created", "message"),
     account=BigInteger(),
@@ -217,7 +110,7 @@ _INBOUND = _call(
     extra=JSONB(none_as_null=True),
 )
 
-_REPORT = _call(
+_REPORT = statement(
     "add_report",
     *("outcome", "message"),
     account=BigInteger(),
