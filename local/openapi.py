@@ -1,0 +1,100 @@
+"""The service's description, generated from the functions; `python -m local openapi` writes the file."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import BaseModel, Field, TypeAdapter
+
+ROOT = Path(__file__).parent.parent
+FILE = ROOT / "functions" / "conversations" / "openapi.json"
+
+WEBHOOKS = {"sms_webhook": "/api/webhooks/sms", "email_webhook": "/api/webhooks/email"}
+ABOUT = {
+    "title": "Messaging",
+    "version": "1",
+    "description": "SMS, MMS and email through any provider, shown as one conversation.",
+}
+
+
+class FieldError(BaseModel):
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """What went wrong, as RFC 9457 has it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = Field([], description="Where fields are at fault.")
+
+
+def description() -> str:
+    """The document as it is committed: OpenAPI 3.1, all functions in one."""
+    paths: dict[str, Any] = {}
+    schemas: dict[str, Any] = {}
+    for name in ("send_message", *WEBHOOKS, "conversations"):
+        app = load(name).app
+        found = json.loads(app.get_openapi_json_schema(**ABOUT))
+        prefix = WEBHOOKS.get(name, "")
+        for path, operations in found["paths"].items():
+            paths[(prefix + path).rstrip("/") if prefix else path] = operations
+        schemas |= found.get("components", {}).get("schemas", {})
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            _finish(path, method, operation, schemas)
+    used = json.dumps(paths) + json.dumps(schemas)
+    schemas = {name: schema for name, schema in sorted(schemas.items()) if f'/schemas/{name}"' in used}
+    document = {"openapi": "3.1.0", "info": ABOUT, "paths": dict(sorted(paths.items()))}
+    return json.dumps(document | {"components": {"schemas": schemas}}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _finish(path: str, method: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """What Powertools does not know of an operation: its problems, and what the built-in webhooks take."""
+    from messaging.providers import house
+
+    operation["operationId"] = f"{method} {path}"
+    answers = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
+    operation["responses"] = answers | {
+        "default": {
+            "description": "A problem",
+            "content": {"application/problem+json": {"schema": _schema(Problem, schemas)}},
+        }
+    }
+    bodies: dict[str, type[BaseModel]] = {
+        "/api/webhooks/sms": house.InboundSms,
+        "/api/webhooks/email": house.InboundEmail,
+    }
+    if path in bodies:
+        taken = [_schema(bodies[path], schemas), _schema(house.Report, schemas)]
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": {"anyOf": taken}}},
+        }
+
+
+def _schema(model: type[BaseModel], schemas: dict[str, Any]) -> dict[str, str]:
+    schema = TypeAdapter(model).json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= schema.pop("$defs", {})
+    schemas[model.__name__] = schema
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def load(function: str) -> ModuleType:
+    """The app of a function, as its own process would import it: its folder alone is on the path."""
+    folder = ROOT / "functions" / function
+    for path in (folder, ROOT / "layers" / "messaging"):
+        if str(path) not in sys.path:
+            sys.path.insert(0, str(path))
+    spec = importlib.util.spec_from_file_location(f"{function}_app", folder / "app.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(folder)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
