@@ -1,0 +1,162 @@
+"""What the tests stand on: a real Postgres, migrated once, and empty for each test that asks for it."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from urllib.parse import urlsplit
+
+import pg8000.native
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from local import ports
+from local.openapi import load
+from local.postgres import Postgres
+from local.provider import Provider
+
+SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+# As in a function's environment; set before the product is imported by any test.
+os.environ.update(
+    AWS_ACCESS_KEY_ID="test",
+    AWS_SECRET_ACCESS_KEY="test",
+    AWS_DEFAULT_REGION="us-east-1",
+    POWERTOOLS_METRICS_NAMESPACE="Messaging",
+    POWERTOOLS_SERVICE_NAME="test",
+)
+
+TABLES = (
+    "contacts, contact_addresses, conversations, conversation_participants, messages, attempts,"
+    " message_events, parked_reports, idempotency_keys"
+)
+
+
+class Context(LambdaContext):
+    """What Lambda hands to a handler beside the event."""
+
+    _function_name = "test"
+    _memory_limit_in_mb = 512
+    _invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:test"
+    _aws_request_id = "00000000-0000-4000-8000-000000000000"
+
+    def __init__(self, seconds: float = 30) -> None:
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]  # Powertools has it static
+        return round(self.seconds * 1000)
+
+
+@pytest.fixture
+def context() -> Context:
+    return Context()
+
+
+class Configure:
+    """Sets the deployment's variables; what was read from the ones before is forgotten."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._monkeypatch = monkeypatch
+
+    def __call__(self, **variables: str) -> None:
+        from messaging import settings
+
+        for name, value in variables.items():
+            self._monkeypatch.setenv(name, value)
+        settings.settings.cache_clear()
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
+    yield Configure(monkeypatch)
+    monkeypatch.undo()
+    Configure(monkeypatch)()
+
+
+class Database:
+    """The tests' own connection, beside those of the product."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._connection = connection(url)
+
+    def rows(self, sql: str, **parameters: object) -> list[list[object]]:
+        return list(self._connection.run(sql, **parameters) or [])
+
+    def value(self, sql: str, **parameters: object) -> object:
+        return self.rows(sql, **parameters)[0][0]
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def connection(url: str) -> pg8000.native.Connection:
+    parts = urlsplit(url)
+    return pg8000.native.Connection(
+        parts.username or "",
+        host=parts.hostname or "",
+        port=parts.port or 5432,
+        password=parts.password,
+        database=parts.path[1:],
+    )
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The Postgres at DATABASE_URL, or one of our own."""
+    if os.environ.get("DATABASE_URL"):
+        yield os.environ["DATABASE_URL"]
+        return
+    server = Postgres(tmp_path_factory.mktemp("postgres"), ports.choose("127.0.0.1", 0, ""), durable=False)
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def database_url(server_url: str) -> Iterator[str]:
+    """A database of the tests' own, migrated as a deployment does it."""
+    name = f"messaging_test_{os.getpid()}"
+    admin = connection(server_url)
+    admin.run(f"CREATE DATABASE {name}")
+    url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        Configure(monkeypatch)(DATABASE_URL=url)
+        load("migrate").handler({}, Context())
+    Configure(monkeypatch)()
+    yield url
+    admin.run(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.close()
+
+
+@pytest.fixture
+def database(database_url: str, configure: Configure) -> Iterator[Database]:
+    """Empty, its ids beginning at 1, and what the product is configured for."""
+    from messaging import database as product
+
+    configure(DATABASE_URL=database_url)
+    own = Database(database_url)
+    own.rows(f"TRUNCATE {TABLES} RESTART IDENTITY")
+    yield own
+    own.close()
+    product.engine().dispose()
+    product.engine.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def environments(database_url: str) -> Iterator[ProcessPoolExecutor]:
+    """Eight processes with a connection each: as parallel as eight environments of a function."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("DATABASE_URL", database_url)
+        with ProcessPoolExecutor(8, mp_context=get_context("spawn")) as pool:
+            list(pool.map(os.getpgid, [0] * 64))
+            yield pool
+
+
+@pytest.fixture
+def playing_provider() -> Iterator[Provider]:
+    """An HTTP server that plays the house contract and misbehaves when told to; it reports to nobody."""
+    provider = Provider(ports.choose("127.0.0.1", 0, ""), gateway="http://127.0.0.1:9", secret=SIGNING_SECRET)
+    provider.start()
+    yield provider
+    provider.stop()
