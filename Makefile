@@ -1,0 +1,38 @@
+# `make` prints what there is. It makes the virtual environment and hands over to `python -m local`.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+SAM := SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
+PINS := requirements.txt layers/messaging/requirements.txt functions/migrate/requirements.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help start test check openapi deploy
+
+help:     ## print this
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
+
+start: $(VENV)/ready     ## run the whole service on http://127.0.0.1:8080
+	@$(RUN) -m local start
+
+test: $(VENV)/ready     ## check, then run all tests
+	@$(RUN) -m local test
+
+check: $(VENV)/ready     ## lint, types, migrations, template and build
+	@$(RUN) -m local check
+
+openapi: $(VENV)/ready     ## write the service's description anew
+	@$(RUN) -m local openapi
+
+deploy: $(VENV)/ready     ## build, deploy to AWS and migrate the database
+	$(SAM) build
+	$(SAM) deploy
+	$(SAM) remote invoke Migrate
+
+$(VENV)/ready: $(PINS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	@echo "Making the virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "Installing what requirements.txt names: a minute or two"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
