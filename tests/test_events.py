@@ -84,8 +84,9 @@ def test_sam_local_finds_what_compose_starts() -> None:
     )
     assert aws["ports"] == ["4566:4566"]
     assert variables["AWS_ENDPOINT_URL"] == "http://host.docker.internal:4566"
-    queue = variables["OUTBOUND_QUEUE_URL"].rsplit("/", 1)[-1]
-    assert f"create-queue --queue-name {queue}\n" in compose["configs"]["queue"]["content"]
+    made = compose["configs"]["resources"]["content"]
+    assert f"create-queue --queue-name {variables['OUTBOUND_QUEUE_URL'].rsplit('/', 1)[-1]}\n" in made
+    assert f"create-secret --name {variables['PROVIDER_SECRET_ARN']} " in made
 
 
 @pytest.mark.parametrize("command", ["local_invoke", "local_start_api"])

@@ -9,12 +9,9 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import ProxyHandler, Request, build_opener
 
 import boto3
 import pytest
@@ -24,26 +21,11 @@ from local.postgres import Postgres
 from local.process import Watched
 from local.provider import Provider
 from tests.e2e import sam
+from tests.e2e.client import call
 
 STACK = "messaging"
 SIGNING_SECRET = "whsec_" + "c2lnbmVkIGJ5IHRoZSB0ZXN0"
 LOOPBACK = "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: Any
-
-
-def call(method: str, url: str, body: str | None = None, headers: Mapping[str, str] | None = None) -> Answer:
-    request = Request(url, None if body is None else body.encode(), dict(headers or {}), method=method)
-    try:
-        with build_opener(ProxyHandler({})).open(request, timeout=60) as response:
-            return Answer(response.status, json.load(response))
-    except HTTPError as error:
-        with error:
-            return Answer(error.code, json.load(error))
 
 
 def ministack_python(python: Path, cache: pytest.Cache) -> Path:

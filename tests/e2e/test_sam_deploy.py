@@ -9,7 +9,8 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.e2e import sam
-from tests.e2e.deployment import SIGNING_SECRET, Answer, Deployment, call, deployed
+from tests.e2e.client import Answer, call
+from tests.e2e.deployment import SIGNING_SECRET, Deployment, deployed
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,148 @@
+"""The functions in Lambda's own image, under `sam local`: each with its event, and all behind the API."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from local import ports
+from local.backing import Backing, Options
+from local.errors import CannotStart
+from local.process import Watched
+from local.provider import Provider
+from tests.e2e import sam
+from tests.e2e.client import call
+
+IMAGE = f"public.ecr.aws/lambda/python:{sam.RUNTIME}-x86_64"
+JSON = {"content-type": "application/json"}
+
+
+def docker(*arguments: str) -> str | None:
+    """What it answers; None where it is not installed, not running, or does not know what was asked for."""
+    try:
+        done = subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def host_for_containers() -> str:
+    """The address to listen on. On Linux it is the bridge's; Docker Desktop leads its own to 127.0.0.1."""
+    name = "host.docker.internal"
+    added = ("--add-host", f"{name}:host-gateway")
+    found = docker("run", "--rm", *added, "--entrypoint", "getent", IMAGE, "hosts", name)
+    assert found, f"a container of {IMAGE} does not start"
+    address = found.split()[0]
+    try:
+        ports.choose(address, 0, "")
+    except CannotStart:
+        return "127.0.0.1"
+    return address
+
+
+@dataclass(frozen=True)
+class SamLocal:
+    options: tuple[str, ...]
+    environment: dict[str, str]
+    provider: Provider
+    api_port: int
+
+    def invoke(self, function: str, event: str) -> Any:
+        path = sam.ROOT / "events" / f"{event}.json"
+        arguments = ("local", "invoke", function, "--event", str(path), *self.options)
+        return json.loads(sam.run(*arguments, environment=self.environment))
+
+
+@pytest.fixture(scope="module")
+def sam_local(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[SamLocal]:
+    if docker("info") is None:
+        pytest.skip("Docker is not there: sam local was not tried")
+    if docker("image", "inspect", IMAGE) is None:
+        pytest.skip(f"Docker has no {IMAGE} (docker pull it): sam local was not tried")
+    python = sam.interpreter()
+    assert pytestconfig.cache is not None
+    template = sam.build(python, pytestconfig.cache)
+    folder = tmp_path_factory.mktemp("sam-local")
+    api_port = ports.choose("127.0.0.1", 0, "")
+    services = Options(
+        folder=folder / "services",
+        durable=False,
+        host=host_for_containers(),
+        postgres_port=0,
+        aws_port=0,
+        provider_port=0,
+        gateway=f"http://127.0.0.1:{api_port}",
+    )
+    backing = Backing(services, lambda _: None)
+    try:
+        variables = folder / "local.json"
+        variables.write_text(with_the_ports_of(backing))
+        options = ("--template-file", str(template), "--env-vars", str(variables), "--skip-pull-image")
+        started = SamLocal(options, sam.environment(python), backing.provider, api_port)
+        assert started.invoke("Migrate", "migrate")["revision"]
+        yield started
+    finally:
+        backing.close()
+
+
+def with_the_ports_of(backing: Backing) -> str:
+    """events/local.json for services that had to take what ports were free."""
+    told = (sam.ROOT / "events/local.json").read_text()
+    for port, url in (("5432", backing.database_url), ("4566", backing.aws.endpoint)):
+        assert f"host.docker.internal:{port}" in told
+        told = told.replace(f"host.docker.internal:{port}", f"host.docker.internal:{urlsplit(url).port}")
+    return told
+
+
+@pytest.fixture(scope="module")
+def api(sam_local: SamLocal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("start-api") / "log"
+    server = Watched(
+        sam.command("local", "start-api", "--port", str(sam_local.api_port), *sam_local.options),
+        log=log,
+        folder=sam.ROOT,
+        environment=sam_local.environment,
+        grace=60,
+    )
+    url = f"http://127.0.0.1:{sam_local.api_port}"
+
+    def is_healthy() -> bool:
+        assert not server.ended, log.read_text()
+        try:
+            return call("GET", f"{url}/healthz").status == 200
+        except OSError:
+            return False
+
+    try:
+        sam.wait_until(is_healthy, f"the API answers, see {log}", 120)
+        yield url
+    finally:
+        server.stop()
+
+
+def test_every_function_takes_its_event(sam_local: SamLocal) -> None:
+    sent = sam_local.invoke("SendMessage", "send_message")
+    assert (sent["statusCode"], json.loads(sent["body"])["id"]) == (202, 1)
+    assert sam_local.invoke("DeliverMessage", "deliver_message") == {"batchItemFailures": []}
+    assert [received.body["reference"] for received in sam_local.provider.requests] == ["1"]
+    assert sam_local.invoke("SmsWebhook", "sms_webhook")["statusCode"] == 200
+    assert sam_local.invoke("EmailWebhook", "email_webhook")["statusCode"] == 200
+    found = sam_local.invoke("Conversations", "conversations")
+    assert (found["statusCode"], len(json.loads(found["body"])["conversations"])) == (200, 2)
+    assert sam_local.invoke("Relay", "relay")["expired"] == 0
+
+
+def test_the_api_sends_receives_and_reads(api: str) -> None:
+    customer, contact = "+12016661234", "+18045550105"
+    out = {"from": customer, "to": contact, "body": "Hello"}
+    sent = call("POST", f"{api}/api/messages/sms", json.dumps(out), JSON)
+    assert sent.status == 202
+    into = {"from": contact, "to": customer, "type": "sms", "messaging_provider_id": "answer", "body": "Hi"}
+    received = call("POST", f"{api}/api/webhooks/sms", json.dumps(into), JSON)
+    assert received.status == 200
+    found = call("GET", f"{api}/api/conversations/{sent.body['conversation_id']}/messages")
+    assert [message["id"] for message in found.body["messages"]] == [sent.body["id"], received.body["id"]]
