@@ -6,12 +6,13 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from description import allowed, document, page
+from pydantic import BeforeValidator
+
 from messaging import views, web
 from messaging.address import Address
 from messaging.fields import Time
 from messaging.models import MAX_ID, Channel, Conversation, ConversationPage, MessagePage, MessageWithEvents
 from messaging.problems import MethodNotAllowed, NotFound
-from pydantic import BeforeValidator
 
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Query(ge=1, le=200)]

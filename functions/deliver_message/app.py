@@ -1,5 +1,6 @@
 """The outbound queue's ids: hands each message to its provider."""
 
-from messaging import outbox, web
+from messaging import outbox
+from messaging.consumer import consumer
 
-handler = web.consumer(outbox.deliver)
+handler = consumer(outbox.deliver)

@@ -1,6 +1,7 @@
 """POST /api/webhooks/email[/{provider}], and the function's own URL: keeps what a provider tells."""
 
 from aws_lambda_powertools.event_handler import Response
+
 from messaging import inbox, web
 from messaging.models import Channel
 

@@ -12,9 +12,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from sqlalchemy import NullPool, create_engine, func, select
+
 from messaging.database import connect
 from messaging.telemetry import logger
-from sqlalchemy import NullPool, create_engine, func, select
 
 FOLDER = Path(__file__).parent
 LOCK = 7_467_332_901  # any number that nothing else locks

@@ -1,9 +1,10 @@
 """Alembic's environment: for app.py, which brings its connection, and for the command, which does not."""
 
 from alembic import context
+from sqlalchemy import Connection, NullPool, create_engine
+
 from messaging.database import connect
 from messaging.tables import metadata
-from sqlalchemy import Connection, NullPool, create_engine
 
 
 def migrate(connection: Connection) -> None:

@@ -3,13 +3,15 @@
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from messaging import outbox, web
+
+from messaging import outbox
+from messaging.consumer import seconds_left
 from messaging.telemetry import flush, logger
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     try:
-        return outbox.relay(lambda: web.seconds_left(context))
+        return outbox.relay(lambda: seconds_left(context))
     finally:
         flush()

@@ -5,7 +5,7 @@ know SQLAlchemy:
 
     problems settings telemetry address fields models
     tables database store attempts cursor views
-    providers queue outbox inbox web
+    providers queue outbox inbox web consumer
 
 What goes out passes `outbox`, what comes in passes `inbox`; neither knows the other. `store` and
 `providers` do not know each other either: one speaks to Postgres, the other to the vendors.

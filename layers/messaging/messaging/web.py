@@ -1,11 +1,10 @@
-"""Lambda events in, Lambda answers out: what is the same for every handler."""
+"""HTTP events in, HTTP answers out: what is the same for every handler behind a route."""
 
 import base64
 import hashlib
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
@@ -14,8 +13,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 from pydantic_core import from_json
 
-from messaging.models import MAX_ID
-from messaging.outbox import Accepted
 from messaging.problems import (
     CONTENT_TYPE,
     Forbidden,
@@ -24,14 +21,16 @@ from messaging.problems import (
     NotFound,
     Problem,
     TooLarge,
-    Unavailable,
     Unreadable,
     UnsupportedMediaType,
 )
 from messaging.providers.provider import Answer, Webhook
 from messaging.store import IdempotencyKey
 from messaging.telemetry import flush, logger
-from messaging.views import Page
+
+if TYPE_CHECKING:  # a function imports what its own path needs, and these are other functions' paths
+    from messaging.outbox import Accepted
+    from messaging.views import Page
 
 JSON = "application/json"
 MAX_REQUEST = 6_000_000
@@ -74,36 +73,6 @@ def handler(app: APIGatewayHttpResolver, *, raw: bool = False) -> Handler:
             flush()
 
     return handle
-
-
-def consumer(deliver: Callable[[Sequence[int], Callable[[], float]], None]) -> Handler:
-    """The Lambda handler of a queue of ids. What could not be done now stays in the queue; what is no id
-    ends among the dead letters."""
-
-    @logger.inject_lambda_context(clear_state=True)
-    def handle(event: Event, context: LambdaContext) -> Any:
-        ids: dict[str, int] = {}
-        failed: list[str] = []
-        for record in event["Records"]:
-            if re.fullmatch(r"[0-9]{1,19}", record["body"]) and int(record["body"]) <= MAX_ID:
-                ids[record["messageId"]] = int(record["body"])
-            else:
-                logger.error("A record is no message's id", extra={"sqs_message_id": record["messageId"]})
-                failed.append(record["messageId"])
-        try:
-            deliver(sorted(set(ids.values())), lambda: seconds_left(context))
-        except (Unavailable, TimeoutError) as error:
-            logger.warning("Left in the queue", extra={"count": len(ids), "cause": type(error).__name__})
-            failed += ids
-        finally:
-            flush()
-        return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
-
-    return handle
-
-
-def seconds_left(context: LambdaContext) -> float:
-    return context.get_remaining_time_in_millis() / 1000
 
 
 # --- Requests ----------------------------------------------------------------------------------------
@@ -158,7 +127,7 @@ def shows(model: type[BaseModel], status: int = 200) -> dict[int, Any]:
     return {status: {"description": model.__doc__ or model.__name__, "content": {JSON: {"model": model}}}}
 
 
-def accepted(accepted: Accepted) -> Response[str]:
+def accepted(accepted: "Accepted") -> Response[str]:
     headers: dict[str, str | list[str]] = {"Location": f"/api/messages/{accepted.message.id}"}
     if accepted.replayed:
         headers["Idempotency-Replayed"] = "true"
@@ -172,7 +141,7 @@ def found(document: str | None, what: str) -> Response[str]:
     return Response(200, JSON, document)
 
 
-def page(name: str, page: Page) -> Response[str]:
+def page(name: str, page: "Page") -> Response[str]:
     items = ",".join(page.items)
     return Response(200, JSON, f'{{"{name}":[{items}],"next_cursor":{json.dumps(page.next_cursor)}}}')
 
