@@ -1,25 +1,64 @@
 """A client of the HTTP API that goes past any proxy, since all of it is on this machine."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.client import HTTPResponse
+from threading import Barrier
+from typing import Any, TypeVar
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
+
+T = TypeVar("T")
+
+JSON = "application/json"
 
 
 @dataclass(frozen=True)
 class Answer:
     status: int
     body: Any
+    """What was JSON as its value, all else as text."""
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
-def call(method: str, url: str, body: str | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+def call(
+    method: str, url: str, body: str | bytes | None = None, headers: Mapping[str, str] | None = None
+) -> Answer:
     """Raises OSError where nobody answers."""
-    request = Request(url, None if body is None else body.encode(), dict(headers or {}), method=method)
+    data = body.encode() if isinstance(body, str) else body
+    request = Request(url, data, dict(headers or {}), method=method)
     try:
         with build_opener(ProxyHandler({})).open(request, timeout=60) as response:
-            return Answer(response.status, json.load(response))
+            return _answer(response)
     except HTTPError as error:
         with error:
-            return Answer(error.code, json.load(error))
+            return _answer(error)
+
+
+def get(url: str) -> Answer:
+    return call("GET", url)
+
+
+def post(url: str, fields: object, headers: Mapping[str, str] | None = None) -> Answer:
+    return call("POST", url, json.dumps(fields), {"content-type": JSON, **(headers or {})})
+
+
+def together(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """What they return, in their order; all of them begin at the same moment."""
+    ready = Barrier(len(calls))
+
+    def begin(call: Callable[[], T]) -> T:
+        ready.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(begin, calls))
+
+
+def _answer(response: HTTPResponse | HTTPError) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    text = response.read().decode()
+    is_json = headers.get("content-type", "").partition(";")[0].endswith("json")
+    return Answer(response.status or 0, json.loads(text) if is_json else text, headers)
