@@ -61,8 +61,14 @@ def deliver(ids: Sequence[int], seconds_left: Callable[[], float]) -> None:
     # Calls run in threads; the database is spoken to by this one alone.
     with ThreadPoolExecutor(len(claimed)) as pool:
         calls = {pool.submit(_send, message): message for message in claimed}
+        unrecorded: list[Exception] = []
         for call in as_completed(calls):
-            _record(calls[call], call.result(), seconds_left)
+            try:
+                _record(calls[call], call.result(), seconds_left)
+            except Exception as error:  # noqa: BLE001  # raised below, after the others had their record
+                unrecorded.append(error)
+    if unrecorded:
+        raise unrecorded[0]
 
 
 def _send(message: OutboundMessage) -> ProviderResult | Failure | Exception:
