@@ -1,13 +1,15 @@
 """A small AWS for this machine, made from template.yaml; the product imports nothing of it.
 
-__main__    the command line                  gateway      HTTP API routes and function URLs
-stack       everything together               payload      requests as events, results as responses
-backing     what the functions lean on        server       HTTP/1.1
-template    what is declared                  environment  functions as warm processes; worker is the process
-intrinsics  !Ref, !Sub and the like           queues       SQS event source mappings
-postgres    unprivileged, aws, provider       schedule     schedules
-folder      what survives a restart           logs         what the functions print
-process     children that never outlive us; watch stands beside each
+__main__    the command line               gateway      HTTP API routes and function URLs
+guide       what to try next               payload      requests as events, results as responses
+stack       everything together            server       HTTP/1.1
+backing     what the functions lean on     function     a pool of warm processes
+postgres    with unprivileged              environment  one of them from outside; worker from inside
+aws         SQS, Secrets Manager, S3       queues       SQS event source mappings
+provider    plays the house contract       schedule     schedules
+template    what is declared               logs         what the functions print
+intrinsics  !Ref, !Sub and the like        process      children that never outlive us, with watch
+folder      what survives a restart        ports, client, errors
 """
 
 from local.backing import Options

@@ -23,7 +23,8 @@ class _Stop(BaseException):
 def main() -> int:
     arguments = _parser().parse_args()
     for number in _endings():
-        signal.signal(number, _stop)
+        if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup it is
+            signal.signal(number, _stop)
     running: Stack | Backing | None = None
     try:
         options = _options(arguments)

@@ -7,12 +7,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.request import urlopen
 
 import boto3
 import botocore.session
 from botocore.config import Config
 
+from local.client import opener
 from local.errors import CannotStart
 from local.process import Watched
 from local.template import ACCOUNT, REGION, Queue
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 SECRET = "messaging/providers"
+"""The name under which the providers' settings are kept; it does where an ARN is asked for."""
 START_SECONDS = 60
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
@@ -31,15 +32,17 @@ class Aws:
         self.endpoint = f"http://{host}:{port}"
         self._host = host
         self._port = port
-        self._state = folder / "aws"
+        self._state = folder / "aws" / str(port)  # it knows queues by their URL
+        self._objects = folder / "aws" / "s3"
+        self._temporary = folder / "aws" / "tmp"
         self._log = folder / "aws.log"
         self._server: Watched | None = None
         self._session = _session()
 
     def start(self) -> None:
         """Returns when the endpoint answers."""
-        for name in ("state", "s3", "tmp"):
-            (self._state / name).mkdir(parents=True, exist_ok=True)
+        for folder in (self._state, self._objects, self._temporary):
+            folder.mkdir(parents=True, exist_ok=True)
         self._server = Watched(
             [sys.executable, "-I", "-m", "ministack"],
             log=self._log,
@@ -52,10 +55,10 @@ class Aws:
                 "MINISTACK_ACCOUNT_ID": ACCOUNT,
                 "MINISTACK_REGION": REGION,
                 "PERSIST_STATE": "1",
-                "STATE_DIR": str(self._state / "state"),
+                "STATE_DIR": str(self._state),
                 "S3_PERSIST": "1",
-                "S3_DATA_DIR": str(self._state / "s3"),
-                "TMPDIR": str(self._state / "tmp"),
+                "S3_DATA_DIR": str(self._objects),
+                "TMPDIR": str(self._temporary),
                 "DOCKER_HOST": "unix:///nowhere",  # it would look for containers of its own to remove
                 "LOG_LEVEL": "WARNING",
             },
@@ -79,14 +82,13 @@ class Aws:
             if queue.attributes:
                 sqs.set_queue_attributes(QueueUrl=urls[queue.name], Attributes=dict(queue.attributes))  # type: ignore[arg-type]  # its keys are a Literal
 
-    def keep_secret(self, value: Mapping[str, Any]) -> str:
-        """The secret's ARN."""
+    def keep_secret(self, value: Mapping[str, Any]) -> None:
         client: SecretsManagerClient = self._client("secretsmanager")
         text = json.dumps(value)
         try:
-            return client.create_secret(Name=SECRET, SecretString=text)["ARN"]
+            client.create_secret(Name=SECRET, SecretString=text)
         except client.exceptions.ResourceExistsException:
-            return client.put_secret_value(SecretId=SECRET, SecretString=text)["ARN"]
+            client.put_secret_value(SecretId=SECRET, SecretString=text)
 
     def _client(self, name: str) -> Any:
         config = Config(
@@ -102,7 +104,7 @@ class Aws:
         give_up = time.monotonic() + START_SECONDS
         while True:
             try:
-                with urlopen(f"{self.endpoint}/_ministack/health", timeout=2):
+                with opener.open(f"{self.endpoint}/_ministack/health", timeout=2):
                     return
             except OSError:
                 if self._server is None or self._server.ended or time.monotonic() > give_up:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local import ports
-from local.aws import Aws
+from local.aws import SECRET, Aws
 from local.folder import Folder
 from local.postgres import Postgres
 from local.provider import Provider
@@ -46,22 +46,35 @@ class Backing:
             self.folder = Folder(options.folder)
             undo.callback(self.folder.close)
             self.port = 0 if options.gateway else ports.choose(host, options.port, "--port")
-            self.gateway = options.gateway or f"http://{host}:{self.port}"
             postgres_port = ports.choose(host, options.postgres_port, "--postgres-port")
             aws_port = ports.choose(host, options.aws_port, "--aws-port")
             provider_port = ports.choose(host, options.provider_port, "--provider-port")
+            gateway = options.gateway or f"http://{host}:{self.port}"
             self._postgres = Postgres(self.folder.path, postgres_port, host, durable=options.durable)
+            self.database_url = options.database_url or self._postgres.url
+            self.aws = Aws(self.folder.path, aws_port, host)
+            self.template = Template(
+                options.template,
+                options.parameters,
+                {
+                    "DatabaseUrl": self.database_url,
+                    "ProviderSecretArn": SECRET,
+                    "AllowUnsignedWebhooks": "true",
+                    "PublicUrl": gateway,
+                },
+                endpoint=self.aws.endpoint,
+                gateway=gateway,
+            )
             if options.fresh:
                 say("Forgetting what was kept")
                 self._postgres.forget()
                 self.folder.forget()
-            self.database_url = options.database_url or self._postgres.url
             if not options.database_url:
                 say(f"Postgres: {self.database_url}")
                 undo.callback(self.stop_postgres)
                 self.start_postgres()
             secret = self.folder.signing_secret()
-            self.provider = Provider(provider_port, self.gateway, secret, host)
+            self.provider = Provider(provider_port, gateway, secret, host)
             self._house = {
                 channel: {"url": f"{self.provider.url}/{channel}", "signing_secret": secret}
                 for channel in ("sms", "email")
@@ -69,23 +82,9 @@ class Backing:
             say(f"A provider that plays along: {self.provider.url}")
             undo.callback(self.provider.stop)
             self.provider.start()
-            self.aws = Aws(self.folder.path, aws_port, host)
             say(f"SQS, Secrets Manager and S3: {self.aws.endpoint}")
             undo.callback(self.stop_aws)
-            self.aws.start()
-            self.template = Template(
-                options.template,
-                options.parameters,
-                {
-                    "DatabaseUrl": self.database_url,
-                    "ProviderSecretArn": self.aws.keep_secret(self._house),
-                    "AllowUnsignedWebhooks": "true",
-                    "PublicUrl": self.gateway,
-                },
-                endpoint=self.aws.endpoint,
-                gateway=self.gateway,
-            )
-            self.aws.create_queues(self.template.queues)
+            self.start_aws()
             self._undo = undo.pop_all()
 
     def close(self) -> None:

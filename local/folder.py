@@ -47,11 +47,11 @@ class Folder:
 
 def _lock(file: IO[str]) -> None:
     if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415  # only Windows has it
+        import msvcrt  # only Windows has it
 
         file.seek(0)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
     else:
-        import fcntl  # noqa: PLC0415  # Windows has none
+        import fcntl  # Windows has none
 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

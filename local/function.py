@@ -12,7 +12,7 @@ from local.environment import Environment, FunctionError, variables
 from local.logs import Logs
 
 
-class StillRunning(Exception):  # noqa: N818  # no error: the function goes on
+class StillRunning(Exception):  # no error: the function goes on
     """The caller's patience was over before the function's answer, which is thrown away when it comes."""
 
 

@@ -59,10 +59,12 @@ class Gateway:
         routes: list[Route],
         functions: Mapping[str, Function],
         show: Callable[[str], None],
+        patience: float = PATIENCE,
     ) -> None:
         self._routes = Routes(routes)
         self._functions = functions
         self._show = show
+        self._patience = patience
 
     def answer(self, request: Request) -> Response:
         started = time.monotonic()
@@ -77,7 +79,7 @@ class Gateway:
             return json_response(404, {"message": "Not Found"})
         event = payload.event(request, payload.HTTP_API, request.path, match.route, match.variables)
         try:
-            return _response(self._functions[match.function], event, PATIENCE)
+            return _response(self._functions[match.function], event, self._patience)
         except StillRunning:
             return json_response(503, {"message": "Service Unavailable"})
         except (FunctionError, payload.BadResponseError):

@@ -147,7 +147,7 @@ def _status(value: object) -> int:
         status = int(value)  # type: ignore[call-overload]  # anything may stand there
     except (TypeError, ValueError):
         raise BadResponseError(f"statusCode is {value!r}") from None
-    if not HTTPStatus.CONTINUE <= status < 600:  # noqa: PLR2004  # any number of three digits up to 5xx
+    if not HTTPStatus.CONTINUE <= status < 600:  # any number of three digits up to 5xx
         raise BadResponseError(f"statusCode is {status}")
     return int(status)
 

@@ -6,7 +6,8 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-import pg8000.native  # type: ignore[import-untyped]  # it has no types
+import pg8000.native
+import psutil  # type: ignore[import-untyped]  # its stubs would be one more package, for one call
 
 from local import unprivileged
 from local.errors import CannotStart
@@ -107,10 +108,12 @@ class Postgres:
     def _answers(self) -> bool:
         """Makes the database as well, where this is the cluster's first start."""
         try:
-            with _Connection(self.host, self.port) as connection:
+            with pg8000.native.Connection(
+                USER, self.host, "postgres", self.port, PASSWORD, timeout=5, ssl_context=False
+            ) as connection:
                 if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=DATABASE):
                     connection.run(f"CREATE DATABASE {DATABASE}")
-        except (pg8000.Error, OSError):
+        except (pg8000.native.Error, OSError):
             return False
         return True
 
@@ -118,26 +121,19 @@ class Postgres:
         """Ends what a killed run may have left: its server, or a lock file whose process number is another's.
 
         Postgres takes a lock file for valid as long as any process of that number lives. Our lock on the
-        data folder says that no other run uses it, so a server that answers for this cluster is an orphan.
+        data folder says that no other run uses it, so a server at work on this cluster is an orphan.
         """
         lock = self._cluster / "postmaster.pid"
-        give_up = time.monotonic() + START_SECONDS
-        while lock.exists() and self._is_served(lock) and time.monotonic() < give_up:
-            self._run("pg_ctl", "stop", "-D", self._cluster, "-m", "fast").wait()
+        if (
+            self._is_served(lock)
+            and self._run("pg_ctl", "stop", "-D", self._cluster, "-m", "fast").wait() != 0
+        ):
+            raise CannotStart(f"a Postgres that an ended run left behind does not stop, see {self._log}")
         lock.unlink(missing_ok=True)
 
     def _is_served(self, lock: Path) -> bool:
         try:
-            _, _, _, port, _, host, *_ = lock.read_text().splitlines()
-            with _Connection(host, int(port)) as connection:
-                [[folder]] = connection.run("SHOW data_directory")
-        except (pg8000.Error, OSError, ValueError):
+            process = psutil.Process(int(lock.read_text().splitlines()[0]))
+            return str(self._cluster) in process.cmdline()
+        except (OSError, ValueError, IndexError, psutil.Error):
             return False
-        return self._cluster.samefile(folder)
-
-
-class _Connection(pg8000.native.Connection):  # type: ignore[misc]  # untyped, as above
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(
-            USER, host=host, port=port, database="postgres", password=PASSWORD, timeout=5, ssl_context=False
-        )

@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import ProxyHandler, build_opener
 from urllib.request import Request as Post
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from local.client import opener
 from local.server import Request, Response, Server, json_response
 
 ID_FIELDS = {"sms": "messaging_provider_id", "email": "xillio_id"}
@@ -173,7 +173,6 @@ class Provider:
     def _post(self, url: str, report: Mapping[str, Any]) -> None:
         """Until it is taken: a server that is away or in trouble is asked again a few times, ever later."""
         body = json.dumps(report)
-        opener = build_opener(ProxyHandler({}))
         for attempt in range(REPORT_TRIES):
             if self._stopped.wait(0.25 * 2**attempt if attempt else 0):
                 return

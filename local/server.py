@@ -1,6 +1,7 @@
 """An HTTP/1.1 server on the standard library's: robust against what clients send, ready for many at once."""
 
 import json
+import socket
 import socketserver
 import sys
 import threading
@@ -13,7 +14,8 @@ from urllib.parse import urlsplit
 BODY_LIMIT = 10 * 1024 * 1024
 """What API Gateway takes, in bytes."""
 DRAIN_LIMIT = 64 * 1024 * 1024
-"""How much of a refused body is read, so that the client gets to read the answer instead of a reset."""
+DRAIN_SECONDS = 2
+"""How much of a refused body is read, in bytes and for how long."""
 IDLE_SECONDS = 75
 
 
@@ -91,20 +93,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         try:
+            path, query = self._target()
             body = self._body()
         except _RefusedError as refused:
             self.send_error(refused.status)
-            self.wfile.flush()
             self._drain(refused.left)
             return
-        path, _, query = self.path.partition("?")
-        if path.startswith(("http://", "https://")):  # as a proxy is asked
-            path = urlsplit(path).path or "/"
         response = self.server.answer(
             Request(
                 self.command,
                 path,
-                query.partition("#")[0],
+                query,
                 list(self.headers.items()),
                 body,
                 self.client_address[0],
@@ -128,6 +127,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if not empty and self.command != "HEAD":
             self.wfile.write(response.body)
+
+    def _target(self) -> tuple[str, str]:
+        try:
+            target = urlsplit(self.path)  # of a proxy's request, a whole URL
+        except ValueError:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST) from None
+        if self.headers.defects or not target.path.startswith("/"):
+            raise _RefusedError(HTTPStatus.BAD_REQUEST)
+        return target.path, target.query
 
     def _body(self) -> bytes:
         lengths = self.headers.get_all("content-length", [])
@@ -169,6 +177,10 @@ class _Handler(BaseHTTPRequestHandler):
         return received
 
     def _drain(self, left: int) -> None:
+        """Closing on what is still arriving would be a reset, and the client would not see the answer."""
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_WR)
+        self.connection.settimeout(DRAIN_SECONDS)
         left = min(left, DRAIN_LIMIT)
         while left > 0 and (part := self.rfile.read1(min(left, 1 << 16))):
             left -= len(part)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.aws import CREDENTIALS
 from local.backing import Backing, Options
@@ -20,6 +20,9 @@ from local.queues import Poller
 from local.schedule import Timer
 from local.server import Server
 from local.template import REGION
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 MIGRATE = "Migrate"
 """The function that is invoked once everything is there, as `make deploy` does."""
@@ -103,6 +106,9 @@ class Stack:
         path = self.logs.path(name)
         return path.read_text("utf-8") if path.exists() else ""
 
+    def sqs(self) -> "SQSClient":
+        return self._backing.aws.sqs()
+
     def stop_postgres(self) -> None:
         self._backing.stop_postgres()
 
@@ -137,7 +143,7 @@ class Stack:
     def _pollers(self, options: Options) -> Iterator[Poller]:
         for source in self.template.sources:
             function = self.functions[source.function]
-            yield Poller(source, function, self._backing.aws.sqs(), options.concurrency)
+            yield Poller(source, function, self.sqs(), options.concurrency)
 
     def _timers(self, options: Options) -> Iterator[Timer]:
         if options.relay_every:

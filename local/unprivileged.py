@@ -18,7 +18,7 @@ def user() -> str:
     """The user to run as, or '' where we are not root."""
     if sys.platform == "win32" or os.geteuid() != 0:
         return ""
-    import pwd  # noqa: PLC0415  # Windows has none
+    import pwd  # Windows has none
 
     for name in ("postgres", "nobody"):
         try:
@@ -32,12 +32,21 @@ def user() -> str:
 def reachable(folder: Path) -> Path:
     """A folder that another user can get to: this one, or one in its place, named after its path."""
     parent = folder.resolve().parent
-    parent.chmod(
-        parent.stat().st_mode | stat.S_IXOTH
-    )  # the data folder: ours, and what is secret in it is 0600
+    parent.chmod(parent.stat().st_mode | stat.S_IXOTH)  # the data folder: what is secret in it is 0600
     if _open_to_all(parent):
         return folder
-    return STATE / hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16] / folder.name
+    _forget_places_of_the_gone()
+    place = STATE / hashlib.sha256(str(parent).encode()).hexdigest()[:16]
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "stands-for").write_text(str(parent))
+    return place / folder.name
+
+
+def _forget_places_of_the_gone() -> None:
+    """Temporary folders, of tests for one, do not say when they go."""
+    for note in STATE.glob("*/stands-for"):
+        if not Path(note.read_text()).exists():
+            shutil.rmtree(note.parent, ignore_errors=True)
 
 
 def readable(package: Path) -> Path:
@@ -50,7 +59,10 @@ def readable(package: Path) -> Path:
         for part in (package, package.with_name(f"{package.name}.libs")):
             if part.exists():
                 shutil.copytree(part, partial / part.name)
-        partial.rename(copy.parent)
+        try:
+            partial.rename(copy.parent)
+        except OSError:  # another run was faster
+            shutil.rmtree(partial)
     return copy
 
 

@@ -46,7 +46,7 @@ def main(user: str, grace: str, *command: str) -> int:
 def _group_of(user: str) -> int:
     if sys.platform == "win32":
         raise OSError("there is no other user to run as")
-    import pwd  # noqa: PLC0415  # Windows has none
+    import pwd  # Windows has none
 
     return pwd.getpwnam(user).pw_gid
 

@@ -1,0 +1,26 @@
+"""A stack of the tests' own project, shared by those that leave it as it was."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import Stack, running
+
+PROJECT = Path(__file__).with_name("project")
+
+
+@pytest.fixture(scope="session")
+def template() -> Path:
+    return PROJECT / "template.yaml"
+
+
+@pytest.fixture(scope="session")
+def stack(template: Path) -> Iterator[Stack]:
+    """Started with what a developer's shell may hold, of which nothing may get through."""
+    inherited = {"AWS_CA_BUNDLE": "/nowhere.pem", "AWS_PROFILE": "nobody", "HTTP_PROXY": "http://127.0.0.1:9"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in inherited.items():
+            patch.setenv(name, value)
+        with running(template=template, relay_every=0.2) as stack:
+            yield stack

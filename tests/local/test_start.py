@@ -1,0 +1,152 @@
+import json
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import ports
+from local.client import opener
+from tests.local.runner import PORT_OPTIONS, Run, gone, started
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not pytest's, which is closed to the user that Postgres runs as where we are root."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("option", PORT_OPTIONS)
+def test_a_port_that_is_taken_is_named_with_its_option(folder: Path, template: Path, option: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = Run(folder, option, str(port), template=template)
+        assert run.process.wait(30) == 1
+    assert (
+        run.output
+        == f"error: 127.0.0.1:{port} cannot be used (Address already in use); choose another with {option}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--parameter", "Colour=red"], "error: the template has no parameter Colour"),
+        (["--parameter", "Colour"], "error: --parameter Colour: NAME=VALUE is expected"),
+        (["--template", "nowhere.yaml"], "error: there is no template nowhere.yaml"),
+        (["services", "--host", "0.0.0.0"], "error: --host may be 127.0.0.1 or the Docker bridge's address"),
+        (["--host", "127.0.0.2"], "error: --host is for services"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told_before_anything_starts(
+    folder: Path, template: Path, arguments: list[str], complaint: str
+) -> None:
+    run = Run(folder, *arguments, template=template)
+    assert run.process.wait(30) == 1
+    assert run.output.startswith(complaint)
+    assert run.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_everything(folder: Path, template: Path, number: int) -> None:
+    with started(folder, template=template) as run:
+        family = run.family()
+        assert len(family) > 10
+        assert run.end(number) == 0
+        assert gone(family)
+
+
+def test_a_migration_that_fails_ends_what_was_begun(folder: Path) -> None:
+    function = {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": ".", "Handler": "app.handler"}}
+    (folder / "template.yaml").write_text(json.dumps({"Resources": {"Migrate": function}}))
+    (folder / "app.py").write_text("def handler(event, context): raise ValueError('as asked')")
+    run = Run(folder, template=folder / "template.yaml")
+    assert run.process.wait(60) == 1
+    assert "error: Migrate failed: ValueError: as asked; see " in run.output
+    for option, port in run.ports.items():
+        assert ports.choose("127.0.0.1", port, option) == port
+
+
+def test_a_signal_while_it_starts_ends_everything(folder: Path, template: Path) -> None:
+    run = Run(folder, template=template)
+    run.says("SQS")
+    family = run.family()
+    assert run.end() == 0
+    assert gone(family)
+
+
+def test_being_killed_leaves_nothing_and_the_next_start_finds_what_was_kept(
+    folder: Path, template: Path
+) -> None:
+    with started(folder, template=template) as run:
+        run.sql("CREATE TABLE kept (n int)")
+        family = run.family()
+        run.end(signal.SIGKILL)
+        assert gone(family)
+    with started(folder, "services", template=template) as run:
+        assert run.sql("SELECT count(*) FROM kept") == [[0]]
+
+
+def test_a_postgres_left_behind_is_ended_first(folder: Path, template: Path) -> None:
+    with started(folder, "services", template=template) as run:
+        family = run.family()
+        [postmaster] = [process for process in family if process.cmdline()[0].endswith("bin/postgres")]
+        run.process.send_signal(signal.SIGSTOP)  # so that it takes no notice
+        postmaster.parent().kill()
+        run.end(signal.SIGKILL)
+        assert postmaster.is_running()
+    with started(folder, "services", template=template) as run:
+        assert gone(family)
+        assert run.sql("SELECT 1") == [[1]]
+
+
+def test_a_lock_file_whose_process_is_another_by_now_is_no_hindrance(folder: Path, template: Path) -> None:
+    with started(folder, "services", template=template) as run:
+        [[cluster]] = run.sql("SHOW data_directory")
+    lock = Path(str(cluster)) / "postmaster.pid"
+    lock.write_text(f"{os.getpid()}\n{cluster}\n1\n1\n\n127.0.0.1\n0 0\nready\n")
+    with started(folder, "services", template=template) as run:
+        assert run.sql("SELECT 1") == [[1]]
+
+
+def test_one_folder_is_for_one_run(folder: Path, template: Path) -> None:
+    with started(folder, "services", template=template):
+        (folder / "second").mkdir()
+        second = Run(folder / "second", "--data", str(folder / "kept"), template=template)
+        assert second.process.wait(30) == 1
+        assert "is in use by another run" in second.output
+
+
+def test_fresh_forgets_what_was_kept(folder: Path, template: Path) -> None:
+    with started(folder, "services", template=template) as run:
+        run.sql("CREATE TABLE kept (n int)")
+        secret = (folder / "kept" / "signing-secret").read_text()
+    assert (folder / "kept" / "signing-secret").stat().st_mode & 0o777 == 0o600
+    with started(folder, "services", "--fresh", template=template) as run:
+        assert run.sql("SELECT to_regclass('kept')") == [[None]]
+        assert (folder / "kept" / "signing-secret").read_text() != secret
+
+
+def test_start_says_where_everything_is_and_what_happens(folder: Path, template: Path) -> None:
+    with started(folder, "--parameter", "Greeting=hi there", template=template) as run:
+        with opener.open(f"{run.url}/act/environment") as answer:
+            variables = json.load(answer)["variables"]
+        assert variables["GREETING"] == "hi there"
+        run.says("GET /act/environment 200 in ")
+        for port in run.ports.values():
+            assert f"127.0.0.1:{port}" in run.output
+        assert run.output.count("  curl ") == 8
+        assert "Importer does not start: ModuleNotFoundError: No module named 'functions'" in run.output
+
+
+def test_services_are_there_for_functions_that_run_elsewhere(folder: Path, template: Path) -> None:
+    with started(folder, "services", template=template) as run:
+        assert run.sql("SELECT 1") == [[1]]
+        assert f"Queue: http://127.0.0.1:{run.ports['--aws-port']}/000000000000/Queue\n" in run.output
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", run.ports["--port"])) != 0
