@@ -7,6 +7,11 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.errors import (
+    FirstHeaderLineIsContinuationDefect,
+    MisplacedEnvelopeHeaderDefect,
+    MissingHeaderBodySeparatorDefect,
+)
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -17,6 +22,12 @@ DRAIN_LIMIT = 64 * 1024 * 1024
 DRAIN_SECONDS = 2
 """How much of a refused body is read, in bytes and for how long."""
 IDLE_SECONDS = 75
+HEAD_DEFECTS = (
+    FirstHeaderLineIsContinuationDefect,
+    MisplacedEnvelopeHeaderDefect,
+    MissingHeaderBodySeparatorDefect,
+)
+"""What makes a head unreadable. The parser is the one for mails: it also misses a multipart's parts there."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +144,9 @@ class _Handler(BaseHTTPRequestHandler):
             target = urlsplit(self.path)  # of a proxy's request, a whole URL
         except ValueError:
             raise _RefusedError(HTTPStatus.BAD_REQUEST) from None
-        if self.headers.defects or not target.path.startswith("/"):
+        if any(isinstance(defect, HEAD_DEFECTS) for defect in self.headers.defects):
+            raise _RefusedError(HTTPStatus.BAD_REQUEST)
+        if not target.path.startswith("/"):
             raise _RefusedError(HTTPStatus.BAD_REQUEST)
         return target.path, target.query
 

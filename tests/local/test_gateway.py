@@ -97,6 +97,7 @@ def test_a_literal_path_is_preferred_to_a_variable(stack: Stack) -> None:
         ("text/plain", b"\xff\xfe", False),
         ("application/x-www-form-urlencoded", b"a=1", False),
         ("image/png", b"\x00\x01", False),
+        ("multipart/form-data; boundary=x", b"--x--", False),
     ],
 )
 def test_text_arrives_as_text_and_all_else_in_base64(
