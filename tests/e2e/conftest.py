@@ -1,0 +1,54 @@
+"""The whole stack, over HTTP: shared by the tests that leave it as they found it."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from local import Stack, running
+from tests.conftest import Database
+from tests.e2e.client import Answer
+
+CUSTOMER = "+12016661234"
+
+_subscribers = count(1000)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """With a schedule that nobody has to wait for, and processes enough for real races."""
+    with running(relay_every=0.5, concurrency=8) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def kept(stack: Stack) -> Iterator[Database]:
+    """What the shared stack has kept."""
+    database = Database(stack.database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def nothing_is_kept(kept: Database) -> Iterator[None]:
+    """Whatever the test sends; deliveries of earlier messages may go on meanwhile."""
+    tables = ("messages", "conversations", "contacts", "idempotency_keys", "parked_reports")
+    sizes = f"SELECT {', '.join(f'(SELECT count(*) FROM {table})' for table in tables)}"
+    before = kept.rows(sizes)
+    yield
+    assert kept.rows(sizes) == before
+
+
+@pytest.fixture
+def contact() -> str:
+    """A number that no other test has."""
+    return f"+1804555{next(_subscribers)}"
+
+
+def assert_problem(answer: Answer, status: int, field: str | None = None) -> None:
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.body["status"] == status
+    assert {"type", "title", "detail"} <= set(answer.body)
+    if field is not None:
+        assert field in [error["field"] for error in answer.body["errors"]], answer.body

@@ -1,0 +1,139 @@
+"""The service's main job: eight requests in this order on a new database, and what becomes of them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local import Received, Stack, running
+from tests.e2e.client import Answer, get, post
+from tests.local.waiting import eventually
+
+WHEN = "2024-11-01T14:00:00Z"
+US, THEM = "+12016661234", "+18045551234"
+OUR_EMAIL, THEIR_EMAIL = "user@example.com", "contact@example.org"
+IMAGE, DOCUMENT = "https://example.com/image.jpg", "https://example.com/document.pdf"
+
+OUTBOUND = {1: "sms", 2: "mms", 3: "email"}
+"""Our ids of what we sent, and their types."""
+
+
+def sms(sender: str, recipient: str, attachments: list[str] | None, **more: str) -> dict[str, Any]:
+    type = "mms" if attachments else "sms"
+    content = {"type": type, "body": f"An {type}", "attachments": attachments, "timestamp": WHEN}
+    return {"from": sender, "to": recipient, **content, **more}
+
+
+def email(sender: str, recipient: str, **more: str) -> dict[str, Any]:
+    content = {"body": "<b>Hello</b>", "attachments": [DOCUMENT], "timestamp": WHEN}
+    return {"from": sender, "to": recipient, **content, **more}
+
+
+@pytest.fixture(scope="module")
+def new_stack() -> Iterator[Stack]:
+    with running(relay_every=0.5) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def answers(new_stack: Stack) -> list[Answer]:
+    url = new_stack.url
+    return [
+        post(f"{url}/api/messages/sms", sms(US, THEM, None)),
+        post(f"{url}/api/messages/sms", sms(US, THEM, [IMAGE])),
+        post(f"{url}/api/messages/email", email(OUR_EMAIL, THEIR_EMAIL)),
+        post(f"{url}/api/webhooks/sms", sms(THEM, US, None, messaging_provider_id="message-1")),
+        post(f"{url}/api/webhooks/sms", sms(THEM, US, [IMAGE], messaging_provider_id="message-2")),
+        post(f"{url}/api/webhooks/email", email(THEIR_EMAIL, OUR_EMAIL, xillio_id="message-3")),
+        get(f"{url}/api/conversations"),
+        get(f"{url}/api/conversations/1/messages"),
+    ]
+
+
+def test_the_eight_requests_are_accepted(answers: list[Answer]) -> None:
+    assert [answer.status for answer in answers] == [202, 202, 202, 200, 200, 200, 200, 200]
+
+
+def test_sms_and_mms_of_both_directions_are_one_conversation_and_email_is_another(
+    answers: list[Answer],
+) -> None:
+    conversations = answers[6].body["conversations"]
+    assert [(one["id"], one["customer_address"], one["contact_address"]) for one in conversations] == [
+        (2, OUR_EMAIL, THEIR_EMAIL),
+        (1, US, THEM),
+    ]
+    assert [one["last_message"]["direction"] for one in conversations] == ["inbound", "inbound"]
+    assert [answer.body["conversation_id"] for answer in answers[:6]] == [1, 1, 2, 1, 1, 2]
+
+
+def test_the_first_conversation_holds_its_four_messages_in_order_of_arrival(answers: list[Answer]) -> None:
+    messages = answers[7].body["messages"]
+    assert [(one["id"], one["direction"], one["type"], one["attachments"]) for one in messages] == [
+        (1, "outbound", "sms", []),
+        (2, "outbound", "mms", [IMAGE]),
+        (4, "inbound", "sms", []),
+        (5, "inbound", "mms", [IMAGE]),
+    ]
+    assert [(one["from"], one["to"]) for one in messages] == [(US, THEM), (US, THEM), (THEM, US), (THEM, US)]
+    assert {one["timestamp"] for one in messages} == {WHEN}
+
+
+def test_an_accepted_message_is_where_its_answer_says(new_stack: Stack, answers: list[Answer]) -> None:
+    for id, answer in zip(OUTBOUND, answers[:3], strict=True):
+        assert answer.body["status"] == "queued"
+        assert answer.headers["location"] == f"/api/messages/{id}"
+        assert get(f"{new_stack.url}{answer.headers['location']}").body["body"] == answer.body["body"]
+
+
+def test_the_provider_gets_each_message_once_signed_and_with_our_reference(
+    new_stack: Stack, answers: list[Answer]
+) -> None:
+    def received() -> dict[str, Received]:
+        requests = new_stack.provider.requests
+        assert len(requests) <= len(OUTBOUND)
+        return {one.body["reference"]: one for one in requests} if len(requests) == len(OUTBOUND) else {}
+
+    found = eventually(received)
+    for id, type in OUTBOUND.items():
+        request = found[str(id)]
+        assert request.status == 200  # what was not signed with the secret is refused there, with 401
+        assert request.path == ("/email" if type == "email" else "/sms")
+        sent = answers[id - 1].body
+        assert {name: request.body[name] for name in ("from", "to", "type", "body", "attachments")} == {
+            name: sent[name] for name in ("from", "to", "type", "body", "attachments")
+        }
+
+
+@pytest.mark.parametrize("id", OUTBOUND)
+def test_the_provider_s_signed_report_makes_a_message_delivered_within_seconds(
+    new_stack: Stack, answers: list[Answer], id: int
+) -> None:
+    url = f"{new_stack.url}/api/messages/{id}"
+    eventually(lambda: get(url).body["status"] == "delivered", seconds=10)
+
+
+@pytest.mark.parametrize("id", OUTBOUND)
+def test_a_message_shows_its_attempt_and_its_reports(
+    new_stack: Stack, answers: list[Answer], id: int
+) -> None:
+    url = f"{new_stack.url}/api/messages/{id}"
+
+    def whole() -> dict[str, Any]:
+        message: dict[str, Any] = get(url).body
+        return message if len(message["events"]) >= 3 else {}
+
+    message = eventually(whole)
+    events = [(event["kind"], event["attempt"], event["status"]) for event in message["events"]]
+    assert sorted(events) == [("attempt", 1, "sent"), ("report", 1, "delivered"), ("report", 1, "sent")]
+    taken = {one.body["reference"]: one.id for one in new_stack.provider.requests}
+    assert message["provider_message_id"] == taken[str(id)]
+
+
+def test_each_contact_is_one_contact(new_stack: Stack, answers: list[Answer]) -> None:
+    assert {one["contact_id"] for one in answers[6].body["conversations"]} == {1, 2}
+
+
+def test_the_service_is_well_and_describes_itself(new_stack: Stack) -> None:
+    assert get(f"{new_stack.url}/healthz") == Answer(200, {"status": "ok"})
+    assert get(f"{new_stack.url}/api/openapi.json").body["openapi"].startswith("3.1")
+    assert "<html" in get(f"{new_stack.url}/api/docs").body
