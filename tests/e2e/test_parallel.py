@@ -1,0 +1,149 @@
+"""What the service promises to those who come at the same moment, over HTTP."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Event
+from typing import Any
+
+import pytest
+
+from local import Behaviour, Stack
+from tests.conftest import Database
+from tests.e2e.client import Answer, get, post, together
+from tests.e2e.conftest import CUSTOMER
+from tests.local.waiting import eventually
+
+PAGE = 7
+"""Messages that a follower asks for at once: it takes many pages while they are written."""
+
+
+def outbound(contact: str, body: str = "out") -> dict[str, Any]:
+    return {"from": CUSTOMER, "to": contact, "body": body}
+
+
+def inbound(contact: str, id: str) -> dict[str, Any]:
+    return {"from": contact, "to": CUSTOMER, "type": "sms", "messaging_provider_id": id, "body": "in"}
+
+
+def either_way(stack: Stack, contact: str, number: int) -> Answer:
+    if number % 2:
+        return post(f"{stack.url}/api/messages/sms", outbound(contact))
+    return post(f"{stack.url}/api/webhooks/sms", inbound(contact, f"{contact}-{number}"))
+
+
+def follow(stack: Stack, contact: str, written: Event) -> list[int]:
+    """The ids that a client sees who asks for what is new in the pair's conversation, over and over."""
+
+    def conversations() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = get(f"{stack.url}/api/conversations?address={contact}").body[
+            "conversations"
+        ]
+        return found
+
+    [conversation] = eventually(conversations)
+    url = f"{stack.url}/api/conversations/{conversation['id']}/messages?order=asc&limit={PAGE}"
+    seen: list[int] = []
+    cursor = ""
+    while True:
+        all_are_there = written.is_set()  # asked before the page, which else could miss the last ones
+        page = get(f"{url}{cursor}").body
+        seen += [message["id"] for message in page["messages"]]
+        cursor = f"&cursor={page['next_cursor']}"
+        if all_are_there and not page["messages"]:
+            return seen
+
+
+def test_a_hundred_first_messages_of_a_pair_make_one_conversation_with_one_contact(
+    stack: Stack, kept: Database, contact: str
+) -> None:
+    contacts = kept.value("SELECT count(*) FROM contacts")
+    answers = together([partial(either_way, stack, contact, number) for number in range(100)])
+    assert Counter(answer.status for answer in answers) == {202: 50, 200: 50}
+    [conversation] = {answer.body["conversation_id"] for answer in answers}
+    assert len({answer.body["id"] for answer in answers}) == 100
+    messages = kept.value("SELECT count(*) FROM messages WHERE conversation_id = :id", id=conversation)
+    assert messages == 100
+    assert kept.value("SELECT count(*) FROM conversations WHERE contact_address = :to", to=contact) == 1
+    assert kept.value("SELECT count(*) FROM contacts") == contacts + 1  # type: ignore[operator]  # a number
+
+
+def test_a_follower_sees_every_message_once_and_in_order_while_they_are_written(
+    stack: Stack, contact: str
+) -> None:
+    written = Event()
+    with ThreadPoolExecutor(2) as followers:
+        seen = [followers.submit(follow, stack, contact, written) for _ in range(2)]
+        try:
+            answers = together([partial(either_way, stack, contact, number) for number in range(100)])
+        finally:
+            written.set()
+    ids = sorted(answer.body["id"] for answer in answers)
+    assert [follower.result() for follower in seen] == [ids, ids]
+
+
+def test_fifty_posts_of_one_inbound_id_are_one_row_and_fifty_times_the_same_answer(
+    stack: Stack, kept: Database, contact: str
+) -> None:
+    body = inbound(contact, f"{contact}-once")
+    answers = together([partial(post, f"{stack.url}/api/webhooks/sms", body)] * 50)
+    assert Counter(answer.status for answer in answers) == {200: 50}
+    assert all(answer == answers[0] for answer in answers)
+    id = body["messaging_provider_id"]
+    assert kept.value("SELECT count(*) FROM messages WHERE provider_message_id = :id", id=id) == 1
+
+
+def test_fifty_sends_with_one_key_are_one_message_and_fifty_times_its_id(
+    stack: Stack, kept: Database, contact: str
+) -> None:
+    key = {"idempotency-key": f"{contact}-once"}
+    answers = together([partial(post, f"{stack.url}/api/messages/sms", outbound(contact), key)] * 50)
+    assert Counter(answer.status for answer in answers) == {202: 50}
+    [id] = {answer.body["id"] for answer in answers}
+    assert Counter(answer.headers.get("idempotency-replayed") for answer in answers) == {"true": 49, None: 1}
+    [conversation] = {answer.body["conversation_id"] for answer in answers}
+    assert kept.rows("SELECT id FROM messages WHERE conversation_id = :id", id=conversation) == [[id]]
+    assert len(calls_for(stack, id, at_least=1)) == 1
+
+
+@pytest.fixture
+def waiting_message(kept: Database, contact: str) -> int:
+    """Accepted by a function that died before it could queue it: nobody else will deliver it now."""
+    content = json.dumps(
+        outbound(contact) | {"type": "sms", "attachments": [], "timestamp": "2024-11-01T14:00Z"}
+    )
+    accept = (
+        "SELECT message::json ->> 'id' FROM"
+        " accept_message(1, gen_random_uuid(), 'sms', :content, NULL, NULL, NULL, '1 day')"
+    )
+    return int(str(kept.value(accept, content=content)))
+
+
+def delivery(stack: Stack, id: int, number: int) -> Callable[[], Any]:
+    record = {"messageId": f"record-{number}", "body": str(id)}
+    return lambda: stack.invoke("DeliverMessage", {"Records": [record]})
+
+
+def test_fifty_deliveries_of_one_message_are_one_call_to_the_provider(
+    stack: Stack, waiting_message: int
+) -> None:
+    stack.provider.behave(Behaviour(delay=0.5, times=1))  # the others come while it is under way, and after
+    results = together([delivery(stack, waiting_message, number) for number in range(50)])
+    assert results == [{"batchItemFailures": []}] * 50
+    url = f"{stack.url}/api/messages/{waiting_message}"
+    eventually(lambda: get(url).body["status"] == "delivered")
+    assert len(calls_for(stack, waiting_message, at_least=1)) == 1
+    attempts = [event for event in get(url).body["events"] if event["kind"] == "attempt"]
+    assert [(event["attempt"], event["status"]) for event in attempts] == [(1, "sent")]
+
+
+def calls_for(stack: Stack, id: int, at_least: int) -> list[Any]:
+    """What the provider was asked to send of a message, once it was asked so often."""
+
+    def calls() -> list[Any]:
+        found = [one for one in stack.provider.requests if one.body["reference"] == str(id)]
+        return found if len(found) >= at_least else []
+
+    return eventually(calls)
