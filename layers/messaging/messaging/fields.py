@@ -47,6 +47,10 @@ def _web_address(text: str) -> str:
     return text
 
 
+def _listed(value: object) -> object:
+    return [] if value is None else value
+
+
 def _written_time(value: object) -> object:
     """Only RFC 3339: pydantic would read numbers, and strings of digits, as seconds or milliseconds too."""
     if not isinstance(value, (str, datetime)) or (isinstance(value, str) and not value[4:5] == "-"):
@@ -68,7 +72,7 @@ Subject = Annotated[Text, Field(max_length=998), AfterValidator(_one_line)]
 WebAddress = Annotated[
     Text, Field(max_length=2048, json_schema_extra={"format": "uri"}), AfterValidator(_web_address)
 ]
-Attachments = Annotated[list[WebAddress], Field(max_length=100), BeforeValidator(lambda value: value or [])]
+Attachments = Annotated[list[WebAddress], Field(max_length=100), BeforeValidator(_listed)]
 """URLs; null is none."""
 Time = Annotated[datetime, BeforeValidator(_written_time), AfterValidator(_in_utc)]
 """UTC; a time without an offset is taken as UTC."""

@@ -61,6 +61,10 @@ def _as_text(value: object) -> object:
     return str(value) if type(value) is int else value
 
 
+def _written(value: object) -> object:
+    return "" if value is None else value
+
+
 Id = Annotated[Text, Field(min_length=1, max_length=512), BeforeValidator(_as_text)]
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
@@ -68,7 +72,7 @@ _ID: TypeAdapter[str] = TypeAdapter(Id)
 class Inbound(Content):
     model_config = ConfigDict(extra="allow")
 
-    body: Annotated[Body, BeforeValidator(lambda value: value or "")] = ""
+    body: Annotated[Body, BeforeValidator(_written)] = ""
     provider_message_id: Id
 
 

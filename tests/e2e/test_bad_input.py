@@ -1,0 +1,158 @@
+"""What cannot be read or accepted, over HTTP: the right problem, never a fault of ours, and nothing kept."""
+
+import json
+from typing import Any
+
+import pytest
+
+from local import Stack
+from tests.e2e.client import JSON, Answer, call, post
+from tests.e2e.conftest import assert_problem
+
+SEND_SMS, SEND_EMAIL = "/api/messages/sms", "/api/messages/email"
+INBOUND_SMS, INBOUND_EMAIL = "/api/webhooks/sms", "/api/webhooks/email"
+RIGHT: dict[str, dict[str, Any]] = {
+    SEND_SMS: {"from": "+12016661234", "to": "+18045551234", "body": "Hello"},
+    SEND_EMAIL: {"from": "user@example.com", "to": "contact@example.org", "body": "Hello"},
+    INBOUND_SMS: {
+        "from": "+18045551234",
+        "to": "+12016661234",
+        "type": "sms",
+        "messaging_provider_id": "bad-input",
+        "body": "Hi",
+    },
+    INBOUND_EMAIL: {
+        "from": "contact@example.org",
+        "to": "user@example.com",
+        "xillio_id": "bad-input",
+        "body": "Hi",
+    },
+}
+ANY = pytest.mark.parametrize("path", RIGHT)
+
+pytestmark = pytest.mark.usefixtures("nothing_is_kept")
+
+
+def send(stack: Stack, path: str, body: str | bytes) -> Answer:
+    return call("POST", f"{stack.url}{path}", body, {"content-type": JSON})
+
+
+@ANY
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"   ",
+        b"not JSON",
+        b'{"from": ',
+        b'{"body": NaN}',
+        b'{"body": -Infinity}',
+        b"'single quotes'",
+        b'{"body": "\xff\xfe"}',
+        b'{"body": "\xed\xa0\x80"}',  # a lone surrogate, as UTF-8 does not have it
+        rb'{"body": "\ud800"}',
+        rb'{"body": "\udc00\ud800"}',
+        b"[" * 100_000,
+        '{"body": "utf-16"}'.encode("utf-16"),
+        b"\0",
+    ],
+    ids=lambda body: repr(body[:24]),
+)
+def test_a_body_that_is_no_json_cannot_be_read(stack: Stack, path: str, body: bytes) -> None:
+    assert_problem(send(stack, path, body), 400)
+
+
+@ANY
+@pytest.mark.parametrize("body", ["null", "[]", "7", '"text"', "true", "{}", "[{}]", "1e999"])
+def test_json_that_is_no_message_is_refused(stack: Stack, path: str, body: str) -> None:
+    assert_problem(send(stack, path, body), 422)
+
+
+@ANY
+@pytest.mark.parametrize("field", ["from", "to", "body", "attachments", "timestamp", "type"])
+@pytest.mark.parametrize("wrong", [{}, [None], 7, True, "\0", 1e308])
+def test_a_field_of_the_wrong_type_is_named(stack: Stack, path: str, field: str, wrong: object) -> None:
+    answer = send(stack, path, json.dumps(RIGHT[path] | {field: wrong}))
+    assert_problem(answer, 422)
+    assert any(error["field"].split(".")[0] == field for error in answer.body["errors"]), answer.body
+
+
+@ANY
+@pytest.mark.parametrize("field", ["from", "to"])
+@pytest.mark.parametrize(
+    "wrong", ["", " ", "nobody", "@", "+", "+1", "+1804555123456789012", "1" * 400, "a@b@c", "\n"]
+)
+def test_what_is_no_address_is_refused(stack: Stack, path: str, field: str, wrong: str) -> None:
+    if wrong == "nobody" and "sms" in path and (field, path) != ("to", SEND_SMS):
+        wrong = "nobody at all"  # else it were an alphanumeric sender
+    assert_problem(send(stack, path, json.dumps(RIGHT[path] | {field: wrong})), 422, field)
+
+
+@ANY
+def test_a_message_without_one_of_its_fields_is_refused_by_the_field_s_name(stack: Stack, path: str) -> None:
+    for missing in set(RIGHT[path]) - {"body"}:
+        fields = {name: value for name, value in RIGHT[path].items() if name != missing}
+        assert_problem(send(stack, path, json.dumps(fields)), 422, missing)
+
+
+@pytest.mark.parametrize("path", [SEND_SMS, SEND_EMAIL])
+@pytest.mark.parametrize(
+    "field", ["unknown", "cc", "reply_to", "headers", "delivery_policy", "metadata", "send_at"]
+)
+def test_a_field_that_means_nothing_is_refused_by_its_name(stack: Stack, path: str, field: str) -> None:
+    assert_problem(send(stack, path, json.dumps(RIGHT[path] | {field: None})), 422, field)
+
+
+@ANY
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("body", "a\0b"),
+        ("body", "x" * (2**20 + 1)),
+        ("attachments", ["no address"]),
+        ("attachments", ["https://example.com/\0"]),
+        ("attachments", ["https://example.com/image.jpg"] * 101),
+        ("timestamp", "yesterday"),
+        ("timestamp", "2024-13-01T00:00:00Z"),
+        ("timestamp", "0001-01-01T00:00:00+14:00"),
+    ],
+    ids=lambda value: repr(value)[:32],
+)
+def test_a_value_that_cannot_be_kept_is_refused(stack: Stack, path: str, field: str, wrong: object) -> None:
+    answer = send(stack, path, json.dumps(RIGHT[path] | {field: wrong}))
+    assert_problem(answer, 422)
+    assert answer.body["errors"][0]["field"].split(".")[0] == field
+
+
+@pytest.mark.parametrize(
+    ("path", "id"), [(INBOUND_SMS, "messaging_provider_id"), (INBOUND_EMAIL, "xillio_id")]
+)
+@pytest.mark.parametrize("wrong", ["", "\0", "x" * 513, None, {}, 1.5])
+def test_a_provider_s_id_that_is_none_is_refused(stack: Stack, path: str, id: str, wrong: object) -> None:
+    assert_problem(send(stack, path, json.dumps(RIGHT[path] | {id: wrong})), 422, id)
+
+
+@ANY
+@pytest.mark.parametrize("character", ["x", "\\u00e4", "ä"])
+def test_seven_megabytes_are_too_large(stack: Stack, path: str, character: str) -> None:
+    body = json.dumps(RIGHT[path] | {"body": "BODY"}).replace(
+        "BODY", character * (7_000_000 // len(character.encode()))
+    )
+    assert_problem(send(stack, path, body), 413)
+
+
+@pytest.mark.parametrize("path", [SEND_SMS, SEND_EMAIL])
+@pytest.mark.parametrize(
+    "type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "image/png"]
+)
+def test_what_is_not_said_to_be_json_is_refused_for_its_media_type(
+    stack: Stack, path: str, type: str
+) -> None:
+    answer = call("POST", f"{stack.url}{path}", json.dumps(RIGHT[path]), {"content-type": type})
+    assert_problem(answer, 415)
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_a_key_too_short_or_too_long_is_refused(stack: Stack, key: str) -> None:
+    answer = post(f"{stack.url}{SEND_SMS}", RIGHT[SEND_SMS], {"idempotency-key": key})
+    assert_problem(answer, 422)
