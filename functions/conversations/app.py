@@ -80,9 +80,9 @@ def show() -> Response[str]:
 @app.not_found
 def nowhere(_: NotFoundError) -> None:
     methods = allowed(app.current_event.path)
-    if methods:
+    if methods and app.current_event.http_method not in methods:
         raise MethodNotAllowed("This method is not allowed here.", headers={"Allow": ", ".join(methods)})
     raise NotFound("There is nothing here.")
 
 
-handler = web.handler(app)
+handler = web.handler(app, raw=True)
