@@ -46,12 +46,15 @@ class Backing:
             self.folder = Folder(options.folder)
             undo.callback(self.folder.close)
             self.port = 0 if options.gateway else ports.choose(host, options.port, "--port")
-            postgres_port = ports.choose(host, options.postgres_port, "--postgres-port")
+            self._postgres = None
+            self.database_url = options.database_url
+            if not options.database_url:
+                postgres_port = ports.choose(host, options.postgres_port, "--postgres-port")
+                self._postgres = Postgres(self.folder.path, postgres_port, host, durable=options.durable)
+                self.database_url = self._postgres.url
             aws_port = ports.choose(host, options.aws_port, "--aws-port")
             provider_port = ports.choose(host, options.provider_port, "--provider-port")
             gateway = options.gateway or f"http://{host}:{self.port}"
-            self._postgres = Postgres(self.folder.path, postgres_port, host, durable=options.durable)
-            self.database_url = options.database_url or self._postgres.url
             self.aws = Aws(self.folder.path, aws_port, host)
             self.template = Template(
                 options.template,
@@ -67,12 +70,13 @@ class Backing:
             )
             if options.fresh:
                 say("Forgetting what was kept")
-                self._postgres.forget()
+                if self._postgres is not None:
+                    self._postgres.forget()
                 self.folder.forget()
-            if not options.database_url:
+            if self._postgres is not None:
                 say(f"Postgres: {self.database_url}")
-                undo.callback(self.stop_postgres)
-                self.start_postgres()
+                undo.callback(self._postgres.stop)
+                self._postgres.start()
             secret = self.folder.signing_secret()
             self.provider = Provider(provider_port, gateway, secret, host)
             self._house = {
@@ -90,11 +94,10 @@ class Backing:
     def close(self) -> None:
         self._undo.close()
 
-    def start_postgres(self) -> None:
-        self._postgres.start()
-
-    def stop_postgres(self) -> None:
-        self._postgres.stop()
+    @property
+    def postgres(self) -> Postgres:
+        assert self._postgres is not None, "the database is not ours: it was given by its URL"
+        return self._postgres
 
     def start_aws(self) -> None:
         """On the same port, and with the same queues and secret in it, whatever it has kept of them."""

@@ -32,6 +32,8 @@ class Function:
         self._environments: set[Environment] = set()
         self._idle: list[Environment] = []
         self._starting = 0
+        self._waiting = 0
+        self._failure: FunctionError | None = None
         self._closed = False
 
     def prewarm(self) -> None:
@@ -88,37 +90,57 @@ class Function:
             self._finish(environment, request_id, deadline)
 
     def _take(self, patience: float) -> Environment:
+        """A warm process, or the first to be free or ready: who waits for a new one may get an old one."""
         give_up = time.monotonic() + patience
         with self._changed:
-            while not self._idle and len(self._environments) + self._starting >= self._concurrency:
-                left = give_up - time.monotonic()
-                if left <= 0:
-                    raise StillRunning
-                self._changed.wait(min(left, threading.TIMEOUT_MAX))
-            while self._idle:
-                environment = self._idle.pop()
-                if environment.alive:
-                    return environment
-                self._environments.discard(environment)
-                environment.end()
-            self._starting += 1
-        return self._start()
+            self._waiting += 1
+            self._failure = None
+            try:
+                while True:
+                    if environment := self._pop_idle():
+                        return environment
+                    if self._failure and not self._environments and not self._starting:
+                        raise self._failure
+                    self._grow()
+                    left = give_up - time.monotonic()
+                    if left <= 0:
+                        raise StillRunning
+                    self._changed.wait(min(left, threading.TIMEOUT_MAX))
+            finally:
+                self._waiting -= 1
 
-    def _start(self) -> Environment:
-        environment = None
+    def _pop_idle(self) -> Environment | None:
+        while self._idle:
+            environment = self._idle.pop()
+            if environment.alive:
+                return environment
+            self._environments.discard(environment)
+            environment.end()
+        return None
+
+    def _grow(self) -> None:
+        if self._starting < self._waiting and len(self._environments) + self._starting < self._concurrency:
+            self._starting += 1
+            threading.Thread(target=self._start, daemon=True).start()
+
+    def _start(self) -> None:
+        environment, failure = None, None
         try:
             environment = Environment(self.declared, self._variables, self._logs)
         except OSError as error:
-            raise FunctionError("Runtime.InvalidEntrypoint", str(error)) from error
-        finally:
-            with self._changed:
-                self._starting -= 1
-                if environment is not None:
-                    self._environments.add(environment)
-                self._changed.notify()
-        if self._closed:
-            environment.end()
-        return environment
+            failure = FunctionError("Runtime.InvalidEntrypoint", str(error))
+        except FunctionError as error:
+            failure = error
+        with self._changed:
+            self._starting -= 1
+            if environment is not None and self._closed:
+                environment.end()
+                failure = FunctionError("Sandbox.Closed", "the runner is stopping")
+            elif environment is not None:
+                self._environments.add(environment)
+                self._idle.append(environment)
+            self._failure = failure
+            self._changed.notify_all()
 
     def _put_back(self, environment: Environment) -> None:
         with self._changed:

@@ -110,10 +110,10 @@ class Stack:
         return self._backing.aws.sqs()
 
     def stop_postgres(self) -> None:
-        self._backing.stop_postgres()
+        self._backing.postgres.stop()
 
     def start_postgres(self) -> None:
-        self._backing.start_postgres()
+        self._backing.postgres.start()
 
     def stop_aws(self) -> None:
         self._backing.stop_aws()
