@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from subprocess import run
 
@@ -133,15 +133,18 @@ def _check_host(host: str) -> None:
             return
     except ValueError:
         raise CannotStart(f"--host {host} is not an address") from None
-    ask = ["docker", "network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}"]
+    if host not in _bridges():
+        raise CannotStart(f"--host {host}: only 127.0.0.1 or the Docker bridge's address may be served")
+
+
+def _bridges() -> list[str]:
+    """The host's own addresses on Docker's default network: unless told otherwise, the first of a subnet."""
+    ask = ["docker", "network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Subnet}} {{end}}"]
     try:
-        bridges = run(ask, capture_output=True, text=True, check=False).stdout.split()
+        subnets = run(ask, capture_output=True, text=True, check=False).stdout.split()
     except OSError:
-        bridges = []
-    if host not in bridges:
-        raise CannotStart(
-            f"--host may be 127.0.0.1 or the Docker bridge's address ({' '.join(bridges) or 'no Docker'})"
-        )
+        return []
+    return [str(ip_network(subnet)[1]) for subnet in subnets]
 
 
 def _endings() -> list[signal.Signals]:

@@ -39,7 +39,10 @@ def test_a_port_that_is_taken_is_named_with_its_option(folder: Path, template: P
         (["--parameter", "Colour=red"], "error: the template has no parameter Colour"),
         (["--parameter", "Colour"], "error: --parameter Colour: NAME=VALUE is expected"),
         (["--template", "nowhere.yaml"], "error: there is no template nowhere.yaml"),
-        (["services", "--host", "0.0.0.0"], "error: --host may be 127.0.0.1 or the Docker bridge's address"),
+        (
+            ["services", "--host", "0.0.0.0"],
+            "error: --host 0.0.0.0: only 127.0.0.1 or the Docker bridge's address",
+        ),
         (["--host", "127.0.0.2"], "error: --host is for services"),
     ],
 )
