@@ -6,6 +6,7 @@ would be of unknown outcome for nothing.
 """
 
 import http.client
+import io
 import socket
 import ssl
 import time
@@ -13,12 +14,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from messaging.providers.provider import OutcomeUnknown, PermanentFailure, TemporaryFailure
 
 BUDGET = 10.0  # seconds for all of a call
+CONNECT_TIMEOUT = 3.0  # seconds of it for each address that the name stands for, and for TLS
 MAX_ANSWER = 1_000_000  # bytes
 
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -38,23 +40,24 @@ def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDG
     answer says so, OutcomeUnknown where the request may have been written and no answer came.
     """
     deadline = time.monotonic() + budget
-    parts = urlsplit(url)
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        connection = http.client.HTTPSConnection(parts.netloc, timeout=budget, context=_tls())
-    else:
-        connection = http.client.HTTPConnection(parts.netloc, timeout=budget)
     try:
+        connection = _prepared(
+            url, {**headers, "Content-Length": str(len(body))}, min(budget, CONNECT_TIMEOUT)
+        )
         connection.connect()
     except OSError as error:
         raise TemporaryFailure(
             "not_connected", f"No connection to the provider: {type(error).__name__}."
         ) from error
+    except (ValueError, http.client.HTTPException) as error:
+        raise TemporaryFailure("not_configured", "The provider's url is not one.") from error
     try:
         connection.sock.settimeout(_left(deadline))
-        connection.request("POST", f"{parts.path or '/'}?{parts.query}".rstrip("?"), body, dict(headers))
-        answer = connection.getresponse()
-        answered = HttpAnswer(answer.status, _read(answer, connection.sock, deadline))
+        connection.endheaders(body)
+        until = cast("socket.socket", _Until(deadline, connection.sock))  # it is asked for its file alone
+        with http.client.HTTPResponse(until, method="POST") as answer:
+            answer.begin()
+            answered = HttpAnswer(answer.status, _read(answer))
     except (OSError, http.client.HTTPException) as error:
         raise OutcomeUnknown("no_answer", f"The provider gave no answer: {type(error).__name__}.") from error
     finally:
@@ -65,6 +68,23 @@ def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDG
     if answered.status in _TEMPORARY or answered.status in _MISCONFIGURED:
         raise TemporaryFailure(code, reason, retry_after(answer.getheader("Retry-After")))
     raise PermanentFailure(code, reason)
+
+
+def _prepared(url: str, headers: Mapping[str, str], timeout: float) -> http.client.HTTPConnection:
+    """A connection that is still to be made, and the head of its request. Raises ValueError and
+    HTTPException where the url is not one."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise ValueError
+    connection = (
+        http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=_tls())
+        if parts.scheme == "https"
+        else http.client.HTTPConnection(parts.netloc, timeout=timeout)
+    )
+    connection.putrequest("POST", f"{parts.path or '/'}?{parts.query}".rstrip("?"))
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    return connection
 
 
 def retry_after(value: str | None) -> timedelta | None:
@@ -79,15 +99,30 @@ def retry_after(value: str | None) -> timedelta | None:
         return None
 
 
-def _read(answer: http.client.HTTPResponse, sock: socket.socket | None, deadline: float) -> bytes:
-    """The body, by a deadline that a server which drips byte after byte cannot move."""
-    body = b""
-    while chunk := answer.read1(65536):
-        body += chunk
-        if len(body) > MAX_ANSWER:
-            raise http.client.HTTPException("the answer is too long")
-        if sock is not None and sock.fileno() >= 0:
-            sock.settimeout(_left(deadline))
+class _Until(io.RawIOBase):
+    """A socket to read from by a deadline, which a server that drips byte after byte cannot move."""
+
+    def __init__(self, deadline: float, sock: socket.socket) -> None:
+        self._deadline = deadline
+        self._sock = sock
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(_left(self._deadline))
+        return self._sock.recv_into(buffer)
+
+
+def _read(answer: http.client.HTTPResponse) -> bytes:
+    body = answer.read(MAX_ANSWER + 1)
+    if len(body) > MAX_ANSWER:
+        raise http.client.HTTPException("the answer is too long")
+    if answer.length:  # what it promised and did not send
+        raise http.client.IncompleteRead(body, answer.length)
     return body
 
 

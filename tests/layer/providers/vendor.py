@@ -1,0 +1,117 @@
+"""A TCP server that plays a vendor at its worst: what it does with each connection is told byte by byte."""
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+Script = Callable[[socket.socket], object]
+PATIENCE = 10.0  # seconds until a script ends by itself, whatever the test does
+
+
+@contextmanager
+def playing(script: Script) -> Iterator[str]:
+    """Its host and port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=_serve, args=(listener, script), daemon=True)
+    thread.start()
+    host, port = listener.getsockname()
+    yield f"{host}:{port}"
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
+
+
+def read_request(client: socket.socket) -> bytes:
+    """All of one, by its Content-Length."""
+    request = b""
+    while b"\r\n\r\n" not in request:
+        request += client.recv(65536)
+    head, _, body = request.partition(b"\r\n\r\n")
+    lengths = [
+        line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
+    ]
+    while len(body) < int(lengths[0]):
+        body += client.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def answering(*parts: bytes, every: float = 0) -> Script:
+    """Reads the request and sends the parts, with a pause before each; then hangs up."""
+
+    def script(client: socket.socket) -> None:
+        read_request(client)
+        for part in parts:
+            time.sleep(every)
+            client.sendall(part)
+
+    return script
+
+
+def dripping(head: bytes, drop: bytes) -> Script:
+    """Never silent for long, and never done."""
+
+    def script(client: socket.socket) -> None:
+        read_request(client)
+        client.sendall(head)
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            time.sleep(0.05)
+            client.sendall(drop)
+
+    return script
+
+
+def hang(client: socket.socket) -> None:
+    """Takes what comes and says nothing, until the other side hangs up."""
+    client.settimeout(PATIENCE)
+    while client.recv(65536):
+        pass
+
+
+def reset(client: socket.socket) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _serve(listener: socket.socket, script: Script) -> None:
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        with client, suppress(OSError):  # the product has hung up, as it should
+            script(client)
+
+
+def certificate(folder: Path) -> Path:
+    """A key and a certificate that it signed itself, for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "certificate.pem"
+    file.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
+    )
+    return file
