@@ -6,14 +6,18 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from urllib.parse import urlsplit
 
+import hypothesis
 import pg8000.native
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from moto import mock_aws
 
 from local import ports
 from local.openapi import load
 from local.postgres import Postgres
 from local.provider import Provider
+from tests import aws as playing
+from tests.printed import Printed, printing
 
 SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -25,6 +29,10 @@ os.environ.update(
     POWERTOOLS_METRICS_NAMESPACE="Messaging",
     POWERTOOLS_SERVICE_NAME="test",
 )
+
+# The gate says the same of the same code every time, on a slow machine too.
+hypothesis.settings.register_profile("gate", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("gate")
 
 TABLES = (
     "contacts, contact_addresses, conversations, conversation_participants, messages, attempts,"
@@ -160,3 +168,31 @@ def playing_provider() -> Iterator[Provider]:
     provider.start()
     yield provider
     provider.stop()
+
+
+@pytest.fixture
+def aws(configure: Configure) -> Iterator[playing.Aws]:
+    """The queue that the product is configured for, and a Secrets Manager."""
+    with mock_aws():
+        playing.forget()
+        played = playing.Aws()
+        configure(OUTBOUND_QUEUE_URL=played.queue_url)
+        yield played
+    playing.forget()
+
+
+@pytest.fixture
+def providers(aws: playing.Aws, playing_provider: Provider, configure: Configure) -> Provider:
+    """The playing provider, for which the product's two are configured."""
+    fields = {
+        name: {"url": f"{playing_provider.url}/{name}", "signing_secret": SIGNING_SECRET}
+        for name in ("sms", "email")
+    }
+    configure(PROVIDER_SECRET_ARN=aws.keep(fields))
+    return playing_provider
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Iterator[Printed]:
+    with printing(capsys) as printed:
+        yield printed

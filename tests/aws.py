@@ -1,0 +1,50 @@
+"""SQS and Secrets Manager as moto plays them in this process, and what the product holds of them."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools.utilities import parameters
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+
+class Aws:
+    """One queue, and secrets as they are asked for."""
+
+    def __init__(self) -> None:
+        self._sqs = boto3.client("sqs")
+        self.queue_url = self._sqs.create_queue(QueueName="outbound")["QueueUrl"]
+
+    def keep(self, fields: Any) -> str:
+        """The ARN of a secret that holds these fields."""
+        secrets = boto3.client("secretsmanager")
+        return secrets.create_secret(Name="providers", SecretString=json.dumps(fields))["ARN"]
+
+    def queued(self) -> list["MessageTypeDef"]:
+        """What can be received now; it is gone then."""
+        found: list[MessageTypeDef] = []
+        while messages := self._sqs.receive_message(
+            QueueUrl=self.queue_url, MaxNumberOfMessages=10, AttributeNames=["All"]
+        ).get("Messages"):
+            for message in messages:
+                self._sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+            found += messages
+        return found
+
+    def delayed(self) -> int:
+        """How many are queued for later."""
+        found = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])
+        return int(found["Attributes"]["ApproximateNumberOfMessagesDelayed"])
+
+    def lose_the_queue(self) -> None:
+        self._sqs.delete_queue(QueueUrl=self.queue_url)
+
+
+def forget() -> None:
+    """The product's clients and the secrets that it keeps: as in a new environment."""
+    from messaging import queue
+
+    queue._client.cache_clear()  # noqa: SLF001  # an environment ends with its client
+    parameters.clear_caches()  # type: ignore[no-untyped-call]  # it is what it is in Powertools
