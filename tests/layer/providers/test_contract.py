@@ -1,0 +1,38 @@
+"""The built-in providers keep to the contract."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from messaging.models import Channel
+from messaging.providers import house
+from tests import calls
+from tests.conftest import SIGNING_SECRET
+from tests.layer.providers.contract import Contract
+
+EMAIL = {**calls.NEW_EMAIL, "type": Channel.EMAIL}
+REPORT = {"reference": "7", "status": "delivered", "timestamp": "2024-11-01T14:00:01Z"}
+
+
+class House(Contract):
+    def secret(self, url: str) -> Mapping[str, Any]:
+        return {"url": url, "signing_secret": SIGNING_SECRET}
+
+    def sign(self, body: bytes) -> dict[str, str]:
+        return calls.signed(body)
+
+
+class TestSms(House):
+    provider = house.Sms
+    sent = calls.NEW_SMS
+    accepted = b'{"messaging_provider_id": "message-9"}'
+    inbound = json.dumps(calls.INBOUND_SMS).encode()
+    report = json.dumps({"messaging_provider_id": "message-9", **REPORT}).encode()
+
+
+class TestEmail(House):
+    provider = house.Email
+    sent = EMAIL
+    accepted = b'{"xillio_id": "message-9"}'
+    inbound = json.dumps({**calls.INBOUND_EMAIL, "xillio_id": "message-1"}).encode()
+    report = json.dumps({"xillio_id": "message-9", **REPORT}).encode()
