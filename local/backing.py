@@ -1,6 +1,7 @@
 """What the functions lean on: Postgres, the AWS APIs with the template's queues, the playing provider."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,10 +74,6 @@ class Backing:
                 if self._postgres is not None:
                     self._postgres.forget()
                 self.folder.forget()
-            if self._postgres is not None:
-                say(f"Postgres: {self.database_url}")
-                undo.callback(self._postgres.stop)
-                self._postgres.start()
             secret = self.folder.signing_secret()
             self.provider = Provider(provider_port, gateway, secret, host)
             self._house = {
@@ -88,7 +85,14 @@ class Backing:
             self.provider.start()
             say(f"SQS, Secrets Manager and S3: {self.aws.endpoint}")
             undo.callback(self.stop_aws)
-            self.start_aws()
+            starting = [self.start_aws]
+            if self._postgres is not None:
+                say(f"Postgres: {self.database_url}")
+                undo.callback(self._postgres.stop)
+                starting.append(self._postgres.start)
+            with ThreadPoolExecutor() as threads:
+                for started in [threads.submit(start) for start in starting]:
+                    started.result()
             self._undo = undo.pop_all()
 
     def close(self) -> None:

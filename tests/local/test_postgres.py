@@ -1,0 +1,28 @@
+from pathlib import Path
+
+import pg8000.native
+import pytest
+
+from local import ports
+from local.postgres import Postgres
+
+
+def connect(server: Postgres, password: str) -> pg8000.native.Connection:
+    return pg8000.native.Connection(
+        "messaging", "127.0.0.1", "messaging", server.port, password, ssl_context=False
+    )
+
+
+def test_postgres_runs_where_others_cannot_look_and_forgets_when_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    server = Postgres(folder, ports.choose("127.0.0.1", 0, ""), durable=False)
+    server.start()
+    with connect(server, "messaging") as connection:
+        [[cluster]] = connection.run("SHOW data_directory")
+    with pytest.raises(pg8000.native.DatabaseError, match="password authentication failed"):
+        connect(server, "guessed")
+    server.stop()
+    server.forget()
+    assert not Path(cluster).exists()
