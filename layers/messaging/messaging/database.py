@@ -1,5 +1,6 @@
 """The one connection that an environment holds to Postgres, and how a statement survives its end."""
 
+import logging
 import random
 import socket
 import ssl
@@ -40,6 +41,8 @@ _MAX_RACES = 10
 def engine() -> Engine:
     """Autocommit, because a statement is a transaction here; one connection, because an environment serves
     one invocation at a time. hide_parameters keeps bodies and addresses out of error texts."""
+    # The pool logs a stack trace and the SQL for a connection that it finds dead: here that is no news.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     return create_engine(
         "postgresql+pg8000://",
         creator=connect,
@@ -62,14 +65,15 @@ def run(statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[*t
         try:
             with engine().connect() as connection:
                 return connection.execute(statement, parameters).all()
-        except OSError as error:
-            raise _away(error) from error
-        except DBAPIError as error:
+        except (OSError, DBAPIError) as error:
+            # pg8000 lets a socket's own error through where an answer was to begin: a reset, a time-out.
             state = _fields(error).get("C", "")
-            if state in _LOST_RACES and races < _MAX_RACES:
+            if state in _LOST_RACES:
                 races += 1
+                if races > _MAX_RACES:
+                    raise _away(error) from error
                 time.sleep(random.uniform(0, 0.01 * races))
-            elif isinstance(error, InterfaceError) or state.startswith(_AWAY):
+            elif isinstance(error, (OSError, InterfaceError)) or state.startswith(_AWAY):
                 engine().dispose()
                 if fresh:
                     raise _away(error) from error
@@ -94,12 +98,12 @@ class Refused(Exception):
         super().__init__(type(error.orig).__name__, *(fields.get(key, "") for key in "Ctcn"))
 
 
-def _fields(error: DBAPIError) -> Mapping[str, str]:
+def _fields(error: Exception) -> Mapping[str, str]:
     """What Postgres said, by the letters of its protocol; nothing where the failure is the driver's own.
 
     https://www.postgresql.org/docs/current/protocol-error-fields.html
     """
-    arguments = getattr(error.orig, "args", ())
+    arguments = getattr(getattr(error, "orig", None), "args", ())
     return arguments[0] if arguments and isinstance(arguments[0], dict) else {}
 
 
