@@ -124,26 +124,27 @@ def connect(answer_timeout: float | None = ANSWER_TIMEOUT) -> pg8000.Connection:
     sock = socket.create_connection((host, port), timeout=CONNECT_TIMEOUT)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = pg8000.Connection(
+        sock.settimeout(answer_timeout)  # here: TLS takes the socket over, and its time-out with it
+        return pg8000.Connection(
             unquote(url.username or ""),
             host=host,
             password=unquote(url.password or ""),
             database=unquote(url.path.lstrip("/")),
             sock=sock,
             # pg8000 takes None for TLS that trusts anybody; False is none at all.
-            ssl_context=False if parse_qs(url.query).get("sslmode") == ["disable"] else _tls(),
+            ssl_context=False
+            if parse_qs(url.query).get("sslmode") == ["disable"]
+            else _tls(settings().database_ca_file),
         )
     except BaseException:
         sock.close()
         raise
-    sock.settimeout(answer_timeout)
-    return connection
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def _tls(ca_file: str) -> ssl.SSLContext:
     """Verifies the host against the one bundle that is named: loading the system's costs 24 ms."""
-    return ssl.create_default_context(cafile=settings().database_ca_file or None)
+    return ssl.create_default_context(cafile=ca_file or None)
 
 
 def _url() -> str:

@@ -1,0 +1,61 @@
+"""Certificates for servers that tests start, from an authority that only they know."""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+class Certificate(NamedTuple):
+    certificate: Path
+    key: Path
+
+
+class Authority:
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name(name)
+        own = _unsigned(self._name, self._name, self._key)
+        own = own.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        self.bundle = folder / f"{name}.pem"
+        """What those who trust it are given."""
+        self.bundle.write_bytes(_pem(own.sign(self._key, hashes.SHA256())))
+
+    def certify(self, address: str) -> Certificate:
+        """A server at this IP address."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+        unsigned = _unsigned(_name(address), self._name, key).add_extension(names, critical=False)
+        made = Certificate(self._folder / f"{address}.crt", self._folder / f"{address}.key")
+        made.certificate.write_bytes(_pem(unsigned.sign(self._key, hashes.SHA256())))
+        made.key.touch(0o600)
+        made.key.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return made
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _unsigned(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+) -> x509.CertificateBuilder:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    number = x509.random_serial_number()
+    return x509.CertificateBuilder(issuer, subject, key.public_key(), number, now - day, now + day)
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
