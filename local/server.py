@@ -14,6 +14,7 @@ from email.errors import (
 )
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 BODY_LIMIT = 10 * 1024 * 1024
@@ -126,7 +127,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(response)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  # looked up by name
+    def __getattr__(self, name: str) -> Any:
+        """The standard library looks up `do_<method>`; which methods there are is for the routes to say."""
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
 
     def _answer(self, response: Response) -> None:
         self.send_response(response.status)

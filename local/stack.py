@@ -152,18 +152,20 @@ class Stack:
 
 
 @contextmanager
-def running(options: Options | None = None, *, folder: Path | None = None, **changes: Any) -> Iterator[Stack]:
-    """A stack of one's own on free ports, in a temporary folder; `changes` are fields of Options."""
-    with tempfile.TemporaryDirectory(prefix="messaging-") as temporary:
+def running(**changes: Any) -> Iterator[Stack]:
+    """A stack of one's own, on free ports and in a temporary folder; `changes` are fields of Options.
+
+    with running(relay_every=0.5) as stack:
+        urlopen(stack.url + "/healthz")
+        stack.provider.behave(Behaviour(status=503, times=1))
+        stack.invoke("Relay", {})
+        assert not stack.provider.requests, stack.log("DeliverMessage")
+    """
+    with tempfile.TemporaryDirectory(prefix="messaging-") as folder:
         free = Options(
-            folder=folder or Path(temporary),
-            durable=False,
-            port=0,
-            postgres_port=0,
-            aws_port=0,
-            provider_port=0,
+            folder=Path(folder), durable=False, port=0, postgres_port=0, aws_port=0, provider_port=0
         )
-        stack = Stack(replace(options or free, **changes), _silent, _silent)
+        stack = Stack(replace(free, **changes), _silent, _silent)
         try:
             yield stack
         finally:

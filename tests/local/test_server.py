@@ -87,6 +87,16 @@ def test_one_connection_serves_one_request_after_the_other(address: tuple[str, i
     assert answer.count(b"HTTP/1.1 200 OK") == 3
 
 
+def test_any_method_is_let_through(address: tuple[str, int]) -> None:
+    answer = exchange(address, b"QUERY / HTTP/1.1\r\nConnection: close\r\n\r\n")
+    assert answer.endswith(b'["QUERY","/","",""]')
+
+
+def test_a_body_of_several_parts_is_let_through(address: tuple[str, int]) -> None:
+    head = b"POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 2\r\n"
+    assert exchange(address, head + b"Connection: close\r\n\r\nhi").endswith(b'["POST","/","","hi"]')
+
+
 def test_a_head_request_is_answered_without_a_body(address: tuple[str, int]) -> None:
     answer = exchange(address, b"HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 OK")
