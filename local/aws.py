@@ -59,6 +59,8 @@ class Aws:
                 "S3_PERSIST": "1",
                 "S3_DATA_DIR": str(self._objects),
                 "TMPDIR": str(self._temporary),
+                "IOT_MTLS_ENABLED": "0",  # both would listen on all of the machine's addresses
+                "SFTP_ENABLED": "0",
                 "DOCKER_HOST": "unix:///nowhere",  # it would look for containers of its own to remove
                 "LOG_LEVEL": "WARNING",
             },

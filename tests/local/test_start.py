@@ -88,9 +88,11 @@ def test_being_killed_leaves_nothing_and_the_next_start_finds_what_was_kept(
 ) -> None:
     with started(folder, template=template) as run:
         run.sql("CREATE TABLE kept (n int)")
-        family = run.family()
-        run.end(signal.SIGKILL)
-        assert gone(family)
+        with socket.create_connection(("127.0.0.1", run.ports["--port"])) as busy:
+            busy.sendall(b"GET /act/sleep HTTP/1.1\r\n\r\n")
+            family = run.family()
+            run.end(signal.SIGKILL)
+            assert gone(family)
     with started(folder, "services", template=template) as run:
         assert run.sql("SELECT count(*) FROM kept") == [[0]]
 
@@ -145,6 +147,18 @@ def test_start_says_where_everything_is_and_what_happens(folder: Path, template:
             assert f"127.0.0.1:{port}" in run.output
         assert run.output.count("  curl ") == 8
         assert "Importer does not start: ModuleNotFoundError: No module named 'functions'" in run.output
+
+
+def test_nothing_is_open_to_other_machines(folder: Path, template: Path) -> None:
+    with started(folder, template=template) as run:
+        listening = {
+            connection.laddr
+            for process in run.family()
+            for connection in process.net_connections()
+            if connection.status == "LISTEN"
+        }
+    assert {address.port for address in listening} == set(run.ports.values())
+    assert {address.ip for address in listening} == {"127.0.0.1"}
 
 
 def test_services_are_there_for_functions_that_run_elsewhere(folder: Path, template: Path) -> None:

@@ -17,7 +17,7 @@ def handler(event: Any, context: Any) -> Any:
         case "exit":
             os._exit(3)
         case "sleep":
-            time.sleep(event.get("seconds", 5))
+            time.sleep(event.get("seconds", 60))
         case "print":
             print(event["line"])
         case "environment":
