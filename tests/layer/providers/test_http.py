@@ -100,7 +100,7 @@ def test_an_answer_that_is_no_2xx_says_what_to_do(status: int, kind: type[Failur
     "script",
     [
         pytest.param(lambda _: None, id="closes before it reads"),
-        pytest.param(reset, id="resets"),
+        pytest.param(reset, id="resets once it is spoken to"),
         pytest.param(read_request, id="closes after it has read"),
         pytest.param(hang, id="hangs"),
         pytest.param(dripping(b"", b"H"), id="drips a status line"),

@@ -81,6 +81,7 @@ def hang(client: socket.socket) -> None:
 
 
 def reset(client: socket.socket) -> None:
+    client.recv(1)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 

@@ -70,7 +70,7 @@ _ID: TypeAdapter[str] = TypeAdapter(Id)
 
 
 class Inbound(Content):
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="ignore")
 
     body: Annotated[Body, BeforeValidator(_written)] = ""
     provider_message_id: Id
@@ -138,7 +138,8 @@ class House:
         if not self._url:
             raise TemporaryFailure("not_configured", f"The secret holds no url for {self.name}.")
         fields = {name: value for name, value in message.content().items() if value is not None}
-        body = json.dumps(fields | {"reference": str(message.id)}, ensure_ascii=False)
+        fields |= {"attachments": message.attachments or None, "reference": str(message.id)}
+        body = json.dumps(fields, ensure_ascii=False)
         headers = {"Content-Type": "application/json"} | self._signed(f"msg_{message.id}", body)
         answer = http.post(self._url, body.encode(), headers)
         try:
@@ -180,16 +181,18 @@ class House:
             fields = from_json(webhook.body, allow_inf_nan=False)
         except ValueError as error:
             raise Unreadable("The body is not JSON.") from error
+        if not isinstance(fields, dict):
+            raise Unreadable("The body is not a JSON object.")
         try:
-            if isinstance(fields, dict) and "status" in fields and "from" not in fields:
+            if "status" in fields and "from" not in fields:
                 return [Report.model_validate(fields).read()]
             found = self.inbound.model_validate(fields)
-            return [
-                InboundMessage.model_validate(
-                    found.content()
-                    | {"provider_message_id": found.provider_message_id, "extra": found.model_extra or {}}
-                )
-            ]
+            known = {field.alias or name for name, field in self.inbound.model_fields.items()}
+            told = {
+                "provider_message_id": found.provider_message_id,
+                "extra": {name: value for name, value in fields.items() if name not in known},
+            }
+            return [InboundMessage.model_validate(found.content() | told)]
         except ValidationError as error:
             raise Invalid.found(error.errors(include_input=False, include_url=False)) from None
 
