@@ -35,6 +35,10 @@ class Problem(BaseModel):
     errors: list[FieldError] = Field([], description="Where fields are at fault.")
 
 
+class Unmatched(BaseModel):
+    detail: str
+
+
 def description() -> str:
     """The document as it is committed: OpenAPI 3.1, all functions in one."""
     paths: dict[str, Any] = {}
@@ -59,7 +63,7 @@ def _finish(path: str, method: str, operation: dict[str, Any], schemas: dict[str
     """What Powertools does not know of an operation: its problems, and what the built-in webhooks take."""
     from messaging.providers import house
 
-    operation["operationId"] = f"{method} {path}"
+    operation["operationId"] = operation["summary"] = f"{method.upper()} {path}"
     answers = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
     operation["responses"] = answers | {
         "default": {
@@ -77,6 +81,16 @@ def _finish(path: str, method: str, operation: dict[str, Any], schemas: dict[str
             "required": True,
             "content": {"application/json": {"schema": {"anyOf": taken}}},
         }
+        operation["responses"] |= {
+            "200": _answer("The message as it is kept.", {"$ref": "#/components/schemas/Message"}),
+            "202": _answer("A report of no message that is known yet.", _schema(Unmatched, schemas)),
+        }
+    elif path.startswith(tuple(WEBHOOKS.values())):
+        operation["responses"]["200"] = {"description": "What the provider wants to hear."}
+
+
+def _answer(description: str, schema: dict[str, str]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _schema(model: type[BaseModel], schemas: dict[str, Any]) -> dict[str, str]:

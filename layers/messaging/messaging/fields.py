@@ -72,7 +72,8 @@ Subject = Annotated[Text, Field(max_length=998), AfterValidator(_one_line)]
 WebAddress = Annotated[
     Text, Field(max_length=2048, json_schema_extra={"format": "uri"}), AfterValidator(_web_address)
 ]
-Attachments = Annotated[list[WebAddress], Field(max_length=100), BeforeValidator(_listed)]
+_Listed = Annotated[list[WebAddress], Field(max_length=100)]
+Attachments = Annotated[_Listed, BeforeValidator(_listed, json_schema_input_type=_Listed | None)]
 """URLs; null is none."""
 Time = Annotated[datetime, BeforeValidator(_written_time), AfterValidator(_in_utc)]
 """UTC; a time without an offset is taken as UTC."""

@@ -65,14 +65,15 @@ def _written(value: object) -> object:
     return "" if value is None else value
 
 
-Id = Annotated[Text, Field(min_length=1, max_length=512), BeforeValidator(_as_text)]
+NumberOrText = Annotated[Text, BeforeValidator(_as_text, json_schema_input_type=int | str)]
+Id = Annotated[NumberOrText, Field(min_length=1, max_length=512)]
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
 
 class Inbound(Content):
     model_config = ConfigDict(extra="ignore")
 
-    body: Annotated[Body, BeforeValidator(_written)] = ""
+    body: Annotated[Body, BeforeValidator(_written, json_schema_input_type=Body | None)] = ""
     provider_message_id: Id
 
 
@@ -91,7 +92,7 @@ class InboundEmail(Inbound):
 
 
 class FailedWith(BaseModel):
-    code: Annotated[Text | None, Field(max_length=64), BeforeValidator(_as_text)] = None
+    code: Annotated[NumberOrText, Field(max_length=64)] | None = None
     reason: Annotated[Text | None, Field(max_length=1000)] = None
 
 
@@ -99,7 +100,7 @@ class Report(BaseModel):
     provider_message_id: Id | None = Field(
         None, validation_alias=AliasChoices("messaging_provider_id", "xillio_id")
     )
-    reference: Annotated[Text | None, BeforeValidator(_as_text)] = None
+    reference: NumberOrText | None = None
     status: Annotated[Text, Field(max_length=64)]
     error: FailedWith | None = None
     timestamp: Time = Field(default_factory=lambda: datetime.now(UTC))
