@@ -1,19 +1,27 @@
-"""`python -m local [start | services]`: the whole service here, or only what its functions lean on."""
+"""`python -m local`: the whole service here (start), what its functions lean on (services), or its checks."""
 
 import argparse
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from subprocess import run
 
+from local import check, openapi
 from local.backing import Backing, Options
 from local.errors import CannotStart
 from local.guide import services_started, started
 from local.stack import Stack
+
+TOOLS: dict[str, Callable[[Callable[[str], None]], int]] = {
+    "check": check.check,
+    "test": check.test,
+    "openapi": openapi.write,
+}
 
 
 class _Stop(BaseException):
@@ -22,6 +30,8 @@ class _Stop(BaseException):
 
 def main() -> int:
     arguments = _parser().parse_args()
+    if arguments.command in TOOLS:
+        return TOOLS[arguments.command](_say)
     for number in _endings():
         if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup it is
             signal.signal(number, _stop)
@@ -50,7 +60,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     kept = Options()
-    parser.add_argument("command", nargs="?", choices=("start", "services"), default="start")
+    parser.add_argument("command", nargs="?", choices=("start", "services", *TOOLS), default="start")
     parser.add_argument("--port", type=int, default=kept.port, help="of the API (%(default)s)")
     parser.add_argument("--postgres-port", type=int, help=f"({kept.postgres_port}; services: 5432)")
     parser.add_argument("--aws-port", type=int, help=f"({kept.aws_port}; services: 4566)")

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,6 +38,12 @@ class Problem(BaseModel):
 
 class Unmatched(BaseModel):
     detail: str
+
+
+def write(say: Callable[[str], None]) -> int:
+    FILE.write_text(description(), encoding="utf-8")
+    say(f"Written: {FILE.relative_to(ROOT)}")
+    return 0
 
 
 def description() -> str:

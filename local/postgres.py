@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pg8000.native
-import psutil  # type: ignore[import-untyped]  # its stubs would be one more package, for one call
+import psutil
 
 from local import unprivileged
 from local.errors import CannotStart

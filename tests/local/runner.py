@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pg8000.native
-import psutil  # type: ignore[import-untyped]  # it has no types
+import psutil
 
 from local import ports
 from tests.local.waiting import eventually
