@@ -113,3 +113,15 @@ def signed(
         "webhook-timestamp": str(int(then.timestamp())),
         "webhook-signature": Webhook(secret).sign(id, then, written.decode()),
     }
+
+
+def deliver(*ids: object, seconds: float = 30) -> list[str]:
+    """Hands deliver_message a record for each; the message ids that go back to the queue (`record-<id>`)."""
+    records = [{"messageId": f"record-{id}", "body": str(id)} for id in ids]
+    result = invoke("deliver_message", {"Records": records}, seconds)
+    return [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
+
+
+def message(id: int) -> Any:
+    """As it is read, with its events."""
+    return call("GET", f"/api/messages/{id}").json

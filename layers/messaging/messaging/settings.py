@@ -14,8 +14,8 @@ SECRET_MAX_AGE = 300  # seconds for which an environment keeps a secret: how lon
 
 def _instances(text: str) -> dict[str, str]:
     """`sms,twilio-eu=twilio` as {"sms": "sms", "twilio-eu": "twilio"}: an instance's name and its type."""
-    pairs = (part.strip().partition("=") for part in text.split(",") if part.strip())
-    return {name: kind or name for name, _, kind in pairs}
+    pairs = (part.partition("=") for part in text.split(",") if part.strip())
+    return {name.strip(): kind.strip() or name.strip() for name, _, kind in pairs}
 
 
 class Settings(BaseModel):

@@ -109,6 +109,15 @@ class Contract(ABC):
         assert raised.value.code
         assert raised.value.reason
 
+    @pytest.mark.parametrize("id", [b"", b"\0", b"\\u0000", b"x" * 513, b"\xff"])
+    def test_an_id_that_cannot_be_kept_is_none(self, id: bytes) -> None:
+        with playing(answer(200, self.accepted.replace(b"message-9", id))) as address:
+            try:
+                kept = self.made(f"http://{address}/").send(self.message()).provider_message_id
+            except OutcomeUnknown:
+                return
+        assert kept is None or (0 < len(kept) <= 512 and "\0" not in kept)
+
     def test_without_an_answer_the_outcome_is_unknown(self) -> None:
         with playing(lambda _: None) as address, pytest.raises(OutcomeUnknown):
             self.made(f"http://{address}/").send(self.message())

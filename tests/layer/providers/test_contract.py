@@ -1,5 +1,7 @@
 """The built-in providers keep to the contract."""
 
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +10,7 @@ from messaging.models import Channel
 from messaging.providers import house
 from tests import calls
 from tests.conftest import SIGNING_SECRET
+from tests.layer.providers import pager
 from tests.layer.providers.contract import Contract
 
 EMAIL = {**calls.NEW_EMAIL, "type": Channel.EMAIL}
@@ -36,3 +39,19 @@ class TestEmail(House):
     accepted = b'{"xillio_id": "message-9"}'
     inbound = json.dumps({**calls.INBOUND_EMAIL, "xillio_id": "message-1"}).encode()
     report = json.dumps({"xillio_id": "message-9", **REPORT}).encode()
+
+
+class TestPager(Contract):
+    """One that is no part of the product: what its author would write to hold it to the contract."""
+
+    provider = pager.Pager
+    sent = calls.NEW_SMS
+    accepted = b"OK message-9"
+    inbound = json.dumps({"got": [{"n": "message-1", "src": "123", "dst": "456", "text": "in"}]}).encode()
+    report = json.dumps({"did": [{"n": "message-9", "ref": 7, "state": "done"}]}).encode()
+
+    def secret(self, url: str) -> Mapping[str, Any]:
+        return {"url": url, "key": "key"}
+
+    def sign(self, body: bytes) -> dict[str, str]:
+        return {"x-pager-signature": hmac.new(b"key", body, hashlib.sha256).hexdigest()}

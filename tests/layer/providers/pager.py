@@ -1,0 +1,110 @@
+"""A provider as somebody would add it: this file, and one line in the registry.
+
+Out, POST a form to the secret's `url`:        dst=%2B18045551234&src=%2B12016661234&text=Hello&ref=7
+                                               200 OK message-9
+In, messages and reports together, signed with the secret's `key`:
+    {"got": [{"n": "message-1", "src": "+18045551234", "dst": "+12016661234", "text": "in"}],
+     "did": [{"n": "message-9", "ref": 7, "state": "done"}]}
+    x-pager-signature: <hex of the HMAC-SHA256 of the body>
+It wants to hear <thanks for="2"/>.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from messaging.address import PhoneAddress
+from messaging.fields import Body, Text
+from messaging.models import MAX_ID, Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
+from messaging.problems import Forbidden, Invalid, Unreadable
+from messaging.providers import http
+from messaging.providers.provider import (
+    Answer,
+    Limits,
+    OutcomeUnknown,
+    ProviderResult,
+    TemporaryFailure,
+    Webhook,
+)
+
+STATUS = {"done": Status.DELIVERED, "lost": Status.FAILED}
+
+Name = Annotated[Text, Field(min_length=1, max_length=512)]
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+class Got(BaseModel):
+    n: Name
+    src: PhoneAddress
+    dst: PhoneAddress
+    text: Body
+
+
+class Did(BaseModel):
+    n: Name
+    ref: Annotated[int, Field(ge=1, le=MAX_ID)]
+    state: Annotated[Text, Field(max_length=64)]
+
+
+class Told(BaseModel):
+    got: list[Got] = []
+    did: list[Did] = []
+
+
+class Pager:
+    channels = frozenset({Channel.SMS})
+    limits = Limits(body=160, attachments=0)
+
+    def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
+        self.name = name
+        self._url = secret.get("url")
+        self._key = str(secret.get("key", "")).encode()
+
+    def send(self, message: OutboundMessage) -> ProviderResult:
+        if not self._url:
+            raise TemporaryFailure("not_configured", "There is no url.")
+        form = {"dst": message.recipient, "src": message.sender, "text": message.body, "ref": message.id}
+        answer = http.post(
+            self._url, urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+        )
+        word, _, id = answer.body.decode(errors="replace").partition(" ")
+        try:
+            return ProviderResult(_NAME.validate_python(id if word == "OK" else ""))
+        except ValidationError as error:
+            raise OutcomeUnknown("unreadable_answer", "The answer is not OK.") from error
+
+    def verify(self, webhook: Webhook) -> None:
+        signature = hmac.new(self._key, webhook.body, hashlib.sha256).hexdigest()
+        given = webhook.headers.get("x-pager-signature", "").encode(errors="replace")
+        if not self._key or not hmac.compare_digest(signature.encode(), given):
+            raise Forbidden("The pager has not signed this.")
+
+    def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
+        try:
+            told = Told.model_validate(from_json(webhook.body))
+            return [*map(_message, told.got), *map(_report, told.did)]
+        except ValidationError as error:
+            raise Invalid.found(error.errors()) from None
+        except ValueError as error:
+            raise Unreadable("The body is not JSON.") from error
+
+    def answer(self, kept: Sequence[Message | None]) -> Answer:
+        return Answer(f'<thanks for="{len(kept)}"/>', "application/xml")
+
+
+def _message(got: Got) -> InboundMessage:
+    addresses = {"type": Channel.SMS, "from": got.src, "to": got.dst}
+    return InboundMessage.model_validate({**addresses, "body": got.text, "provider_message_id": got.n})
+
+
+def _report(did: Did) -> DeliveryReport:
+    status = STATUS.get(did.state)
+    return DeliveryReport(
+        provider_message_id=did.n, reference=did.ref, status=status, timestamp=datetime.now(UTC)
+    )

@@ -1,0 +1,141 @@
+"""The extension point: a provider is one class and one line of the registry, and nothing else changes."""
+
+import hashlib
+import hmac
+import json
+import socket
+from collections.abc import Iterator
+from urllib.parse import parse_qs
+
+import pytest
+
+from messaging import providers
+from messaging.models import Channel
+from messaging.problems import NotFound, Unavailable
+from messaging.providers import house
+from tests import calls
+from tests.aws import Aws
+from tests.calls import CONTACT, CUSTOMER, NEW_EMAIL, NEW_SMS, call, deliver
+from tests.conftest import Configure, Database
+from tests.layer.providers.pager import Pager
+from tests.layer.providers.vendor import playing, read_request
+
+
+@pytest.fixture
+def sent(
+    monkeypatch: pytest.MonkeyPatch, aws: Aws, database: Database, configure: Configure
+) -> Iterator[list[bytes]]:
+    """A deployment whose only provider is one that the product does not know; what its vendor received."""
+    received: list[bytes] = []
+
+    def vendor(client: socket.socket) -> None:
+        received.append(read_request(client).partition(b"\r\n\r\n")[2])
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\nOK pager-9")
+
+    monkeypatch.setitem(providers.REGISTRY, "pager", Pager)
+    with playing(vendor) as address:
+        secret = aws.keep({"pager-eu": {"url": f"http://{address}/", "key": "key"}})
+        configure(PROVIDERS="pager-eu=pager", PROVIDER_SECRET_ARN=secret)
+        yield received
+
+
+def tell(route: str, **told: object) -> calls.Answer:
+    body = json.dumps(told).encode()
+    signature = hmac.new(b"key", body, hashlib.sha256).hexdigest()
+    return call("POST", route, body, {"x-pager-signature": signature})
+
+
+def test_a_provider_that_is_added_sends_reports_and_receives(
+    sent: list[bytes], database: Database, aws: Aws
+) -> None:
+    accepted = call("POST", calls.SMS, NEW_SMS)
+    assert (accepted.status, accepted.json["provider"]) == (202, "pager-eu")
+    [nudge] = aws.queued()
+    assert deliver(nudge["Body"]) == []
+    assert parse_qs(sent[0].decode()) == {
+        "dst": [CONTACT],
+        "src": [CUSTOMER],
+        "text": ["Hello"],
+        "ref": ["1"],
+    }
+    assert calls.message(1)["status"] == "sent"
+
+    inbound = {"n": "in-1", "src": CONTACT, "dst": CUSTOMER, "text": "in"}
+    for _ in range(2):  # it repeats itself, as providers do
+        told = tell(
+            "/api/webhooks/sms/pager-eu", got=[inbound], did=[{"n": "pager-9", "ref": 1, "state": "done"}]
+        )
+        assert (told.status, told.body) == (200, b'<thanks for="2"/>')
+        assert told.headers["content-type"] == "application/xml"
+
+    message = calls.message(1)
+    assert (message["status"], message["provider_message_id"]) == ("delivered", "pager-9")
+    [conversation] = call("GET", "/api/conversations").json["conversations"]
+    assert conversation["last_message"] == {"id": 2, "type": "sms", "direction": "inbound", "preview": "in"}
+    thread = call("GET", "/api/conversations/1/messages").json["messages"]
+    assert [(one["direction"], one["provider"]) for one in thread] == [
+        ("outbound", "pager-eu"),
+        ("inbound", "pager-eu"),
+    ]
+    assert database.value("SELECT count(*) FROM contacts") == 1
+
+
+@pytest.mark.usefixtures("sent")
+def test_a_provider_that_is_added_is_held_to_what_it_can_do(database: Database) -> None:
+    for route, fields, field in (
+        (calls.SMS, {**NEW_SMS, "body": "x" * 161}, "body"),
+        (calls.SMS, {**NEW_SMS, "type": "mms", "attachments": ["https://example.com/i.jpg"]}, "type"),
+        (calls.EMAIL, NEW_EMAIL, "type"),
+    ):
+        refused = call("POST", route, fields)
+        assert (refused.status, refused.fields) == (422, [field])
+    assert database.value("SELECT count(*) FROM messages") == 0
+
+
+@pytest.mark.usefixtures("sent")
+def test_a_provider_that_is_added_lets_in_only_what_it_verifies(database: Database) -> None:
+    inbound = {"got": [{"n": "in-1", "src": CONTACT, "dst": CUSTOMER, "text": "in"}]}
+    for headers in ({}, {"x-pager-signature": "00"}, calls.signed(inbound)):
+        assert call("POST", "/api/webhooks/sms/pager-eu", inbound, headers).status == 403
+    assert tell("/api/webhooks/email/pager-eu", **inbound).status == 404
+    assert tell("/api/webhooks/sms/pager", **inbound).status == 404
+    assert tell("/api/webhooks/sms", **inbound).status == 404  # the house is not of this deployment
+    assert database.value("SELECT count(*) FROM messages") == 0
+
+
+def test_an_instance_is_named_by_the_deployment(configure: Configure) -> None:
+    configure(PROVIDERS=" sms , mail = email,,", PROVIDER_SECRET_ARN="")
+    assert type(providers.named("sms")) is house.Sms
+    assert (type(providers.named("mail")), providers.named("mail").name) == (house.Email, "mail")
+    for name in ("email", "", "SMS", "x" * 10_000, "\0"):
+        with pytest.raises(NotFound):
+            providers.named(name)
+
+
+@pytest.mark.parametrize(
+    ("channel", "sender", "expected"),
+    [
+        (Channel.SMS, CUSTOMER, ["sms", "sms-eu"]),
+        (Channel.MMS, CUSTOMER, ["sms", "sms-eu"]),
+        (Channel.EMAIL, "user@example.com", ["email"]),
+        (Channel.SMS, "+4915112345678", ["sms-eu"]),
+        (Channel.EMAIL, "+4915112345678", []),
+    ],
+)
+def test_a_channel_is_served_in_the_order_of_the_configuration(
+    configure: Configure, channel: Channel, sender: str, expected: list[str]
+) -> None:
+    own = json.dumps({"+4915112345678": ["sms-eu"]})
+    configure(PROVIDERS="sms,email,sms-eu=sms", SENDER_PROVIDERS=own)
+    assert providers.serving(channel, sender) == expected
+
+
+def test_a_secret_that_cannot_be_read_is_no_fault_of_the_caller_s(aws: Aws, configure: Configure) -> None:
+    configure(PROVIDER_SECRET_ARN="arn:aws:secretsmanager:us-east-1:000000000000:secret:gone")
+    with pytest.raises(Unavailable):
+        providers.named("sms")
+
+
+def test_an_instance_without_a_secret_of_its_own_has_none(aws: Aws, configure: Configure) -> None:
+    configure(PROVIDERS="sms,email", PROVIDER_SECRET_ARN=aws.keep({"sms": {"url": "https://example.com/"}}))
+    assert providers.named("email").name == "email"
