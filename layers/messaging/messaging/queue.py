@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from math import ceil
 from typing import TYPE_CHECKING
 
 from messaging.attempts import Nudge
@@ -29,8 +30,8 @@ def _client() -> "SQSClient":
 
 def nudge(nudges: Sequence[Nudge], delay: float = 0) -> list[int]:
     """Asks for the delivery of these messages in `delay` seconds; gives the ids for which that failed."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    # Rounded up: a delivery that comes before the message is due finds nothing to do.
+    seconds = ceil(min(delay, MAX_DELAY))
     failed: list[int] = []
     for start in range(0, len(nudges), _BATCH):
         batch = nudges[start : start + _BATCH]
@@ -41,16 +42,16 @@ def nudge(nudges: Sequence[Nudge], delay: float = 0) -> list[int]:
                     {
                         "Id": str(one.id),
                         "MessageBody": str(one.id),
-                        "DelaySeconds": round(min(delay, MAX_DELAY)),
+                        "DelaySeconds": seconds,
                         # Even on a standard queue: one account's thousands do not delay another's one.
                         "MessageGroupId": str(one.account_id),
                     }
                     for one in batch
                 ],
             )
-        except (BotoCoreError, ClientError) as error:
+            failed += [int(entry["Id"]) for entry in answer.get("Failed", [])]
+        except Exception as error:  # noqa: BLE001  # the messages are kept, and nothing of the queue's undoes that
             logger.warning("The queue is away", extra={"cause": type(error).__name__})
             failed += [one.id for one in nudges[start:]]
             break
-        failed += [int(entry["Id"]) for entry in answer.get("Failed", [])]
     return failed
