@@ -17,14 +17,16 @@ import boto3
 import pytest
 
 from local import ports
+from local.aws import CREDENTIALS
 from local.postgres import Postgres
 from local.process import Watched
 from local.provider import Provider
+from tests.conftest import SIGNING_SECRET
 from tests.e2e import sam
-from tests.e2e.client import call
+from tests.e2e.client import get
+from tests.local.waiting import eventually
 
 STACK = "messaging"
-SIGNING_SECRET = "whsec_" + "c2lnbmVkIGJ5IHRoZSB0ZXN0"
 LOOPBACK = "127.0.0.1"
 
 
@@ -56,17 +58,18 @@ class Aws:
             environment={
                 "PATH": os.environ["PATH"],
                 "TMPDIR": str(folder),
-                "AWS_ACCESS_KEY_ID": "local",
-                "AWS_SECRET_ACCESS_KEY": "local",
+                **CREDENTIALS,
                 "BIND_HOST": LOOPBACK,
                 "GATEWAY_PORT": str(port),
-                "DOCKER_HOST": "unix:///nowhere",
+                "IOT_MTLS_ENABLED": "0",  # both would listen on all of the machine's addresses
+                "SFTP_ENABLED": "0",
+                "DOCKER_HOST": "unix:///nowhere",  # it would look for containers of its own to remove
                 # Its functions inherit these. In AWS the names lead to AWS; the template leaves them alone.
                 "AWS_ENDPOINT_URL_SQS": self.endpoint,
                 "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.endpoint,
             },
         )
-        sam.wait_until(self._answers, f"ministack answers, see {self._log}")
+        eventually(self._answers, 60)
 
     def stop(self) -> None:
         self._server.stop()
@@ -83,7 +86,7 @@ class Aws:
     def _answers(self) -> bool:
         assert not self._server.ended, self._log.read_text()
         try:
-            return call("GET", f"{self.endpoint}/_ministack/health").status == 200
+            return get(f"{self.endpoint}/_ministack/health").status == 200
         except OSError:
             return False
 
@@ -107,10 +110,11 @@ class Deployment:
 
     def url_of(self, function: str) -> str:
         """ministack serves a function's URL by its path; the host that AWS gives it is known nowhere here."""
-        url = self._aws.client("lambda").get_function_url_config(FunctionName=self._resources[function])[
-            "FunctionUrl"
-        ]
-        return f"{self._aws.endpoint}/_aws/lambda-url/{url.removeprefix('https://').split('.')[0]}"
+        configured = self._aws.client("lambda").get_function_url_config(
+            FunctionName=self._resources[function]
+        )
+        id = configured["FunctionUrl"].removeprefix("https://").partition(".")[0]
+        return f"{self._aws.endpoint}/_aws/lambda-url/{id}"
 
 
 @contextmanager
@@ -119,6 +123,7 @@ def deployed(folder: Path, cache: pytest.Cache) -> Iterator[Deployment]:
     template = sam.build(python, cache)
     with ExitStack() as undo:
         postgres = Postgres(folder, ports.choose(LOOPBACK, 0, ""), durable=False)
+        undo.callback(postgres.forget)
         undo.callback(postgres.stop)
         postgres.start()
         aws = Aws(ministack_python(python, cache), folder / "aws")
@@ -135,7 +140,7 @@ def deployed(folder: Path, cache: pytest.Cache) -> Iterator[Deployment]:
         sam.run(
             *("deploy", "--template-file", str(template), "--parameter-overrides"),
             *(f"{name}={value}" for name, value in parameters.items()),
-            environment=sam.environment(python, AWS_ENDPOINT_URL=aws.endpoint),
+            environment=sam.environment(python, AWS_ENDPOINT_URL=aws.endpoint, **CREDENTIALS),
         )
         resources = _resources(aws)
         _add_routes(aws, resources)
@@ -157,11 +162,10 @@ def _api_url(aws: Aws, api: str) -> str:
 
 def _add_routes(aws: Aws, resources: Mapping[str, str]) -> None:
     """ministack makes the HTTP API and leaves out the routes, which SAM hands over as an OpenAPI document."""
-    template = aws.client("cloudformation").get_template(StackName=STACK, TemplateStage="Processed")[
-        "TemplateBody"
-    ]
+    deployed = aws.client("cloudformation").get_template(StackName=STACK, TemplateStage="Processed")
+    api = deployed["TemplateBody"]["Resources"]["Api"]["Properties"]["Body"]
     gateway, functions = aws.client("apigatewayv2"), aws.client("lambda")
-    for path, methods in template["Resources"]["Api"]["Properties"]["Body"]["paths"].items():
+    for path, methods in api["paths"].items():
         for method, operation in methods.items():
             declared = operation["x-amazon-apigateway-integration"]
             (name,) = re.findall(r"functions/\$\{(\w+)\.Arn\}", declared["uri"]["Fn::Sub"])

@@ -1,44 +1,35 @@
 """SAM's command line, as the tests of the built template run it, and the CPython that it builds with."""
 
 import os
-import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from local import runtime
+
 ROOT = Path(__file__).parents[2]
-RUNTIME = "3.13"
 REGION = "us-east-1"
 
 
 def interpreter() -> Path:
-    """The CPython of the functions' Runtime; a test that needs it and finds none says so and does not run."""
-    name = f"python{RUNTIME}"
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    for candidate in (shutil.which(name), *pyenv.glob(f"versions/{RUNTIME}.*/bin/{name}")):
-        if candidate and _runs(candidate):
-            return Path(candidate)
-    pytest.skip(f"no CPython {RUNTIME} on PATH or from pyenv: the built template was not tried")
-
-
-def _runs(candidate: str | Path) -> bool:
-    """A shim of pyenv's is there also where what it stands for is not."""
-    return subprocess.run([candidate, "--version"], check=False, capture_output=True).returncode == 0
+    """A test that needs it and finds none says so and does not run."""
+    found = runtime.interpreter()
+    if found is None:
+        pytest.skip(f"no CPython {runtime.VERSION} on PATH or from pyenv: the built template was not tried")
+    return found
 
 
 def environment(python: Path, **more: str) -> dict[str, str]:
-    """This process's, with that interpreter first, and with nothing of the real AWS in it."""
+    """This process's, with that interpreter first. Given credentials, SAM would ask AWS whose they are."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
     return {
         **ours,
         "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
         "SAM_CLI_TELEMETRY": "0",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_DEFAULT_REGION": REGION,
@@ -52,7 +43,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def run(*arguments: str, environment: Mapping[str, str]) -> str:
-    """What `sam` writes to standard output; what else it says is in the failure."""
+    """What `sam` writes to standard output. The rest, with a function's log, is shown where a test fails."""
     done = subprocess.run(
         command(*arguments),
         cwd=ROOT,
@@ -62,6 +53,7 @@ def run(*arguments: str, environment: Mapping[str, str]) -> str:
         encoding="utf-8",
         check=False,
     )
+    sys.stderr.write(done.stderr)
     assert done.returncode == 0, f"sam {arguments[0]}: {done.stderr[-4000:]}{done.stdout[-4000:]}"
     return done.stdout
 
@@ -72,10 +64,3 @@ def build(python: Path, cache: pytest.Cache) -> Path:
     places = ("--build-dir", str(folder / "build"), "--cache-dir", str(folder / "cache"))
     run("build", *places, environment=environment(python))
     return folder / "build" / "template.yaml"
-
-
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, f"after {seconds} seconds still not: {what}"
-        time.sleep(0.05)

@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from tests.conftest import SIGNING_SECRET
 from tests.e2e import sam
-from tests.e2e.client import Answer, call
-from tests.e2e.deployment import SIGNING_SECRET, Deployment, deployed
+from tests.e2e.client import JSON, Answer, call, get, post
+from tests.e2e.conftest import CUSTOMER, assert_problem
+from tests.e2e.deployment import Deployment, deployed
+from tests.local.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Deployment]:
+def deployment(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Deployment]:
     assert pytestconfig.cache is not None
     with deployed(tmp_path_factory.mktemp("deployment"), pytestconfig.cache) as deployment:
         deployment.invoke("Migrate", {})
@@ -33,7 +36,7 @@ def inbound(contact: str, provider_message_id: str) -> str:
 def post_signed(url: str, body: str) -> Answer:
     now = datetime.now(UTC)
     headers = {
-        "content-type": "application/json",
+        "content-type": JSON,
         "webhook-id": "msg_1",
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(SIGNING_SECRET).sign("msg_1", now, body),
@@ -41,62 +44,58 @@ def post_signed(url: str, body: str) -> Answer:
     return call("POST", url, body, headers)
 
 
-def test_the_database_is_migrated_and_may_be_again(stack: Deployment) -> None:
-    revision = stack.invoke("Migrate", {})["revision"]
+def test_the_database_is_migrated_and_may_be_again(deployment: Deployment) -> None:
+    revision = deployment.invoke("Migrate", {})["revision"]
     assert revision is not None
-    assert stack.invoke("Migrate", {})["revision"] == revision
-    assert call("GET", f"{stack.api_url}/healthz") == Answer(200, {"status": "ok"})
+    assert deployment.invoke("Migrate", {})["revision"] == revision
+    assert get(f"{deployment.api_url}/healthz") == Answer(200, {"status": "ok"})
 
 
 @pytest.mark.parametrize("path", ["/", "/api/webhooks/sms"])
-def test_an_inbound_message_comes_in_through_the_function_s_own_url(stack: Deployment, path: str) -> None:
-    url = stack.url_of("SmsWebhook") + path
-    body = inbound("+18045550101", f"own-url{path}")
+def test_an_inbound_message_comes_in_through_the_function_s_own_url(
+    deployment: Deployment, contact: str, path: str
+) -> None:
+    url = deployment.url_of("SmsWebhook") + path
+    body = inbound(contact, f"own-url{path}")
     first = post_signed(url, body)
     assert (first.status, first.body["direction"], first.body["status"]) == (200, "inbound", "received")
     assert post_signed(url, body) == first
 
 
-def test_an_inbound_email_comes_in_through_the_api(stack: Deployment) -> None:
-    answer = post_signed(f"{stack.api_url}/api/webhooks/email", event("email_webhook")["body"])
+def test_an_inbound_email_comes_in_through_the_api(deployment: Deployment) -> None:
+    answer = post_signed(f"{deployment.api_url}/api/webhooks/email", event("email_webhook")["body"])
     assert (answer.status, answer.body["type"], answer.body["from"]) == (200, "email", "contact@example.org")
 
 
-def test_what_nobody_signed_stays_out(stack: Deployment) -> None:
-    answer = call("POST", stack.url_of("SmsWebhook"), inbound("+18045550102", "unsigned"))
-    assert answer.status == 403
+def test_what_nobody_signed_stays_out(deployment: Deployment, contact: str) -> None:
+    body = inbound(contact, "unsigned")
+    assert_problem(call("POST", deployment.url_of("SmsWebhook"), body, {"content-type": JSON}), 403)
 
 
-def test_a_message_is_delivered_through_the_queue_and_reported_on(stack: Deployment) -> None:
-    answer = stack.invoke("SendMessage", event("send_message"))
+def test_a_message_is_delivered_through_the_queue_and_reported_on(deployment: Deployment) -> None:
+    answer = deployment.invoke("SendMessage", event("send_message"))
     assert answer["statusCode"] == 202
     message = json.loads(answer["body"])
 
     def is_delivered() -> bool:
-        return bool(
-            call("GET", f"{stack.api_url}/api/messages/{message['id']}").body["status"] == "delivered"
-        )
+        kept = get(f"{deployment.api_url}/api/messages/{message['id']}").body
+        return bool(kept["status"] == "delivered")
 
-    sam.wait_until(is_delivered, "the provider's report has arrived")
-    sent = [
-        received.body
-        for received in stack.provider.requests
-        if received.body["reference"] == str(message["id"])
-    ]
-    assert [(body["to"], body["body"]) for body in sent] == [(message["to"], message["body"])]
+    # While ministack unpacks a function it answers nobody; a nudge that is lost then is the relay's to repeat
+    # when its minute has come.
+    eventually(is_delivered, 180)
+    sent = [received.body for received in deployment.provider.requests]
+    assert [body["body"] for body in sent if body["reference"] == str(message["id"])] == [message["body"]]
 
 
-def test_the_api_leads_to_both_sides_of_a_conversation(stack: Deployment) -> None:
-    contact = "+18045550103"
-    wish = json.dumps({"from": "+12016661234", "to": contact, "body": "Hello"})
-    sent = call("POST", f"{stack.api_url}/api/messages/sms", wish, {"content-type": "application/json"})
+def test_the_api_leads_to_both_sides_of_a_conversation(deployment: Deployment, contact: str) -> None:
+    url = deployment.api_url
+    sent = post(f"{url}/api/messages/sms", {"from": CUSTOMER, "to": contact, "body": "Hello"})
     assert sent.status == 202
-    received = post_signed(f"{stack.api_url}/api/webhooks/sms", inbound(contact, "answer"))
-    assert received.body["conversation_id"] == sent.body["conversation_id"]
-    found = call("GET", f"{stack.api_url}/api/conversations/{sent.body['conversation_id']}/messages")
-    assert [message["direction"] for message in found.body["messages"]] == ["outbound", "inbound"]
+    received = post_signed(f"{url}/api/webhooks/sms", inbound(contact, "answer"))
+    found = get(f"{url}/api/conversations/{sent.body['conversation_id']}/messages")
+    assert [message["id"] for message in found.body["messages"]] == [sent.body["id"], received.body["id"]]
 
 
-def test_the_api_answers_an_unknown_path_with_a_problem(stack: Deployment) -> None:
-    answer = call("GET", f"{stack.api_url}/api/nothing")
-    assert (answer.status, answer.body["status"]) == (404, 404)
+def test_the_api_answers_an_unknown_path_with_a_problem(deployment: Deployment) -> None:
+    assert_problem(get(f"{deployment.api_url}/api/nothing"), 404)

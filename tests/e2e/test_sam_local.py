@@ -9,16 +9,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local import ports
+from local import ports, runtime
 from local.backing import Backing, Options
 from local.errors import CannotStart
 from local.process import Watched
 from local.provider import Provider
 from tests.e2e import sam
-from tests.e2e.client import call
+from tests.e2e.client import get, post
+from tests.e2e.conftest import CUSTOMER
+from tests.local.waiting import eventually
 
-IMAGE = f"public.ecr.aws/lambda/python:{sam.RUNTIME}-x86_64"
-JSON = {"content-type": "application/json"}
+IMAGE = f"public.ecr.aws/lambda/python:{runtime.VERSION}-x86_64"
 
 
 def docker(*arguments: str) -> str | None:
@@ -113,12 +114,12 @@ def api(sam_local: SamLocal, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     def is_healthy() -> bool:
         assert not server.ended, log.read_text()
         try:
-            return call("GET", f"{url}/healthz").status == 200
+            return get(f"{url}/healthz").status == 200
         except OSError:
             return False
 
     try:
-        sam.wait_until(is_healthy, f"the API answers, see {log}", 120)
+        eventually(is_healthy, 120)
         yield url
     finally:
         server.stop()
@@ -136,13 +137,17 @@ def test_every_function_takes_its_event(sam_local: SamLocal) -> None:
     assert sam_local.invoke("Relay", "relay")["expired"] == 0
 
 
-def test_the_api_sends_receives_and_reads(api: str) -> None:
-    customer, contact = "+12016661234", "+18045550105"
-    out = {"from": customer, "to": contact, "body": "Hello"}
-    sent = call("POST", f"{api}/api/messages/sms", json.dumps(out), JSON)
+def test_the_api_sends_receives_and_reads(api: str, contact: str) -> None:
+    sent = post(f"{api}/api/messages/sms", {"from": CUSTOMER, "to": contact, "body": "Hello"})
     assert sent.status == 202
-    into = {"from": contact, "to": customer, "type": "sms", "messaging_provider_id": "answer", "body": "Hi"}
-    received = call("POST", f"{api}/api/webhooks/sms", json.dumps(into), JSON)
+    inbound = {
+        "from": contact,
+        "to": CUSTOMER,
+        "type": "sms",
+        "messaging_provider_id": "answer",
+        "body": "Hi",
+    }
+    received = post(f"{api}/api/webhooks/sms", inbound)
     assert received.status == 200
-    found = call("GET", f"{api}/api/conversations/{sent.body['conversation_id']}/messages")
+    found = get(f"{api}/api/conversations/{sent.body['conversation_id']}/messages")
     assert [message["id"] for message in found.body["messages"]] == [sent.body["id"], received.body["id"]]
