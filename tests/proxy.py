@@ -117,7 +117,7 @@ class Proxy:
         return self._losses.pop(0) if self._losses else None
 
     def end_all(self, how: End) -> None:
-        for connection in self._connections:
+        for connection in list(self._connections):  # not those that replace them meanwhile
             connection.end(how)
 
     def let_in(self) -> None:

@@ -127,8 +127,7 @@ def test_a_deadlock_is_run_again_and_done_once(database: Database) -> None:
     database.rows("SELECT 1 FROM messages FOR UPDATE")
     with ThreadPoolExecutor(1) as pool:
         recording = pool.submit(attempts.record, message.token, Status.SENT, provider_message_id="p-1")
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        eventually(lambda: database.value(waiting))
+        eventually(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted"))
         database.rows("SELECT 1 FROM attempts FOR UPDATE")  # comes back when the product's is ended
         database.rows("COMMIT")
         assert recording.result().status is Status.SENT

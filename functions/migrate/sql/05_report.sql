@@ -1,14 +1,16 @@
--- Notes what a provider said of an attempt. The message moves only to a higher rank, and only by what is
--- said of its latest attempt.
+-- Notes what a provider said of an attempt, once for each token. The message moves only to a higher rank,
+-- and only by what is said of its latest attempt.
 CREATE OR REPLACE FUNCTION apply_report(
-    in_attempt attempts, in_status text, in_rank integer, in_code text, in_reason text, in_occurred_at timestamptz
+    in_attempt attempts, in_token uuid, in_status text, in_rank integer, in_code text, in_reason text,
+    in_occurred_at timestamptz
 ) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO message_events (account_id, message_id, attempt, kind, provider_type, status, code, reason,
+    INSERT INTO message_events (account_id, message_id, attempt, kind, token, provider_type, status, code, reason,
                                 occurred_at)
-    VALUES (in_attempt.account_id, in_attempt.message_id, in_attempt.number, 'report', in_attempt.provider_type,
-            in_status, in_code, in_reason, in_occurred_at);
+    VALUES (in_attempt.account_id, in_attempt.message_id, in_attempt.number, 'report', in_token,
+            in_attempt.provider_type, in_status, in_code, in_reason, in_occurred_at)
+    ON CONFLICT (token) DO NOTHING;
     UPDATE messages m
        SET status = in_status, report_rank = in_rank, updated_at = clock_timestamp(),
            provider_message_id = coalesce(in_attempt.provider_message_id, m.provider_message_id),
@@ -18,13 +20,32 @@ BEGIN
     RETURN FOUND;
 END $$;
 
+-- Applies what was said of an attempt before its provider's id was known.
+CREATE OR REPLACE FUNCTION apply_parked(in_attempt attempts) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    parked parked_reports;
+BEGIN
+    FOR parked IN
+        SELECT * FROM parked_reports p
+         WHERE p.provider_type = in_attempt.provider_type
+           AND p.provider_message_id = in_attempt.provider_message_id
+         ORDER BY p.id
+    LOOP
+        PERFORM apply_report(in_attempt, parked.token, parked.status, parked.rank, parked.code, parked.reason,
+                             parked.occurred_at);
+        DELETE FROM parked_reports p WHERE p.id = parked.id;
+    END LOOP;
+END $$;
+
 -- Applies a report to the attempt that it names, by the provider's id or by ours, or parks it until the
 -- provider's id is known.
 --
 -- outcome: moved, noted (an event, no new status), parked, or unmatched (it names nothing that we sent).
+-- The same token again adds nothing: a call whose answer was lost can be made again.
 CREATE OR REPLACE FUNCTION add_report(
-    in_account bigint, in_provider text, in_provider_message_id text, in_reference bigint, in_status text,
-    in_rank integer, in_code text, in_reason text, in_occurred_at timestamptz,
+    in_account bigint, in_token uuid, in_provider text, in_provider_message_id text, in_reference bigint,
+    in_status text, in_rank integer, in_code text, in_reason text, in_occurred_at timestamptz,
     OUT outcome text, OUT message text
 )
 LANGUAGE plpgsql AS $$
@@ -45,17 +66,20 @@ BEGIN
                   AND (b.provider_message_id IS NULL OR in_provider_message_id IS NULL)
                 ORDER BY b.number DESC LIMIT 1)
         RETURNING a.* INTO attempt;
+        PERFORM apply_parked(attempt);
     END IF;
     IF attempt.message_id IS NOT NULL THEN
-        outcome := CASE WHEN apply_report(attempt, in_status, in_rank, in_code, in_reason, in_occurred_at)
-                        THEN 'moved' ELSE 'noted' END;
+        outcome := CASE
+            WHEN apply_report(attempt, in_token, in_status, in_rank, in_code, in_reason, in_occurred_at)
+            THEN 'moved' ELSE 'noted' END;
         SELECT message_json(m, c) INTO STRICT message
           FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.id = attempt.message_id;
     ELSIF in_provider_message_id IS NOT NULL THEN
-        INSERT INTO parked_reports (account_id, provider_type, provider_message_id, status, rank, code, reason,
-                                    occurred_at)
-        VALUES (in_account, in_provider, in_provider_message_id, in_status, in_rank, in_code, in_reason,
-                in_occurred_at);
+        INSERT INTO parked_reports (account_id, token, provider_type, provider_message_id, status, rank, code,
+                                    reason, occurred_at)
+        VALUES (in_account, in_token, in_provider, in_provider_message_id, in_status, in_rank, in_code,
+                in_reason, in_occurred_at)
+        ON CONFLICT (token) DO NOTHING;
         outcome := 'parked';
     ELSE
         outcome := 'unmatched';

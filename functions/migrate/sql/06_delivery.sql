@@ -3,33 +3,29 @@
 CREATE OR REPLACE FUNCTION claim_messages(in_ids bigint[], in_tokens uuid[], in_lease interval)
 RETURNS TABLE (message text)
 LANGUAGE sql AS $$
-    WITH wanted AS (
-        SELECT * FROM unnest(in_ids, in_tokens) AS pair (id, token)),
-    claimed AS (
+    WITH claimed AS (
         UPDATE messages m
            SET status = 'sending', attempt_count = m.attempt_count + 1, updated_at = clock_timestamp(),
                lease_expires_at = clock_timestamp() + in_lease, next_attempt_at = NULL, next_nudge_at = NULL
-          FROM wanted
+          FROM unnest(in_ids, in_tokens) AS wanted (id, token)
          WHERE m.id = wanted.id AND m.status = 'queued'
            AND (m.next_attempt_at IS NULL OR m.next_attempt_at <= clock_timestamp())
-        RETURNING m, wanted.token),
-    opened AS (
-        INSERT INTO attempts (account_id, message_id, number, token, provider_type)
-        SELECT (m).account_id, (m).id, (m).attempt_count, token, (m).provider_type FROM claimed),
-    held AS (
-        SELECT m, token FROM claimed
-        UNION ALL  -- claimed by this call before, whose answer was lost
-        SELECT m, a.token
-          FROM wanted JOIN attempts a ON a.token = wanted.token AND a.outcome IS NULL
-          JOIN messages m ON m.id = a.message_id AND m.status = 'sending')
+        RETURNING m.account_id, m.id, m.attempt_count, m.provider_type, wanted.token)
+    INSERT INTO attempts (account_id, message_id, number, token, provider_type)
+    SELECT account_id, id, attempt_count, token, provider_type FROM claimed;
+
+    -- A second statement sees what this call's first run has claimed meanwhile, where only its answer was lost.
     SELECT json_build_object(
-               'id', (held.m).id, 'token', held.token, 'attempt', (held.m).attempt_count,
-               'provider', (held.m).provider_type, 'type', (held.m).type,
+               'id', m.id, 'token', a.token, 'attempt', m.attempt_count,
+               'provider', m.provider_type, 'type', m.type,
                'from', c.customer_address, 'to', c.contact_address,
-               'subject', (held.m).subject, 'body', (held.m).body, 'html', (held.m).html,
-               'attachments', jsonb_path_query_array((held.m).attachments, '$[*].url'),
-               'timestamp', rfc3339((held.m).timestamp))::text
-      FROM held JOIN conversations c ON c.id = (held.m).conversation_id
+               'subject', m.subject, 'body', m.body, 'html', m.html,
+               'attachments', jsonb_path_query_array(m.attachments, '$[*].url'),
+               'timestamp', rfc3339(m.timestamp))::text
+      FROM attempts a
+      JOIN messages m ON m.id = a.message_id AND m.attempt_count = a.number AND m.status = 'sending'
+      JOIN conversations c ON c.id = m.conversation_id
+     WHERE a.token = ANY (in_tokens) AND a.outcome IS NULL
 $$;
 
 -- Records how an attempt ended. Its event and the provider's id are written whatever became of the message
@@ -43,7 +39,6 @@ LANGUAGE plpgsql AS $$
 DECLARE
     attempt attempts;
     ended attempts;
-    parked parked_reports;
 BEGIN
     SELECT * INTO STRICT attempt FROM attempts a WHERE a.token = in_token;
     IF in_provider_message_id IS NOT NULL THEN
@@ -77,14 +72,7 @@ BEGIN
             UPDATE messages m SET provider_message_id = ended.provider_message_id
              WHERE m.id = ended.message_id AND m.attempt_count = ended.number AND m.provider_message_id IS NULL;
         END IF;
-        FOR parked IN
-            DELETE FROM parked_reports p
-             WHERE p.provider_type = ended.provider_type AND p.provider_message_id = ended.provider_message_id
-            RETURNING p.*
-        LOOP
-            PERFORM apply_report(
-                ended, parked.status, parked.rank, parked.code, parked.reason, parked.occurred_at);
-        END LOOP;
+        PERFORM apply_parked(ended);
     END IF;
     RETURN QUERY
         SELECT m.status, extract(epoch FROM clock_timestamp() - m.created_at)::double precision

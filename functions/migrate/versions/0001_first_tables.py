@@ -25,6 +25,7 @@ def upgrade() -> None:
         "parked_reports",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("token", sa.Uuid(), nullable=False),
         sa.Column("provider_type", sa.Text(), nullable=False),
         sa.Column("provider_message_id", sa.Text(), nullable=False),
         sa.Column("status", sa.Text()),
@@ -39,6 +40,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.PrimaryKeyConstraint("id", name="parked_reports_pkey"),
+        sa.UniqueConstraint("token", name="parked_reports_token_key"),
     )
     op.create_index(
         "parked_reports_message_idx", "parked_reports", ["provider_type", "provider_message_id", "id"]
@@ -263,6 +265,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.BigInteger(), nullable=False),
         sa.Column("attempt", sa.SmallInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("token", sa.Uuid(), comment="report: made by the call that brought it"),
         sa.Column("provider_type", sa.Text(), nullable=False),
         sa.Column("status", sa.Text()),
         sa.Column("code", sa.Text()),
@@ -279,5 +282,6 @@ def upgrade() -> None:
         sa.CheckConstraint("kind IN ('attempt', 'report')", name="message_events_kind_check"),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name="message_events_message_id_fkey"),
         sa.PrimaryKeyConstraint("id", name="message_events_pkey"),
+        sa.UniqueConstraint("token", name="message_events_token_key"),
     )
     op.create_index("message_events_message_idx", "message_events", ["message_id", "id"])

@@ -114,6 +114,7 @@ _REPORT = statement(
     "add_report",
     *("outcome", "message"),
     account=BigInteger(),
+    token=Uuid(),
     provider=Text(),
     provider_message_id=Text(),
     reference=BigInteger(),
@@ -155,6 +156,7 @@ def add_report(report: DeliveryReport, provider: str) -> tuple[ReportOutcome, Me
         _REPORT,
         {
             "account": ACCOUNT,
+            "token": uuid4(),
             "provider": provider,
             "provider_message_id": report.provider_message_id,
             "reference": report.reference,
