@@ -132,7 +132,9 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.CheckConstraint("role IN ('customer', 'contact')", name="conversation_participants_role_check"),
+        sa.CheckConstraint(
+            "role IN ('customer', 'contact')", name=op.f("conversation_participants_role_check")
+        ),
         sa.ForeignKeyConstraint(
             ["conversation_id"], ["conversations.id"], name="conversation_participants_conversation_id_fkey"
         ),
@@ -191,9 +193,9 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(
             "direction = 'outbound' AND status IN ('queued', 'sending', 'sent', 'delivered', 'read', 'failed', 'unknown') OR direction = 'inbound' AND status = 'received' AND provider_message_id IS NOT NULL",
-            name="messages_status_check",
+            name=op.f("messages_status_check"),
         ),
-        sa.CheckConstraint("type IN ('sms', 'mms', 'email')", name="messages_type_check"),
+        sa.CheckConstraint("type IN ('sms', 'mms', 'email')", name=op.f("messages_type_check")),
         sa.ForeignKeyConstraint(
             ["conversation_id"], ["conversations.id"], name="messages_conversation_id_fkey"
         ),
@@ -279,7 +281,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
-        sa.CheckConstraint("kind IN ('attempt', 'report')", name="message_events_kind_check"),
+        sa.CheckConstraint("kind IN ('attempt', 'report')", name=op.f("message_events_kind_check")),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name="message_events_message_id_fkey"),
         sa.PrimaryKeyConstraint("id", name="message_events_pkey"),
         sa.UniqueConstraint("token", name="message_events_token_key"),
