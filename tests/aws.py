@@ -2,9 +2,9 @@
 
 import json
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import boto3
-from aws_lambda_powertools.utilities import parameters
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -20,7 +20,7 @@ class Aws:
     def keep(self, fields: Any) -> str:
         """The ARN of a secret that holds these fields."""
         secrets = boto3.client("secretsmanager")
-        return secrets.create_secret(Name="providers", SecretString=json.dumps(fields))["ARN"]
+        return secrets.create_secret(Name=f"secret-{uuid4()}", SecretString=json.dumps(fields))["ARN"]
 
     def queued(self) -> list["MessageTypeDef"]:
         """What can be received now; it is gone then."""
@@ -44,7 +44,7 @@ class Aws:
 
 def forget() -> None:
     """The product's clients and the secrets that it keeps: as in a new environment."""
-    from messaging import queue
+    from messaging import queue, settings
 
-    queue._client.cache_clear()  # noqa: SLF001  # an environment ends with its client
-    parameters.clear_caches()  # type: ignore[no-untyped-call]  # it is what it is in Powertools
+    queue._client.cache_clear()  # noqa: SLF001  # an environment ends with its clients
+    settings._secrets_manager.cache_clear()  # noqa: SLF001

@@ -17,7 +17,7 @@ from local.openapi import load
 from local.postgres import Postgres
 from local.provider import Provider
 from tests import aws as playing
-from tests.printed import Printed, printing
+from tests.printed import Printed, let_the_logger_print
 
 SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -192,7 +192,11 @@ def providers(aws: playing.Aws, playing_provider: Provider, configure: Configure
     return playing_provider
 
 
+@pytest.fixture(scope="session", autouse=True)
+def logs() -> None:
+    let_the_logger_print()
+
+
 @pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str]) -> Iterator[Printed]:
-    with printing(capsys) as printed:
-        yield printed
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    return Printed(capsys)

@@ -1,9 +1,9 @@
 """What the functions print, as CloudWatch gets it: log lines in JSON, and metrics in the embedded format."""
 
+import io
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from typing import Any
 
 import pytest
@@ -41,15 +41,20 @@ class Printed:
         return values
 
 
-@contextmanager
-def printing(capsys: pytest.CaptureFixture[str]) -> Iterator[Printed]:
-    """The logger writes where the test reads; it took hold of standard output when it was made."""
-    import sys
+class StandardOutput(io.TextIOBase):
+    """Whatever that is at the moment: pytest gives each test, and each part of one, another."""
 
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+def let_the_logger_print() -> None:
+    """A handler holds the standard output of the time when it was made; a function has but one."""
     from messaging.telemetry import logger
 
     handler = logger.registered_handler
     assert isinstance(handler, logging.StreamHandler)
-    before = handler.setStream(sys.stdout)
-    yield Printed(capsys)
-    handler.setStream(before or sys.__stdout__)
+    handler.setStream(StandardOutput())

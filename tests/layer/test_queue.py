@@ -69,7 +69,7 @@ def test_gives_the_ids_that_the_queue_did_not_take(asked: list[dict[str, object]
     [(0, 0), (0.1, 1), (1.4, 2), (1.6, 2), (60, 60), (900, 900), (901, 900), (86400, 900)],
 )
 def test_no_nudge_comes_before_its_time(asked: list[dict[str, object]], delay: float, seconds: int) -> None:
-    """SQS counts whole seconds, up to a quarter of an hour; a delivery that is too early finds nothing due."""
+    """SQS counts whole seconds, up to 900; a delivery that is too early finds nothing due."""
     queue.nudge([Nudge(2, 1)], delay)
     [request] = asked
     assert isinstance(request["Entries"], list)

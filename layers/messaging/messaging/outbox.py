@@ -10,7 +10,7 @@ from typing import NamedTuple
 from messaging import attempts, providers, queue, store
 from messaging.attempts import Nudge
 from messaging.models import Message, NewEmail, NewSms, OutboundMessage, Status
-from messaging.problems import Invalid, NotFound, Unavailable
+from messaging.problems import Invalid, Unavailable
 from messaging.providers import http
 from messaging.providers.provider import Failure, PermanentFailure, Provider, ProviderResult, TemporaryFailure
 from messaging.settings import settings
@@ -19,6 +19,7 @@ from messaging.telemetry import count, duration, logger
 
 FIRST_RETRY = 2.0  # seconds; doubled with every attempt
 LONGEST_RETRY = 3600.0  # seconds
+LONGEST_WAIT = timedelta(days=1)
 RECORD_TIME = 5.0  # seconds kept after the last call for writing down how it ended
 LEASE_MARGIN = 15.0  # seconds that a claim outlives its invocation by: a worker that is gone records no more
 RELAY_BATCH = 500
@@ -53,43 +54,55 @@ def deliver(ids: Sequence[int], seconds_left: Callable[[], float]) -> None:
     Others are left alone: they are someone else's, or done. Raises Unavailable where nothing could be
     claimed, and TimeoutError where the time left is too short to call anybody.
     """
+    instances = {name: _provider(name) for name in settings().providers}
     if seconds_left() < http.BUDGET + RECORD_TIME:
         raise TimeoutError
     claimed = attempts.claim(ids, timedelta(seconds=seconds_left() + LEASE_MARGIN))
     if not claimed:
         return
-    # Calls run in threads; the database is spoken to by this one alone.
+    retries: list[tuple[Nudge, timedelta]] = []
+    unrecorded: list[Exception] = []
+    # Calls run in threads; the database and AWS are spoken to by this one alone.
     with ThreadPoolExecutor(len(claimed)) as pool:
-        calls = {pool.submit(_send, message): message for message in claimed}
-        unrecorded: list[Exception] = []
+        calls = {pool.submit(_send, instances.get(message.provider), message): message for message in claimed}
         for call in as_completed(calls):
+            message = calls[call]
             try:
-                _record(calls[call], call.result(), seconds_left)
+                retry_after = _record(message, call.result(), seconds_left)
             except Exception as error:  # noqa: BLE001  # raised below, after the others had their record
                 unrecorded.append(error)
+            else:
+                if retry_after is not None:
+                    retries.append((Nudge(message.id, store.ACCOUNT), retry_after))
+    for nudge, retry_after in retries:
+        if _nudge([nudge], retry_after.total_seconds()):
+            break  # the relay will
     if unrecorded:
         raise unrecorded[0]
 
 
-def _send(message: OutboundMessage) -> ProviderResult | Failure | Exception:
-    """One attempt; a failure is a value here, to be recorded by the one who speaks to the database."""
+def _provider(name: str) -> Provider | None:
     try:
-        return _provider(message).send(message)
+        return providers.named(name)
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with one, the others can send
+        logger.error("A provider cannot be used", extra={"provider": name, "cause": type(error).__name__})
+        return None
+
+
+def _send(provider: Provider | None, message: OutboundMessage) -> ProviderResult | Failure | Exception:
+    """One attempt; a failure is a value here, to be recorded by the one who speaks to the database."""
+    if provider is None:
+        return TemporaryFailure("not_configured", f"The provider {message.provider} cannot be used.")
+    try:
+        return provider.send(message)
     except Exception as failure:  # noqa: BLE001  # a fault of ours after the request was written must be recorded too
         return failure
 
 
-def _provider(message: OutboundMessage) -> Provider:
-    try:
-        return providers.named(message.provider)
-    except (NotFound, Unavailable) as error:
-        raise TemporaryFailure("not_configured", error.detail) from error
-
-
 def _record(
     message: OutboundMessage, result: ProviderResult | Failure | Exception, seconds_left: Callable[[], float]
-) -> None:
-    """The one place that decides what a failure means."""
+) -> timedelta | None:
+    """The one place that decides what a failure means; gives the wait where there is to be a next attempt."""
     provider_message_id: str | None = None
     code = reason = None
     retry_after: timedelta | None = None
@@ -134,17 +147,16 @@ def _record(
         duration("DeliveryLatency", seconds)
     elif status is Status.FAILED:
         count("Failed")
-    elif retry_after is not None:
-        _nudge([Nudge(message.id, store.ACCOUNT)], retry_after.total_seconds())
+    return retry_after
 
 
 def _back_off(attempt: int, at_least: timedelta | None) -> timedelta:
-    """Full jitter over a window that doubles.
+    """Full jitter over a window that doubles; what the provider asks for is heeded up to a day.
 
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
     window = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(attempt, 20))
-    return max(at_least or timedelta(), timedelta(seconds=random.uniform(0, window)))
+    return max(min(at_least or timedelta(), LONGEST_WAIT), timedelta(seconds=random.uniform(0, window)))
 
 
 def relay(seconds_left: Callable[[], float]) -> dict[str, int]:

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from functools import cache
 from os import environ
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
 
 from messaging.problems import Unavailable
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.parameters import SecretsProvider
 
 SECRET_MAX_AGE = 300  # seconds for which an environment keeps a secret: how long a rotation takes
 
@@ -57,15 +60,27 @@ def secret(arn: str) -> Mapping[str, Any]:
 
     Raises Unavailable where Secrets Manager does not give it.
     """
-    # Imports boto3 (200 ms of a cold start): paid only by a deployment that keeps secrets there.
-    from aws_lambda_powertools.utilities import parameters
     from aws_lambda_powertools.utilities.parameters.exceptions import (
         GetParameterError,
         TransformParameterError,
     )
 
     try:
-        fields: Mapping[str, Any] = parameters.get_secret(arn, transform="json", max_age=SECRET_MAX_AGE)
+        fields = _secrets_manager().get(arn, transform="json", max_age=SECRET_MAX_AGE)
     except (GetParameterError, TransformParameterError) as error:
         raise Unavailable("A secret of this deployment could not be read.") from error
+    if not isinstance(fields, dict):
+        raise Unavailable("A secret of this deployment is not a JSON object.")
     return fields
+
+
+@cache
+def _secrets_manager() -> "SecretsProvider":
+    # Imports boto3 (200 ms of a cold start): paid only by a deployment that keeps secrets there.
+    from aws_lambda_powertools.utilities.parameters import SecretsProvider
+    from botocore.config import Config
+
+    # boto3's own time-outs (a minute, five times) outlast every function.
+    return SecretsProvider(
+        boto_config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
+    )

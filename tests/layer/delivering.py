@@ -1,0 +1,43 @@
+"""Messages on their way out: made, delivered, and looked at in the database."""
+
+from messaging import outbox
+from messaging.models import NewSms
+from tests.aws import Aws
+from tests.calls import NEW_SMS
+from tests.conftest import Database
+
+
+def accept(aws: Aws, count: int = 1, **changes: object) -> list[int]:
+    """The ids of new messages; their nudges are taken away."""
+    message = NewSms.model_validate({**NEW_SMS, **changes})
+    ids = [outbox.accept(message).message.id for _ in range(count)]
+    aws.queued()
+    return ids
+
+
+def deliver(*ids: int, seconds: float = 30) -> None:
+    outbox.deliver(ids, lambda: seconds)
+
+
+def state(database: Database, id: int = 1) -> tuple[object, ...]:
+    [row] = database.rows("SELECT status, error_code, attempt_count FROM messages WHERE id = :id", id=id)
+    return tuple(row)
+
+
+def events(database: Database, id: int = 1) -> list[list[object]]:
+    return database.rows(
+        "SELECT kind, attempt, status, code FROM message_events WHERE message_id = :id ORDER BY id", id=id
+    )
+
+
+def wait(database: Database, id: int = 1) -> float:
+    """Seconds until the next attempt."""
+    found = database.value(
+        "SELECT extract(epoch FROM next_attempt_at - updated_at)::float FROM messages WHERE id = :id", id=id
+    )
+    assert isinstance(found, float)
+    return found
+
+
+def make_due(database: Database) -> None:
+    database.rows("UPDATE messages SET next_attempt_at = clock_timestamp() WHERE next_attempt_at IS NOT NULL")

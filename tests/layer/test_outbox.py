@@ -1,0 +1,203 @@
+"""Accepting and relaying: what is kept, what is refused, and what a lost nudge costs."""
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from local.provider import Provider
+from messaging import attempts, outbox, providers
+from messaging.models import NewEmail, NewSms, Status
+from messaging.problems import Invalid, Unavailable
+from messaging.store import IdempotencyKey
+from tests import aws as playing_aws
+from tests.aws import Aws
+from tests.calls import NEW_EMAIL, NEW_SMS
+from tests.conftest import Configure, Database
+from tests.layer.providers.pager import Pager
+from tests.layer.providers.vendor import hang, playing
+
+pytestmark = pytest.mark.usefixtures("providers")
+
+WAIT = "SELECT extract(epoch FROM next_nudge_at - clock_timestamp())::float FROM messages"
+
+
+def sms(**changes: object) -> NewSms:
+    return NewSms.model_validate({**NEW_SMS, **changes})
+
+
+def key(name: str = "key", fingerprint: str = "print") -> IdempotencyKey:
+    return IdempotencyKey("/api/messages/sms", name, fingerprint)
+
+
+def wait(database: Database) -> float:
+    """Seconds until the relay takes the only message's nudge for lost."""
+    found = database.value(WAIT)
+    assert isinstance(found, float)
+    return found
+
+
+def test_keeps_a_message_and_nudges_it_once(database: Database, aws: Aws) -> None:
+    message, replayed = outbox.accept(sms())
+    assert (message.id, message.status, message.provider, replayed) == (1, "queued", "sms", False)
+    assert [nudge["Body"] for nudge in aws.queued()] == ["1"]
+    assert 55 < wait(database) <= 60
+
+
+def test_an_email_goes_by_the_provider_that_carries_email(database: Database) -> None:
+    assert outbox.accept(NewEmail.model_validate(NEW_EMAIL)).message.provider == "email"
+
+
+def test_refuses_what_no_provider_carries(database: Database, aws: Aws, configure: Configure) -> None:
+    configure(PROVIDERS="email")
+    with pytest.raises(Invalid) as raised:
+        outbox.accept(sms())
+    assert [error["field"] for error in raised.value.errors] == ["type"]
+    assert database.value("SELECT count(*) FROM messages") == 0
+    assert aws.queued() == []
+
+
+def test_refuses_what_the_first_provider_cannot_do(
+    database: Database, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(providers.REGISTRY, "pager", Pager)
+    configure(PROVIDERS="pager,sms")
+    assert outbox.accept(sms(body="x" * 160)).message.provider == "pager"
+    with pytest.raises(Invalid) as raised:
+        outbox.accept(sms(body="x" * 161))
+    assert [error["field"] for error in raised.value.errors] == ["body"]
+    assert "pager" in raised.value.errors[0]["message"]
+    assert outbox.accept(sms(type="mms", attachments=["https://example.com/i"])).message.provider == "sms"
+    assert database.value("SELECT count(*) FROM messages") == 2
+
+
+def test_the_same_key_gives_the_same_message_without_another_nudge(database: Database, aws: Aws) -> None:
+    first = outbox.accept(sms(), key())
+    again = outbox.accept(sms(body="another, by the same print"), key())
+    assert (first.replayed, again.replayed) == (False, True)
+    assert again.message == first.message
+    assert len(aws.queued()) == 1
+
+
+def test_a_key_that_stands_for_another_body_is_refused(database: Database, aws: Aws) -> None:
+    outbox.accept(sms(), key())
+    with pytest.raises(Invalid) as raised:
+        outbox.accept(sms(body="other"), key(fingerprint="other"))
+    assert [error["field"] for error in raised.value.errors] == ["Idempotency-Key"]
+    assert database.value("SELECT count(*) FROM messages") == 1
+    assert len(aws.queued()) == 1
+
+
+def test_a_refused_message_does_not_use_its_key_up(database: Database, configure: Configure) -> None:
+    configure(PROVIDERS="email")
+    with pytest.raises(Invalid):
+        outbox.accept(sms(), key())
+    configure(PROVIDERS="sms")
+    assert not outbox.accept(sms(), key()).replayed
+
+
+def test_keeps_nothing_where_the_provider_s_secret_is_away(
+    database: Database, aws: Aws, configure: Configure
+) -> None:
+    configure(PROVIDER_SECRET_ARN="arn:aws:secretsmanager:us-east-1:000000000000:secret:gone")
+    with pytest.raises(Unavailable):
+        outbox.accept(sms(), key())
+    assert database.value("SELECT count(*) FROM messages") == 0
+    assert aws.queued() == []
+
+
+def test_a_message_whose_queue_is_gone_is_accepted_and_is_the_next_relay_s(
+    database: Database, aws: Aws
+) -> None:
+    aws.lose_the_queue()
+    assert outbox.accept(sms()).message.status == "queued"
+    assert wait(database) <= 0
+
+
+@pytest.mark.parametrize("away", ["refuses", "hangs"])
+def test_a_queue_that_is_away_costs_an_accept_a_second(
+    database: Database, configure: Configure, away: str
+) -> None:
+    configure(PROVIDER_SECRET_ARN="")
+    with playing(hang) as address:
+        endpoint = f"http://{address}" if away == "hangs" else "http://127.0.0.1:9"
+        playing_aws.forget()
+        configure(AWS_ENDPOINT_URL=endpoint, OUTBOUND_QUEUE_URL=f"{endpoint}/q")
+        outbox.accept(sms())  # makes the client, which takes its time once
+        began = time.monotonic()
+        assert outbox.accept(sms()).message.status == "queued"
+        assert time.monotonic() - began < 2
+    assert database.value("SELECT bool_and(next_nudge_at <= clock_timestamp()) FROM messages")
+    playing_aws.forget()
+
+
+# --- Relaying ----------------------------------------------------------------------------------------
+
+
+def relay(seconds: float = 55) -> dict[str, int]:
+    return outbox.relay(lambda: seconds)
+
+
+def test_nudges_what_is_due_and_only_that(database: Database, aws: Aws) -> None:
+    for _ in range(3):
+        outbox.accept(sms())
+    aws.queued()
+    database.rows("UPDATE messages SET next_nudge_at = clock_timestamp() WHERE id > 1")
+    assert relay() == {"nudged": 2, "expired": 0, "forgotten": 0}
+    assert sorted(nudge["Body"] for nudge in aws.queued()) == ["2", "3"]
+    assert relay() == {"nudged": 0, "expired": 0, "forgotten": 0}
+
+
+def test_nudges_a_backlog_of_any_length(
+    database: Database, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "RELAY_BATCH", 7)
+    for _ in range(20):
+        outbox.accept(sms())
+    aws.queued()
+    database.rows("UPDATE messages SET next_nudge_at = clock_timestamp()")
+    assert relay()["nudged"] == 20
+    assert len(aws.queued()) == 20
+
+
+def test_stops_while_there_is_time_left(database: Database, aws: Aws) -> None:
+    outbox.accept(sms())
+    aws.queued()
+    database.rows("UPDATE messages SET next_nudge_at = clock_timestamp()")
+    assert relay(seconds=4)["nudged"] == 0
+    assert aws.queued() == []
+
+
+def test_what_the_queue_does_not_take_is_the_next_relay_s(database: Database, aws: Aws) -> None:
+    outbox.accept(sms())
+    database.rows("UPDATE messages SET next_nudge_at = clock_timestamp()")
+    aws.lose_the_queue()
+    assert relay()["nudged"] == 0
+    assert wait(database) <= 0
+
+
+def test_an_expired_lease_is_an_unknown_outcome_and_is_never_claimed_again(
+    database: Database, aws: Aws, providers: Provider
+) -> None:
+    outbox.accept(sms())
+    [claimed] = attempts.claim([1], timedelta(seconds=30))
+    assert relay()["expired"] == 0
+    database.rows("UPDATE messages SET lease_expires_at = clock_timestamp()")
+    assert relay()["expired"] == 1
+    [[status, code]] = database.rows("SELECT status, error_code FROM messages")
+    assert (status, code) == ("unknown", "lease_expired")
+    outbox.deliver([1], lambda: 30)
+    assert providers.requests == []
+    # Its worker was only slow: what it records is kept.
+    assert attempts.record(claimed.token, Status.SENT, provider_message_id="late").status == "sent"
+
+
+def test_forgets_the_keys_whose_time_is_up(database: Database) -> None:
+    outbox.accept(sms(), key("old"))
+    outbox.accept(sms(), key("new"))
+    old = "UPDATE idempotency_keys SET created_at = clock_timestamp() - interval '24 hours' WHERE key = 'old'"
+    database.rows(old)
+    assert relay()["forgotten"] == 1
+    assert database.rows("SELECT key FROM idempotency_keys") == [["new"]]
+    assert outbox.accept(sms(), key("new")).replayed
+    assert not outbox.accept(sms(), key("old")).replayed
