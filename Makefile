@@ -24,9 +24,9 @@ check: $(VENV)/ready     ## lint, types, migrations, template and build
 openapi: $(VENV)/ready     ## write the service's description anew
 	@$(RUN) -m local openapi
 
-deploy: $(VENV)/ready     ## build, deploy to AWS and migrate the database
+deploy: $(VENV)/ready     ## build, deploy to AWS and migrate the database (PARAMETERS='DatabaseUrl=... Providers=...')
 	$(SAM) build
-	$(SAM) deploy
+	$(SAM) deploy $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 	$(SAM) remote invoke Migrate
 
 $(VENV)/ready: $(PINS)
