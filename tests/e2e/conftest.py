@@ -1,5 +1,6 @@
 """The whole stack, over HTTP: shared by the tests that leave it as they found it."""
 
+import json
 from collections.abc import Iterator
 from itertools import count
 
@@ -26,6 +27,19 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
+def broken_stack() -> Iterator[Stack]:
+    with running(relay_every=0.5) as stack:
+        yield stack
+
+
+@pytest.fixture
+def fragile(broken_stack: Stack) -> Iterator[Stack]:
+    """One whose parts may be stopped and whose provider may be told to misbehave."""
+    yield broken_stack
+    broken_stack.provider.behave()
+
+
+@pytest.fixture(scope="session")
 def kept(stack: Stack) -> Iterator[Database]:
     """What the shared stack has kept."""
     database = Database(stack.database_url)
@@ -47,6 +61,17 @@ def nothing_is_kept(kept: Database) -> Iterator[None]:
 def contact() -> str:
     """A number that no other test has."""
     return f"+1804555{next(_subscribers)}"
+
+
+def keep(database: Database, contact: str) -> int:
+    """A message that was accepted by a function that died before it could queue it."""
+    content = {"type": "sms", "from": CUSTOMER, "to": contact, "body": "Hello", "attachments": []}
+    accept = (
+        "SELECT message::json ->> 'id' FROM"
+        " accept_message(1, gen_random_uuid(), 'sms', :content, NULL, NULL, NULL, '1 day')"
+    )
+    kept = database.value(accept, content=json.dumps(content | {"timestamp": "2024-11-01T14:00:00Z"}))
+    return int(str(kept))
 
 
 def assert_problem(answer: Answer, status: int, field: str | None = None) -> None:

@@ -1,6 +1,5 @@
 """What the service promises to those who come at the same moment, over HTTP."""
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,12 +7,10 @@ from functools import partial
 from threading import Event
 from typing import Any
 
-import pytest
-
 from local import Behaviour, Stack
 from tests.conftest import Database
 from tests.e2e.client import Answer, get, post, together
-from tests.e2e.conftest import CUSTOMER
+from tests.e2e.conftest import CUSTOMER, keep
 from tests.local.waiting import eventually
 
 PAGE = 7
@@ -108,33 +105,21 @@ def test_fifty_sends_with_one_key_are_one_message_and_fifty_times_its_id(
     assert len(calls_for(stack, id, at_least=1)) == 1
 
 
-@pytest.fixture
-def waiting_message(kept: Database, contact: str) -> int:
-    """Accepted by a function that died before it could queue it: nobody else will deliver it now."""
-    content = json.dumps(
-        outbound(contact) | {"type": "sms", "attachments": [], "timestamp": "2024-11-01T14:00Z"}
-    )
-    accept = (
-        "SELECT message::json ->> 'id' FROM"
-        " accept_message(1, gen_random_uuid(), 'sms', :content, NULL, NULL, NULL, '1 day')"
-    )
-    return int(str(kept.value(accept, content=content)))
-
-
 def delivery(stack: Stack, id: int, number: int) -> Callable[[], Any]:
     record = {"messageId": f"record-{number}", "body": str(id)}
     return lambda: stack.invoke("DeliverMessage", {"Records": [record]})
 
 
 def test_fifty_deliveries_of_one_message_are_one_call_to_the_provider(
-    stack: Stack, waiting_message: int
+    stack: Stack, kept: Database, contact: str
 ) -> None:
+    id = keep(kept, contact)
     stack.provider.behave(Behaviour(delay=0.5, times=1))  # the others come while it is under way, and after
-    results = together([delivery(stack, waiting_message, number) for number in range(50)])
+    results = together([delivery(stack, id, number) for number in range(50)])
     assert results == [{"batchItemFailures": []}] * 50
-    url = f"{stack.url}/api/messages/{waiting_message}"
+    url = f"{stack.url}/api/messages/{id}"
     eventually(lambda: get(url).body["status"] == "delivered")
-    assert len(calls_for(stack, waiting_message, at_least=1)) == 1
+    assert len(calls_for(stack, id, at_least=1)) == 1
     attempts = [event for event in get(url).body["events"] if event["kind"] == "attempt"]
     assert [(event["attempt"], event["status"]) for event in attempts] == [(1, "sent")]
 

@@ -1,0 +1,111 @@
+"""What becomes of a message whose delivery does not go as it should."""
+
+from contextlib import closing
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import pytest
+
+from local import Behaviour, Stack
+from tests.conftest import Database
+from tests.e2e import processes
+from tests.e2e.conftest import keep
+from tests.e2e.outbound import attempts, calls, deliver_again, message, sent, wait_for
+from tests.local.waiting import eventually
+
+FUNCTION_SECONDS, QUEUE_SECONDS = 30, 180
+"""How long DeliverMessage may run, and how long the queue keeps a message from others meanwhile."""
+
+
+def test_a_provider_that_fails_for_a_while_is_asked_again_until_it_takes_the_message(
+    fragile: Stack, contact: str
+) -> None:
+    fragile.provider.behave(Behaviour(status=503, times=2))
+    id = sent(fragile, contact)
+    delivered = wait_for(fragile, id, "delivered", seconds=30)
+    assert attempts(delivered) == [(1, "queued", "503"), (2, "queued", "503"), (3, "sent", None)]
+    assert [call.status for call in calls(fragile, id)] == [503, 503, 200]
+    assert delivered["error"] is None
+
+
+def test_a_provider_that_asks_for_time_is_given_it(fragile: Stack, contact: str) -> None:
+    fragile.provider.behave(Behaviour(status=429, retry_after=3, times=1))
+    id = sent(fragile, contact)
+    assert attempts(wait_for(fragile, id, "delivered", seconds=20)) == [
+        (1, "queued", "429"),
+        (2, "sent", None),
+    ]
+    first, second = (datetime.fromisoformat(call.time) for call in calls(fragile, id))
+    assert (second - first).total_seconds() >= 3
+
+
+def test_a_message_that_the_provider_refuses_has_failed_and_says_why(fragile: Stack, contact: str) -> None:
+    fragile.provider.behave(Behaviour(status=400, times=1))
+    id = sent(fragile, contact)
+    failed = wait_for(fragile, id, "failed")
+    assert failed["error"] == {"code": "400", "reason": "The provider answered 400."}
+    assert attempts(failed) == [(1, "failed", "400")]
+    assert len(calls(fragile, id)) == 1
+
+
+def test_a_report_of_a_failure_says_why_in_the_provider_s_words(fragile: Stack, contact: str) -> None:
+    fragile.provider.behave(Behaviour(reports=["sent", "failed"], times=1))
+    failed = wait_for(fragile, sent(fragile, contact), "failed")
+    assert failed["error"] == {"code": "30003", "reason": "Unreachable"}
+
+
+@pytest.mark.parametrize("taken", ["before", "after"])
+def test_a_provider_that_hangs_up_leaves_the_outcome_unknown_and_is_not_asked_again(
+    fragile: Stack, contact: str, taken: str
+) -> None:
+    fragile.provider.behave(Behaviour(close=taken, reports=[], times=1))
+    id = sent(fragile, contact)
+    assert attempts(wait_for(fragile, id, "unknown")) == [(1, "unknown", "no_answer")]
+    deliver_again(fragile, id)
+    assert len(calls(fragile, id)) == 1
+
+
+def test_a_report_ends_an_unknown_outcome(fragile: Stack, contact: str) -> None:
+    fragile.provider.behave(Behaviour(close="after", report_delay=1, times=1))
+    id = sent(fragile, contact)
+    wait_for(fragile, id, "unknown")
+    assert wait_for(fragile, id, "delivered")["provider_message_id"] == calls(fragile, id)[0].id
+
+
+def test_a_message_whose_worker_was_killed_ends_as_unknown_and_is_never_sent_twice(
+    fragile: Stack, contact: str
+) -> None:
+    fragile.provider.behave(Behaviour(delay=3, reports=[], times=1))
+    id = sent(fragile, contact)
+    port = urlsplit(fragile.provider.url).port
+    assert port is not None
+    [worker] = eventually(lambda: processes.connected_to(port))
+    assert message(fragile, id)["status"] == "sending"
+    processes.kill(worker)
+    eventually(lambda: len(calls(fragile, id)) == 1)
+    assert message(fragile, id)["status"] == "sending"  # who knows: the worker has its lease
+    with closing(Database(fragile.database_url)) as database:
+        lease = database.value(
+            "SELECT extract(epoch FROM lease_expires_at - created_at)::float FROM messages WHERE id = :id",
+            id=id,
+        )
+        assert isinstance(lease, float)
+        assert FUNCTION_SECONDS < lease < QUEUE_SECONDS
+        pass_time(database, id, "lease_expires_at")
+    assert attempts(wait_for(fragile, id, "unknown")) == [(1, "unknown", "lease_expired")]
+    deliver_again(fragile, id)
+    assert message(fragile, id)["status"] == "unknown"
+    assert len(calls(fragile, id)) == 1
+
+
+def test_a_message_that_was_kept_but_never_queued_is_found_by_the_relay(fragile: Stack, contact: str) -> None:
+    with closing(Database(fragile.database_url)) as database:
+        id = keep(database, contact)
+        pass_time(database, id, "next_nudge_at")
+    assert attempts(wait_for(fragile, id, "delivered")) == [(1, "sent", None)]
+    assert len(calls(fragile, id)) == 1
+
+
+def pass_time(database: Database, id: int, until: str) -> None:
+    """What this column of the message waits for is now."""
+    database.rows(f"UPDATE messages SET {until} = clock_timestamp() WHERE id = :id", id=id)
