@@ -38,7 +38,7 @@ def accept(message: NewSms | NewEmail, key: IdempotencyKey | None = None) -> Acc
     name = next(iter(providers.serving(message.type, message.sender)), None)
     if name is None:
         raise Invalid.field("type", f"no provider of this deployment carries {message.type}")
-    providers.named(name).limits.check(message, name)
+    providers.limits(name).check(message, name)
     outcome, kept = store.add_outbound(message, name, key)
     if kept is None:
         raise Invalid.field("Idempotency-Key", "was used with another body")

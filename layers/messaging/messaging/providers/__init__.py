@@ -6,7 +6,7 @@ from typing import Any
 from messaging.models import Channel
 from messaging.problems import NotFound
 from messaging.providers import house
-from messaging.providers.provider import Provider
+from messaging.providers.provider import Limits, Provider
 from messaging.settings import secret, settings
 
 REGISTRY: dict[str, type[Provider]] = {
@@ -30,6 +30,11 @@ def serving(channel: Channel, sender: str) -> list[str]:
     """The names of the instances that carry this channel for this sending address, in order of preference."""
     names = settings().sender_providers.get(sender, settings().providers)
     return [name for name in names if channel in REGISTRY[settings().providers[name]].channels]
+
+
+def limits(name: str) -> Limits:
+    """Of the instance's type: a message is kept also while the secrets are away."""
+    return REGISTRY[settings().providers[name]].limits
 
 
 def _secrets() -> Mapping[str, Any]:

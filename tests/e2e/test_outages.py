@@ -1,0 +1,191 @@
+"""Postgres or the queue is away, comes back, or falls silent: nothing is lost, and nothing done twice."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import partial
+from itertools import count
+from threading import Event
+from time import monotonic
+from urllib.parse import urlsplit
+
+import pytest
+
+from local import Behaviour, Stack
+from tests.conftest import Database
+from tests.e2e import processes
+from tests.e2e.client import Answer, get, post, together
+from tests.e2e.conftest import CUSTOMER, assert_problem
+from tests.e2e.outbound import attempts, calls, message, send, sent, wait_for
+from tests.local.waiting import eventually
+
+_received = count()
+
+
+def receive(stack: Stack, contact: str) -> Answer:
+    id = f"{contact}-{next(_received)}"
+    fields = {"from": contact, "to": CUSTOMER, "type": "sms", "messaging_provider_id": id, "body": "Hi"}
+    return post(f"{stack.url}/api/webhooks/sms", fields)
+
+
+def report(stack: Stack, id: str) -> Answer:
+    return post(f"{stack.url}/api/webhooks/sms", {"messaging_provider_id": id, "status": "delivered"})
+
+
+def every_request(stack: Stack, contact: str) -> list[Callable[[], Answer]]:
+    return [
+        partial(send, stack, contact),
+        partial(receive, stack, contact),
+        partial(report, stack, contact),
+        partial(get, f"{stack.url}/api/conversations"),
+        partial(get, f"{stack.url}/api/conversations/1"),
+        partial(get, f"{stack.url}/api/conversations/1/messages"),
+        partial(get, f"{stack.url}/api/messages/1"),
+        partial(get, f"{stack.url}/healthz"),
+    ]
+
+
+def kept(stack: Stack, contact: str) -> list[int]:
+    """The ids of a contact's messages."""
+    with closing(Database(stack.database_url)) as database:
+        rows = database.rows(
+            "SELECT m.id FROM messages m JOIN conversations c ON c.id = m.conversation_id"
+            " WHERE c.contact_address = :contact ORDER BY m.id",
+            contact=contact,
+        )
+    return [int(str(id)) for [id] in rows]
+
+
+@contextmanager
+def without_postgres(stack: Stack) -> Iterator[None]:
+    stack.stop_postgres()
+    try:
+        yield
+    finally:
+        stack.start_postgres()
+
+
+@contextmanager
+def without_queue(stack: Stack) -> Iterator[None]:
+    stack.stop_aws()
+    try:
+        yield
+    finally:
+        stack.start_aws()
+
+
+@pytest.fixture(autouse=True)
+def _first_conversation(fragile: Stack) -> None:
+    """What the reads ask for."""
+    assert receive(fragile, "+18045550000").status == 200
+
+
+def test_without_its_database_every_request_is_told_to_come_back_and_then_succeeds(
+    fragile: Stack, contact: str
+) -> None:
+    requests = every_request(fragile, contact)
+    with without_postgres(fragile):
+        for request in requests:
+            answer = request()
+            assert_problem(answer, 503)
+            assert int(answer.headers["retry-after"]) > 0
+    assert [request().status for request in requests] == [202, 200, 202, 200, 200, 200, 200, 200]
+    assert len(kept(fragile, contact)) == 2
+
+
+def test_a_restart_of_the_database_between_two_requests_fails_none(fragile: Stack, contact: str) -> None:
+    requests = every_request(fragile, contact) * 6
+    together(requests)  # so that as many processes as there may be hold a connection
+    with without_postgres(fragile):
+        pass
+    assert {answer.status for answer in together(requests)} == {200, 202}
+
+
+def test_who_repeats_a_request_with_its_key_through_restarts_gets_one_message(
+    fragile: Stack, contact: str
+) -> None:
+    over = Event()
+
+    def accepted(key: str) -> int:
+        answer = send(fragile, contact, key)
+        assert answer.status in (202, 503), answer
+        return int(answer.body["id"]) if answer.status == 202 else 0
+
+    def client(number: int) -> list[int]:
+        ids: list[int] = []
+        while not over.is_set():
+            key = f"{contact}-{number}-{len(ids)}"
+            first, again = (eventually(partial(accepted, key)) for _ in range(2))
+            assert first == again
+            ids.append(first)
+        return ids
+
+    with ThreadPoolExecutor() as threads:
+        clients = [threads.submit(client, number) for number in range(4)]
+        try:
+            for _ in range(2):
+                with without_postgres(fragile):
+                    pass
+        finally:
+            over.set()
+    assert kept(fragile, contact) == sorted(id for client in clients for id in client.result())
+
+
+def test_work_whose_answer_was_lost_on_its_way_is_done_once(fragile: Stack, contact: str) -> None:
+    sends = [partial(sent, fragile, contact)] * 8
+    ids = together(sends)  # so that as many processes as there may be hold a connection
+    with closing(Database(fragile.database_url)) as database:
+        behind = backends(database)
+        with processes.held(behind):  # a statement reaches one of them, and is given up; then it is repeated
+            ids += together(sends)
+        # Now they do what was sent to them, and end where nobody is left to be answered.
+        port = urlsplit(fragile.database_url).port or 0
+        eventually(lambda: len(backends(database)) == len(processes.connected_to(port)))
+        assert not set(behind) <= set(backends(database))
+    for id in ids:
+        assert attempts(wait_for(fragile, id, "delivered")) == [(1, "sent", None)]
+        assert len(calls(fragile, id)) == 1
+    assert kept(fragile, contact) == sorted(ids)
+
+
+def backends(database: Database) -> list[int]:
+    """The processes of Postgres that serve the functions."""
+    rows = database.rows(
+        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    return [int(str(pid)) for [pid] in rows]
+
+
+def test_an_outcome_that_came_while_the_database_was_away_is_kept_when_it_is_back(
+    fragile: Stack, contact: str
+) -> None:
+    fragile.provider.behave(Behaviour(delay=1, times=1))
+    id = sent(fragile, contact)
+    eventually(lambda: message(fragile, id)["status"] == "sending")
+    with without_postgres(fragile):
+        eventually(lambda: calls(fragile, id))
+    assert eventually(lambda: attempts(message(fragile, id))) == [(1, "sent", None)]
+    wait_for(fragile, id, "delivered")
+    assert len(calls(fragile, id)) == 1
+
+
+def test_without_its_queue_a_message_is_accepted_and_delivered_once_it_is_back(
+    fragile: Stack, contact: str
+) -> None:
+    with without_queue(fragile):
+        id = sent(fragile, contact)
+        assert message(fragile, id)["status"] == "queued"
+    assert attempts(wait_for(fragile, id, "delivered")) == [(1, "sent", None)]
+    assert len(calls(fragile, id)) == 1
+
+
+def test_a_queue_that_falls_silent_costs_a_caller_a_moment_and_no_message(
+    fragile: Stack, contact: str
+) -> None:
+    port = urlsplit(fragile.aws_endpoint).port
+    with processes.held(processes.listening_on(port or 0)):
+        started = monotonic()
+        id = sent(fragile, contact)
+        assert monotonic() - started < 5
+    wait_for(fragile, id, "delivered", seconds=30)
+    assert len(calls(fragile, id)) == 1
