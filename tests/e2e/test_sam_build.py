@@ -1,4 +1,4 @@
-"""The layer as it is deployed: without its bytecode it would be slow in AWS, without a native module fail there."""
+"""The layer as it is deployed: it would be slow there without bytecode, and fail without a native module."""
 
 from pathlib import Path
 
