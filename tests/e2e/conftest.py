@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import count
 
 import pytest
@@ -47,14 +48,21 @@ def kept(stack: Stack) -> Iterator[Database]:
     database.close()
 
 
-@pytest.fixture
-def nothing_is_kept(kept: Database) -> Iterator[None]:
-    """Whatever the test sends; deliveries of earlier messages may go on meanwhile."""
+@contextmanager
+def keeping_nothing(stack: Stack) -> Iterator[None]:
+    """Whatever is sent meanwhile; deliveries of earlier messages may go on."""
     tables = ("messages", "conversations", "contacts", "idempotency_keys", "parked_reports")
     sizes = f"SELECT {', '.join(f'(SELECT count(*) FROM {table})' for table in tables)}"
-    before = kept.rows(sizes)
-    yield
-    assert kept.rows(sizes) == before
+    with closing(Database(stack.database_url)) as database:
+        before = database.rows(sizes)
+        yield
+        assert database.rows(sizes) == before
+
+
+@pytest.fixture
+def nothing_is_kept(stack: Stack) -> Iterator[None]:
+    with keeping_nothing(stack):
+        yield
 
 
 @pytest.fixture
