@@ -80,12 +80,12 @@ BEGIN
 END $$;
 
 -- Ends the attempts whose lease ran out: their worker died, or lost its way to the database, and whether
--- the provider has the message is unknown.
+-- the provider has the message is unknown. (now() and not clock_timestamp(): an index serves no volatile time.)
 CREATE OR REPLACE FUNCTION expire_leases(in_limit integer) RETURNS TABLE (id bigint)
 LANGUAGE sql AS $$
     WITH expired AS (
         SELECT m.id FROM messages m
-         WHERE m.status = 'sending' AND m.lease_expires_at <= clock_timestamp()
+         WHERE m.status = 'sending' AND m.lease_expires_at <= now()
          ORDER BY m.lease_expires_at LIMIT in_limit FOR UPDATE SKIP LOCKED),
     ended AS (
         UPDATE messages m

@@ -68,7 +68,7 @@ _ACCEPT = statement(
 
 _FORGET_KEYS = text(
     "DELETE FROM idempotency_keys WHERE (account_id, route, key) IN (SELECT account_id, route, key"
-    " FROM idempotency_keys WHERE created_at <= clock_timestamp() - :key_age ORDER BY created_at"
+    " FROM idempotency_keys WHERE created_at <= now() - :key_age ORDER BY created_at"
     " LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING 1"
 ).bindparams(bindparam("key_age", type_=Interval()), bindparam("limit", type_=Integer()))
 

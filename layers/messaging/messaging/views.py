@@ -13,7 +13,9 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    asc,
     cast,
+    desc,
     func,
     literal,
     literal_column,
@@ -27,7 +29,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from messaging import cursor as cursors
 from messaging.database import run
-from messaging.models import Channel
+from messaging.models import MAX_ID, Channel
 from messaging.problems import Unavailable
 from messaging.store import ACCOUNT
 from messaging.tables import conversations, messages
@@ -131,18 +133,25 @@ def list_messages(
     """
     m = messages.c
     walk = ["messages", conversation_id, "desc" if newest_first else "asc"]
-    after = cursors.decode(cursor, walk, cursors.number)[0] if cursor else None
-    order = m.id.desc() if newest_first else m.id
-    wanted = [m.conversation_id == conversation_id, m.account_id == ACCOUNT]
-    if after is not None:
-        wanted.append(m.id < after if newest_first else m.id > after)
-    sizes = select(m.id, m.size).where(*wanted).order_by(order).limit(limit + 1).subquery()
+    after = cursors.decode(cursor, walk, cursors.number)[0] if cursor else MAX_ID if newest_first else 0
+    # A range and no equality, so that one index alone has this order: the primary key has it too within one
+    # conversation, and would be read through all the others wherever this one is taken for a crowded one.
+    place, start = tuple_(m.conversation_id, m.id), tuple_(conversation_id, after)
+    if newest_first:
+        order, ahead = desc, and_(place < start, m.conversation_id >= conversation_id)
+    else:
+        order, ahead = asc, and_(place > start, m.conversation_id <= conversation_id)
+    sizes = (
+        select(m.id, m.size)
+        .where(ahead, m.account_id == ACCOUNT)
+        .order_by(order(m.conversation_id), order(m.id))
+        .limit(limit + 1)
+        .subquery()
+    )
     running = select(
         sizes.c.id,
-        (func.sum(sizes.c.size).over(order_by=sizes.c.id.desc() if newest_first else sizes.c.id)).label(
-            "bytes"
-        ),
-        func.row_number().over(order_by=sizes.c.id.desc() if newest_first else sizes.c.id).label("place"),
+        func.sum(sizes.c.size).over(order_by=order(sizes.c.id)).label("bytes"),
+        func.row_number().over(order_by=order(sizes.c.id)).label("place"),
         func.count().over().label("found"),
     ).subquery()
     page = (
@@ -154,7 +163,7 @@ def list_messages(
             ).outerjoin(messages, m.id == running.c.id)
         )
         .where(conversations.c.id == conversation_id, conversations.c.account_id == ACCOUNT)
-        .order_by(order)
+        .order_by(order(m.id))
     )
     found = run(page, {})
     if not found:
@@ -163,4 +172,4 @@ def list_messages(
     more = bool(rows) and rows[0].found > len(rows)
     last = rows[-1][1] if rows else after
     going_on = more or not newest_first
-    return Page([row[2] for row in rows], cursors.encode(walk, last or 0) if going_on else None)
+    return Page([row[2] for row in rows], cursors.encode(walk, last) if going_on else None)
