@@ -224,3 +224,17 @@ def test_secrets_are_neither_shown_nor_defaulted(template: dict[str, Any]) -> No
         parameters[name]["Default"] for name in ("DatabaseUrl", "DatabaseSecretArn", "ProviderSecretArn")
     } == {""}
     assert parameters["AllowUnsignedWebhooks"]["Default"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("AWS::SQS::Queue", "QueueName"),
+        ("AWS::Logs::LogGroup", "LogGroupName"),
+        ("AWS::Lambda::Function", "FunctionName"),
+        ("AWS::Scheduler::Schedule", "Name"),
+    ],
+)
+def test_several_stacks_fit_into_one_account(template: dict[str, Any], kind: str, key: str) -> None:
+    for properties in of_type(template, kind).values():
+        assert key not in properties or "${AWS::StackName}" in json.dumps(properties[key])
