@@ -3,12 +3,11 @@
 import base64
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from messaging.models import MAX_ID
 from messaging.problems import Unreadable
-
-MAX_ID = 2**63 - 1
 
 
 def encode(walk: Sequence[object], *place: int | datetime) -> str:
@@ -23,8 +22,8 @@ def decode(cursor: str, walk: Sequence[object], *readers: Callable[[str], Any]) 
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         found, *place = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if found == list(walk):
-            return [reader(part) for reader, part in zip(readers, place, strict=True)]
-    except (ValueError, TypeError, RecursionError):
+            return [reader(str(part)) for reader, part in zip(readers, place, strict=True)]
+    except (ValueError, TypeError, OverflowError, RecursionError):
         pass  # whatever it is, it is none of ours
     raise Unreadable(
         "The cursor is not one that this list gave.", [{"field": "cursor", "message": "is not of this list"}]
@@ -38,4 +37,8 @@ def number(text: str) -> int:
     return found
 
 
-moment = datetime.fromisoformat
+def moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError
+    return found.astimezone(UTC)
