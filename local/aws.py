@@ -28,10 +28,21 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 
 class Aws:
-    def __init__(self, folder: Path, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        host: str = "127.0.0.1",
+        *,
+        python: str = sys.executable,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """`python` runs ministack and the functions that are deployed to it; both see `variables`."""
         self.endpoint = f"http://{host}:{port}"
         self._host = host
         self._port = port
+        self._python = python
+        self._variables = variables or {}
         self._state = folder / "aws" / str(port)  # it knows queues by their URL
         self._objects = folder / "aws" / "s3"
         self._temporary = folder / "aws" / "tmp"
@@ -44,7 +55,7 @@ class Aws:
         for folder in (self._state, self._objects, self._temporary):
             folder.mkdir(parents=True, exist_ok=True)
         self._server = Watched(
-            [sys.executable, "-I", "-m", "ministack"],
+            [self._python, "-I", "-m", "ministack"],
             log=self._log,
             folder=self._state,
             environment={
@@ -63,6 +74,7 @@ class Aws:
                 "SFTP_ENABLED": "0",
                 "DOCKER_HOST": "unix:///nowhere",  # it would look for containers of its own to remove
                 "LOG_LEVEL": "WARNING",
+                **self._variables,
             },
         )
         self._wait_until_it_answers()
@@ -73,7 +85,7 @@ class Aws:
             self._server = None
 
     def sqs(self) -> "SQSClient":
-        client: SQSClient = self._client("sqs")
+        client: SQSClient = self.client("sqs")
         return client
 
     def create_queues(self, queues: list[Queue]) -> None:
@@ -85,14 +97,14 @@ class Aws:
                 sqs.set_queue_attributes(QueueUrl=urls[queue.name], Attributes=dict(queue.attributes))  # type: ignore[arg-type]  # its keys are a Literal
 
     def keep_secret(self, value: Mapping[str, Any]) -> None:
-        client: SecretsManagerClient = self._client("secretsmanager")
+        client: SecretsManagerClient = self.client("secretsmanager")
         text = json.dumps(value)
         try:
             client.create_secret(Name=SECRET, SecretString=text)
         except client.exceptions.ResourceExistsException:
             client.put_secret_value(SecretId=SECRET, SecretString=text)
 
-    def _client(self, name: str) -> Any:
+    def client(self, name: str) -> Any:
         config = Config(
             proxies={},
             max_pool_connections=64,

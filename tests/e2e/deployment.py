@@ -13,24 +13,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from local import ports
-from local.aws import CREDENTIALS
+from local.aws import CREDENTIALS, Aws
 from local.postgres import Postgres
-from local.process import Watched
 from local.provider import Provider
 from tests.conftest import SIGNING_SECRET
 from tests.e2e import sam
-from tests.e2e.client import get
-from tests.local.waiting import eventually
 
 STACK = "messaging"
 LOOPBACK = "127.0.0.1"
 
 
-def ministack_python(python: Path, cache: pytest.Cache) -> Path:
+def ministack_python(python: Path, cache: pytest.Cache) -> str:
     """A virtual environment with what Lambda and ministack bring; made once for each set of versions."""
     wanted = [f"{name}=={version(name)}" for name in ("ministack", "aws-sam-translator", "boto3")]
     folder = cache.mkdir("ministack")
@@ -40,55 +36,7 @@ def ministack_python(python: Path, cache: pytest.Cache) -> Path:
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
         subprocess.run([inside, "-m", "pip", "install", "--quiet", *wanted], check=True)
         made.write_text("\n".join(wanted))
-    return inside
-
-
-class Aws:
-    """ministack, and clients for it."""
-
-    def __init__(self, python: Path, folder: Path) -> None:
-        folder.mkdir()
-        port = ports.choose(LOOPBACK, 0, "")
-        self.endpoint = f"http://{LOOPBACK}:{port}"
-        self._log = folder / "log"
-        self._server = Watched(
-            [str(python), "-I", "-m", "ministack"],
-            log=self._log,
-            folder=folder,
-            environment={
-                "PATH": os.environ["PATH"],
-                "TMPDIR": str(folder),
-                **CREDENTIALS,
-                "BIND_HOST": LOOPBACK,
-                "GATEWAY_PORT": str(port),
-                "IOT_MTLS_ENABLED": "0",  # both would listen on all of the machine's addresses
-                "SFTP_ENABLED": "0",
-                "DOCKER_HOST": "unix:///nowhere",  # it would look for containers of its own to remove
-                # Its functions inherit these. In AWS the names lead to AWS; the template leaves them alone.
-                "AWS_ENDPOINT_URL_SQS": self.endpoint,
-                "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.endpoint,
-            },
-        )
-        eventually(self._answers, 60)
-
-    def stop(self) -> None:
-        self._server.stop()
-
-    def client(self, name: str) -> Any:
-        return boto3.client(
-            name,  # type: ignore[call-overload]  # overloads are by literal name
-            endpoint_url=self.endpoint,
-            region_name=sam.REGION,
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-        )
-
-    def _answers(self) -> bool:
-        assert not self._server.ended, self._log.read_text()
-        try:
-            return get(f"{self.endpoint}/_ministack/health").status == 200
-        except OSError:
-            return False
+    return str(inside)
 
 
 class Deployment:
@@ -126,8 +74,14 @@ def deployed(folder: Path, cache: pytest.Cache) -> Iterator[Deployment]:
         undo.callback(postgres.forget)
         undo.callback(postgres.stop)
         postgres.start()
-        aws = Aws(ministack_python(python, cache), folder / "aws")
+        port = ports.choose(LOOPBACK, 0, "")
+        # The functions inherit these. In AWS the names lead to AWS; the template leaves them alone.
+        here = {
+            f"AWS_ENDPOINT_URL_{name}": f"http://{LOOPBACK}:{port}" for name in ("SQS", "SECRETS_MANAGER")
+        }
+        aws = Aws(folder, port, python=ministack_python(python, cache), variables=here)
         undo.callback(aws.stop)
+        aws.start()
         provider_port = ports.choose(LOOPBACK, 0, "")
         secret = {
             channel: {"url": f"http://{LOOPBACK}:{provider_port}/{channel}", "signing_secret": SIGNING_SECRET}
