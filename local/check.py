@@ -59,7 +59,7 @@ def _steps(say: Say) -> Iterator[Step]:
             say(f"sam build: not run, for there is no CPython {runtime.VERSION} on PATH or from pyenv")
             return
         variables = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
-        yield Step("sam build", ("samcli", "build", "--build-dir", folder), variables)
+        yield Step("sam build", ("samcli", "build"), variables)
 
 
 def _passes(step: Step, say: Say) -> bool:
