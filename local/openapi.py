@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,22 +56,27 @@ def description() -> str:
         found = json.loads(app.get_openapi_json_schema(**ABOUT))
         prefix = WEBHOOKS.get(name, "")
         for path, operations in found["paths"].items():
+            for method, operation in operations.items():
+                # Powertools' id is the route's function and its path; clients want the first alone.
+                route = re.sub(r"\W", "_", path)
+                called = operation["operationId"].removesuffix(f"{route}_{method}")
+                operation["operationId"] = f"{name}_{called}" if prefix else called
+                operation["summary"] = called.replace("_", " ").capitalize()
             paths[(prefix + path).rstrip("/") if prefix else path] = operations
         schemas |= found.get("components", {}).get("schemas", {})
     for path, operations in paths.items():
-        for method, operation in operations.items():
-            _finish(path, method, operation, schemas)
+        for operation in operations.values():
+            _finish(path, operation, schemas)
     used = json.dumps(paths) + json.dumps(schemas)
     schemas = {name: schema for name, schema in sorted(schemas.items()) if f'/schemas/{name}"' in used}
     document = {"openapi": "3.1.0", "info": ABOUT, "paths": dict(sorted(paths.items()))}
     return json.dumps(document | {"components": {"schemas": schemas}}, indent=2, ensure_ascii=False) + "\n"
 
 
-def _finish(path: str, method: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _finish(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """What Powertools does not know of an operation: its problems, and what the built-in webhooks take."""
     from messaging.providers import house
 
-    operation["operationId"] = operation["summary"] = f"{method.upper()} {path}"
     answers = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
     operation["responses"] = answers | {
         "default": {
