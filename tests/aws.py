@@ -1,12 +1,15 @@
 """SQS and Secrets Manager as moto plays them in this process, and what the product holds of them."""
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
 
 if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 
@@ -14,13 +17,12 @@ class Aws:
     """One queue, and secrets as they are asked for."""
 
     def __init__(self) -> None:
-        self._sqs = boto3.client("sqs")
+        self._sqs, self._secrets = _clients()
         self.queue_url = self._sqs.create_queue(QueueName="outbound")["QueueUrl"]
 
     def keep(self, fields: Any) -> str:
         """The ARN of a secret that holds these fields."""
-        secrets = boto3.client("secretsmanager")
-        return secrets.create_secret(Name=f"secret-{uuid4()}", SecretString=json.dumps(fields))["ARN"]
+        return self._secrets.create_secret(Name=f"secret-{uuid4()}", SecretString=json.dumps(fields))["ARN"]
 
     def queued(self) -> list["MessageTypeDef"]:
         """What can be received now; it is gone then."""
@@ -42,8 +44,13 @@ class Aws:
         self._sqs.delete_queue(QueueUrl=self.queue_url)
 
 
+@cache
+def _clients() -> tuple["SQSClient", "SecretsManagerClient"]:
+    return boto3.client("sqs"), boto3.client("secretsmanager")
+
+
 def forget() -> None:
-    """The product's clients and the secrets that it keeps: as in a new environment."""
+    """The product's clients, which keep the address that they were made for."""
     from messaging import queue, settings
 
     queue._client.cache_clear()  # noqa: SLF001  # an environment ends with its clients

@@ -1,7 +1,7 @@
 """What the tests stand on: a real Postgres, migrated once, and empty for each test that asks for it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from urllib.parse import urlsplit
@@ -174,10 +174,20 @@ def playing_provider() -> Iterator[Provider]:
 def aws(configure: Configure) -> Iterator[playing.Aws]:
     """The queue that the product is configured for, and a Secrets Manager."""
     with mock_aws():
-        playing.forget()
         played = playing.Aws()
         configure(OUTBOUND_QUEUE_URL=played.queue_url)
         yield played
+
+
+@pytest.fixture
+def aws_at(configure: Configure) -> Iterator[Callable[[str], None]]:
+    """Has the product look for AWS at an address, as long as the test goes on."""
+
+    def look(address: str) -> None:
+        playing.forget()
+        configure(AWS_ENDPOINT_URL=address, OUTBOUND_QUEUE_URL=f"{address}/000000000000/outbound")
+
+    yield look
     playing.forget()
 
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,8 @@ from local.postgres import Postgres
 from local.provider import Provider
 from messaging import database as product
 from messaging import outbox
-from messaging.models import NewSms
 from messaging.problems import Unavailable
-from tests import aws as playing_aws
 from tests.aws import Aws
-from tests.calls import NEW_SMS
 from tests.conftest import SIGNING_SECRET, Configure, Context, Database
 from tests.layer.delivering import accept, deliver, make_due, state
 from tests.layer.providers.vendor import hang, playing
@@ -69,17 +66,17 @@ def test_a_retry_whose_queue_is_gone_is_the_relay_s(
 
 
 def test_a_secrets_manager_that_hangs_costs_seconds_and_no_message(
-    database: Database, aws: Aws, providers: Provider, configure: Configure
+    database: Database, aws: Aws, providers: Provider, aws_at: Callable[[str], None], configure: Configure
 ) -> None:
     accept(aws)
     with playing(hang) as address:
-        playing_aws.forget()
-        configure(AWS_ENDPOINT_URL=f"http://{address}", PROVIDERS="sms")
+        aws_at(f"http://{address}")
+        configure(PROVIDERS="sms")
         began = time.monotonic()
-        with pytest.raises(Unavailable):
-            outbox.accept(NewSms.model_validate(NEW_SMS))
+        with pytest.raises(TimeoutError):
+            outbox.deliver([1], lambda: 19 + began - time.monotonic())
         assert time.monotonic() - began < 8
-    assert database.value("SELECT count(*) FROM messages") == 1
+    assert state(database) == ("queued", None, 0)
 
 
 def test_nothing_is_claimed_where_the_database_is_away(

@@ -3,13 +3,12 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from messaging import queue
 from messaging.attempts import Nudge
-from tests import aws as playing_aws
 from tests.aws import Aws
 from tests.conftest import Configure
 from tests.layer.providers.vendor import Script, answering, hang, playing, read_request, reset
@@ -36,7 +35,7 @@ def test_nudges_nobody(aws: Aws) -> None:
 
 
 @pytest.fixture
-def asked(configure: Configure) -> Iterator[list[dict[str, object]]]:
+def asked(aws_at: Callable[[str], None]) -> Iterator[list[dict[str, object]]]:
     """What a queue of our own is asked for, which refuses the ids that are odd."""
     requests: list[dict[str, object]] = []
 
@@ -49,14 +48,8 @@ def asked(configure: Configure) -> Iterator[list[dict[str, object]]]:
         client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
     with playing(script) as address:
-        away(configure, f"http://{address}")
+        aws_at(f"http://{address}")
         yield requests
-    playing_aws.forget()
-
-
-def away(configure: Configure, endpoint: str) -> None:
-    playing_aws.forget()
-    configure(AWS_ENDPOINT_URL=endpoint, OUTBOUND_QUEUE_URL=f"{endpoint}/000000000000/outbound")
 
 
 def test_gives_the_ids_that_the_queue_did_not_take(asked: list[dict[str, object]]) -> None:
@@ -95,15 +88,30 @@ def test_no_nudge_comes_before_its_time(asked: list[dict[str, object]], delay: f
     ],
 )
 def test_a_queue_in_trouble_costs_a_second_and_gives_every_id_back(
-    configure: Configure, script: Script
+    aws_at: Callable[[str], None], script: Script
 ) -> None:
     with playing(script) as address:
-        away(configure, f"http://{address}")
+        aws_at(f"http://{address}")
         queue.nudge(NUDGES[:1])  # makes the client, which takes its time once
         began = time.monotonic()
         assert queue.nudge(NUDGES) == [nudge.id for nudge in NUDGES]
-        assert time.monotonic() - began < 2
-    playing_aws.forget()
+        assert time.monotonic() - began < 2.5
+
+
+def test_a_connection_that_died_meanwhile_is_replaced(aws_at: Callable[[str], None]) -> None:
+    """As after a pause of the environment: it looks alive, and takes the request."""
+    taken: list[bytes] = []
+
+    def script(client: socket.socket) -> None:
+        for answered in (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b""):
+            taken.append(read_request(client))
+            client.sendall(answered)
+
+    with playing(script) as address:
+        aws_at(f"http://{address}")
+        assert queue.nudge([Nudge(1, 1)]) == []
+        assert queue.nudge([Nudge(2, 1)]) == []
+    assert [b'"Id": "2"' in request for request in taken] == [False, True, True]
 
 
 def test_a_queue_that_is_gone_gives_every_id_back(aws: Aws) -> None:
@@ -117,7 +125,6 @@ def test_a_queue_s_address_that_is_none_gives_every_id_back(aws: Aws, configure:
     assert queue.nudge(NUDGES) == [nudge.id for nudge in NUDGES]
 
 
-def test_a_refused_connection_gives_every_id_back(configure: Configure) -> None:
-    away(configure, "http://127.0.0.1:9")
+def test_a_refused_connection_gives_every_id_back(aws_at: Callable[[str], None]) -> None:
+    aws_at("http://127.0.0.1:9")
     assert queue.nudge(NUDGES) == [nudge.id for nudge in NUDGES]
-    playing_aws.forget()

@@ -4,10 +4,10 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 
 import pytest
+
 from messaging import attempts, store
 from messaging.models import InboundMessage, NewSms
 from messaging.store import IdempotencyKey
-
 from tests.conftest import Database
 
 CUSTOMER, CONTACT = "+12016661234", "+18045551234"

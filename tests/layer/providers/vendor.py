@@ -20,31 +20,62 @@ Script = Callable[[socket.socket], object]
 PATIENCE = 10.0  # seconds until a script ends by itself, whatever the test does
 
 
+class Vendor(threading.Thread):
+    """Serves one connection after the other."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(daemon=True)
+        self._script = script
+        self._open: set[socket.socket] = {socket.create_server(("127.0.0.1", 0))}
+        [self._listener] = self._open
+        self.address = "{}:{}".format(*self._listener.getsockname())
+
+    def run(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return  # stopped
+            self._open.add(client)
+            with client, suppress(OSError):  # the product has hung up, as it should
+                self._script(client)
+            self._open.discard(client)
+
+    def stop(self) -> None:
+        for one in list(self._open):
+            with suppress(OSError):  # it has been closed by its script
+                one.shutdown(socket.SHUT_RDWR)
+        self.join(PATIENCE)
+        self._listener.close()
+
+
 @contextmanager
 def playing(script: Script) -> Iterator[str]:
     """Its host and port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=_serve, args=(listener, script), daemon=True)
-    thread.start()
-    host, port = listener.getsockname()
-    yield f"{host}:{port}"
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    thread.join()
+    vendor = Vendor(script)
+    vendor.start()
+    yield vendor.address
+    vendor.stop()
 
 
 def read_request(client: socket.socket) -> bytes:
     """All of one, by its Content-Length."""
     request = b""
     while b"\r\n\r\n" not in request:
-        request += client.recv(65536)
+        request += _more(client)
     head, _, body = request.partition(b"\r\n\r\n")
     lengths = [
         line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
     ]
     while len(body) < int(lengths[0]):
-        body += client.recv(65536)
+        body += _more(client)
     return head + b"\r\n\r\n" + body
+
+
+def _more(client: socket.socket) -> bytes:
+    if not (received := client.recv(65536)):
+        raise ConnectionAbortedError
+    return received
 
 
 def answering(*parts: bytes, every: float = 0) -> Script:
@@ -83,16 +114,6 @@ def hang(client: socket.socket) -> None:
 def reset(client: socket.socket) -> None:
     client.recv(1)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def _serve(listener: socket.socket, script: Script) -> None:
-    while True:
-        try:
-            client, _ = listener.accept()
-        except OSError:
-            return
-        with client, suppress(OSError):  # the product has hung up, as it should
-            script(client)
 
 
 def certificate(folder: Path) -> Path:

@@ -93,7 +93,7 @@ class Provider(Protocol):
         """In the configuration, in the route and in messages.provider_type."""
 
     def send(self, message: OutboundMessage) -> ProviderResult:
-        """Makes one attempt, while others go on in other threads. Raises one of the Failures, and nothing else."""
+        """Makes one attempt, beside others in other threads. Raises one of the Failures, and nothing else."""
 
     def verify(self, webhook: Webhook) -> None:
         """Raises Forbidden unless the provider signed this request, lately; without a secret always."""
