@@ -21,9 +21,13 @@ pytestmark = [
 ]
 
 
+def event(function: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((EVENTS / f"{FUNCTIONS[function]}.json").read_text())
+    return found
+
+
 def invoke(stack: Stack, function: str, **changes: Any) -> Answer:
-    event = json.loads((EVENTS / f"{FUNCTIONS[function]}.json").read_text())
-    result = stack.invoke(function, event | changes)
+    result = stack.invoke(function, event(function) | changes)
     headers = {name.lower(): value for name, value in result["headers"].items()}
     return Answer(result["statusCode"], json.loads(result["body"]), headers)
 
@@ -33,6 +37,11 @@ def test_a_body_that_is_not_in_the_base64_it_is_said_to_be_in_cannot_be_read(
     stack: Stack, function: str, body: str
 ) -> None:
     assert_problem(invoke(stack, function, body=body, isBase64Encoded=True), 400)
+
+
+def test_what_is_no_base64_inside_of_what_is_cannot_be_read(stack: Stack, function: str) -> None:
+    whole = base64.b64encode(event(function)["body"].encode()).decode()
+    assert_problem(invoke(stack, function, body=f"{whole[:8]}*{whole[8:]}", isBase64Encoded=True), 400)
 
 
 @pytest.mark.parametrize("body", [None, "", "\ud800", '{"body": "\ud800"}', "\0"])

@@ -81,7 +81,7 @@ def racing(database: Database, calls: Sequence[Callable[[], Answer]]) -> list[An
         gate.rows("LOCK TABLE conversations, messages, idempotency_keys")
         answers = caller.submit(together, calls)
         try:
-            eventually(lambda: waiting(database) >= RACERS, seconds=4)
+            eventually(lambda: waiting(database) >= RACERS, seconds=8)
         finally:
             gate.rows("COMMIT")
         return answers.result()
