@@ -13,6 +13,7 @@ from messaging.settings import settings
 
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_.-]{1,11}")
+_NO_NUMBER = re.compile(r"[^\W\d_]|[\0-\x1f]")  # the library would pick a number out of prose
 _MARKDOWN = re.compile(r"\[[^\[\]]*\]\(mailto:([^()]*)\)")
 
 
@@ -23,23 +24,34 @@ def _refused(kind: str, message: str) -> PydanticCustomError:
 def phone(text: str) -> str:
     """A number in E.164, a short code or an alphanumeric sender.
 
-    Possible rather than valid: numbering plans change faster than the library's tables. A national
-    number is read where DEFAULT_REGION names its region. Raises PydanticCustomError.
+    A national number is read where DEFAULT_REGION names its region. Raises PydanticCustomError.
     """
     text = text.strip()
-    region = settings().default_region
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        number = None
-    if number and not number.extension and phonenumbers.is_possible_number(number):
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if number := _number(text):
+        return number
     if _SHORT_CODE.fullmatch(text) or (_ALPHANUMERIC.fullmatch(text) and not text.startswith("+")):
         return text
     raise _refused(
         "phone_address",
         "is not a phone number in E.164 (such as +18045551234), a short code or an alphanumeric sender",
     )
+
+
+def _number(text: str) -> str | None:
+    if _NO_NUMBER.search(text):
+        return None
+    try:
+        number = phonenumbers.parse(text, settings().default_region)
+    except phonenumbers.NumberParseException:
+        return None
+    # Possible rather than valid: numbering plans change faster than the library's tables. But a few digits
+    # are possible in many regions, and a short code sooner than a number that the region does not have.
+    if _SHORT_CODE.fullmatch(text):
+        readable = phonenumbers.is_valid_number(number)
+    else:
+        possible = phonenumbers.is_possible_number_with_reason(number)
+        readable = possible == phonenumbers.ValidationResult.IS_POSSIBLE and not number.extension
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if readable else None
 
 
 def recipient(text: str) -> str:

@@ -1,0 +1,226 @@
+"""Addresses: every way to write one is one form, and what is none is refused."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
+
+from messaging import address
+from tests.conftest import Configure
+
+NUMBER = "+18045551234"
+EMAIL = "contact@example.org"
+
+# What looks like an address more often than any text would.
+NEARLY = st.one_of(
+    st.text(),
+    st.text("+0123456789 ()-./;x#,", max_size=24),
+    st.text("aZ0+. @<>[]()\"',:\\İßΣ\x00\ud800", max_size=24),
+    st.builds("{}@{}.{}".format, st.text(max_size=8), st.text(max_size=8), st.text(max_size=4)),
+    st.builds("{}<{}@example.org>".format, st.text(max_size=8), st.text(max_size=8)),
+    st.emails(),
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NUMBER,
+        "+1 (804) 555-1234",
+        "+1-804-555-1234",
+        "+1.804.555.1234",
+        "+1 804/555\u20101234",
+        "(+1) 804 555 1234",
+        "  +18045551234\n",
+        "+1\u00a0804\u00a0555\u00a01234",
+        "\u202a+18045551234\u202c",
+        "\uff0b\uff11\uff18\uff10\uff14\uff15\uff15\uff15\uff11\uff12\uff13\uff14",
+        "+\u0661\u0668\u0660\u0664\u0665\u0665\u0665\u0661\u0662\u0663\u0664",
+    ],
+)
+def test_every_way_to_write_a_number_is_one_address(text: str) -> None:
+    assert address.phone(text) == address.recipient(text) == address.either(text) == NUMBER
+
+
+@pytest.mark.parametrize("code", ["911", "12345", "116123", "1234567"])
+@pytest.mark.parametrize("region", ["", "US", "GB", "DE", "FR"])
+def test_short_codes_stay_as_they_are(code: str, region: str, configure: Configure) -> None:
+    configure(DEFAULT_REGION=region)
+    assert address.phone(code) == address.recipient(code) == code
+
+
+@pytest.mark.parametrize("sender", ["ACME", "Acme Co", "A", "Acme-1+2_.&", "Hello World", "800FLOWERS"])
+@pytest.mark.parametrize("region", ["", "US"])
+def test_words_can_send_and_cannot_be_sent_to(sender: str, region: str, configure: Configure) -> None:
+    configure(DEFAULT_REGION=region)
+    assert address.phone(f" {sender} ") == sender
+    with pytest.raises(PydanticCustomError, match=r"is not a phone number in E\.164"):
+        address.recipient(sender)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "+",
+        "12",
+        "+1804555",
+        "+15551234",  # a local number without its area
+        "+1804555123456789",
+        "+9990000000000",
+        "8045551234",
+        "18045551234",
+        "123456789",
+        "not a number",
+        "call +18045551234",
+        "+18045551234 now",
+        "+1 804 CALL NOW",
+        "+ACME",
+        "+18045551234x5",
+        "+18045551234 ext. 5",
+        "+18045551234;ext=5",
+        "+18045551234#5",
+        "+18045551234, +18045559999",
+        "+18045551234/+18045559999",
+        "tel:2;phone-context=+1804555123",
+        "+18045551234\0",
+        "\0+18045551234",
+        "+1804\n5551234",
+        "ACME\0",
+        "Ünïcode",
+        "\uff11\uff12\uff13\uff14\uff15",
+        "\ud800",
+        EMAIL,
+        "9" * 65,
+        "+" + "1" * 300,
+    ],
+)
+def test_what_is_no_phone_address_is_refused(text: str) -> None:
+    for reader in (address.phone, address.recipient):
+        with pytest.raises(PydanticCustomError, match="is not a phone number"):
+            reader(text)
+
+
+@pytest.mark.parametrize(
+    ("region", "text", "read"),
+    [
+        ("US", "(804) 555-1234", NUMBER),
+        ("US", "8045551234", NUMBER),
+        ("US", "18045551234", NUMBER),
+        ("US", "+44 20 7946 0958", "+442079460958"),
+        ("GB", "020 7946 0958", "+442079460958"),
+        ("GB", "0018045551234", NUMBER),
+        ("DK", "32123456", "+4532123456"),
+    ],
+)
+def test_a_national_number_is_read_in_the_region_of_the_deployment(
+    region: str, text: str, read: str, configure: Configure
+) -> None:
+    configure(DEFAULT_REGION=region)
+    assert address.phone(text) == address.recipient(text) == address.either(text) == read
+
+
+@pytest.mark.parametrize("region", ["US", "XX", "nowhere"])
+def test_a_number_of_no_region_is_refused(region: str, configure: Configure) -> None:
+    configure(DEFAULT_REGION=region)
+    with pytest.raises(PydanticCustomError):
+        address.phone("020 7946 0958 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Contact@Example.org", EMAIL),
+        (" contact@example.org\n", EMAIL),
+        ("Contact <contact@example.org>", EMAIL),
+        ("<Contact@Example.org>", EMAIL),
+        ("Contact < contact@example.org >", EMAIL),
+        ('"Contact, the <first>" <contact@example.org>', EMAIL),
+        (r'"The \"first\" one" <contact@example.org>', EMAIL),
+        ("[contact@example.org](mailto:Contact@Example.org)", EMAIL),
+        ("[](mailto:contact@example.org)", EMAIL),
+        ("User+Tag@example.org", "user+tag@example.org"),
+        ("first.last@mail.example.org", "first.last@mail.example.org"),
+        ("user@xn--bcher-kva.example", "user@b\u00fccher.example"),
+    ],
+)
+def test_every_way_to_write_an_email_address_is_one(text: str, read: str) -> None:
+    assert address.email(text) == address.either(text) == read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "contact",
+        "@example.org",
+        "contact@",
+        "contact@example",
+        "contact@localhost",
+        "contact@[127.0.0.1]",
+        "a@b@example.org",
+        "two words@example.org",
+        "contact@example..org",
+        ".contact@example.org",
+        "contact@example.org\0",
+        "\ud800@example.org",
+        "contact@\ud800.org",
+        "con\ntact@example.org",
+        "contact@example.org, user@example.com",
+        "Contact <contact@example.org",
+        "Contact <>",
+        "mailto:contact@example.org",
+        "[a](mailto:)",
+        "[a](mailto:contact@example.org?subject=a)",
+        "[contact@example.org](https://example.org)",
+        "contact@" + "x" * 64 + ".org",
+        "x" * 10_000 + "@example.org",
+        NUMBER,
+    ],
+)
+def test_what_is_no_email_address_is_refused(text: str) -> None:
+    with pytest.raises(PydanticCustomError, match="is not an email address"):
+        address.email(text)
+
+
+@pytest.mark.parametrize(
+    ("type_", "text"),
+    [
+        (address.PhoneAddress, "+1 804 555 1234" + " " * 50),
+        (address.PhoneRecipient, "+1 804 555 1234" + " " * 50),
+        (address.PhoneRecipient, "ACME"),
+        (address.EmailAddress, "x" * 310 + "@example.org"),
+        (address.EmailAddress, NUMBER),
+        (address.Address, " " * 321),
+        (address.Address, "nobody in particular"),
+        (address.PhoneAddress, 18045551234),
+        (address.EmailAddress, None),
+        (address.Address, [NUMBER]),
+        (address.Address, b"\xff"),
+    ],
+)
+def test_a_field_refuses_what_its_type_refuses(type_: object, text: object) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(type_).validate_python(text)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # every example has the same region
+@given(text=NEARLY)
+@example(text="\u0130@example.org")
+@example(text="\u03a3@example.org")
+@example(text="tel:2;phone-context=+1804555123")
+@pytest.mark.parametrize("region", ["", "US", "DE"])
+@pytest.mark.parametrize("reader", [address.phone, address.recipient, address.email, address.either])
+def test_any_text_is_refused_or_gives_an_address_that_stays_the_same(
+    reader: Callable[[str], str], region: str, text: str, configure: Configure
+) -> None:
+    configure(DEFAULT_REGION=region)
+    try:
+        once = reader(text)
+    except PydanticCustomError:
+        return
+    assert reader(once) == once
