@@ -1,7 +1,6 @@
 """Addresses in the one form under which they are kept and compared."""
 
 import re
-from email.utils import parseaddr
 from typing import Annotated
 
 import phonenumbers
@@ -14,6 +13,7 @@ from messaging.settings import settings
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_.-]{1,11}")
 _NO_NUMBER = re.compile(r"[^\W\d_]|[\0-\x1f]")  # the library would pick a number out of prose
+_NAMED = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^"<>,])*<([^<>]*)>')  # a bare comma would make it a list
 _MARKDOWN = re.compile(r"\[[^\[\]]*\]\(mailto:([^()]*)\)")
 
 
@@ -75,8 +75,8 @@ def email(text: str) -> str:
     text = text.strip()
     if link := _MARKDOWN.fullmatch(text):
         text = link[1]
-    elif text.endswith(">"):
-        text = parseaddr(text)[1]
+    elif named := _NAMED.fullmatch(text):
+        text = named[1].strip()
     try:
         return validate_email(text, check_deliverability=False).normalized.lower()
     except EmailNotValidError as error:
