@@ -11,22 +11,26 @@ from pydantic_core import PydanticCustomError
 MAX_BODY = 2**20  # bytes of UTF-8
 
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _URL = TypeAdapter(AnyHttpUrl)
 
 
 def _storable(text: str) -> str:
     if "\0" in text:  # Postgres' text cannot hold it
         raise PydanticCustomError("nul", "must not contain the character NUL")
+    if _SURROGATE.search(text):  # nor UTF-8
+        raise PydanticCustomError("surrogate", "must not contain half of a surrogate pair")
     return text
 
 
 def _storable_json(fields: dict[str, Any]) -> dict[str, Any]:
     try:
-        written = json.dumps(fields, allow_nan=False)
+        written = json.dumps(fields, allow_nan=False, ensure_ascii=False)
     except ValueError as error:
         raise PydanticCustomError("not_json", "must not contain a number without an end") from error
     if _ESCAPED_NUL.search(written):
         raise PydanticCustomError("nul", "must not contain the character NUL")
+    _storable(written)
     return fields
 
 
@@ -44,6 +48,8 @@ def _one_line(text: str) -> str:
 
 def _web_address(text: str) -> str:
     _URL.validate_python(text)  # kept as it was written: a signed URL must not be normalised
+    if text != text.strip() or not text.isprintable():  # which that would have dropped
+        raise PydanticCustomError("url", "must not contain line ends or other control characters")
     return text
 
 

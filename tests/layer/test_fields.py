@@ -1,0 +1,229 @@
+"""The types of fields: what Postgres cannot keep, or a provider could misread, is refused."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from math import inf, nan
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from messaging import fields
+
+NOON = datetime(2024, 11, 1, 12, tzinfo=UTC)
+URL = "https://example.com/image.jpg"
+NO_TEXT = ["\0", "a\0b", "\ud800", "a\udfffb", None, 5, True, ["a"], {"a": "b"}]
+
+
+def read(type_: object, value: object) -> Any:
+    return TypeAdapter(type_).validate_python(value)
+
+
+def refusal(type_: object, value: object) -> str:
+    with pytest.raises(ValidationError) as refused:
+        read(type_, value)
+    [error] = refused.value.errors()
+    return error["msg"]
+
+
+@pytest.mark.parametrize("type_", [fields.Text, fields.Body, fields.Subject, fields.WebAddress])
+@pytest.mark.parametrize("value", NO_TEXT)
+def test_refuses_what_is_no_text_that_can_be_kept(type_: object, value: object) -> None:
+    assert refusal(type_, value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " a \r\n\t", "\\u0000", "\U0001f600", "\x01\x7f\ufeff\uffff", "e\u0301"]
+)
+def test_keeps_every_other_text_as_it_is(text: str) -> None:
+    assert read(fields.Text, text) == read(fields.Body, text) == text
+
+
+@pytest.mark.parametrize("character", ["a", "\u00e9", "\u20ac", "\U0001f600"])
+def test_a_body_ends_at_one_mebibyte_of_bytes(character: str) -> None:
+    size = len(character.encode())
+    fitting = character * (2**20 // size) + "a" * (2**20 % size)
+    assert read(fields.Body, fitting) == fitting
+    assert refusal(fields.Body, fitting + "a") == "must be at most 1 MiB of UTF-8"
+    assert refusal(fields.Body, fitting[1:] + character + "a")
+
+
+@pytest.mark.parametrize("subject", ["", "Hello", "H\u00e9llo \U0001f600", "x" * 998])
+def test_a_subject_is_a_line(subject: str) -> None:
+    assert read(fields.Subject, subject) == subject
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["a\nb", "a\rb", "a\r\nBcc: b@example.org", "a\n", "a\r", "\n", "a\u2028b", "a\x85b", "x" * 999],
+)
+def test_refuses_a_subject_of_more_than_a_line(subject: str) -> None:
+    assert refusal(fields.Subject, subject)
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("2024-11-01T12:00:00Z", NOON),
+        ("2024-11-01T12:00:00z", NOON),
+        ("2024-11-01T12:00:00", NOON),
+        ("2024-11-01 12:00:00+00:00", NOON),
+        ("2024-11-01T14:00:00+02:00", NOON),
+        ("2024-11-01T00:30:00-11:30", NOON),
+        ("2024-11-01T12:00:00.5Z", NOON + timedelta(seconds=0.5)),
+        ("2024-11-01T12:00:00.123456789Z", NOON + timedelta(microseconds=123456)),
+        ("0001-01-01T00:00:00Z", datetime.min.replace(tzinfo=UTC)),
+        ("9999-12-31T23:59:59.999999Z", datetime.max.replace(tzinfo=UTC)),
+        (datetime(2024, 11, 1, 12), NOON),  # noqa: DTZ001  # the point of it
+        (NOON.astimezone(timezone(timedelta(hours=5))), NOON),
+    ],
+)
+def test_times_are_utc(written: object, read_as: datetime) -> None:
+    time = read(fields.Time, written)
+    assert (time, time.tzinfo) == (read_as, UTC)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1730462400,
+        1730462400.5,
+        True,
+        None,
+        "",
+        "1730462400",
+        "1730462400000",
+        "-1730462400",
+        "1.7e9",
+        "    -1730462400",
+        "1234-5",
+        "12:00:00Z",
+        "20241101T120000Z",
+        "tomorrow",
+        "2024-13-01T00:00:00Z",
+        "2024-02-30T00:00:00Z",
+        "2024-11-01T24:00:00Z",
+        "2024-11-01T12:00:00+25:00",
+        "2024-11-01T12:00:00 Europe/Paris",
+        "0000-01-01T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+00:01",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-00:01",
+        "9999-12-31T23:59:59-23:59",
+        "2024-11-01T12:00:00Z\0",
+        ["2024-11-01T12:00:00Z"],
+        b"2024-11-01T12:00:00Z",
+    ],
+)
+def test_refuses_what_is_no_time(value: object) -> None:
+    assert refusal(fields.Time, value)
+
+
+@given(st.one_of(st.text("0123456789-+:.TZez "), st.datetimes(timezones=st.timezones()).map(str), st.text()))
+def test_any_text_is_refused_or_a_time_that_begins_with_a_date(text: str) -> None:
+    try:
+        time = read(fields.Time, text)
+    except ValidationError:
+        return
+    assert time.tzinfo is UTC
+    assert re.match(r"\d{4}-\d\d-\d\d", text)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        URL,
+        "http://example.com",
+        "HTTPS://Example.COM:443/%7Ea/../b.jpg?Signature=a%2Fb+c==&X=#part",
+        "https://b\u00fccher.example/\u00e9.jpg",
+        "https://example.com/two words.pdf",
+        "https://user:password@example.com:8443/",
+        "https://[::1]/a",
+        "https://example.com/" + "x" * 2028,
+    ],
+)
+def test_urls_are_kept_as_they_are_written(url: str) -> None:
+    assert read(fields.WebAddress, url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "image.jpg",
+        "//example.com/image.jpg",
+        "https://",
+        "https://exa mple.com",
+        "https://example.com:99999",
+        "ftp://example.com/image.jpg",
+        "file:///etc/passwd",
+        "data:text/plain,a",
+        "javascript:alert(1)",
+        "s3://bucket/image.jpg",
+        f" {URL}",
+        f"{URL}\n",
+        f"{URL}\r\nHost: example.org",
+        "https://exam\tple.com",
+        f"{URL}\x7f",
+        "https://example.com/" + "x" * 2029,
+    ],
+)
+def test_refuses_what_is_no_address_on_the_web(url: str) -> None:
+    assert refusal(fields.WebAddress, url)
+
+
+@pytest.mark.parametrize(
+    ("value", "listed"),
+    [(None, []), ([], []), ([URL], [URL]), ([URL, URL], [URL, URL]), ([URL] * 100, [URL] * 100)],
+)
+def test_attachments_are_a_list_of_urls_and_null_is_none(value: object, listed: list[str]) -> None:
+    assert read(fields.Attachments, value) == listed
+
+
+@pytest.mark.parametrize(
+    "value", [[URL] * 101, URL, {"url": URL}, "", 0, False, [None], [[URL]], [{"url": URL}], ["a"]]
+)
+def test_refuses_what_is_no_list_of_urls(value: object) -> None:
+    assert refusal(fields.Attachments, value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"a": None, "b": [1, -2.5, True, {"c": {}}], "": ""},
+        {"a": r"\u0000", r"\u0000": r"\\u0000", "b": r"\\\u0000"},
+        {"a": "\\", "b": "u0000", "c": "\\\u0001"},
+        {"a": "\U0001f600\u00e9", "\u00e9": 10**40},
+    ],
+)
+def test_what_is_said_beside_is_kept_raw(value: dict[str, object]) -> None:
+    assert read(fields.Extra, value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("\0", "NUL"),
+        ({"\0": 1}, "NUL"),
+        ([{"b": ["\0"]}], "NUL"),
+        ("\\\0", "NUL"),
+        ("\\\\\0", "NUL"),
+        (r"\u0000" + "\0", "NUL"),
+        (nan, "number without an end"),
+        (-inf, "number without an end"),
+        ([{"b": inf}], "number without an end"),
+        ("\ud800", "half of a surrogate pair"),
+        ({"a\udfff": 1}, "half of a surrogate pair"),
+    ],
+)
+def test_refuses_to_keep_what_postgres_has_no_json_for(value: object, message: str) -> None:
+    assert message in refusal(fields.Extra, {"a": value})
+
+
+@pytest.mark.parametrize("value", [None, [], "{}", 5, {1: "a"}])
+def test_what_is_said_beside_is_an_object(value: object) -> None:
+    assert refusal(fields.Extra, value)
