@@ -1,0 +1,171 @@
+"""Messages to be sent: the rules of both kinds, and refusals by the name of the field."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from messaging.models import (
+    Channel,
+    NewEmail,
+    NewSms,
+)
+
+SMS = {"from": "+12016661234", "to": "+18045551234", "body": "Hello"}
+EMAIL = {"from": "user@example.com", "to": "contact@example.org", "body": "Hello"}
+URL = "https://example.com/image.jpg"
+NOON = datetime(2024, 11, 1, 12, tzinfo=UTC)
+NO_MESSAGES = [None, [], "", "Hello", 7, True, [SMS]]
+
+
+def sms(**fields: object) -> NewSms:
+    return NewSms.model_validate(SMS | fields)
+
+
+def email(**fields: object) -> NewEmail:
+    return NewEmail.model_validate(EMAIL | fields)
+
+
+def rows(name: str, *values: object) -> list[tuple[str, object]]:
+    return [(name, value) for value in values]
+
+
+def refused(model: type[BaseModel], fields: object) -> list[str]:
+    """The fields that are named as wrong."""
+    with pytest.raises(ValidationError) as error:
+        model.model_validate(fields)
+    return [".".join(map(str, one["loc"])) for one in error.value.errors()]
+
+
+@pytest.mark.parametrize(
+    ("fields", "type_"),
+    [
+        ({}, Channel.SMS),
+        ({"type": None}, Channel.SMS),
+        ({"type": "sms"}, Channel.SMS),
+        ({"type": "sms", "attachments": None}, Channel.SMS),
+        ({"attachments": []}, Channel.SMS),
+        ({"attachments": [URL]}, Channel.MMS),
+        ({"attachments": [URL], "type": None}, Channel.MMS),
+        ({"attachments": [URL], "type": "mms"}, Channel.MMS),
+        ({"attachments": [URL], "body": ""}, Channel.MMS),
+        ({"attachments": [], "type": "mms"}, Channel.MMS),
+    ],
+)
+def test_the_type_is_as_told_or_follows_from_the_attachments(
+    fields: Mapping[str, object], type_: Channel
+) -> None:
+    assert sms(**fields).type is type_
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"type": "sms", "attachments": [URL]}, "an sms has no attachments"),
+        ({"body": ""}, "body may be empty for an mms with attachments only"),
+        ({"type": "sms", "body": ""}, "body may be empty for an mms with attachments only"),
+        ({"type": "mms", "body": ""}, "body may be empty for an mms with attachments only"),
+    ],
+)
+def test_type_attachments_and_body_have_to_fit(fields: Mapping[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        sms(**fields)
+
+
+def test_without_a_body_an_sms_is_refused_and_an_mms_is_not() -> None:
+    addresses = {"from": SMS["from"], "to": SMS["to"]}
+    assert refused(NewSms, addresses) == ["body"]
+    assert NewSms.model_validate(addresses | {"attachments": [URL]}).body == ""
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    before = datetime.now(UTC)
+    for message in (sms(), email()):
+        assert before <= message.timestamp <= datetime.now(UTC)
+        assert (message.subject, message.html, message.attachments) == (None, None, [])
+    assert email().type is Channel.EMAIL
+
+
+def test_addresses_are_kept_in_their_one_form() -> None:
+    assert sms(to="+1 (804) 555-1234").recipient == SMS["to"]
+    assert sms(**{"from": "ACME"}).sender == "ACME"
+    assert email(to="Contact <Contact@Example.org>").recipient == EMAIL["to"]
+
+
+def test_an_email_may_have_a_subject_html_and_attachments() -> None:
+    message = email(type="email", subject="Hi", html="<b>Hello</b>", attachments=[URL])
+    assert (message.subject, message.body, message.html) == ("Hi", "Hello", "<b>Hello</b>")
+    assert message.attachments == [URL]
+
+
+@pytest.mark.parametrize("name", ["cc", "reply_to", "headers", "delivery_policy", "metadata", "send_at"])
+@pytest.mark.parametrize(("model", "fields"), [(NewSms, SMS), (NewEmail, EMAIL)])
+def test_reserved_fields_are_refused_by_name(
+    model: type[BaseModel], fields: Mapping[str, object], name: str
+) -> None:
+    for value in (None, "a", {"a": "b"}):
+        assert refused(model, {**fields, name: value}) == [name]
+
+
+@pytest.mark.parametrize("name", ["sender", "recipient", "id", "status", "provider", "Body", "body ", ""])
+@pytest.mark.parametrize(("model", "fields"), [(NewSms, SMS), (NewEmail, EMAIL)])
+def test_unknown_fields_are_refused_by_name(
+    model: type[BaseModel], fields: Mapping[str, object], name: str
+) -> None:
+    assert refused(model, {**fields, name: "a"}) == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *rows("from", None, "", 12016661234, ["+12016661234"], EMAIL["from"], "a" * 65),
+        *rows("to", None, "", 18045551234, ["+18045551234"], EMAIL["to"], "ACME"),
+        *rows("type", "", "SMS", "email", "fax", 1, [], {}),
+        *rows("body", None, 5, ["Hello"], {}, "a\0b", "a" * (2**20 + 1)),
+        *rows("attachments", "", URL, {}, {"a": URL}, 1, [URL] * 101),
+        *rows("timestamp", None, 1730462400, "1730462400", "tomorrow", [], {}),
+        ("subject", "Hi"),
+        ("html", "<b>Hello</b>"),
+    ],
+)
+def test_an_sms_is_refused_by_the_name_of_its_field(name: str, value: object) -> None:
+    assert refused(NewSms, {**SMS, name: value}) == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("from", value)
+            for value in (None, "", 5, [EMAIL["from"]], SMS["from"], "user", "a@b@example.org")
+        ),
+        *rows("to", None, "", 5, [EMAIL["to"]], SMS["to"], "a" * 310 + "@example.org"),
+        *rows("type", "", "sms", "mms", "Email", 1, []),
+        *rows("subject", 5, ["a"], "a\nb", "a\r\nBcc: b@example.org", "a\0", "a" * 999),
+        *rows("body", None, "", 5, [], "a\0b", "\u00e9" * (2**19 + 1)),
+        *rows("html", 5, [], {}, "<b>\0</b>", "a" * (2**20 + 1)),
+        *rows("attachments", "", URL, {}, [URL] * 101),
+        ("timestamp", 1730462400),
+    ],
+)
+def test_an_email_is_refused_by_the_name_of_its_field(name: str, value: object) -> None:
+    assert refused(NewEmail, {**EMAIL, name: value}) == [name]
+
+
+def test_every_wrong_field_is_named_and_in_the_words_of_the_request() -> None:
+    wrong = {"to": 5, "body": 5, "attachments": [URL, "a"], "cc": "a"}
+    assert sorted(refused(NewSms, wrong)) == ["attachments.1", "body", "cc", "from", "to"]
+    assert sorted(refused(NewEmail, {"subject": "a\nb"})) == ["body", "from", "subject", "to"]
+
+
+@pytest.mark.parametrize("model", [NewSms, NewEmail])
+@pytest.mark.parametrize("value", NO_MESSAGES)
+def test_refuses_what_is_no_object(model: type[BaseModel], value: object) -> None:
+    assert refused(model, value) == [""]
+
+
+def test_no_refusal_shows_what_was_sent() -> None:
+    with pytest.raises(ValidationError) as error:
+        sms(body=["the secret word"], to="the secret word", cc="the secret word")
+    assert "secret" not in str(error.value)
