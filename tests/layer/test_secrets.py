@@ -1,0 +1,101 @@
+"""Secrets: read once in a while, and Unavailable where Secrets Manager does not give them."""
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.parameters import base as powertools
+
+from messaging.problems import Unavailable
+from messaging.settings import SECRET_MAX_AGE, secret
+from tests.aws import Aws
+
+FIELDS = {"sms": {"url": "https://example.com/sms", "signing_secret": "whsec_b3Blbi1zZXNhbWU="}}
+MISSING = "arn:aws:secretsmanager:us-east-1:123456789012:secret:nowhere-AbCdEf"
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets time pass for Powertools' cache, which goes by the clock of this name."""
+    passed = timedelta()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Clock":
+            return super().now(tz) + passed
+
+    def pass_(seconds: float) -> None:
+        nonlocal passed
+        passed += timedelta(seconds=seconds)
+
+    monkeypatch.setattr(powertools, "datetime", Clock)
+    return pass_
+
+
+def put(arn: str, text: str) -> None:
+    boto3.client("secretsmanager").put_secret_value(SecretId=arn, SecretString=text)
+
+
+def test_a_secret_is_read_and_kept_until_its_age(aws: Aws, wait: Callable[[float], None]) -> None:
+    arn = aws.keep(FIELDS)
+    assert secret(arn) == FIELDS
+    put(arn, '{"rotated": true}')
+    wait(SECRET_MAX_AGE - 10)
+    assert secret(arn) == FIELDS
+    wait(11)
+    assert secret(arn) == {"rotated": True}
+
+
+def test_a_secret_that_could_not_be_read_is_asked_for_again(aws: Aws) -> None:
+    arn = aws.keep("not an object")
+    put(arn, "open-sesame")
+    with pytest.raises(Unavailable):
+        secret(arn)
+    put(arn, json.dumps(FIELDS))
+    assert secret(arn) == FIELDS
+
+
+def test_secrets_are_told_apart(aws: Aws) -> None:
+    one, other = aws.keep({"a": 1}), aws.keep({"b": 2})
+    assert (secret(one), secret(other), secret(one)) == ({"a": 1}, {"b": 2}, {"a": 1})
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_secret_that_is_not_there_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match="could not be read"):
+        secret(MISSING)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["open-sesame", "{'a': 'open-sesame'}", '{"a": "open-sesame"', '["open-sesame"]', '"open-sesame"', "5"],
+)
+def test_what_is_no_json_object_is_unavailable_and_not_shown(text: str, aws: Aws) -> None:
+    arn = aws.keep({})
+    put(arn, text)
+    with pytest.raises(Unavailable) as refused:
+        secret(arn)
+    problem = refused.value
+    assert "open-sesame" not in f"{problem} {problem.document()} {problem.__cause__}"
+    assert problem.headers == {"Retry-After": "5"}
+
+
+def test_secrets_manager_out_of_reach_is_unavailable(aws_at: Callable[[str], None]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+    aws_at(address)
+    with pytest.raises(Unavailable, match="could not be read"):
+        secret(MISSING)
+
+
+def test_a_secrets_manager_that_never_answers_is_given_up_in_time(aws_at: Callable[[str], None]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        aws_at(f"http://127.0.0.1:{server.getsockname()[1]}")
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="could not be read"):
+            secret(MISSING)
+        assert time.monotonic() - began < 10  # a third of what every function has

@@ -1,0 +1,113 @@
+"""The deployment's variables: forms, defaults, and errors that give nothing away."""
+
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from local.openapi import ROOT
+from messaging.settings import Settings, settings
+from tests.conftest import Configure
+
+DATABASE_URL = "postgresql://owner:open-sesame@db.example.org:5432/messages"
+VARIABLES = [name.upper() for name in Settings.model_fields]
+
+
+def test_an_empty_variable_is_one_that_is_not_set(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(**dict.fromkeys(VARIABLES, ""))
+    empty = settings()
+    for name in VARIABLES:
+        monkeypatch.delenv(name)
+    configure()
+    assert empty == settings() == Settings()
+    assert empty.providers == {"sms": "sms", "email": "email"}
+    assert empty.sender_providers == {}
+    assert (empty.default_region, empty.max_attempts, empty.allow_unsigned_webhooks) == (None, 8, False)
+
+
+def test_variables_are_read_once(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(MAX_ATTEMPTS="3")
+    assert settings().max_attempts == 3
+    monkeypatch.setenv("MAX_ATTEMPTS", "4")
+    assert settings().max_attempts == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "instances"),
+    [
+        ("sms", {"sms": "sms"}),
+        ("sms,email", {"sms": "sms", "email": "email"}),
+        (" email , sms ,", {"email": "email", "sms": "sms"}),
+        ("twilio-eu=twilio", {"twilio-eu": "twilio"}),
+        ("sms, twilio-eu = twilio ,twilio=", {"sms": "sms", "twilio-eu": "twilio", "twilio": "twilio"}),
+    ],
+)
+def test_providers_are_named_instances_of_a_type_in_order_of_preference(
+    text: str, instances: dict[str, str], configure: Configure
+) -> None:
+    configure(PROVIDERS=text)
+    assert list(settings().providers.items()) == list(instances.items())
+
+
+def test_a_sending_address_may_have_providers_of_its_own(configure: Configure) -> None:
+    configure(SENDER_PROVIDERS='{"+12016661234": ["twilio-eu", "sms"], "user@example.com": []}')
+    assert settings().sender_providers == {"+12016661234": ["twilio-eu", "sms"], "user@example.com": []}
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False), ("1", True), ("0", False)])
+def test_unsigned_webhooks_are_let_in_by_the_very_word(
+    text: str, value: object, configure: Configure
+) -> None:
+    configure(ALLOW_UNSIGNED_WEBHOOKS=text)
+    assert settings().allow_unsigned_webhooks is value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_ATTEMPTS", "0"),
+        ("MAX_ATTEMPTS", "-1"),
+        ("MAX_ATTEMPTS", "many"),
+        ("MAX_ATTEMPTS", "1.5"),
+        ("ALLOW_UNSIGNED_WEBHOOKS", "perhaps"),
+        ("SENDER_PROVIDERS", "twilio"),
+        ("SENDER_PROVIDERS", "[]"),
+        ("SENDER_PROVIDERS", '{"+12016661234": "twilio"}'),
+        ("SENDER_PROVIDERS", '{"+12016661234": [1]}'),
+        ("SENDER_PROVIDERS", '{"+12016661234": null}'),
+    ],
+)
+def test_a_bad_value_is_refused_by_the_name_of_its_variable_and_shows_no_other(
+    name: str, value: str, configure: Configure
+) -> None:
+    configure(DATABASE_URL=DATABASE_URL, **{name: value})
+    with pytest.raises(ValidationError) as error:
+        settings()
+    said = str(error.value)
+    assert name.lower() in said
+    assert "open-sesame" not in said
+    assert "input_value" not in said
+
+
+def test_what_is_shown_of_the_settings_holds_no_password(configure: Configure) -> None:
+    configure(DATABASE_URL=DATABASE_URL)
+    assert settings().database_url == DATABASE_URL
+    assert "open-sesame" not in f"{settings()!r} {settings()}"
+
+
+def test_boto3_is_not_imported_before_a_secret_is_read() -> None:
+    program = (
+        "import sys; from messaging import inbox, outbox, settings, views, web; settings.settings();"
+        "print(*{'boto3', 'botocore.session'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(ROOT / "layers" / "messaging")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")
