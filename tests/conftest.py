@@ -35,8 +35,15 @@ hypothesis.settings.register_profile("gate", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("gate")
 
 TABLES = (
-    "contacts, contact_addresses, conversations, conversation_participants, messages, attempts,"
-    " message_events, parked_reports, idempotency_keys"
+    "idempotency_keys, parked_reports, message_events, attempts, messages, conversation_participants,"
+    " conversations, contact_addresses, contacts"
+)
+"""In the order in which they can be emptied."""
+DELETE = (
+    ";".join(f"DELETE FROM {table}" for table in TABLES.split(", "))
+    + """;
+SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) FROM pg_sequences
+"""
 )
 
 
@@ -94,6 +101,11 @@ class Database:
     def value(self, sql: str, **parameters: object) -> object:
         return self.rows(sql, **parameters)[0][0]
 
+    def clear(self) -> None:
+        few = self.value("SELECT last_value < 1000 FROM messages_id_seq")
+        # TRUNCATE makes a file anew for every table and index: 20 times the time of deleting a few rows.
+        self._connection.run(DELETE if few else f"TRUNCATE {TABLES} RESTART IDENTITY")
+
     def close(self) -> None:
         self._connection.close()
 
@@ -137,16 +149,21 @@ def database_url(server_url: str) -> Iterator[str]:
     admin.close()
 
 
+@pytest.fixture(scope="session")
+def own_connection(database_url: str) -> Iterator[Database]:
+    own = Database(database_url)
+    yield own
+    own.close()
+
+
 @pytest.fixture
-def database(database_url: str, configure: Configure) -> Iterator[Database]:
+def database(own_connection: Database, configure: Configure) -> Iterator[Database]:
     """Empty, its ids beginning at 1, and what the product is configured for."""
     from messaging import database as product
 
-    configure(DATABASE_URL=database_url)
-    own = Database(database_url)
-    own.rows(f"TRUNCATE {TABLES} RESTART IDENTITY")
-    yield own
-    own.close()
+    configure(DATABASE_URL=own_connection.url)
+    own_connection.clear()
+    yield own_connection
     product.engine().dispose()
     product.engine.cache_clear()
 
