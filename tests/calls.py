@@ -68,10 +68,11 @@ def invoke(folder: str, event: Mapping[str, Any], seconds: float = 30) -> Any:
     return function(folder).handler(dict(event), Context(seconds))
 
 
-def call(  # as the HTTP API does
+def call(
     method: str, target: str, body: object = b"", headers: Mapping[str, str] | None = None, **changes: object
 ) -> Answer:
-    """`body` is sent as it is where it is bytes, else as JSON; `changes` are made to the event."""
+    """As the HTTP API does. `body` is sent as it is where it is bytes, else as JSON; `changes` are made to
+    the event, its own body under the name `body_changed_to`."""
     path = target.partition("?")[0]
     match = Routes(template().routes).match(method, path)
     assert match
@@ -79,6 +80,8 @@ def call(  # as the HTTP API does
     event = payload.event(
         _request(method, target, body, headers), payload.HTTP_API, path, match.route, match.variables
     )
+    if "body_changed_to" in changes:
+        changes["body"] = changes.pop("body_changed_to")
     return answer(invoke(folder, event | changes))
 
 

@@ -6,10 +6,11 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 
 from messaging import outbox, web
+from messaging.fields import Text
 from messaging.models import Message, NewEmail, NewSms
 
 Key = Annotated[
-    str | None, Header(min_length=1, max_length=255, description="The same key makes the same message.")
+    Text | None, Header(min_length=1, max_length=255, description="The same key makes the same message.")
 ]
 
 app = web.api()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from messaging.address import EmailAddress, PhoneAddress, PhoneRecipient
@@ -78,6 +78,12 @@ class Content(BaseModel):
         return self.model_dump(mode="json", by_alias=True, include=set(Content.model_fields))
 
 
+def _refused(field: str, message: str) -> ValidationError:
+    """What is wrong with a field beside others, under its own name."""
+    wrong = PydanticCustomError("beside_others", "{message}", {"message": message})
+    return ValidationError.from_exception_data(field, [{"type": wrong, "loc": (field,), "input": None}])
+
+
 class NewSms(Content):
     """An SMS, or with attachments an MMS, to be sent."""
 
@@ -97,11 +103,9 @@ class NewSms(Content):
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
         if self.type is Channel.SMS and self.attachments:
-            raise PydanticCustomError(
-                "sms_attachments", "an sms has no attachments: leave type out, or say mms"
-            )
+            raise _refused("attachments", "an sms has no attachments: leave type out, or say mms")
         if not self.body and (self.type is Channel.SMS or not self.attachments):
-            raise PydanticCustomError("empty", "body may be empty for an mms with attachments only")
+            raise _refused("body", "body may be empty for an mms with attachments only")
         return self
 
 

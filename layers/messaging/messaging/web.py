@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -49,9 +50,11 @@ def webhooks(prefix: str) -> APIGatewayHttpResolver:
     """An app whose routes take what a provider sends, under `prefix` and, on a function URL, without it."""
     app = _with_problems(APIGatewayHttpResolver(enable_validation=True, strip_prefixes=[prefix]))
 
-    @app.route(".*", method=["GET", "HEAD", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-    def only_post() -> None:
-        raise MethodNotAllowed("A webhook is a POST.", headers={"Allow": "POST"})
+    @app.not_found
+    def nowhere(_: NotFoundError) -> None:
+        if app.current_event.http_method != "POST":
+            raise MethodNotAllowed("A webhook is a POST.", headers={"Allow": "POST"})
+        raise NotFound("There is nothing here.")
 
     return app
 
@@ -64,7 +67,8 @@ def handler(app: APIGatewayHttpResolver, *, raw: bool = False) -> Handler:
         try:
             body = _body(event)
             if not raw and event["requestContext"]["http"]["method"] == "POST":
-                event = event | {"body": _json(event, body), "isBase64Encoded": False}
+                text, headers = _json(event, body), _headers(event) | {"content-type": JSON}
+                event = event | {"body": text, "isBase64Encoded": False, "headers": headers}
             return app.resolve(event, context)
         except Problem as problem:
             answer = _problem(problem)
@@ -91,9 +95,13 @@ def webhook(app: APIGatewayHttpResolver) -> Webhook:
     return Webhook(
         url=f"https://{event['requestContext']['domainName']}{event['rawPath']}",
         query=event.get("rawQueryString", ""),
-        headers={name.lower(): value for name, value in event.get("headers", {}).items()},
+        headers=_headers(event),
         body=_body(event),
     )
+
+
+def _headers(event: Event) -> dict[str, str]:
+    return {name.lower(): value for name, value in event.get("headers", {}).items()}
 
 
 def _body(event: Event) -> bytes:
@@ -109,14 +117,15 @@ def _body(event: Event) -> bytes:
 
 def _json(event: Event, body: bytes) -> str:
     """The body as text, known to be JSON in UTF-8; without a content type it is taken for that."""
-    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
-    if headers.get("content-type", JSON).partition(";")[0].strip().lower() != JSON:
+    if _headers(event).get("content-type", JSON).partition(";")[0].strip().lower() != JSON:
         raise UnsupportedMediaType(f"The body must be {JSON}.")
     try:
-        from_json(body, allow_inf_nan=False)
-        return body.decode()
+        fields = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise Unreadable("The body is not JSON in UTF-8.") from error
+    if not isinstance(fields, dict):
+        raise Unreadable("The body is not a JSON object.")
+    return body.decode()
 
 
 # --- Answers -----------------------------------------------------------------------------------------
@@ -152,12 +161,19 @@ def answer(answer: Answer) -> Response[str]:
 
 def _with_problems(app: APIGatewayHttpResolver) -> APIGatewayHttpResolver:
     app.exception_handler(Problem)(_problem)
-    app.exception_handler(RequestValidationError)(
-        lambda error: _problem(Invalid.found(error.errors(), skip=1))
-    )
+    app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(Exception)(_fault)
     app.not_found(lambda _: _problem(NotFound("There is nothing here.")))
     return app
+
+
+def _invalid(error: RequestValidationError) -> Response[str]:
+    found = error.errors()
+    for one in found:
+        kind, *field = one["loc"]
+        if kind == "header":  # Powertools has them in lower case
+            one["loc"] = (kind, *("-".join(map(str.capitalize, part.split("-"))) for part in field))
+    return _problem(Invalid.found(found, skip=1))
 
 
 def _problem(problem: Problem) -> Response[str]:
