@@ -1,5 +1,6 @@
 """`python -m local` as a process of its own, with all that it starts."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ PORT_OPTIONS = ("--port", "--postgres-port", "--aws-port", "--provider-port")
 
 
 class Run:
-    """On free ports. Whatever it printed so far is in `output`."""
+    """On free ports, with a Postgres of its own. Whatever it printed so far is in `output`."""
 
     def __init__(self, folder: Path, *arguments: str, template: Path) -> None:
         self.ports = {option: ports.choose("127.0.0.1", 0, option) for option in PORT_OPTIONS}
@@ -30,6 +31,7 @@ class Run:
                 + [text for option, port in self.ports.items() for text in (option, str(port))]
                 + list(arguments),
                 cwd=ROOT,
+                env={name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
