@@ -218,6 +218,7 @@ def test_a_field_refuses_what_its_type_refuses(type_: object, text: object) -> N
 @example(text="\u0130@example.org")
 @example(text="\u03a3@example.org")
 @example(text="tel:2;phone-context=+1804555123")
+@example(text="000000:")
 @pytest.mark.parametrize("region", ["", "US", "DE"])
 @pytest.mark.parametrize("reader", [address.phone, address.recipient, address.email, address.either])
 def test_any_text_is_refused_or_gives_an_address_that_stays_the_same(

@@ -42,6 +42,9 @@ def _number(text: str) -> str | None:
         return None
     try:
         number = phonenumbers.parse(text, settings().default_region)
+        written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        if phonenumbers.parse(written) != number:
+            return None  # with zeros in front that would go one by one, each time that it is read
     except phonenumbers.NumberParseException:
         return None
     # Possible rather than valid: numbering plans change faster than the library's tables. But a few digits
@@ -51,7 +54,7 @@ def _number(text: str) -> str | None:
     else:
         possible = phonenumbers.is_possible_number_with_reason(number)
         readable = possible == phonenumbers.ValidationResult.IS_POSSIBLE and not number.extension
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if readable else None
+    return written if readable else None
 
 
 def recipient(text: str) -> str:
