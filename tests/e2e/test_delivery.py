@@ -54,6 +54,13 @@ def test_a_report_of_a_failure_says_why_in_the_provider_s_words(fragile: Stack, 
     assert failed["error"] == {"code": "30003", "reason": "Unreachable"}
 
 
+def test_a_report_that_comes_late_or_twice_does_not_lead_back(fragile: Stack, contact: str) -> None:
+    fragile.provider.behave(Behaviour(reports=["delivered", "sent", "delivered"], times=1))
+    id = sent(fragile, contact)
+    eventually(lambda: len(message(fragile, id)["events"]) == 4)
+    assert message(fragile, id)["status"] == "delivered"
+
+
 @pytest.mark.parametrize("taken", ["before", "after"])
 def test_a_provider_that_hangs_up_leaves_the_outcome_unknown_and_is_not_asked_again(
     fragile: Stack, contact: str, taken: str
