@@ -2,8 +2,10 @@
 
 CREATE OR REPLACE FUNCTION rfc3339(moment timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Whatever the session's time zone and date style are.
-    SELECT (to_json(moment AT TIME ZONE 'UTC') #>> '{}') || 'Z'
+    -- Whatever the session's time zone and date style are; with as many digits as Python writes.
+    SELECT to_char(moment AT TIME ZONE 'UTC', CASE WHEN moment = date_trunc('second', moment)
+                                              THEN 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
+                                              ELSE 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"' END)
 $$;
 
 CREATE OR REPLACE FUNCTION message_json(message messages, conversation conversations) RETURNS json

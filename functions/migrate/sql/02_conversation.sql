@@ -55,7 +55,7 @@ LANGUAGE sql AS $$
         account_id, conversation_id, direction, status, provider_type, provider_message_id, request_token, extra,
         size, type, subject, body, html, "timestamp", attachments, next_nudge_at)
     SELECT in_conversation.account_id, in_conversation.id, in_direction, in_status, in_provider,
-           in_provider_message_id, in_token, in_extra, octet_length(in_content::text),
+           in_provider_message_id, in_token, in_extra, octet_length(to_json(in_content::text)::text),
            content.type, content.subject, content.body, content.html, content.timestamp,
            (SELECT coalesce(jsonb_agg(jsonb_build_object('url', url) ORDER BY place), '[]')
               FROM jsonb_array_elements_text(content.attachments) WITH ORDINALITY AS listed (url, place)),

@@ -159,7 +159,7 @@ def upgrade() -> None:
             "size",
             sa.Integer(),
             nullable=False,
-            comment="bytes of its content as JSON: what a page is cut by",
+            comment="bytes of its content as JSON in JSON, as Lambda answers: what a page is cut by",
         ),
         sa.Column("provider_type", sa.Text(), nullable=False),
         sa.Column("provider_message_id", sa.Text()),

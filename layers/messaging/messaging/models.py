@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, to_json
 
 from messaging.address import EmailAddress, PhoneAddress, PhoneRecipient
 from messaging.fields import Attachments, Body, Extra, Subject, Text, Time
 
 MAX_ID = 2**63 - 1
+MAX_SHOWN = 5_000_000  # bytes
 
 
 class Channel(StrEnum):
@@ -73,6 +74,15 @@ class Content(BaseModel):
     attachments: Attachments = []
     timestamp: Time = Field(default_factory=lambda: datetime.now(UTC))
 
+    @model_validator(mode="after")
+    def _can_be_shown(self) -> Self:
+        """An answer of Lambda ends at 6 MB, and there the message is JSON within JSON."""
+        text = self.body + (self.html or "")
+        longest = 7  # bytes for a character: a control character as \\u0001
+        if len(text) * longest > MAX_SHOWN and len(to_json(to_json(text).decode())) > MAX_SHOWN:
+            raise _refused("body", "is too long once its characters are escaped")
+        return self
+
     def content(self) -> dict[str, Any]:
         """These fields alone, as JSON has them."""
         return self.model_dump(mode="json", by_alias=True, include=set(Content.model_fields))
@@ -87,7 +97,8 @@ def _refused(field: str, message: str) -> ValidationError:
 class NewSms(Content):
     """An SMS, or with attachments an MMS, to be sent."""
 
-    type: Literal[Channel.SMS, Channel.MMS]
+    type: Literal[Channel.SMS, Channel.MMS] = Channel.SMS
+    """Where it is missing, mms with attachments and sms without."""
     sender: Annotated[PhoneAddress, Field(alias="from")]
     recipient: Annotated[PhoneRecipient, Field(alias="to")]
     subject: None = None

@@ -113,7 +113,12 @@ messages = Table(
     Column("html", Text),
     Column("attachments", JSONB, nullable=False),
     Column("timestamp", DateTime(timezone=True), nullable=False, comment="the caller's or the provider's"),
-    Column("size", Integer, nullable=False, comment="bytes of its content as JSON: what a page is cut by"),
+    Column(
+        "size",
+        Integer,
+        nullable=False,
+        comment="bytes of its content as JSON in JSON, as Lambda answers: what a page is cut by",
+    ),
     Column("provider_type", Text, nullable=False),
     Column("provider_message_id", Text),
     Column("extra", JSONB, comment="inbound: what else the provider said"),

@@ -38,7 +38,7 @@ REVISION = "0001"
 """The Alembic revision that this code was written for; a test holds it at the migrations' head."""
 
 MAX_PAGE_BYTES = 4_000_000
-"""What a page's messages may take together: Lambda's answers end at 6 MB, and quotes in them count twice."""
+"""What a page's messages may take together: Lambda's answers end at 6 MB."""
 
 _MESSAGE = cast(func.message_json(literal_column("messages"), literal_column("conversations")), Text)
 _CONVERSATION = cast(func.conversation_json(literal_column("conversations")), Text)
