@@ -83,9 +83,9 @@ def test_every_2xx_is_accepted(status: int) -> None:
     ("status", "kind"),
     [
         *((status, TemporaryFailure) for status in (401, 403)),  # our credentials: until they are mended
-        *((status, TemporaryFailure) for status in (408, 425, 429, 500, 502, 503, 504)),
+        *((status, TemporaryFailure) for status in (408, 425, 429, 500, 501, 502, 503, 504, 507, 522, 599)),
         *((status, PermanentFailure) for status in (300, 301, 302, 307, 308)),  # never followed
-        *((status, PermanentFailure) for status in (400, 402, 404, 405, 409, 410, 413, 415, 422, 451, 501)),
+        *((status, PermanentFailure) for status in (400, 402, 404, 405, 409, 410, 413, 415, 422, 451)),
     ],
 )
 def test_an_answer_that_is_no_2xx_says_what_to_do(status: int, kind: type[Failure]) -> None:
@@ -93,7 +93,14 @@ def test_an_answer_that_is_no_2xx_says_what_to_do(status: int, kind: type[Failur
     answer = f"HTTP/1.1 {status} x\r\n{location}Content-Length: 4\r\n\r\nbody".encode()
     found = failure(answering(answer))
     assert (type(found), found.code) == (kind, str(status))
+    assert found.body == b"body"  # for the provider's file to read
     assert "body" not in found.reason
+
+
+def test_an_answer_that_is_not_the_last_says_nothing() -> None:
+    hint = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    found = failure(answering(hint + HEAD + b"Content-Length: 4\r\n\r\nbody"))
+    assert type(found) is OutcomeUnknown
 
 
 @pytest.mark.parametrize(

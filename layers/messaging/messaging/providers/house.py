@@ -5,6 +5,7 @@ Out, POST to the secret's `url`; the answer names the message:
     {"from": "+12016661234", "to": "+18045551234", "type": "sms", "body": "Hello", "attachments": null,
      "timestamp": "2024-11-01T14:00:00Z", "reference": "7"}
     200 {"messaging_provider_id": "message-9"}
+    400 {"error": {"code": "30007", "reason": "Filtered"}}
 
 In, as a message or as a report of one:
 
@@ -22,6 +23,7 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -46,6 +48,7 @@ from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import http
 from messaging.providers.provider import (
     Answer,
+    Failure,
     Limits,
     OutcomeUnknown,
     ProviderResult,
@@ -142,7 +145,13 @@ class House:
         fields |= {"attachments": message.attachments or None, "reference": str(message.id)}
         body = json.dumps(fields, ensure_ascii=False)
         headers = {"Content-Type": "application/json"} | self._signed(f"msg_{message.id}", body)
-        answer = http.post(self._url, body.encode(), headers)
+        try:
+            answer = http.post(self._url, body.encode(), headers)
+        except Failure as failure:
+            with suppress(ValueError, TypeError, KeyError):  # it need not say more than its status
+                told = FailedWith.model_validate(from_json(failure.body)["error"])
+                failure.code, failure.reason = told.code or failure.code, told.reason or failure.reason
+            raise
         try:
             return ProviderResult(_ID.validate_python(from_json(answer.body)[self.id_field]))
         except (ValueError, TypeError, KeyError) as error:

@@ -17,13 +17,14 @@ from functools import cache
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from messaging.providers.provider import OutcomeUnknown, PermanentFailure, TemporaryFailure
+from messaging.providers.provider import Failure, OutcomeUnknown, PermanentFailure, TemporaryFailure
 
 BUDGET = 10.0  # seconds for all of a call
 CONNECT_TIMEOUT = 3.0  # seconds of it for each address that the name stands for, and for TLS
 MAX_ANSWER = 1_000_000  # bytes
 
-_TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TEMPORARY = frozenset({408, 425, 429})
+"""And every 5xx: the vendor's word that it did not take the message."""
 _MISCONFIGURED = frozenset({401, 403})
 """Our credentials, not the message: kept for a retry until they are mended."""
 
@@ -45,6 +46,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDG
             url, {**headers, "Content-Length": str(len(body))}, min(budget, CONNECT_TIMEOUT)
         )
         connection.connect()
+        connection.sock.settimeout(_left(deadline))
     except OSError as error:
         raise TemporaryFailure(
             "not_connected", f"No connection to the provider: {type(error).__name__}."
@@ -52,7 +54,6 @@ def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDG
     except (ValueError, http.client.HTTPException) as error:
         raise TemporaryFailure("not_configured", "The provider's url is not one.") from error
     try:
-        connection.sock.settimeout(_left(deadline))
         connection.endheaders(body)
         until = cast("socket.socket", _Until(deadline, connection.sock))  # it is asked for its file alone
         with http.client.HTTPResponse(until, method="POST") as answer:
@@ -64,10 +65,14 @@ def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDG
         connection.close()
     if 200 <= answered.status < 300:
         return answered
+    if not 300 <= answered.status < 600:  # 1xx, for one, is followed by another answer
+        raise OutcomeUnknown("no_answer", f"The provider answered {answered.status}, and nothing final.")
     code, reason = str(answered.status), f"The provider answered {answered.status}."
-    if answered.status in _TEMPORARY or answered.status in _MISCONFIGURED:
-        raise TemporaryFailure(code, reason, retry_after(answer.getheader("Retry-After")))
-    raise PermanentFailure(code, reason)
+    failure: Failure = PermanentFailure(code, reason)
+    if answered.status >= 500 or answered.status in _TEMPORARY | _MISCONFIGURED:
+        failure = TemporaryFailure(code, reason, retry_after(answer.getheader("Retry-After")))
+    failure.body = answered.body
+    raise failure
 
 
 def _prepared(url: str, headers: Mapping[str, str], timeout: float) -> http.client.HTTPConnection:

@@ -43,6 +43,8 @@ class Failure(Exception):
         super().__init__(code, reason)
         self.code = code
         self.reason = reason
+        self.body = b""
+        """What the provider answered, for its file to read its own code and reason from."""
 
 
 class TemporaryFailure(Failure):

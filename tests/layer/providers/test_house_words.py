@@ -1,0 +1,55 @@
+"""A house provider that does not take a message says why, in its own words where it has any."""
+
+import json
+from uuid import UUID
+
+import pytest
+
+from messaging.models import OutboundMessage
+from messaging.providers import house
+from messaging.providers.provider import Failure, PermanentFailure, TemporaryFailure
+from tests.layer.providers.vendor import answering, playing
+
+CLAIMED = {"id": 7, "provider": "sms", "token": UUID(int=7), "attempt": 1}
+SMS = {"type": "sms", "from": "+12016661234", "to": "+18045551234", "body": "Hello"}
+SILENT: list[object] = [
+    {},
+    [],
+    "error",
+    {"error": 7},
+    {"error": {"code": "x" * 65}},
+    {"error": {"code": "\0"}},
+]
+FILTERED = {"error": {"code": 30007, "reason": "Filtered"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (400, FILTERED, (PermanentFailure, "30007", "Filtered")),
+        (503, FILTERED, (TemporaryFailure, "30007", "Filtered")),
+        (400, {"error": {"reason": "Filtered"}}, (PermanentFailure, "400", "Filtered")),
+        (400, {"error": {"code": "30007"}}, (PermanentFailure, "30007", "The provider answered 400.")),
+        *(
+            (400, body, (PermanentFailure, "400", "The provider answered 400."))
+            for body in (
+                {},
+                [],
+                "error",
+                {"error": 7},
+                {"error": {"code": "x" * 65}},
+                {"error": {"code": "\0"}},
+            )
+        ),
+    ],
+)
+def test_a_refusal_is_told_in_the_providers_words(
+    status: int, body: object, expected: tuple[type[Failure], str, str]
+) -> None:
+    content = json.dumps(body).encode()
+    head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    with playing(answering(head + content)) as address:
+        provider = house.Sms("sms", {"url": f"http://{address}/sms"})
+        with pytest.raises(Failure) as raised:
+            provider.send(OutboundMessage.model_validate(CLAIMED | SMS))
+    assert (type(raised.value), raised.value.code, raised.value.reason) == expected
