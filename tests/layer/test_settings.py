@@ -25,7 +25,7 @@ def test_an_empty_variable_is_one_that_is_not_set(
     assert empty == settings() == Settings()
     assert empty.providers == {"sms": "sms", "email": "email"}
     assert empty.sender_providers == {}
-    assert (empty.default_region, empty.max_attempts, empty.allow_unsigned_webhooks) == (None, 8, False)
+    assert (empty.default_region, empty.max_attempts, empty.allow_unsigned_webhooks) == (None, 16, False)
 
 
 def test_variables_are_read_once(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,8 @@ def deliver(ids: Sequence[int], seconds_left: Callable[[], float]) -> None:
 def _provider(name: str) -> Provider | None:
     try:
         return providers.named(name)
+    except Unavailable:
+        raise  # its secret is away: nothing is claimed, and the nudge comes again
     except Exception as error:  # noqa: BLE001  # whatever is wrong with one, the others can send
         logger.error("A provider cannot be used", extra={"provider": name, "cause": type(error).__name__})
         return None

@@ -46,8 +46,8 @@ class Settings(BaseModel):
 
     default_region: str | None = None
     """The region, such as US, of a phone number without a leading +; without it such a number is refused."""
-    max_attempts: int = Field(8, ge=1)
-    """How often a message is tried before it is failed."""
+    max_attempts: int = Field(16, ge=1)
+    """How often a message is tried before it is failed: 16 take about three hours."""
 
 
 @cache
