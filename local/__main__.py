@@ -169,7 +169,8 @@ def _stop(*_: object) -> None:
 
 def _say(line: str) -> None:
     with suppress(OSError):  # the terminal is gone, and we are about to be
-        print(line, flush=True)
+        sys.stdout.write(f"{line}\n")  # in one piece: several threads have something to say
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -13,9 +13,14 @@ from local.errors import CannotStart
 
 class Folder:
     def __init__(self, path: Path) -> None:
-        """Raises CannotStart while another process has the folder. The lock dies with its holder."""
+        """Raises CannotStart while another process has the folder, and where it was not made here, for all
+        that is in it may be forgotten. The lock dies with its holder."""
         self.path = path.resolve()
         self.path.mkdir(parents=True, exist_ok=True)
+        if any(self.path.iterdir()) and not (self.path / "lock").exists():
+            raise CannotStart(
+                f"{self.path} holds other files; --data wants a folder that is empty or its own"
+            )
         (self.path / ".gitignore").write_text("*\n")
         self._lock: IO[str] = (self.path / "lock").open("a+")
         try:

@@ -46,7 +46,11 @@ def shorten(line: str) -> str:
     if isinstance(record, dict):
         if "_aws" in record:
             return ""
-        line = " ".join(str(record[key]) for key in ("level", "message", "exception_name") if record.get(key))
+        line = " ".join(
+            str(record[key])
+            for key in ("level", "message", "message_id", "status", "exception_name")
+            if record.get(key)
+        )
     elif line.startswith(" ") or line == "Traceback (most recent call last):":
         return ""
     line = line.strip()

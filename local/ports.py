@@ -13,9 +13,8 @@ def choose(host: str, port: int, option: str) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
-            raise CannotStart(
-                f"{host}:{port} cannot be used ({error.strerror}); choose another with {option}"
-            ) from None
+        except (OSError, OverflowError) as error:
+            why = error.strerror if isinstance(error, OSError) else "a port is at most 65535"
+            raise CannotStart(f"{host}:{port} cannot be used ({why}); choose another with {option}") from None
         chosen: int = probe.getsockname()[1]
         return chosen

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request as Post
 
+from pydantic import TypeAdapter, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from local.client import opener
@@ -37,7 +38,8 @@ class Behaviour:
     status: int = 200
     retry_after: int | None = None
     delay: float = 0
-    body: str | None = None
+    body: str | dict[str, Any] | None = None
+    """In place of the answer's own."""
     close: str | None = None
     """`before` hangs up without having taken the message, `after` takes it and hangs up without an answer."""
     times: int | None = None
@@ -117,7 +119,11 @@ class Provider:
                 return json_response(
                     422, {"message": f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(names))}"}
                 )
-            self.behave(Behaviour(**asked))
+            self.behave(TypeAdapter(Behaviour).validate_python(asked))
+        except ValidationError as error:
+            return json_response(
+                422, {"message": f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}"}
+            )
         except (ValueError, TypeError):
             return json_response(400, {"message": "not a JSON object"})
         return json_response(200, asked)
@@ -144,10 +150,10 @@ class Provider:
         if hangs_up:
             return None
         extra = [("retry-after", str(behaviour.retry_after))] if behaviour.retry_after is not None else []
-        if behaviour.body is not None:
+        if isinstance(behaviour.body, str):
             return Response(behaviour.status, behaviour.body.encode(), extra)
         answer = {name: provider_id} if taken else {"message": "told to fail"}
-        return json_response(behaviour.status, answer, extra)
+        return json_response(behaviour.status, behaviour.body or answer, extra)
 
     def _behave_once(self) -> Behaviour:
         with self._lock:

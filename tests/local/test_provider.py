@@ -128,6 +128,13 @@ def test_it_takes_its_time_and_answers_garbage(provider: Provider) -> None:
     assert time.monotonic() - started >= 0.2
 
 
+def test_it_fails_with_the_words_that_it_was_given(provider: Provider) -> None:
+    words = {"error": {"code": "30007", "reason": "Filtered"}}
+    told = {"status": 400, "body": words}
+    assert call("PUT", f"{provider.url}/behaviour", json.dumps(told).encode()) == (200, told)
+    assert send(provider) == (400, words)
+
+
 def test_it_is_told_over_http_as_well(provider: Provider) -> None:
     told = {"status": 429, "retry_after": 3, "times": 1}
     assert call("PUT", f"{provider.url}/behaviour", json.dumps(told).encode()) == (200, told)
@@ -137,6 +144,8 @@ def test_it_is_told_over_http_as_well(provider: Provider) -> None:
     assert call("GET", f"{provider.url}/requests") == (200, [])
 
 
-@pytest.mark.parametrize(("told", "status"), [(b"[", 400), (b"7", 400), (b'{"mood": "bad"}', 422)])
+@pytest.mark.parametrize(
+    ("told", "status"), [(b"[", 400), (b"7", 400), (b'{"mood": "bad"}', 422), (b'{"times": "x"}', 422)]
+)
 def test_it_does_not_guess_what_it_was_told(provider: Provider, told: bytes, status: int) -> None:
     assert call("PUT", f"{provider.url}/behaviour", told)[0] == status
