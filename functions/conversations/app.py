@@ -1,6 +1,6 @@
 """Every read: conversations, messages, health and the service's own description; and what leads nowhere."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -22,6 +22,15 @@ EitherAddress = Annotated[
     Address,
     BeforeValidator(lambda text: f"+{text[1:]}" if text[:1] == " " else text),
 ]
+DOCUMENT: dict[int, Any] = {
+    200: {"description": "This document.", "content": {web.JSON: {"schema": {"type": "object"}}}}
+}
+PAGE: dict[int, Any] = {
+    200: {
+        "description": "A page to read it and to try it.",
+        "content": {"text/html": {"schema": {"type": "string"}}},
+    }
+}
 
 app = web.api()
 
@@ -67,12 +76,12 @@ def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@app.get("/api/openapi.json", include_in_schema=False)
+@app.get("/api/openapi.json", responses=DOCUMENT, tags=["About"])
 def describe() -> Response[str]:
     return Response(200, web.JSON, document())
 
 
-@app.get("/api/docs", include_in_schema=False)
+@app.get("/api/docs", responses=PAGE, tags=["About"])
 def show() -> Response[str]:
     return Response(200, "text/html", page())
 

@@ -1,0 +1,228 @@
+"""Where a request leads: every declared route, the functions' own URLs, and what leads nowhere."""
+
+import json
+import re
+
+import pytest
+
+from messaging import database as product
+from tests.calls import (
+    EMAIL,
+    INBOUND_EMAIL,
+    INBOUND_SMS,
+    NEW_EMAIL,
+    NEW_SMS,
+    SMS,
+    Answer,
+    call,
+    call_url,
+    invoke,
+    template,
+)
+from tests.conftest import Configure, Database
+from tests.layer.test_web import GOOD, problem
+
+pytestmark = pytest.mark.usefixtures("aws", "database")
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+PATHS = {route.path for route in template().routes if route.path}
+AWAY = "postgresql://nobody:x@127.0.0.1:9/none?sslmode=disable"
+
+
+@pytest.fixture(autouse=True)
+def unsigned(configure: Configure) -> None:
+    configure(ALLOW_UNSIGNED_WEBHOOKS="true", PROVIDER_SECRET_ARN="")
+
+
+def concrete(path: str) -> str:
+    return path.replace("{id}", "1").replace("{provider}", "sms" if "/sms/" in path else "email")
+
+
+def declared(path: str) -> set[str]:
+    return {route.method for route in template().routes if route.path == path}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_declared_route_is_answered(path: str) -> None:
+    call("POST", SMS, NEW_SMS)
+    [method] = declared(path)
+    answered = call(method, concrete(path), GOOD.get(concrete(path), b""))
+    assert answered.status in (200, 202), answered.body
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [(path, method) for path in sorted(PATHS) for method in sorted(METHODS - declared(path))],
+)
+def test_another_method_is_a_405_that_says_which_are_allowed(path: str, method: str) -> None:
+    if (path, method) in ((SMS, "GET"), (EMAIL, "GET")):
+        assert problem(call(method, path), 422).fields == ["id"]  # it is read as a message's id
+        return
+    for body in (b"", b"x"):
+        answered = problem(call(method, concrete(path), body), 405)
+        assert answered.headers["allow"] == ", ".join(declared(path))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/api", "/api/", "/nothing", "/favicon.ico", "/api/conversations/", "/api/conversations/1/x"),
+        *("/api/webhooks", "/api/webhooks/fax", "/api/webhooks/sms/a/b", "/api/messages/sms/", "//", "/%00"),
+        "/\u20ac",
+    ],
+)
+def test_a_path_that_leads_nowhere_is_a_404(path: str) -> None:
+    for method in METHODS:
+        for body in (b"", b"x"):
+            problem(call(method, path, body), 404)
+
+
+@pytest.mark.parametrize("id", ["1", "999", str(2**63 - 1)])
+@pytest.mark.parametrize(
+    "path", ["/api/messages/{}", "/api/conversations/{}", "/api/conversations/{}/messages"]
+)
+def test_an_unknown_id_is_a_404(path: str, id: str) -> None:
+    problem(call("GET", path.format(id)), 404)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["sms/nobody", "sms/email", "email/sms", "sms/SMS", "sms/%2e%2e", "sms/" + "x" * 5000, "sms/\u20ac"],
+)
+def test_a_provider_that_is_unknown_or_serves_another_channel_is_a_404(path: str) -> None:
+    problem(call("POST", f"/api/webhooks/{path}", INBOUND_SMS), 404)
+
+
+# --- The functions' own URLs -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "fields", "provider"),
+    [("sms_webhook", INBOUND_SMS, "sms"), ("email_webhook", INBOUND_EMAIL, "email")],
+)
+def test_a_function_s_url_takes_what_the_route_takes(
+    function: str, fields: dict[str, object], provider: str
+) -> None:
+    prefix = f"/api/webhooks/{provider}"
+    for path in ("/", f"/{provider}", prefix, f"{prefix}/", f"{prefix}/{provider}"):
+        assert call_url(function, "POST", path, fields).json["id"] == 1
+    for path in (
+        "/nobody",
+        f"{prefix}/nobody",
+        "/api/webhooks/fax",
+        "/a/b",
+        "/api/messages/sms",
+        f"{prefix}x",
+    ):
+        problem(call_url(function, "POST", path, fields), 404)
+    for method in METHODS - {"POST"}:
+        for path in ("/", f"/{provider}", prefix):
+            answered = problem(call_url(function, method, path), 405)
+            assert answered.headers["allow"] == "POST"
+
+
+def test_a_signature_holds_by_either_way(configure: Configure) -> None:
+    configure(ALLOW_UNSIGNED_WEBHOOKS="")
+    problem(call("POST", "/api/webhooks/sms", INBOUND_SMS), 403)
+    problem(call_url("sms_webhook", "POST", "/", INBOUND_SMS), 403)
+
+
+# --- While Postgres is away --------------------------------------------------------------------------
+
+
+def away(answer: Answer) -> None:
+    assert int(problem(answer, 503).headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("path", sorted(PATHS))
+def test_while_postgres_is_away_it_is_a_503_that_says_when_to_come_back(
+    configure: Configure, path: str
+) -> None:
+    product.engine().dispose()
+    configure(DATABASE_URL=AWAY)
+    [method] = declared(path)
+    answered = call(method, concrete(path), GOOD.get(concrete(path), b""))
+    if path in ("/api/docs", "/api/openapi.json"):
+        assert answered.status == 200
+    else:
+        away(answered)
+
+
+def test_a_function_s_url_says_so_as_well(configure: Configure) -> None:
+    product.engine().dispose()
+    configure(DATABASE_URL=AWAY)
+    away(call_url("sms_webhook", "POST", "/", INBOUND_SMS))
+    away(call_url("email_webhook", "POST", "/email", INBOUND_EMAIL))
+
+
+def test_once_postgres_is_back_the_next_request_succeeds(configure: Configure, database: Database) -> None:
+    product.engine().dispose()
+    configure(DATABASE_URL=AWAY)
+    away(call("POST", SMS, NEW_SMS))
+    configure(DATABASE_URL=database.url)
+    assert call("POST", SMS, NEW_SMS).status == 202
+
+
+def test_health_is_told_of_a_database_that_is_there_and_migrated(database: Database) -> None:
+    healthy = call("GET", "/healthz")
+    assert (healthy.status, healthy.json) == (200, {"status": "ok"})
+    database.rows("UPDATE alembic_version SET version_num = 'older'")
+    try:
+        away(call("GET", "/healthz"))
+    finally:
+        database.rows("UPDATE alembic_version SET version_num = '0001'")
+
+
+# --- What else an answer says ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fraction", ["", ".0", ".1", ".1497", ".000001", ".123456"])
+def test_an_accepted_message_is_found_as_it_was_answered(database: Database, fraction: str) -> None:
+    accepted = call("POST", SMS, {**NEW_SMS, "timestamp": f"2024-11-01T14:00:00{fraction}Z"})
+    assert accepted.headers["content-type"] == "application/json"
+    assert accepted.headers["location"] == "/api/messages/1"
+    found = call("GET", accepted.headers["location"]).json
+    assert {name: found[name] for name in accepted.json} == accepted.json
+
+
+def test_a_replayed_message_says_so_and_is_as_it_now_stands(database: Database) -> None:
+    first = call("POST", SMS, NEW_SMS, {"Idempotency-Key": "key"})
+    assert "idempotency-replayed" not in first.headers
+    database.rows("UPDATE messages SET status = 'unknown'")
+    again = call("POST", SMS, NEW_SMS, {"idempotency-key": "key"})
+    assert (again.status, again.headers["idempotency-replayed"]) == (202, "true")
+    assert (again.json["id"], again.json["status"]) == (1, "unknown")
+    assert again.headers["location"] == first.headers["location"]
+    for other in ({**NEW_SMS, "body": "x"}, b" " + json.dumps(NEW_SMS).encode()):
+        refused = problem(call("POST", SMS, other, {"Idempotency-Key": "key"}), 422)
+        assert refused.fields == ["Idempotency-Key"]
+    assert call("POST", EMAIL, NEW_EMAIL, {"Idempotency-Key": "key"}).json["id"] == 2  # a key is its route's
+
+
+def test_the_page_is_whole_and_fetches_nothing() -> None:
+    page = call("GET", "/api/docs")
+    assert page.headers["content-type"] == "text/html"
+    text = page.body.decode()
+    assert "<script>" in text
+    assert "/api/conversations/{id}/messages" in text
+    head, _, rest = text.partition("<script>")
+    for part in (head, rest.rpartition("<script>")[2]):  # what lies between is the library's script
+        fetched = r"<(?:script|img|iframe)\b[^>]*\bsrc\s*=|<link\b|@import|url\((?!\s*['\"]?data:)[^)]*"
+        assert re.findall(fetched, part) == []
+
+
+def test_the_description_is_served_as_it_is_committed() -> None:
+    from local.openapi import FILE
+
+    served = call("GET", "/api/openapi.json")
+    assert served.headers["content-type"] == "application/json"
+    assert served.body.decode() == FILE.read_text(encoding="utf-8")
+
+
+def test_records_of_a_queue_that_are_no_ids_fail_alone(database: Database) -> None:
+    call("POST", SMS, NEW_SMS)
+    bodies = ["1", "x", "", "-1", "1.0", str(2**63), "9" * 20, "\u0661", " 1", "1\n", "999"]
+    records = [{"messageId": f"record-{index}", "body": body} for index, body in enumerate(bodies)]
+    failed = invoke("deliver_message", {"Records": records})["batchItemFailures"]
+    assert [one["itemIdentifier"] for one in failed] == [f"record-{index}" for index in range(1, 10)]
+    assert database.value("SELECT attempt_count FROM messages") == 1
