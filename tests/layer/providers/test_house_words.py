@@ -21,28 +21,26 @@ SILENT: list[object] = [
     {"error": {"code": "\0"}},
 ]
 FILTERED = {"error": {"code": 30007, "reason": "Filtered"}}
+CASES: list[tuple[int, object, tuple[type[Failure], str, str]]] = [
+    (400, FILTERED, (PermanentFailure, "30007", "Filtered")),
+    (503, FILTERED, (TemporaryFailure, "30007", "Filtered")),
+    (400, {"error": {"reason": "Filtered"}}, (PermanentFailure, "400", "Filtered")),
+    (400, {"error": {"code": "30007"}}, (PermanentFailure, "30007", "The provider answered 400.")),
+    *(
+        (400, body, (PermanentFailure, "400", "The provider answered 400."))
+        for body in (
+            {},
+            [],
+            "error",
+            {"error": 7},
+            {"error": {"code": "x" * 65}},
+            {"error": {"code": "\0"}},
+        )
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("status", "body", "expected"),
-    [
-        (400, FILTERED, (PermanentFailure, "30007", "Filtered")),
-        (503, FILTERED, (TemporaryFailure, "30007", "Filtered")),
-        (400, {"error": {"reason": "Filtered"}}, (PermanentFailure, "400", "Filtered")),
-        (400, {"error": {"code": "30007"}}, (PermanentFailure, "30007", "The provider answered 400.")),
-        *(
-            (400, body, (PermanentFailure, "400", "The provider answered 400."))
-            for body in (
-                {},
-                [],
-                "error",
-                {"error": 7},
-                {"error": {"code": "x" * 65}},
-                {"error": {"code": "\0"}},
-            )
-        ),
-    ],
-)
+@pytest.mark.parametrize(("status", "body", "expected"), CASES)
 def test_a_refusal_is_told_in_the_providers_words(
     status: int, body: object, expected: tuple[type[Failure], str, str]
 ) -> None:
