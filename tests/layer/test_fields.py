@@ -1,6 +1,7 @@
 """The types of fields: what Postgres cannot keep, or a provider could misread, is refused."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from math import inf, nan
 from typing import Any
@@ -81,8 +82,17 @@ def test_refuses_a_subject_of_more_than_a_line(subject: str) -> None:
     ],
 )
 def test_times_are_utc(written: object, read_as: datetime) -> None:
-    time = read(fields.Time, written)
-    assert (time, time.tzinfo) == (read_as, UTC)
+    found = read(fields.Time, written)
+    assert (found, found.tzinfo) == (read_as, UTC)
+
+
+def test_a_time_without_an_offset_is_utc_wherever_this_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        there = read(fields.Time, "2024-11-01T12:00:00")
+    time.tzset()
+    assert there == NOON
 
 
 @pytest.mark.parametrize(
@@ -125,10 +135,10 @@ def test_refuses_what_is_no_time(value: object) -> None:
 @given(st.one_of(st.text("0123456789-+:.TZez "), st.datetimes(timezones=st.timezones()).map(str), st.text()))
 def test_any_text_is_refused_or_a_time_that_begins_with_a_date(text: str) -> None:
     try:
-        time = read(fields.Time, text)
+        found = read(fields.Time, text)
     except ValidationError:
         return
-    assert time.tzinfo is UTC
+    assert found.tzinfo is UTC
     assert re.match(r"\d{4}-\d\d-\d\d", text)
 
 
