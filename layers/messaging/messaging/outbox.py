@@ -15,7 +15,7 @@ from messaging.providers import http
 from messaging.providers.provider import Failure, PermanentFailure, Provider, ProviderResult, TemporaryFailure
 from messaging.settings import settings
 from messaging.store import IdempotencyKey, Outcome
-from messaging.telemetry import count, duration, logger
+from messaging.telemetry import count, duration, fault, logger
 
 FIRST_RETRY = 2.0  # seconds; doubled with every attempt
 LONGEST_RETRY = 3600.0  # seconds
@@ -87,7 +87,7 @@ def _provider(name: str) -> Provider | None:
     except Unavailable:
         raise  # its secret is away: nothing is claimed, and the nudge comes again
     except Exception as error:  # noqa: BLE001  # whatever is wrong with one, the others can send
-        logger.error("A provider cannot be used", extra={"provider": name, "cause": type(error).__name__})
+        fault("A provider cannot be used", error, provider=name)
         return None
 
 
@@ -120,9 +120,7 @@ def _record(
         code, reason = result.code, result.reason
     elif isinstance(result, Exception):
         code, reason = "internal_error", "The attempt ended in a fault of this service."
-        logger.error(
-            "A provider's send raised what it must not", exc_info=result, extra={"message_id": message.id}
-        )
+        fault("A provider's send raised what it must not", result, message_id=message.id)
 
     while True:
         try:

@@ -3,6 +3,8 @@
 No line holds a body, an address or a secret: a message is named by its id.
 """
 
+from traceback import extract_tb
+
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -17,6 +19,14 @@ def count(name: str, number: int = 1) -> None:
 
 def duration(name: str, seconds: float) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Milliseconds, value=seconds * 1000)
+
+
+def fault(message: str, error: BaseException, **extra: object) -> None:
+    """A fault of ours, by its type and its way through the code. Its words are told only where they are our
+    own: others may hold a body, an address or a secret."""
+    way = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
+    words = str(error) if type(error).__module__.startswith("messaging.") else None
+    logger.error(message, extra={"fault": type(error).__name__, "words": words, "way": way, **extra})
 
 
 def flush() -> None:

@@ -27,7 +27,7 @@ from messaging.problems import (
 )
 from messaging.providers.provider import Answer, Webhook
 from messaging.store import IdempotencyKey
-from messaging.telemetry import flush, logger
+from messaging.telemetry import fault, flush, logger
 
 if TYPE_CHECKING:  # a function imports what its own path needs, and these are other functions' paths
     from messaging.outbox import Accepted
@@ -184,6 +184,6 @@ def _problem(problem: Problem) -> Response[str]:
 
 
 def _fault(error: Exception) -> Response[str]:
-    """A fault of ours: the whole of it in the log, none of it in the answer."""
-    logger.error("The request ended in a fault", exc_info=error)
+    """A fault of ours: none of it in the answer."""
+    fault("The request ended in a fault", error)
     return _problem(Problem("The service is at fault; it has been noted."))
