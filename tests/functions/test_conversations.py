@@ -1,0 +1,76 @@
+"""functions/conversations: from its event to the reads, walked as a client walks them."""
+
+import pytest
+
+from local.provider import Provider
+from tests.calls import EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS, SMS, answer, call, invoke, signed
+from tests.conftest import Database
+from tests.test_events import event
+
+pytestmark = pytest.mark.usefixtures("providers")
+
+
+@pytest.fixture
+def filled(database: Database, providers: Provider) -> None:
+    """Two conversations; the one by phone has two messages, and the newest."""
+    call("POST", EMAIL, NEW_EMAIL)
+    call("POST", SMS, NEW_SMS)
+    assert call("POST", "/api/webhooks/sms", INBOUND_SMS, signed(INBOUND_SMS)).status == 200
+
+
+@pytest.mark.usefixtures("filled")
+def test_lists_for_its_event_the_newest_conversation_first() -> None:
+    listed = answer(invoke("conversations", event("conversations")))
+    assert (listed.status, listed.headers["content-type"]) == (200, "application/json")
+    assert listed.json["next_cursor"] is None
+    first, second = listed.json["conversations"]
+    assert (first["customer_address"], first["contact_address"]) == ("+12016661234", "+18045551234")
+    assert first["last_message"] == {"id": 3, "type": "sms", "direction": "inbound", "preview": "in"}
+    assert second["last_message"]["type"] == "email"
+    assert call("GET", f"/api/conversations/{first['id']}").json == first
+
+
+def test_an_empty_service_has_an_empty_list(database: Database) -> None:
+    assert call("GET", "/api/conversations").json == {"conversations": [], "next_cursor": None}
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("address=%2B18045551234", [2]),
+        ("address=+18045551234", [2]),  # a plus that nobody escaped
+        ("address=+1+(804)+555-1234", [2]),
+        ("address=Contact@Example.org", [1]),
+        ("address=user@example.com", [1]),
+        ("address=nobody@example.org", []),
+        ("type=sms", [2]),
+        ("type=email", [1]),
+        ("type=mms", []),
+        ("type=sms&address=user@example.com", []),
+        ("updated_since=2024-11-01T14:00:00Z", [2, 1]),
+        ("updated_since=9999-01-01T00:00:00Z", []),
+    ],
+)
+def test_filters(query: str, ids: list[int]) -> None:
+    listed = call("GET", f"/api/conversations?{query}")
+    assert [conversation["id"] for conversation in listed.json["conversations"]] == ids
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_walk_in_pages_shows_each_message_once() -> None:
+    cursor, seen = "", []
+    while page := call("GET", f"/api/conversations/2/messages?limit=1{cursor}").json:
+        seen += [message["id"] for message in page["messages"]]
+        cursor = f"&cursor={page['next_cursor']}"
+        if not page["messages"]:
+            break
+    assert seen == [2, 3]
+    newest = call("GET", "/api/conversations/2/messages?order=desc").json
+    assert [message["id"] for message in newest["messages"]] == [3, 2]
+    assert newest["next_cursor"] is None
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_message_is_read_with_its_events() -> None:
+    assert call("GET", "/api/messages/3").json["events"] == []

@@ -1,0 +1,73 @@
+"""functions/deliver_message: from its event to the provider, and back to the queue what could not be done."""
+
+import pytest
+
+from local import Behaviour
+from local.provider import Provider
+from messaging import database as product
+from tests.aws import Aws
+from tests.calls import EMAIL, NEW_EMAIL, NEW_SMS, SMS, call, deliver, invoke, message
+from tests.conftest import Configure, Database
+from tests.test_events import event
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def test_hands_its_event_s_message_to_the_provider(providers: Provider) -> None:
+    call("POST", SMS, NEW_SMS)
+    assert invoke("deliver_message", event("deliver_message")) == {"batchItemFailures": []}
+    [request] = providers.requests
+    assert request.status == 200  # which it is only for a signature that holds
+    sent = message(1)
+    assert (sent["status"], sent["provider_message_id"]) == ("sent", request.id)
+    [attempt] = sent["events"]
+    assert (attempt["kind"], attempt["attempt"], attempt["status"]) == ("attempt", 1, "sent")
+
+
+def test_each_channel_goes_to_its_own_address(providers: Provider) -> None:
+    call("POST", SMS, NEW_SMS)
+    call("POST", EMAIL, NEW_EMAIL)
+    assert deliver(1, 2) == []
+    assert sorted(request.path for request in providers.requests) == ["/email", "/sms"]
+
+
+def test_a_message_that_is_queued_twice_is_sent_once(providers: Provider) -> None:
+    call("POST", SMS, NEW_SMS)
+    assert deliver(1, 1) == []
+    assert deliver(1) == []
+    assert len(providers.requests) == 1
+
+
+def test_a_failure_is_no_reason_to_keep_the_record(providers: Provider, aws: Aws) -> None:
+    """The message is queued again by what is kept of it, not by the queue."""
+    call("POST", SMS, NEW_SMS)
+    providers.behave(Behaviour(status=503))
+    assert deliver(1) == []
+    assert message(1)["status"] == "queued"
+
+
+def test_only_the_records_that_are_no_ids_go_to_the_dead_letters(providers: Provider) -> None:
+    call("POST", SMS, NEW_SMS)
+    assert deliver(1, "one", 2**63) == ["record-one", f"record-{2**63}"]
+    assert message(1)["status"] == "sent"
+
+
+def test_all_go_back_to_the_queue_where_the_time_is_too_short(providers: Provider) -> None:
+    for _ in range(2):
+        call("POST", SMS, NEW_SMS)
+    assert deliver(1, 2, seconds=10) == ["record-1", "record-2"]
+    assert providers.requests == []
+    assert message(1)["status"] == "queued"
+
+
+def test_all_go_back_to_the_queue_where_postgres_is_away(
+    providers: Provider, database: Database, configure: Configure
+) -> None:
+    for _ in range(2):
+        call("POST", SMS, NEW_SMS)
+    product.engine().dispose()
+    configure(DATABASE_URL="postgresql://nobody:x@127.0.0.1:9/none?sslmode=disable")
+    assert deliver(1, 2) == ["record-1", "record-2"]
+    configure(DATABASE_URL=database.url)
+    assert deliver(1, 2) == []
+    assert len(providers.requests) == 2
