@@ -67,10 +67,21 @@ def description() -> str:
     for path, operations in paths.items():
         for operation in operations.values():
             _finish(path, operation, schemas)
-    used = json.dumps(paths) + json.dumps(schemas)
-    schemas = {name: schema for name, schema in sorted(schemas.items()) if f'/schemas/{name}"' in used}
     document = {"openapi": "3.1.0", "info": ABOUT, "paths": dict(sorted(paths.items()))}
-    return json.dumps(document | {"components": {"schemas": schemas}}, indent=2, ensure_ascii=False) + "\n"
+    document |= {"components": {"schemas": _used(paths, schemas)}}
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _used(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Those that the paths lead to; Powertools brings more."""
+
+    def named(value: object) -> set[str]:
+        return set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(value)))
+
+    used = named(paths)
+    while more := named([schemas[name] for name in used]) - used:
+        used |= more
+    return {name: schemas[name] for name in sorted(used)}
 
 
 def _finish(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:

@@ -1,0 +1,127 @@
+"""functions/conversations/openapi.json: it is what the code describes, it is valid, and it is true."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import schemathesis
+from jsonschema_rs import Draft202012Validator, meta
+
+from local.openapi import FILE, description
+from local.provider import Provider
+from tests.calls import (
+    EMAIL,
+    INBOUND_EMAIL,
+    INBOUND_SMS,
+    NEW_EMAIL,
+    NEW_SMS,
+    SMS,
+    Answer,
+    call,
+    deliver,
+    signed,
+    template,
+)
+from tests.conftest import Database
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DOCUMENT: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def conforms(answer: Answer, method: str, path: str) -> Answer:
+    """The answer, whose status and body are among those that the document promises."""
+    responses = DOCUMENT["paths"][path][method.lower()]["responses"]
+    response = responses.get(str(answer.status)) or (answer.status >= 400 and responses["default"])
+    assert response, answer.status
+    schema = response["content"][answer.headers["content-type"]]["schema"]
+    validator = Draft202012Validator({**schema, "components": DOCUMENT["components"]})
+    assert [error.message for error in validator.iter_errors(answer.json)] == []
+    return answer
+
+
+def test_what_is_committed_is_what_the_code_describes() -> None:
+    """Else: python -m local openapi"""
+    assert FILE.read_text(encoding="utf-8") == description()
+
+
+def test_it_is_valid_openapi() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1.")
+    schemathesis.openapi.from_dict(DOCUMENT).validate()
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        assert meta.is_valid(schema | {"$schema": DIALECT})
+        assert schema.get("title", name) == name
+
+
+def test_it_describes_the_template_s_routes_and_no_other() -> None:
+    declared = {(route.method, route.path) for route in template().routes if route.path}
+    assert {(method, path) for method, path, _ in operations()} == declared
+
+
+def test_each_operation_has_a_name_of_its_own() -> None:
+    names = [operation["operationId"] for _, _, operation in operations()]
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() for name in names)
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_used() -> None:
+    def references(value: object) -> Iterator[str]:
+        if isinstance(value, Mapping):
+            if isinstance(reference := value.get("$ref"), str):
+                yield reference.removeprefix("#/components/schemas/")
+            for inner in value.values():
+                yield from references(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from references(inner)
+
+    assert set(references(DOCUMENT)) == DOCUMENT["components"]["schemas"].keys()
+
+
+def test_every_operation_promises_its_problems() -> None:
+    for _, path, operation in operations():
+        problem = operation["responses"]["default"]["content"]
+        assert problem.keys() == {"application/problem+json"}, path
+        assert [status for status in operation["responses"] if status.startswith("2")], path
+
+
+@pytest.mark.parametrize(
+    ("route", "fields"),
+    [
+        (SMS, NEW_SMS),
+        (SMS, {**NEW_SMS, "type": "mms", "attachments": ["https://example.com/i"], "body": ""}),
+        (EMAIL, {**NEW_EMAIL, "html": "<b>Hi</b>", "timestamp": "2024-11-01T14:00:00+01:00"}),
+        ("/api/webhooks/sms", INBOUND_SMS),
+        ("/api/webhooks/sms", {**INBOUND_SMS, "messaging_provider_id": 7, "body": None, "attachments": None}),
+        ("/api/webhooks/sms", {"reference": "999", "status": "sent"}),
+        ("/api/webhooks/email", INBOUND_EMAIL),
+        ("/api/webhooks/email", {"xillio_id": "x", "status": "failed", "error": {"code": 1, "reason": "x"}}),
+    ],
+)
+@pytest.mark.usefixtures("providers", "database")
+def test_what_it_describes_is_taken_and_answered_as_described(route: str, fields: dict[str, object]) -> None:
+    schema = DOCUMENT["paths"][route]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    validator = Draft202012Validator({**schema, "components": DOCUMENT["components"]})
+    assert [error.message for error in validator.iter_errors(fields)] == []
+    assert conforms(call("POST", route, fields, signed(fields)), "POST", route).status in (200, 202)
+    assert conforms(call("POST", route, {**fields, "from": 7}, signed({**fields, "from": 7})), "POST", route)
+
+
+def test_what_is_read_is_as_described(database: Database, providers: Provider) -> None:
+    call("POST", SMS, NEW_SMS)
+    call("POST", "/api/webhooks/sms", INBOUND_SMS, signed(INBOUND_SMS))
+    deliver(1)
+    for path in (
+        *("/api/conversations", "/api/conversations/{id}", "/api/conversations/{id}/messages"),
+        *("/api/messages/{id}", "/healthz", "/api/openapi.json"),
+    ):
+        assert conforms(call("GET", path.replace("{id}", "1")), "GET", path).status == 200
+        if "{id}" in path:
+            assert conforms(call("GET", path.replace("{id}", "999")), "GET", path).status == 404
+            assert conforms(call("GET", path.replace("{id}", "x")), "GET", path).status == 422
