@@ -55,7 +55,7 @@ def test_a_report_of_a_failure_says_why_in_the_provider_s_words(fragile: Stack, 
 
 
 def test_a_report_that_comes_late_or_twice_does_not_lead_back(fragile: Stack, contact: str) -> None:
-    fragile.provider.behave(Behaviour(reports=["delivered", "sent", "delivered"], times=1))
+    fragile.provider.behave(Behaviour(reports=["delivered", "delivered", "sent"], times=1))
     id = sent(fragile, contact)
     eventually(lambda: len(message(fragile, id)["events"]) == 4)
     assert message(fragile, id)["status"] == "delivered"
@@ -73,16 +73,17 @@ def test_a_provider_that_hangs_up_leaves_the_outcome_unknown_and_is_not_asked_ag
 
 
 def test_a_report_ends_an_unknown_outcome(fragile: Stack, contact: str) -> None:
-    fragile.provider.behave(Behaviour(close="after", report_delay=1, times=1))
+    fragile.provider.behave(Behaviour(close="after", times=1))
     id = sent(fragile, contact)
-    wait_for(fragile, id, "unknown")
-    assert wait_for(fragile, id, "delivered")["provider_message_id"] == calls(fragile, id)[0].id
+    delivered = wait_for(fragile, id, "delivered")
+    assert attempts(delivered) == [(1, "unknown", "no_answer")]
+    assert delivered["provider_message_id"] == calls(fragile, id)[0].id
 
 
 def test_a_message_whose_worker_was_killed_ends_as_unknown_and_is_never_sent_twice(
     fragile: Stack, contact: str
 ) -> None:
-    fragile.provider.behave(Behaviour(delay=3, reports=[], times=1))
+    fragile.provider.behave(Behaviour(delay=4, reports=[], times=1))
     id = sent(fragile, contact)
     port = urlsplit(fragile.provider.url).port
     assert port is not None

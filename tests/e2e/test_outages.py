@@ -159,7 +159,7 @@ def at_work(database: Database) -> int:
 def test_an_outcome_that_came_while_the_database_was_away_is_kept_when_it_is_back(
     fragile: Stack, contact: str
 ) -> None:
-    fragile.provider.behave(Behaviour(delay=1, times=1))
+    fragile.provider.behave(Behaviour(delay=3, times=1))
     id = sent(fragile, contact)
     eventually(lambda: message(fragile, id)["status"] == "sending")
     with without_postgres(fragile):

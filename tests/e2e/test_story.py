@@ -110,7 +110,7 @@ def test_the_provider_s_signed_report_makes_a_message_delivered_within_seconds(
     new_stack: Stack, answers: list[Answer], id: int
 ) -> None:
     url = f"{new_stack.url}/api/messages/{id}"
-    eventually(lambda: get(url).body["status"] == "delivered", seconds=10)
+    eventually(lambda: get(url).body["status"] == "delivered")
 
 
 @pytest.mark.parametrize("id", OUTBOUND)
