@@ -20,3 +20,11 @@ def proxy(database: Database, configure: Configure) -> Iterator[Proxy]:
     yield proxy
     product.engine().dispose()
     proxy.close()
+
+
+@pytest.fixture
+def other(database: Database) -> Iterator[Database]:
+    """A second connection, for a transaction that is in the way; it is taken back at the end."""
+    other = Database(database.url)
+    yield other
+    other.close()

@@ -117,19 +117,19 @@ def test_a_deployment_without_a_database_says_so(configure: Configure) -> None:
         product.connect()
 
 
-def test_a_deadlock_is_run_again_and_done_once(database: Database) -> None:
+def test_a_deadlock_is_run_again_and_done_once(database: Database, other: Database) -> None:
     """Recording locks the attempt and then the message; somebody else has them the other way round."""
     message = making.claimed()
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     before = database.value(deadlocks)
-    database.rows("BEGIN")
-    database.rows("SET LOCAL deadlock_timeout = '1 min'")  # so that the product's statement is the victim
-    database.rows("SELECT 1 FROM messages FOR UPDATE")
+    other.rows("BEGIN")
+    other.rows("SET LOCAL deadlock_timeout = '1 min'")  # so that the product's statement is the victim
+    other.rows("SELECT 1 FROM messages FOR UPDATE")
     with ThreadPoolExecutor(1) as pool:
         recording = pool.submit(attempts.record, message.token, Status.SENT, provider_message_id="p-1")
         eventually(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted"))
-        database.rows("SELECT 1 FROM attempts FOR UPDATE")  # comes back when the product's is ended
-        database.rows("COMMIT")
+        other.rows("SELECT 1 FROM attempts FOR UPDATE")  # comes back when the product's is ended
+        other.rows("COMMIT")
         assert recording.result().status is Status.SENT
     assert database.value("SELECT count(*) FROM message_events") == 1
     eventually(lambda: database.value(deadlocks) != before)

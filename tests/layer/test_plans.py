@@ -12,7 +12,7 @@ from messaging import attempts, cursor, store, views
 from messaging import database as product
 from messaging.models import MAX_ID, Channel, Status
 from tests import making
-from tests.conftest import TABLES, Configure, Database
+from tests.conftest import Configure, Database
 
 ROWS = 100_000
 CROWDED = 60_000
@@ -63,7 +63,7 @@ def filled(database_url: str) -> Iterator[Database]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         Configure(monkeypatch)(DATABASE_URL=database_url)
         own = Database(database_url)
-        own.rows(f"TRUNCATE {TABLES} RESTART IDENTITY")
+        own.clear()
         own.rows("SET session_replication_role = replica")  # no look-up of foreign keys, which are right
         own.rows(FILL)
         own.rows("ANALYZE")

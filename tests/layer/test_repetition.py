@@ -114,7 +114,7 @@ def counted(database: Database) -> dict[str, object]:
 def once(database: Database, prepare: Callable[[], Act]) -> tuple[object, dict[str, object]]:
     """What comes of the write where nothing is lost; then the database is empty again."""
     expected = prepare()(), counted(database)
-    database.rows(f"TRUNCATE {TABLES} RESTART IDENTITY")
+    database.clear()
     return expected
 
 
@@ -142,18 +142,18 @@ def test_a_write_whose_answer_was_lost_is_done_once(
 
 @pytest.mark.parametrize("prepare", WAITING)
 def test_a_write_whose_first_run_is_still_at_work_is_done_once(
-    database: Database, proxy: Proxy, prepare: Callable[[], Act]
+    database: Database, other: Database, proxy: Proxy, prepare: Callable[[], Act]
 ) -> None:
     expected = once(database, prepare)
     act = prepare()
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-    database.rows("BEGIN")
-    database.rows("SELECT 1 FROM conversations FOR UPDATE")
-    database.rows("SELECT 1 FROM messages FOR UPDATE")
+    other.rows("BEGIN")
+    other.rows("SELECT 1 FROM conversations FOR UPDATE")
+    other.rows("SELECT 1 FROM messages FOR UPDATE")
     with ThreadPoolExecutor(1) as pool:
         result = pool.submit(act)
         eventually(lambda: database.value(waiting) == 1)
         proxy.end_all(End.RESET)
         eventually(lambda: database.value(waiting) == 2)
-        database.rows("COMMIT")
+        other.rows("COMMIT")
         assert (result.result(), counted(database)) == expected
