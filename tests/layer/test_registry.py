@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from local.provider import Provider
 from messaging import providers
 from messaging.models import Channel
 from messaging.problems import NotFound, Unavailable
@@ -16,7 +17,7 @@ from messaging.providers import house
 from tests import calls
 from tests.aws import Aws
 from tests.calls import CONTACT, CUSTOMER, NEW_EMAIL, NEW_SMS, call, deliver
-from tests.conftest import Configure, Database
+from tests.conftest import SIGNING_SECRET, Configure, Database
 from tests.layer.providers.pager import Pager
 from tests.layer.providers.vendor import playing, read_request
 
@@ -101,6 +102,35 @@ def test_a_provider_that_is_added_lets_in_only_what_it_verifies(database: Databa
     assert tell("/api/webhooks/sms/pager", **inbound).status == 404
     assert tell("/api/webhooks/sms", **inbound).status == 404  # the house is not of this deployment
     assert database.value("SELECT count(*) FROM messages") == 0
+
+
+def test_nothing_is_decided_by_a_provider_s_name(
+    monkeypatch: pytest.MonkeyPatch,
+    database: Database,
+    aws: Aws,
+    playing_provider: Provider,
+    configure: Configure,
+) -> None:
+    """The built-in ones do all that they do under any other names of type and instance."""
+    for name in list(providers.REGISTRY):
+        monkeypatch.setitem(providers.REGISTRY, f"house-{name}", providers.REGISTRY[name])
+        monkeypatch.delitem(providers.REGISTRY, name)
+    fields = {
+        name: {"url": f"{playing_provider.url}/{path}", "signing_secret": SIGNING_SECRET}
+        for name, path in (("phones", "sms"), ("mails", "email"))
+    }
+    configure(PROVIDERS="phones=house-sms,mails=house-email", PROVIDER_SECRET_ARN=aws.keep(fields))
+    for id, route, new, name, inbound in (
+        (1, calls.SMS, NEW_SMS, "phones", calls.INBOUND_SMS),
+        (3, calls.EMAIL, NEW_EMAIL, "mails", calls.INBOUND_EMAIL),
+    ):
+        assert call("POST", route, new).json["provider"] == name
+        assert deliver(id) == []
+        webhook = f"{route.replace('messages', 'webhooks')}/{name}"
+        for told in ({"reference": str(id), "status": "delivered"}, inbound):
+            assert call("POST", webhook, told, calls.signed(told)).status == 200
+        assert calls.message(id)["status"] == "delivered"
+    assert call("GET", "/api/conversations/1/messages").json["messages"][1]["provider"] == "phones"
 
 
 def test_an_instance_is_named_by_the_deployment(configure: Configure) -> None:
