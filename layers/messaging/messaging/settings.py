@@ -16,7 +16,7 @@ SECRET_MAX_AGE = 300  # seconds for which an environment keeps a secret: how lon
 
 
 def _instances(text: str) -> dict[str, str]:
-    """`sms,twilio-eu=twilio` as {"sms": "sms", "twilio-eu": "twilio"}: an instance's name and its type."""
+    """`sms,sms-eu=sms` as {"sms": "sms", "sms-eu": "sms"}: an instance's name and its type."""
     pairs = (part.partition("=") for part in text.split(",") if part.strip())
     return {name.strip(): kind.strip() or name.strip() for name, _, kind in pairs}
 
@@ -38,7 +38,7 @@ class Settings(BaseModel):
     providers: Annotated[dict[str, str], BeforeValidator(_instances)] = {"sms": "sms", "email": "email"}
     """Instances of providers in order of preference: each serves every channel that its type can."""
     sender_providers: Json[dict[str, list[str]]] = {}
-    """A sending address with a list of its own: {"+12016661234": ["twilio-eu"]}."""
+    """A sending address with a list of its own: {"+12016661234": ["sms-eu"]}."""
     provider_secret_arn: str = ""
     """One secret, {instance: its fields}: the credentials and signing secrets of every provider."""
     allow_unsigned_webhooks: bool = False
