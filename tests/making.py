@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from messaging import attempts, store
+from messaging import attempts, store, views
 from messaging.models import (
     Content,
     DeliveryReport,
     InboundMessage,
     Message,
+    MessageWithEvents,
     NewEmail,
     NewSms,
     OutboundMessage,
@@ -64,3 +65,16 @@ def report(
     return store.add_report(
         DeliveryReport.model_validate(given | {"timestamp": datetime.now(UTC)} | fields), "sms"
     )
+
+
+def sent(claimed: OutboundMessage, id: str = "p-1") -> int:
+    """Our id of a message that a provider took under this id of its own."""
+    attempts.record(claimed.token, Status.SENT, provider_message_id=id)
+    return claimed.id
+
+
+def seen(id: int) -> MessageWithEvents:
+    """The message as it is read, with its events."""
+    found = views.message(id)
+    assert found is not None
+    return MessageWithEvents.model_validate_json(found)

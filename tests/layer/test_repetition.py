@@ -63,24 +63,18 @@ def recording_a_retry() -> Act:
     return lambda: attempts.record(token, Status.QUEUED, code="503", retry_after=timedelta(minutes=1)).status
 
 
-def sent() -> int:
-    claimed = making.claimed()
-    attempts.record(claimed.token, Status.SENT, provider_message_id="p-1")
-    return claimed.id
-
-
 def reporting_by_the_provider_s_id() -> Act:
-    sent()
+    making.sent(making.claimed())
     return lambda: shown(making.report(Status.DELIVERED, "p-1")[1])
 
 
 def reporting_by_our_id() -> Act:
-    id = sent()
+    id = making.sent(making.claimed())
     return lambda: shown(making.report(Status.FAILED, reference=id, code="30003")[1])
 
 
 def reporting_what_we_do_not_know() -> Act:
-    id = sent()
+    id = making.sent(making.claimed())
     return lambda: shown(making.report(None, reference=id)[1])
 
 

@@ -1,0 +1,121 @@
+"""What was left behind: nudges that were lost, and claims whose worker never came back."""
+
+from datetime import timedelta
+
+import pytest
+
+from messaging import attempts
+from messaging.attempts import Nudge
+from messaging.models import Error, Status
+from tests import making
+from tests.conftest import Database
+from tests.making import LEASE
+
+DUE = "UPDATE messages SET next_nudge_at = now()"
+WAIT = "SELECT round(extract(epoch FROM next_nudge_at - clock_timestamp()) / 60)::int FROM messages"
+
+
+def test_a_nudge_is_lost_a_minute_after_its_message_was_accepted(database: Database) -> None:
+    making.accept()
+    assert attempts.due_nudges(10) == []
+    database.rows("UPDATE messages SET next_nudge_at = next_nudge_at - interval '59 s'")
+    assert attempts.due_nudges(10) == []
+    database.rows("UPDATE messages SET next_nudge_at = next_nudge_at - interval '1 s'")
+    assert attempts.due_nudges(10) == [Nudge(1, 1)]
+    assert attempts.due_nudges(10) == []
+
+
+def test_nudges_follow_each_other_twice_as_late_each_time_up_to_an_hour(database: Database) -> None:
+    making.accept()
+    waits = []
+    for _ in range(9):
+        database.rows(DUE)
+        assert len(attempts.due_nudges(10)) == 1
+        waits.append(database.value(WAIT))
+    assert waits == [2, 4, 8, 16, 32, 60, 60, 60, 60]
+
+
+def test_after_an_attempt_nudges_begin_anew(database: Database) -> None:
+    making.accept()
+    for _ in range(5):
+        database.rows(DUE)
+        attempts.due_nudges(10)
+    claimed = making.claim(1)
+    attempts.record(claimed.token, Status.QUEUED, retry_after=timedelta())
+    assert database.value(WAIT) == 1
+    database.rows(DUE)
+    attempts.due_nudges(10)
+    assert database.value(WAIT) == 2
+
+
+def test_takes_the_longest_overdue_first_and_no_more_than_it_was_asked_for(database: Database) -> None:
+    for _ in range(5):
+        making.accept()
+    database.rows("UPDATE messages SET next_nudge_at = now() - id * interval '1 s'")
+    assert {nudge.id for nudge in attempts.due_nudges(2)} == {4, 5}
+    assert {nudge.id for nudge in attempts.due_nudges(2)} == {2, 3}
+    assert {nudge.id for nudge in attempts.due_nudges(2)} == {1}
+    assert attempts.due_nudges(2) == []
+
+
+def test_only_a_queued_message_is_nudged(database: Database) -> None:
+    making.accept()
+    making.claimed()
+    making.sent(making.claimed())
+    making.receive()
+    attempts.record(making.claimed().token, Status.UNKNOWN)
+    database.rows(DUE)
+    assert attempts.due_nudges(10) == [Nudge(1, 1)]
+
+
+def test_a_nudge_that_could_not_be_sent_is_due_at_once(database: Database) -> None:
+    ids = [making.accept()[1].id for _ in range(3)]
+    claimed = making.claim(ids[1])
+    attempts.nudge_soon(ids[:2])
+    assert attempts.due_nudges(10) == [Nudge(ids[0], 1)]
+    attempts.record(claimed.token, Status.QUEUED, retry_after=timedelta(minutes=10))
+    attempts.nudge_soon([claimed.id, 99])
+    assert attempts.due_nudges(10) == [], "a retry not before its time"
+    database.rows("UPDATE messages SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+    attempts.nudge_soon([claimed.id])
+    assert attempts.due_nudges(10) == [Nudge(claimed.id, 1)]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_claim_whose_worker_never_came_back_is_of_unknown_outcome() -> None:
+    id = making.accept()[1].id
+    attempts.claim([id], timedelta(seconds=-1))
+    assert attempts.expire_leases(10) == 1
+    seen = making.seen(id)
+    error = Error(code="lease_expired", reason="The delivery ended without a record.")
+    assert (seen.status, seen.error) == (Status.UNKNOWN, error)
+    [event] = seen.events
+    assert (event.kind, event.attempt, event.status, event.code) == (
+        "attempt",
+        1,
+        Status.UNKNOWN,
+        "lease_expired",
+    )
+    assert attempts.claim([id], LEASE) == []
+    assert attempts.expire_leases(10) == 0
+    assert making.report(Status.DELIVERED, "p-1", id)[0] == "moved"
+    assert (making.seen(id).status, making.seen(id).error) == (Status.DELIVERED, None)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_worker_that_is_still_at_work_or_done_is_left_alone() -> None:
+    making.claimed()
+    done = making.claimed()
+    making.sent(done)
+    reported = making.accept()[1].id
+    attempts.claim([reported], timedelta(seconds=-1))
+    making.report(Status.SENT, reference=reported)
+    assert attempts.expire_leases(10) == 0
+    assert making.seen(reported).status is Status.SENT
+
+
+@pytest.mark.usefixtures("database")
+def test_ends_no_more_leases_than_it_was_asked_for() -> None:
+    ids = [making.accept()[1].id for _ in range(5)]
+    attempts.claim(ids, timedelta(seconds=-1))
+    assert [attempts.expire_leases(2) for _ in range(4)] == [2, 2, 1, 0]
