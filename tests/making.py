@@ -59,12 +59,16 @@ def claimed() -> OutboundMessage:
 
 
 def report(
-    status: Status | None, id: str | None = None, reference: int | None = None, **fields: Any
+    status: Status | None,
+    id: str | None = None,
+    reference: int | None = None,
+    *,
+    provider: str = "sms",
+    **fields: Any,
 ) -> tuple[ReportOutcome, Message | None]:
     given = {"provider_message_id": id, "reference": reference, "status": status}
-    return store.add_report(
-        DeliveryReport.model_validate(given | {"timestamp": datetime.now(UTC)} | fields), "sms"
-    )
+    fields = given | {"timestamp": datetime.now(UTC)} | fields
+    return store.add_report(DeliveryReport.model_validate(fields), provider)
 
 
 def sent(claimed: OutboundMessage, id: str = "p-1") -> int:

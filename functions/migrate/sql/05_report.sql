@@ -13,19 +13,25 @@ BEGIN
     ON CONFLICT (token) DO NOTHING;
     UPDATE messages m
        SET status = in_status, report_rank = in_rank, updated_at = clock_timestamp(),
-           provider_message_id = coalesce(in_attempt.provider_message_id, m.provider_message_id),
            error_code = in_code, error_reason = in_reason,
            lease_expires_at = NULL, next_attempt_at = NULL, next_nudge_at = NULL
      WHERE m.id = in_attempt.message_id AND m.attempt_count = in_attempt.number AND m.report_rank < in_rank;
     RETURN FOUND;
 END $$;
 
--- Applies what was said of an attempt before its provider's id was known.
-CREATE OR REPLACE FUNCTION apply_parked(in_attempt attempts) RETURNS void
+-- Follows an attempt's learning its provider's id, where it did: its message bears it too, and what was said
+-- under that id before is applied.
+CREATE OR REPLACE FUNCTION use_provider_id(in_attempt attempts) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     parked parked_reports;
 BEGIN
+    IF in_attempt.provider_message_id IS NULL THEN
+        RETURN;
+    END IF;
+    UPDATE messages m SET provider_message_id = in_attempt.provider_message_id
+     WHERE m.id = in_attempt.message_id AND m.attempt_count = in_attempt.number
+       AND m.provider_message_id IS DISTINCT FROM in_attempt.provider_message_id;
     FOR parked IN
         SELECT * FROM parked_reports p
          WHERE p.provider_type = in_attempt.provider_type
@@ -66,7 +72,7 @@ BEGIN
                   AND (b.provider_message_id IS NULL OR in_provider_message_id IS NULL)
                 ORDER BY b.number DESC LIMIT 1)
         RETURNING a.* INTO attempt;
-        PERFORM apply_parked(attempt);
+        PERFORM use_provider_id(attempt);
     END IF;
     IF attempt.message_id IS NOT NULL THEN
         outcome := CASE

@@ -68,11 +68,7 @@ BEGIN
                next_nudge_at = clock_timestamp() + in_retry_after + interval '1 minute'
          WHERE m.id = ended.message_id AND m.status = ANY (in_predecessors)
            AND m.report_rank = 0 AND m.attempt_count = ended.number;
-        IF NOT FOUND THEN  -- a report was faster, or another attempt: the status stays
-            UPDATE messages m SET provider_message_id = ended.provider_message_id
-             WHERE m.id = ended.message_id AND m.attempt_count = ended.number AND m.provider_message_id IS NULL;
-        END IF;
-        PERFORM apply_parked(ended);
+        PERFORM use_provider_id(ended);
     END IF;
     RETURN QUERY
         SELECT m.status, extract(epoch FROM clock_timestamp() - m.created_at)::double precision

@@ -1,0 +1,142 @@
+"""The state machine: reports in any order, however they name the message, lead to one and the same end."""
+
+from collections.abc import Sequence
+from itertools import permutations
+from typing import Literal, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from messaging import attempts
+from messaging.models import REPORT_RANK, Error, Status
+from tests import making
+
+ID = "p-{}"
+"""The provider's id of the message with this id of ours."""
+
+
+class Report(NamedTuple):
+    status: Status | None
+    by: Literal["id", "reference", "both"] = "id"
+
+
+class Record(NamedTuple):
+    """Our own, of the one attempt."""
+
+    status: Status = Status.SENT
+    id: bool = True
+    code: str | None = "own"
+
+
+NONE = Record(Status.SENDING, id=False, code=None)
+Step = Report | Record
+SENT, DELIVERED, FAILED, READ = (
+    Report(status) for status in (Status.SENT, Status.DELIVERED, Status.FAILED, Status.READ)
+)
+
+
+def play(steps: Sequence[Step]) -> list[Status]:
+    """The status after each step; whatever comes, none is a step back."""
+    claimed = making.claimed()
+    shown = [Status.SENDING]
+    for step in steps:
+        if isinstance(step, Record):
+            id = ID.format(claimed.id) if step.id else None
+            attempts.record(claimed.token, step.status, provider_message_id=id, code=step.code)
+        else:
+            making.report(
+                step.status,
+                None if step.by == "reference" else ID.format(claimed.id),
+                None if step.by == "id" else claimed.id,
+                code="30003" if step.status is Status.FAILED else None,
+            )
+        shown.append(making.seen(claimed.id).status)
+    by_report = [step.status for step in steps if isinstance(step, Report)]
+    ranks = [REPORT_RANK[status] if status in by_report else 0 for status in shown]
+    assert ranks == sorted(ranks), shown
+    check(claimed.id, steps)
+    return shown[1:]
+
+
+def check(id: int, steps: Sequence[Step]) -> None:
+    """The end, told from what came and not from when."""
+    reports = [step for step in steps if isinstance(step, Report)]
+    [record] = [step for step in steps if isinstance(step, Record)] or [NONE]
+    known = record.id or any(report.by == "both" for report in reports)
+    heard = [report for report in reports if known or report.by != "id"]
+    best = max((report.status for report in heard), key=REPORT_RANK.__getitem__, default=None)
+    seen = making.seen(id)
+    assert seen.status is (best or record.status)
+    assert seen.provider_message_id == (ID.format(id) if known else None)
+    code = (
+        "30003"
+        if best is Status.FAILED
+        else "own"
+        if not best and record.status is not Status.SENDING
+        else None
+    )
+    assert seen.error == (code and Error(code=code, reason=None))
+    told = sorted(str(event.status) for event in seen.events if event.kind == "report")
+    assert told == sorted(str(report.status) for report in heard), "every report is an event"
+    assert len(seen.events) - len(told) == (record is not NONE)
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("steps", list(permutations([Record(), SENT, DELIVERED, FAILED])))
+def test_every_order_of_reports_and_our_own_record_ends_the_same(steps: Sequence[Step]) -> None:
+    assert play(steps)[-1] is Status.FAILED
+    assert play([*steps, READ])[-1] is Status.READ
+
+
+REPORTS = st.builds(
+    Report,
+    st.sampled_from([Status.SENT, Status.DELIVERED, Status.FAILED, Status.READ, None]),
+    st.sampled_from(["id", "reference", "both"]),
+)
+RECORDS = st.sampled_from(
+    [Record(), Record(id=False), Record(Status.FAILED, id=False), Record(Status.UNKNOWN, id=False)]
+)
+
+
+@given(
+    st.tuples(st.lists(REPORTS, max_size=6), st.lists(RECORDS, max_size=1)).flatmap(
+        lambda parts: st.permutations([*parts[0], *parts[1]])
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.usefixtures("database")
+def test_any_reports_with_any_record_anywhere_end_as_what_was_told_and_not_when(steps: list[Step]) -> None:
+    play(steps)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_report_of_another_provider_or_of_nobody_s_message_moves_nothing() -> None:
+    id = making.sent(making.claimed(), "p-1")
+    assert making.report(Status.DELIVERED, "p-1", provider="other") == ("parked", None)
+    assert making.report(Status.DELIVERED, reference=id, provider="other") == ("unmatched", None)
+    assert making.report(Status.DELIVERED, reference=id + 1) == ("unmatched", None)
+    assert making.report(Status.DELIVERED, reference=making.accept()[1].id) == ("unmatched", None)
+    assert making.report(Status.DELIVERED, reference=making.receive()[1].id) == ("unmatched", None)
+    assert making.seen(id).status is Status.SENT
+
+
+@pytest.mark.usefixtures("database")
+def test_a_report_gives_the_message_as_it_now_stands() -> None:
+    id = making.sent(making.claimed(), "p-1")
+    outcome, message = making.report(Status.FAILED, "p-1", code="30003", reason="Unreachable")
+    assert outcome == "moved"
+    assert message is not None
+    assert (message.id, message.status) == (id, Status.FAILED)
+    assert message.error == Error(code="30003", reason="Unreachable")
+    assert making.report(Status.DELIVERED, "p-1") == ("noted", message)
+
+
+@pytest.mark.usefixtures("database")
+def test_events_keep_the_provider_s_clock_and_are_shown_in_the_order_of_ours() -> None:
+    id = making.sent(making.claimed(), "p-1")
+    for year in (2031, 1999, 2024):
+        making.report(Status.DELIVERED, "p-1", timestamp=f"{year}-01-01T00:00:00Z")
+    events = making.seen(id).events[1:]
+    assert [event.occurred_at.year for event in events] == [2031, 1999, 2024]
+    assert [event.created_at for event in events] == sorted(event.created_at for event in events)
