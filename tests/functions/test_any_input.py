@@ -1,0 +1,199 @@
+"""Whatever is sent: no fault of ours, an answer that is described, and nothing kept of what is refused."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests import calls
+from tests.calls import (
+    EMAIL,
+    INBOUND_EMAIL,
+    INBOUND_SMS,
+    NEW_EMAIL,
+    NEW_SMS,
+    SMS,
+    Answer,
+    call,
+    call_url,
+    invoke,
+)
+from tests.conftest import TABLES, Configure, Database
+from tests.functions.test_openapi import DOCUMENT, conforms
+
+EXAMPLES = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+ODD = st.sampled_from(
+    [
+        *(
+            "",
+            "\0",
+            "a\0b",
+            "\\u0000",
+            "\ud800",
+            "\U0010ffff",
+            "x" * 2000,
+            "sms",
+            "mms",
+            "email",
+            "delivered",
+        ),
+        *("+18045551234", "12345", "contact@example.org", "https://example.com/i"),
+        *("2024-11-01T14:00:00Z", "0001-01-01T00:00:00+14:00"),
+        *(0, -1, 2**63, 10**400, 1.5, float("inf"), float("nan"), True, None),
+    ]
+)
+JSON = st.recursive(
+    SCALARS | ODD,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=8,
+)
+HEADER = st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=40)
+HEADERS = st.dictionaries(
+    st.sampled_from(
+        [
+            *("Content-Type", "content-type", "Idempotency-Key", "content-encoding", "cookie", "host"),
+            *("webhook-id", "webhook-timestamp", "webhook-signature", "x-forwarded-for", "authorization"),
+        ]
+    ),
+    HEADER | st.sampled_from(["application/json", "Application/JSON", "text/plain", "gzip", "v1,AAAA", "0"]),
+    max_size=4,
+)
+NAMES = st.sampled_from(["limit", "cursor", "address", "type", "updated_since", "order", "more"])
+QUERY = st.lists(st.tuples(NAMES, HEADER | st.sampled_from(["1", "50", "sms", "asc", "x@y.z"])), max_size=4)
+
+
+@pytest.fixture
+def kept(database: Database, aws: object, configure: Configure) -> Any:
+    configure(ALLOW_UNSIGNED_WEBHOOKS="true", PROVIDER_SECRET_ARN="")
+    counts = " + ".join(f"(SELECT count(*) FROM {table})" for table in TABLES.split(", "))
+    return lambda: database.value(f"SELECT {counts}")
+
+
+def changed(known: Mapping[str, object]) -> st.SearchStrategy[bytes]:
+    """Requests that are right but for some of their fields, and what is no request at all."""
+    others = ("attachments", "timestamp", "html", "subject", "reference", "status")
+    names = st.sampled_from(sorted({*known, *others}))
+    fields = st.dictionaries(names | st.text(max_size=9), JSON, max_size=3)
+    missing = st.sets(st.sampled_from(sorted(known)), max_size=2)
+    near = st.tuples(fields, missing).map(
+        lambda both: {name: value for name, value in {**known, **both[0]}.items() if name not in both[1]}
+    )
+    return (near | JSON).map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60)
+
+
+def check(answer: Answer, method: str, path: str, before: object, after: object) -> None:
+    assert answer.status != 500
+    conforms(answer, method, path)
+    if answer.status >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert before == after
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        (SMS, NEW_SMS),
+        (EMAIL, NEW_EMAIL),
+        ("/api/webhooks/sms", INBOUND_SMS),
+        ("/api/webhooks/email", INBOUND_EMAIL),
+    ],
+)
+def test_of_any_post(kept: Any, path: str, known: Mapping[str, object]) -> None:
+    @EXAMPLES
+    @given(changed(known), HEADERS, st.booleans())
+    def answered(body: bytes, headers: dict[str, str], encoded: bool) -> None:
+        changes: dict[str, object] = {}
+        if encoded:
+            changes = {"body_changed_to": base64.b64encode(body).decode(), "isBase64Encoded": True}
+        before = kept()
+        check(call("POST", path, body, headers, **changes), "POST", path, before, kept())
+
+    answered()
+
+
+@pytest.mark.parametrize("path", [path for path, methods in DOCUMENT["paths"].items() if "get" in methods])
+def test_of_any_get(kept: Any, path: str) -> None:
+    call("POST", SMS, NEW_SMS)
+    before = kept()
+
+    @EXAMPLES
+    @given(
+        st.sampled_from(["0", "1", "2", "9" * 19]) | st.from_regex(r"[\w.~%-]{1,20}", fullmatch=True), QUERY
+    )
+    def answered(id: str, query: list[tuple[str, str]]) -> None:
+        target = path.replace("{id}", id) + "?" + "&".join(f"{name}={value}" for name, value in query)
+        check(call("GET", target), "GET", path, before, kept())
+
+    if path in ("/api/docs", "/api/openapi.json", "/healthz"):
+        assert call("GET", f"{path}?x=%00").status == 200
+    else:
+        answered()
+
+
+def test_of_any_path_and_method(kept: Any) -> None:
+    before = kept()
+    letters = st.characters(codec="utf-8", exclude_characters="?#\0")
+
+    @EXAMPLES
+    @given(
+        st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "X"]),
+        st.sampled_from(["/", "/api", "/api/", "/api/messages/", "/api/webhooks/sms/", "/api/webhooks/"]),
+        st.text(letters, max_size=20),
+        st.binary(max_size=20),
+    )
+    def answered(method: str, start: str, end: str, body: bytes) -> None:
+        for result in (
+            call(method, start + end, body),
+            call_url("sms_webhook", method, start + end, body),
+            call_url("email_webhook", method, start + end, body),
+        ):
+            assert result.status in (400, 403, 404, 405, 413, 415, 422) or (result.status, body) == (200, b"")
+            if result.status >= 400:
+                assert result.headers["content-type"] == "application/problem+json"
+                assert result.json["status"] == result.status
+        assert kept() == before
+
+    answered()
+
+
+def test_of_any_record_of_a_queue(kept: Any) -> None:
+    call("POST", SMS, NEW_SMS)
+    before = kept()
+
+    @EXAMPLES
+    @given(st.lists(st.text(max_size=25).filter("1".__ne__) | st.integers(2, 2**70).map(str), max_size=10))
+    def answered(bodies: list[str]) -> None:
+        records = [
+            {"messageId": str(index), "body": body} for index, body in enumerate(bodies) if body != "1"
+        ]
+        failed = invoke("deliver_message", {"Records": records})["batchItemFailures"]
+        ids = [one["itemIdentifier"] for one in failed]
+        assert ids == [
+            record["messageId"]
+            for record in records
+            if not (record["body"].isascii() and record["body"].isdigit() and int(record["body"]) < 2**63)
+            or len(record["body"]) > 19
+        ]
+        assert kept() == before
+
+    answered()
+
+
+def test_of_any_signature(kept: Any, configure: Configure) -> None:
+    configure(ALLOW_UNSIGNED_WEBHOOKS="")
+    before = kept()
+
+    @EXAMPLES
+    @given(HEADERS, st.binary(max_size=60) | st.just(json.dumps(INBOUND_SMS).encode()))
+    def answered(headers: dict[str, str], body: bytes) -> None:
+        for signature in ({}, calls.signed({}) if body != b"{}" else {}):
+            assert call("POST", "/api/webhooks/sms", body, {**signature, **headers}).status == 403
+        assert kept() == before
+
+    answered()
