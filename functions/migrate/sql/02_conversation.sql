@@ -53,16 +53,18 @@ CREATE OR REPLACE FUNCTION insert_message(
 LANGUAGE sql AS $$
     INSERT INTO messages (
         account_id, conversation_id, direction, status, provider_type, provider_message_id, request_token, extra,
-        size, type, subject, body, html, "timestamp", attachments, next_nudge_at)
+        size, type, subject, body, html, "timestamp", attachments, created_at, updated_at, next_nudge_at)
     SELECT in_conversation.account_id, in_conversation.id, in_direction, in_status, in_provider,
            in_provider_message_id, in_token, in_extra, octet_length(to_json(in_content::text)::text),
            content.type, content.subject, content.body, content.html, content.timestamp,
            (SELECT coalesce(jsonb_agg(jsonb_build_object('url', url) ORDER BY place), '[]')
               FROM jsonb_array_elements_text(content.attachments) WITH ORDINALITY AS listed (url, place)),
+           clock.now, clock.now,
            -- Its first nudge is on its way; a minute later the relay takes it for lost.
-           CASE in_status WHEN 'queued' THEN clock_timestamp() + interval '1 minute' END
-      FROM jsonb_to_record(in_content) AS content (
-           type text, subject text, body text, html text, "timestamp" timestamptz, attachments jsonb)
+           CASE in_status WHEN 'queued' THEN clock.now + interval '1 minute' END
+      FROM (SELECT clock_timestamp() AS now) AS clock,
+           jsonb_to_record(in_content) AS content (
+               type text, subject text, body text, html text, "timestamp" timestamptz, attachments jsonb)
     ON CONFLICT (request_token) DO NOTHING
     RETURNING *
 $$;
