@@ -1,6 +1,7 @@
 """A stack of the tests' own project, shared by those that leave it as it was."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,9 @@ def template() -> Path:
 def stack(template: Path) -> Iterator[Stack]:
     """Started with what a developer's shell may hold, of which nothing may get through."""
     inherited = {"AWS_CA_BUNDLE": "/nowhere.pem", "AWS_PROFILE": "nobody", "HTTP_PROXY": "http://127.0.0.1:9"}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in inherited.items():
-            patch.setenv(name, value)
-        with running(template=template, relay_every=0.2) as stack:
-            yield stack
+    with ExitStack() as ended:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in inherited.items():
+                patch.setenv(name, value)
+            stack = ended.enter_context(running(template=template, relay_every=0.2))
+        yield stack
