@@ -1,97 +1,195 @@
 """What the database promises to those who come at the same time: real processes, a connection each."""
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from messaging import attempts, store
-from messaging.models import InboundMessage, NewSms
-from messaging.store import IdempotencyKey
+from messaging.models import Status
+from tests import making
 from tests.conftest import Database
+from tests.local.waiting import eventually
 
-CUSTOMER, CONTACT = "+12016661234", "+18045551234"
+PROCESSES = 8
+
+
+class Race:
+    """Lets processes begin together: each waits at the database for the others."""
+
+    def __init__(self, environments: ProcessPoolExecutor, referee: Database) -> None:
+        self._environments = environments
+        self._referee = referee
+
+    def __call__(self, lock: str, task: Callable[..., Any], arguments: Iterable[Any]) -> list[Any]:
+        """What `task` gives for each argument; nobody writes to the tables of `lock` before all are there."""
+        self._referee.rows("BEGIN")
+        self._referee.rows(f"LOCK TABLE {lock} IN SHARE ROW EXCLUSIVE MODE")
+        running = [self._environments.submit(task, argument) for argument in arguments]
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        eventually(lambda: self._referee.value(waiting) == PROCESSES)
+        self._referee.rows("COMMIT")
+        return [one.result() for one in running]
+
+
+@pytest.fixture
+def race(environments: ProcessPoolExecutor, other: Database) -> Race:
+    return Race(environments, other)
 
 
 def send(key: str | None) -> tuple[str, int]:
-    message = NewSms.model_validate({"from": CUSTOMER, "to": CONTACT, "body": "out"})
-    outcome, kept = store.add_outbound(message, "sms", (key and IdempotencyKey("/sms", key, "print")) or None)
-    assert kept
+    outcome, kept = making.accept(under=making.key(key) if key else None)
     return outcome, kept.id
 
 
 def receive(id: str) -> tuple[bool, int]:
-    message = InboundMessage.model_validate(
-        {"type": "sms", "from": CONTACT, "to": CUSTOMER, "body": "in", "provider_message_id": id}
-    )
-    created, kept = store.add_inbound(message, "sms")
+    created, kept = making.receive(id)
     return created, kept.id
-
-
-def claim(id: int) -> int:
-    return len(attempts.claim([id], timedelta(seconds=30)))
 
 
 def either_way(number: int) -> int:
     return send(None)[1] if number % 2 else receive(f"id-{number}")[1]
 
 
+def claim(ids: list[int]) -> list[int]:
+    return [one.id for one in attempts.claim(ids, making.LEASE)]
+
+
+def take_due(limit: int) -> list[int]:
+    return [nudge.id for nudge in attempts.due_nudges(limit)]
+
+
 def test_a_hundred_first_messages_of_a_pair_make_one_conversation_and_one_contact(
-    database: Database, environments: ProcessPoolExecutor
+    database: Database, race: Race
 ) -> None:
-    ids = list(environments.map(either_way, range(100)))
-    assert sorted(ids) == [row[0] for row in database.rows("SELECT id FROM messages ORDER BY id")]
-    assert len(ids) == 100
-    assert database.value("SELECT count(*) FROM conversations") == 1
-    assert database.value("SELECT count(*) FROM contacts") == 1
-    assert database.value("SELECT count(*) FROM contact_addresses") == 1
+    ids = race("contact_addresses", either_way, range(100))
+    assert sorted(ids) == list(range(1, 101))
+    assert database.value("SELECT count(*) FROM messages") == 100
+    for one in ("conversations", "contacts", "contact_addresses"):
+        assert database.value(f"SELECT count(*) FROM {one}") == 1
     assert database.value("SELECT count(*) FROM conversation_participants") == 2
 
 
-def test_within_a_conversation_the_order_of_ids_is_the_order_of_commits(
-    database: Database, environments: ProcessPoolExecutor
-) -> None:
-    list(environments.map(either_way, range(200)))
-    # A transaction's number is drawn before its lock; what was committed first is seen in the row versions.
-    assert database.value("SELECT count(*) FROM messages") == 200
-    assert database.rows("SELECT id FROM messages ORDER BY created_at, id") == database.rows(
-        "SELECT id FROM messages ORDER BY id"
-    )
+def to(number: int) -> int:
+    """A new conversation for each, with one of two contacts."""
+    message = making.sms(**{"from": f"+1201666{number:04}", "to": f"+1804555000{number % 2}"})
+    return making.accept(message)[1].conversation_id
 
 
-def test_fifty_posts_of_one_inbound_id_keep_one_row_and_all_get_it(
-    database: Database, environments: ProcessPoolExecutor
-) -> None:
-    for round in range(5):
-        answers = list(environments.map(receive, [f"same-{round}"] * 50))
-        assert sorted(created for created, _ in answers) == [False] * 49 + [True]
-        assert len({id for _, id in answers}) == 1
-    assert database.value("SELECT count(*) FROM messages") == 5
+def test_first_messages_of_many_pairs_leave_no_contact_behind(database: Database, race: Race) -> None:
+    assert len(set(race("contact_addresses", to, range(64)))) == 64
+    assert database.value("SELECT count(*) FROM contacts") == 2
+    kept = "SELECT count(*) FROM conversations c JOIN contact_addresses a USING (contact_id)"
+    assert database.value(f"{kept} WHERE a.address = c.contact_address") == 64
 
 
-def test_fifty_sends_with_one_key_make_one_message_and_all_get_it(
-    database: Database, environments: ProcessPoolExecutor
-) -> None:
-    answers = list(environments.map(send, ["key"] * 50))
+def test_fifty_posts_of_one_inbound_id_keep_one_row_and_all_get_it(database: Database, race: Race) -> None:
+    answers = race("conversations", receive, ["same"] * 50)
+    assert sorted(created for created, _ in answers) == [False] * 49 + [True]
+    assert len({id for _, id in answers}) == 1
+    assert database.value("SELECT count(*) FROM messages") == 1
+
+
+def test_fifty_sends_with_one_key_make_one_message_and_all_get_it(database: Database, race: Race) -> None:
+    answers = race("idempotency_keys", send, ["key"] * 50)
     assert sorted(outcome for outcome, _ in answers) == ["created"] + ["replayed"] * 49
     assert len({id for _, id in answers}) == 1
     assert database.value("SELECT count(*) FROM messages") == 1
 
 
-def test_fifty_claims_of_one_message_are_granted_once(
-    database: Database, environments: ProcessPoolExecutor
-) -> None:
-    _, id = send(None)
-    assert sum(environments.map(claim, [id] * 50)) == 1
+def test_a_key_whose_time_is_up_is_taken_over_once(database: Database, race: Race) -> None:
+    _, first = send("key")
+    database.rows("UPDATE idempotency_keys SET created_at = now() - interval '1 day'")
+    answers = race("idempotency_keys", send, ["key"] * 20)
+    assert sorted(outcome for outcome, _ in answers) == ["created"] + ["replayed"] * 19
+    assert {id for _, id in answers} == {first + 1}
+
+
+def test_fifty_claims_of_one_message_are_granted_once(database: Database, race: Race) -> None:
+    id = making.accept()[1].id
+    assert sorted(race("messages", claim, [[id]] * 50)) == [[]] * 49 + [[id]]
     assert database.value("SELECT count(*) FROM attempts") == 1
 
 
-@pytest.mark.parametrize("limit", [7])
-def test_relays_at_once_share_what_is_due(
-    database: Database, environments: ProcessPoolExecutor, limit: int
-) -> None:
+def test_claims_of_the_same_messages_share_them(database: Database, race: Race) -> None:
+    ids = [making.accept()[1].id for _ in range(30)]
+    claims = race("messages", claim, [ids, ids[::-1]] * 8)
+    assert sorted(id for some in claims for id in some) == ids
+    assert database.value("SELECT count(*) FROM attempts") == 30
+
+
+def test_relays_at_once_share_what_is_due(database: Database, race: Race) -> None:
     for _ in range(50):
-        send(None)
-    database.rows("UPDATE messages SET next_nudge_at = clock_timestamp()")
-    taken = [nudge.id for some in environments.map(attempts.due_nudges, [limit] * 8) for nudge in some]
-    assert sorted(taken) == list(range(1, 51))
+        making.accept()
+    database.rows("UPDATE messages SET next_nudge_at = now()")
+    assert sorted(id for some in race("messages", take_due, [7] * 8) for id in some) == list(range(1, 51))
+
+
+def test_relays_at_once_end_each_lease_once(database: Database, race: Race) -> None:
+    ids = [making.accept()[1].id for _ in range(50)]
+    attempts.claim(ids, timedelta(seconds=-1))
+    assert sum(race("messages", attempts.expire_leases, [7] * 8)) == 50
+    assert database.value("SELECT count(*) FROM message_events") == 50
+
+
+def test_relays_at_once_forget_each_key_once(database: Database, race: Race) -> None:
+    for number in range(50):
+        send(f"key-{number}")
+    database.rows("UPDATE idempotency_keys SET created_at = now() - interval '1 day'")
+    assert sum(race("idempotency_keys", store.forget_keys, [7] * 8)) == 50
+
+
+def end(work: tuple[str, UUID]) -> str:
+    """Records an attempt, or brings the report of it, which knows it by nothing but its provider's id."""
+    what, token = work
+    if what == "record":
+        return attempts.record(token, Status.SENT, provider_message_id=f"p-{token}").status
+    return making.report(Status.DELIVERED, f"p-{token}")[0]
+
+
+def test_a_report_and_the_record_that_it_follows_meet_whoever_comes_first(
+    database: Database, race: Race
+) -> None:
+    tokens = [making.claimed().token for _ in range(60)]
+    work = [(what, token) for token in tokens for what in ("record", "report")]
+    outcomes = race("attempts, parked_reports", end, work)
+    assert set(outcomes[1::2]) <= {"moved", "parked"}
+    assert database.rows("SELECT status, count(*) FROM messages GROUP BY 1") == [["delivered", 60]]
+    assert database.value("SELECT count(*) FROM parked_reports") == 0
+    assert database.rows("SELECT kind, count(*) FROM message_events GROUP BY 1 ORDER BY 1") == [
+        ["attempt", 60],
+        ["report", 60],
+    ]
+
+
+def move(status: Status) -> str:
+    return making.report(status, "p-1")[0]
+
+
+def test_reports_at_once_move_a_message_only_forwards(database: Database, race: Race) -> None:
+    id = making.sent(making.claimed(), "p-1")
+    reports = [Status.SENT, Status.READ, Status.DELIVERED, Status.FAILED] * 10
+    outcomes = race("message_events", move, reports)
+    assert 1 <= outcomes.count("moved") <= 4
+    assert making.seen(id).status is Status.READ
+    assert len(making.seen(id).events) == 41
+    assert database.value("SELECT report_rank FROM messages") == 4
+
+
+def finish(work: tuple[str, UUID]) -> str | int:
+    what, token = work
+    if what == "expire":
+        return attempts.expire_leases(1)
+    return attempts.record(token, Status.SENT, provider_message_id=f"p-{token}").status
+
+
+def test_a_record_that_meets_the_end_of_its_lease_wins_in_either_order(
+    database: Database, race: Race
+) -> None:
+    claimed = attempts.claim([making.accept()[1].id for _ in range(30)], timedelta(seconds=-1))
+    race("message_events", finish, [(what, one.token) for one in claimed for what in ("record", "expire")])
+    assert database.rows("SELECT status, count(*) FROM messages GROUP BY 1") == [["sent", 30]]
+    assert database.value("SELECT count(*) FROM messages WHERE error_code IS NOT NULL") == 0
