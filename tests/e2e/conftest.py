@@ -10,6 +10,7 @@ import pytest
 from local import Stack, running
 from tests.conftest import Database
 from tests.e2e.client import Answer
+from tests.local.waiting import eventually
 
 CUSTOMER = "+12016661234"
 
@@ -36,7 +37,14 @@ def broken_stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def fragile(broken_stack: Stack) -> Iterator[Stack]:
-    """One whose parts may be stopped and whose provider may be told to misbehave."""
+    """One whose parts may be stopped and whose provider may be told to misbehave. What an earlier test has
+    left in it is delivered first: else it would meet what the provider is told."""
+    with closing(Database(broken_stack.database_url)) as database:
+        database.rows(
+            "UPDATE messages SET next_nudge_at = now(), next_attempt_at = NULL WHERE status = 'queued'"
+        )
+        under_way = "SELECT count(*) FROM messages WHERE status IN ('queued', 'sending')"
+        eventually(lambda: database.value(under_way) == 0)
     yield broken_stack
     broken_stack.provider.behave()
 
