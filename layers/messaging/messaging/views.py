@@ -39,6 +39,8 @@ REVISION = "0001"
 
 MAX_PAGE_BYTES = 4_000_000
 """What a page's messages may take together: Lambda's answers end at 6 MB."""
+ENVELOPE = 1_000
+"""Bytes for what a message shows beside its content: ids, times, provider, status, error."""
 
 _MESSAGE = cast(func.message_json(literal_column("messages"), literal_column("conversations")), Text)
 _CONVERSATION = cast(func.conversation_json(literal_column("conversations")), Text)
@@ -150,7 +152,7 @@ def list_messages(
     )
     running = select(
         sizes.c.id,
-        func.sum(sizes.c.size).over(order_by=order(sizes.c.id)).label("bytes"),
+        func.sum(sizes.c.size + ENVELOPE).over(order_by=order(sizes.c.id)).label("bytes"),
         func.row_number().over(order_by=order(sizes.c.id)).label("place"),
         func.count().over().label("found"),
     ).subquery()
