@@ -159,10 +159,17 @@ def test_a_race_that_is_always_lost_ends_as_unavailable(contested: Select[*tuple
         product.run(contested, {"losses": 1000, "code": "40001"})
 
 
-def test_a_standby_or_a_full_server_is_unavailable(contested: Select[*tuple[Any, ...]]) -> None:
-    for code in ("25006", "53300", "57P03"):
-        with pytest.raises(Unavailable):
-            product.run(contested, {"losses": 1000, "code": code})
+@pytest.mark.parametrize("code", ["25006", "53300", "57P03"])
+def test_a_server_that_cannot_serve_is_tried_once_more_over_a_new_connection(
+    contested: Select[*tuple[Any, ...]], code: str
+) -> None:
+    process = text("SELECT pg_backend_pid()")
+    [(before,)] = product.run(process, {})
+    [(tried,)] = product.run(contested, {"losses": 1, "code": code})
+    assert tried == 2
+    assert product.run(process, {}) != [(before,)]
+    with pytest.raises(Unavailable):
+        product.run(contested, {"losses": 1000, "code": code})
 
 
 @pytest.mark.parametrize(
