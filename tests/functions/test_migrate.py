@@ -93,15 +93,15 @@ def test_the_migrations_make_the_tables_that_the_product_speaks_of(empty: Databa
 
 
 def test_the_migrations_make_what_the_check_does_not_compare(empty: Database) -> None:
-    """Check constraints, what an index is partial by, the order of columns."""
+    """Check constraints, what an index is partial by, what a column is set to."""
     constraints = (
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
         " WHERE connamespace = 'public'::regnamespace AND contype <> 'n' ORDER BY 1, 2"
     )
     indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"
     columns = (
-        "SELECT table_name, column_name, ordinal_position, data_type, column_default, is_nullable,"
-        " is_identity FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 3"
+        "SELECT table_name, column_name, data_type, column_default, is_nullable,"
+        " is_identity FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"
     )
     described = [constraints, indexes, columns]
     migrate()

@@ -120,7 +120,15 @@ messages = Table(
         comment="bytes of its content as JSON in JSON, as Lambda answers: what a page is cut by",
     ),
     Column("provider_type", Text, nullable=False),
+    Column(
+        "provider_types",
+        ARRAY(Text),
+        nullable=False,
+        server_default="{}",
+        comment="outbound: all that may carry it, in the order in which they are tried",
+    ),
     Column("provider_message_id", Text),
+    Column("delivery_policy", Text, nullable=False, server_default="at_most_once"),
     Column("extra", JSONB, comment="inbound: what else the provider said"),
     Column("error_code", Text),
     Column("error_reason", Text),
@@ -140,6 +148,7 @@ messages = Table(
         name="status",
     ),
     CheckConstraint("type IN ('sms', 'mms', 'email')", name="type"),
+    CheckConstraint("delivery_policy IN ('at_most_once', 'at_least_once')", name="delivery_policy"),
     Index("messages_page_idx", "conversation_id", "id"),
     Index(
         "messages_inbound_key",
@@ -148,7 +157,13 @@ messages = Table(
         unique=True,
         postgresql_where=text("direction = 'inbound'"),
     ),
-    Index("messages_nudge_idx", "next_nudge_at", postgresql_where=text("status = 'queued'")),
+    Index(
+        "messages_pending_idx",
+        "conversation_id",
+        "id",
+        postgresql_where=text("status IN ('queued', 'sending')"),
+    ),
+    Index("messages_nudge_idx", "next_nudge_at", postgresql_where=text("next_nudge_at IS NOT NULL")),
     Index("messages_lease_idx", "lease_expires_at", postgresql_where=text("status = 'sending'")),
 )
 
@@ -162,6 +177,7 @@ attempts = Table(
     Column("provider_type", Text, nullable=False),
     Column("provider_message_id", Text),
     Column("outcome", Text, comment="the status that it ended in; null while it is open"),
+    Column("failure", Text, comment="its kind, in delivery's words; null where it was taken"),
     _time("started_at", default=True),
     _time("ended_at"),
     Index(
@@ -171,7 +187,19 @@ attempts = Table(
         unique=True,
         postgresql_where=text("provider_message_id IS NOT NULL"),
     ),
+    Index("attempts_recent_idx", "provider_type", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
 )
+
+circuits = Table(
+    "circuits",
+    metadata,
+    # Of no account: a provider that ails does so for all who share it.
+    Column("provider_type", Text, primary_key=True),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    _time("open_until"),
+    Column("openings", SmallInteger, nullable=False, server_default="0"),
+)
+"""Providers that have been let alone for failing. Closed: no row, or no `open_until`."""
 
 message_events = Table(
     "message_events",
@@ -188,7 +216,7 @@ message_events = Table(
     Column("reason", Text),
     Column("occurred_at", DateTime(timezone=True), nullable=False, comment="by the provider's clock"),
     _time("created_at", default=True),
-    CheckConstraint("kind IN ('attempt', 'report')", name="kind"),
+    CheckConstraint("kind IN ('attempt', 'report', 'settled')", name="kind"),
     Index("message_events_message_idx", "message_id", "id"),
 )
 
