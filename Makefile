@@ -7,7 +7,7 @@ SAM := SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
 PINS := requirements.txt layers/messaging/requirements.txt functions/migrate/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help start test check openapi deploy
+.PHONY: help start test faults check openapi deploy
 
 help:     ## print this
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,6 +17,9 @@ start: $(VENV)/ready     ## run the whole service on http://127.0.0.1:8080
 
 test: $(VENV)/ready     ## check, then run all tests
 	@$(RUN) -m local test
+
+faults: $(VENV)/ready     ## kill and cut off whatever delivers, many times, and print a table of what became of it
+	@$(RUN) -m local faults
 
 check: $(VENV)/ready     ## lint, types, migrations, template and build
 	@$(RUN) -m local check

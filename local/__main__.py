@@ -20,6 +20,7 @@ from local.stack import Stack
 TOOLS: dict[str, Callable[[Callable[[str], None]], int]] = {
     "check": check.check,
     "test": check.test,
+    "faults": check.faults,
     "openapi": openapi.write,
 }
 

@@ -1,4 +1,5 @@
-"""The gate: `check` looks at the code without running it, `test` does that and then runs the tests."""
+"""The gate: `check` looks at the code without running it, `test` does that and then runs the tests; `faults`
+runs those of crashes and outages at length."""
 
 import os
 import subprocess
@@ -33,7 +34,17 @@ def check(say: Say) -> int:
 def test(say: Say) -> int:
     if check(say):
         return 1
-    return subprocess.run([sys.executable, "-m", "pytest"], cwd=PROJECT, check=False).returncode
+    return _pytest()
+
+
+def faults(say: Say) -> int:
+    say("Crashes and outages at length: several minutes, and then the tables")
+    return _pytest("tests/e2e/faults", FAULTS="long")
+
+
+def _pytest(*arguments: str, **variables: str) -> int:
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, cwd=PROJECT, env={**os.environ, **variables}, check=False).returncode
 
 
 def _steps(say: Say) -> Iterator[Step]:

@@ -1,0 +1,11 @@
+"""Prints the tables of the long form."""
+
+import pytest
+
+from tests.e2e.faults import LONG, tables
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if LONG:
+        for line in tables.printed():
+            terminalreporter.write_line(line)
