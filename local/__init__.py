@@ -7,15 +7,17 @@ backing     what the functions lean on     function     a pool of warm processes
 postgres    with unprivileged              environment  one of them from outside; worker from inside
 aws         SQS, Secrets Manager, S3       queues       SQS event source mappings
 provider    plays the house contract       schedule     schedules
-template    what is declared               logs         what the functions print
-intrinsics  !Ref, !Sub and the like        process      children that never outlive us, with watch
-folder      what survives a restart        ports, client, errors
+behaviour   how well it does so            logs         what the functions print
+record      what it was sent; reports      process      children that never outlive us, with watch
+template    what is declared               folder       what survives a restart
+intrinsics  !Ref, !Sub and the like        ports, client, errors
 """
 
 from local.backing import Options
+from local.behaviour import Behaviour
 from local.environment import FunctionError
 from local.errors import CannotStart
-from local.provider import Behaviour, Received
+from local.record import Received
 from local.stack import Stack, running
 
 __all__ = ["Behaviour", "CannotStart", "FunctionError", "Options", "Received", "Stack", "running"]

@@ -10,7 +10,7 @@ from local import ports
 from local.aws import SECRET, Aws
 from local.folder import Folder
 from local.postgres import Postgres
-from local.provider import Provider
+from local.provider import HOUSE, Provider
 from local.template import Template
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -36,6 +36,10 @@ class Options:
     relay_every: float = 2
     concurrency: int = 4
     parameters: Mapping[str, str] = field(default_factory=dict)
+    lookup: bool = True
+    """Whether the product may ask the playing provider what has become of a message."""
+    provider_urls: Mapping[str, str] = field(default_factory=dict)
+    """Where an instance is that another than our provider plays."""
 
 
 class Backing:
@@ -75,10 +79,13 @@ class Backing:
                     self._postgres.forget()
                 self.folder.forget()
             secret = self.folder.signing_secret()
-            self.provider = Provider(provider_port, gateway, secret, host)
+            instances = _house_instances(options.parameters.get("Providers", ""))
+            self.provider = Provider(provider_port, gateway, secret, host, instances)
+            urls = {name: f"{self.provider.url}/{name}" for name in instances} | dict(options.provider_urls)
             self._house = {
-                channel: {"url": f"{self.provider.url}/{channel}", "signing_secret": secret}
-                for channel in ("sms", "email")
+                name: {"url": url, "signing_secret": secret}
+                | ({"lookup_url": f"{url}/lookup"} if options.lookup else {})
+                for name, url in urls.items()
             }
             say(f"A provider that plays along: {self.provider.url}")
             undo.callback(self.provider.stop)
@@ -111,3 +118,10 @@ class Backing:
 
     def stop_aws(self) -> None:
         self.aws.stop()
+
+
+def _house_instances(configured: str) -> dict[str, str]:
+    """Those of the product's providers that speak the house contract: a name and a type each."""
+    pairs = [part.partition("=") for part in configured.split(",") if part.strip()]
+    kinds = {name.strip(): kind.strip() or name.strip() for name, _, kind in pairs}
+    return {name: kind for name, kind in kinds.items() if kind in HOUSE} or dict(HOUSE)

@@ -5,7 +5,8 @@ import socket
 import socketserver
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from email.errors import (
     FirstHeaderLineIsContinuationDefect,
@@ -51,6 +52,14 @@ class Response:
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Raw:
+    """Bytes as they stand, with a pause before each part; then the connection is closed."""
+
+    parts: Iterable[bytes]
+    pause: float = 0
+
+
 def json_response(status: int, value: object, headers: list[tuple[str, str]] | None = None) -> Response:
     return Response(
         status,
@@ -66,7 +75,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 1024
     allow_reuse_address = sys.platform != "win32"  # there it would let two servers have one port
 
-    def __init__(self, host: str, port: int, answer: Callable[[Request], Response | None]) -> None:
+    def __init__(self, host: str, port: int, answer: Callable[[Request], Response | Raw | None]) -> None:
         super().__init__((host, port), _Handler)
         self.answer = answer
         self.url = f"http://{host}:{self.server_address[1]}"
@@ -125,6 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
         if response is None:
             self.close_connection = True
             return
+        if isinstance(response, Raw):
+            self._write(response)
+            return
         self._answer(response)
 
     def __getattr__(self, name: str) -> Any:
@@ -143,6 +155,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if not empty and self.command != "HEAD":
             self.wfile.write(response.body)
+
+    def _write(self, raw: Raw) -> None:
+        self.close_connection = True
+        for part in raw.parts:
+            time.sleep(raw.pause)
+            self.wfile.write(part)
+            self.wfile.flush()
 
     def _target(self) -> tuple[str, str]:
         try:

@@ -61,11 +61,13 @@ def test_a_report_that_comes_late_or_twice_does_not_lead_back(fragile: Stack, co
     assert message(fragile, id)["status"] == "delivered"
 
 
-@pytest.mark.parametrize("taken", ["before", "after"])
+@pytest.mark.parametrize(
+    "told", [Behaviour(close="before", times=1), Behaviour(close="after", reports=[], times=1)]
+)
 def test_a_provider_that_hangs_up_leaves_the_outcome_unknown_and_is_not_asked_again(
-    fragile: Stack, contact: str, taken: str
+    fragile: Stack, contact: str, told: Behaviour
 ) -> None:
-    fragile.provider.behave(Behaviour(close=taken, reports=[], times=1))
+    fragile.provider.behave(told)
     id = sent(fragile, contact)
     assert attempts(wait_for(fragile, id, "unknown")) == [(1, "unknown", "no_answer")]
     deliver_again(fragile, id)

@@ -164,7 +164,7 @@ def test_an_outcome_that_came_while_the_database_was_away_is_kept_when_it_is_bac
     id = sent(fragile, contact)
     eventually(lambda: message(fragile, id)["status"] == "sending")
     with without_postgres(fragile):
-        eventually(lambda: calls(fragile, id))
+        eventually(lambda: [call.ended for call in calls(fragile, id)] != [None])
     assert eventually(lambda: attempts(message(fragile, id))) == [(1, "sent", None)]
     wait_for(fragile, id, "delivered")
     assert len(calls(fragile, id)) == 1

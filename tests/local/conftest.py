@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from local import Stack, running
+from local import Behaviour, Stack, running
+from local.provider import Provider
+from local.server import Server
+from tests.local.sending import SECRET, Product
 
 PROJECT = Path(__file__).with_name("project")
 
@@ -26,3 +29,20 @@ def stack(template: Path) -> Iterator[Stack]:
                 patch.setenv(name, value)
             stack = ended.enter_context(running(template=template, relay_every=0.2))
         yield stack
+
+
+@pytest.fixture
+def product() -> Product:
+    return Product()
+
+
+@pytest.fixture
+def provider(product: Product) -> Iterator[Provider]:
+    gateway = Server("127.0.0.1", 0, product.answer)
+    gateway.start()
+    provider = Provider(0, gateway.url, SECRET)
+    provider.start()
+    provider.behave(Behaviour(report_delay=0))
+    yield provider
+    provider.stop()
+    gateway.stop()

@@ -1,79 +1,14 @@
-import json
-import threading
-import time
-import uuid
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request as Call
+"""What the playing provider does with messages and with questions about them."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from standardwebhooks import Webhook
 
 from local import Behaviour
-from local.client import opener
 from local.provider import Provider
-from local.server import Request, Response, Server, json_response
+from local.server import Server
+from tests.local.sending import MESSAGE, SECRET, Product, look_up, send
 from tests.local.waiting import eventually
-
-SECRET = "whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=="
-MESSAGE = {"from": "+12016661234", "to": "+18045551234", "type": "sms", "body": "Hello", "reference": "7"}
-
-
-class Product:
-    """Takes reports, and is in trouble for the first few when told so."""
-
-    def __init__(self) -> None:
-        self.troubles = 0
-        self.reports: list[tuple[str, Any]] = []
-        self._lock = threading.Lock()
-
-    def answer(self, request: Request) -> Response:
-        with self._lock:
-            if self.troubles:
-                self.troubles -= 1
-                return Response(503)
-            report = Webhook(SECRET).verify(request.body, dict(request.headers))
-            self.reports.append((request.path, report))
-            return json_response(200, {})
-
-
-@pytest.fixture
-def product() -> Product:
-    return Product()
-
-
-@pytest.fixture
-def provider(product: Product) -> Iterator[Provider]:
-    gateway = Server("127.0.0.1", 0, product.answer)
-    gateway.start()
-    provider = Provider(0, gateway.url, SECRET)
-    provider.start()
-    provider.behave(Behaviour(report_delay=0))
-    yield provider
-    provider.stop()
-    gateway.stop()
-
-
-def call(method: str, url: str, body: bytes = b"", headers: dict[str, str] | None = None) -> tuple[int, Any]:
-    try:
-        with opener.open(Call(url, body, headers or {}, method=method), timeout=10) as answer:
-            text = answer.read()
-            return answer.status, json.loads(text) if text else None
-    except HTTPError as error:
-        with error:
-            return error.code, json.loads(error.read())
-
-
-def send(provider: Provider, channel: str = "sms", secret: str = SECRET) -> tuple[int, Any]:
-    body, now, message_id = json.dumps(MESSAGE), datetime.now(UTC), f"msg_{uuid.uuid4().hex}"
-    headers = {
-        "webhook-id": message_id,
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(secret).sign(message_id, now, body),
-    }
-    return call("POST", f"{provider.url}/{channel}", body.encode(), headers)
 
 
 @pytest.mark.parametrize(("channel", "name"), [("sms", "messaging_provider_id"), ("email", "xillio_id")])
@@ -105,47 +40,52 @@ def test_a_report_is_repeated_until_it_is_taken(provider: Provider, product: Pro
     assert report["error"] == {"code": "30003", "reason": "Unreachable"}
 
 
-def test_it_fails_as_often_as_it_was_told(provider: Provider) -> None:
-    provider.behave(Behaviour(status=503, retry_after=9, times=2))
-    assert [send(provider)[0] for _ in range(3)] == [503, 503, 200]
-    assert [received.id is None for received in provider.requests] == [True, True, False]
+def test_it_says_whether_it_has_taken_a_message_of_a_reference(provider: Provider) -> None:
+    assert look_up(provider, "7")[0] == 404
+    provider.behave(Behaviour(status=503, times=1))
+    send(provider)
+    assert look_up(provider, "7")[0] == 404
+    answer = send(provider)
+    assert look_up(provider, "7") == answer == (200, {"messaging_provider_id": provider.lookups[-1].id})
+    assert look_up(provider, "7", "email")[0] == 404  # which is another's
+    assert look_up(provider, "7", secret="whsec_YW5vdGhlcg==")[0] == 401
+    assert [asked.status for asked in provider.lookups] == [404, 404, 200, 404, 401]
 
 
-@pytest.mark.parametrize(("when", "taken"), [("before", False), ("after", True)])
-def test_it_hangs_up_with_the_message_taken_or_not(provider: Provider, when: str, taken: bool) -> None:
-    provider.behave(Behaviour(close=when, times=1))
-    with pytest.raises(ConnectionError):
-        send(provider)
-    [received] = provider.requests
-    assert (received.status, received.id is not None) == (None, taken)
+def test_a_message_is_taken_when_it_comes_and_known_before_it_is_answered(provider: Provider) -> None:
+    provider.behave(Behaviour(delay=1))
+    with ThreadPoolExecutor() as threads:
+        sending = threads.submit(send, provider)
+        [received] = eventually(lambda: provider.requests)
+        assert (received.status, received.ended) == (None, None)
+        assert look_up(provider, "7") == (200, {"messaging_provider_id": received.id})
+        assert not sending.done()
+        assert sending.result() == (200, {"messaging_provider_id": received.id})
+    assert provider.requests[0].status == 200
 
 
-def test_it_takes_its_time_and_answers_garbage(provider: Provider) -> None:
-    provider.behave(Behaviour(delay=0.2, body="<garbage>"))
-    started = time.monotonic()
-    with pytest.raises(json.JSONDecodeError):
-        send(provider)
-    assert time.monotonic() - started >= 0.2
+def test_one_instance_fails_and_the_other_works(product: Product) -> None:
+    gateway = Server("127.0.0.1", 0, product.answer)
+    gateway.start()
+    provider = Provider(0, gateway.url, SECRET, instances={"first": "sms", "second": "email"})
+    provider.start()
+    try:
+        provider.behave(Behaviour(status=503), at="first")
+        assert send(provider, "first")[0] == 503
+        status, answer = send(provider, "second")
+        assert (status, list(answer)) == (200, ["xillio_id"])
+        eventually(lambda: product.reports)
+        assert product.reports[0][0] == "/api/webhooks/email/second"
+        assert send(provider, "sms")[0] == 404
+        provider.behave()
+        assert send(provider, "first")[0] == 200
+    finally:
+        provider.stop()
+        gateway.stop()
 
 
-def test_it_fails_with_the_words_that_it_was_given(provider: Provider) -> None:
-    words = {"error": {"code": "30007", "reason": "Filtered"}}
-    told = {"status": 400, "body": words}
-    assert call("PUT", f"{provider.url}/behaviour", json.dumps(told).encode()) == (200, told)
-    assert send(provider) == (400, words)
-
-
-def test_it_is_told_over_http_as_well(provider: Provider) -> None:
-    told = {"status": 429, "retry_after": 3, "times": 1}
-    assert call("PUT", f"{provider.url}/behaviour", json.dumps(told).encode()) == (200, told)
-    assert send(provider)[0] == 429
-    assert [received["status"] for received in call("GET", f"{provider.url}/requests")[1]] == [429]
-    assert call("DELETE", f"{provider.url}/requests") == (204, None)
-    assert call("GET", f"{provider.url}/requests") == (200, [])
-
-
-@pytest.mark.parametrize(
-    ("told", "status"), [(b"[", 400), (b"7", 400), (b'{"mood": "bad"}', 422), (b'{"times": "x"}', 422)]
-)
-def test_it_does_not_guess_what_it_was_told(provider: Provider, told: bytes, status: int) -> None:
-    assert call("PUT", f"{provider.url}/behaviour", told)[0] == status
+def test_its_reports_need_not_name_our_id(provider: Provider, product: Product) -> None:
+    provider.behave(Behaviour(reports=["sent"], report_delay=0, reference=False))
+    _, answer = send(provider)
+    [(_, report)] = eventually(lambda: product.reports)
+    assert report == {**answer, "status": "sent", "timestamp": report["timestamp"]}
