@@ -18,7 +18,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Options:
-    """A port of 0 is any free one; a `relay_every` of 0 leaves the schedules out."""
+    """A port of 0 is any free one; a `relay_every` of 0 leaves the schedules out, and no
+    `polling` the queues."""
 
     template: Path = PROJECT / "template.yaml"
     folder: Path = PROJECT / ".local"
@@ -34,6 +35,7 @@ class Options:
     gateway: str = ""
     """Given, it is where the product is served, instead of by us on `port`."""
     relay_every: float = 2
+    polling: bool = True
     concurrency: int = 4
     parameters: Mapping[str, str] = field(default_factory=dict)
     lookup: bool = True

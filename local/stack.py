@@ -64,7 +64,9 @@ class Stack:
             self.url = server.url
             undo.callback(server.stop)
             server.start()
-            moving: list[Poller | Timer] = [*self._pollers(options), *self._timers(options)]
+            moving: list[Poller | Timer] = [*self._timers(options)]
+            if options.polling:
+                moving += self.pollers(options.concurrency)
             for part in moving:
                 undo.callback(part.stop)
                 part.start()
@@ -140,10 +142,10 @@ class Stack:
         except FunctionError as error:
             raise CannotStart(f"{MIGRATE} failed: {error}; see {self.logs.path(MIGRATE)}") from None
 
-    def _pollers(self, options: Options) -> Iterator[Poller]:
+    def pollers(self, pollers: int) -> Iterator[Poller]:
+        """What hands the queues' messages to their functions, for each source; not started yet."""
         for source in self.template.sources:
-            function = self.functions[source.function]
-            yield Poller(source, function, self.sqs(), options.concurrency)
+            yield Poller(source, self.functions[source.function], self.sqs(), pollers)
 
     def _timers(self, options: Options) -> Iterator[Timer]:
         if options.relay_every:

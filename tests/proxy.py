@@ -51,7 +51,7 @@ class Connection:
 
     def _requests(self) -> None:
         with self._client.makefile("rb") as stream:
-            for message in _messages(stream, greeting=True):
+            for message in messages(stream, greeting=True):
                 if message[:1] == EXECUTE and (loss := self._proxy.take_loss()):
                     self._loss = loss
                     if not loss.arrives:
@@ -64,7 +64,7 @@ class Connection:
     def _answers(self) -> None:
         kept = b""
         with self._server.makefile("rb") as stream:
-            for message in _messages(stream):
+            for message in messages(stream):
                 if self._loss is None:
                     if not self._silent:
                         self._client.sendall(message)
@@ -77,7 +77,7 @@ class Connection:
         self.end(End.CLOSED)
 
 
-def _messages(stream: IO[bytes], *, greeting: bool = False) -> Iterator[bytes]:
+def messages(stream: IO[bytes], *, greeting: bool = False) -> Iterator[bytes]:
     """Whole messages, as far as they come; a client's first one has no type."""
     try:
         while len(head := stream.read(4 if greeting else 5)) >= 4:
