@@ -28,7 +28,7 @@ SECONDS = 16
 """That a killed delivery has: about the fewest with which it begins, so that its lease ends soon."""
 SILENT = Behaviour(reports=())
 """No report tells what became of a message."""
-BEHAVIOURS = {Story.RETRY: Behaviour(status=503, reports=(), times=1)}
+BUSY = Behaviour(status=503, times=1)
 
 
 class World(NamedTuple):
@@ -47,7 +47,8 @@ class Killed(NamedTuple):
 
 
 class Killing:
-    """Of a stack that polls no queue: its messages are delivered by those who are killed here."""
+    """Of a stack that polls no queue: its messages are delivered by those who are killed here. Its provider
+    `sms` cannot be asked what became of a message; others can."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -111,7 +112,7 @@ class Killing:
         assert answer.status == 202, answer
         id = int(answer.body["id"])
         record = eventually(lambda: self._received(id))
-        self._stack.provider.behave(BEHAVIOURS.get(step.story, SILENT))
+        self._stack.provider.behave(*[BUSY] * (step.story is Story.RETRY), SILENT)
         if step.side is not Side.CONNECTION and step.wire:
             self.wires[step.wire].hold(step.call, step.side)
         door = step.wire if step.side is Side.CONNECTION else ""
@@ -145,7 +146,7 @@ class Killing:
             ).geturl(),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": f"http://127.0.0.1:{ports['secrets']}",
             "AWS_ENDPOINT_URL_SQS": f"http://127.0.0.1:{ports['queue']}",
-            "PROVIDER_SECRET_ARN": f"provider-at-{ports['provider']}",
+            "PROVIDER_SECRET_ARN": _secret(ports["provider"]),
         }
 
     def _keep_secrets(self) -> None:
@@ -157,15 +158,16 @@ class Killing:
             aws_access_key_id="local",
             aws_secret_access_key="local",
         )
-        kept = json.loads(client.get_secret_value(SecretId=SECRET)["SecretString"])
-        straight = self._stack.provider.url
-        for name, url in [
-            (HEALTHY, straight),
-            *(
-                (f"provider-at-{port}", f"http://127.0.0.1:{port}")
-                for port in (self.wires["provider"].port, self._door.port)
-            ),
-        ]:
-            fields = {"url": f"{url}/sms", "signing_secret": kept["sms"]["signing_secret"]}
-            secret = {"sms": fields, "asked": {**fields, "lookup_url": f"{url}/sms/lookup"}}
-            client.create_secret(Name=name, SecretString=json.dumps(secret))
+        kept = client.get_secret_value(SecretId=SECRET)["SecretString"]
+        places = {HEALTHY: self._stack.provider.url}
+        for port in (self.wires["provider"].port, self._door.port):
+            places[_secret(port)] = f"http://127.0.0.1:{port}"
+        for name, url in places.items():
+            fields = json.loads(kept.replace(self._stack.provider.url, url))
+            del fields["sms"]["lookup_url"]
+            client.create_secret(Name=name, SecretString=json.dumps(fields))
+
+
+def _secret(port: int) -> str:
+    """The name of the one that leads to the provider by this port."""
+    return f"provider-at-{port}"

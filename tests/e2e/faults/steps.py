@@ -50,11 +50,9 @@ STEPS = [
     Step("no connection to Postgres", Known.NOTHING, "postgres", "", Side.CONNECTION),
     *_sides("postgres", "claim_messages", Known.NOTHING, Known.CLAIM),
     Step("no connection to the provider", Known.CLAIM, "provider", "", Side.CONNECTION),
-    *_sides("provider", "POST /sms", Known.CLAIM, Known.CLAIM_AND_CALL),
+    *_sides("provider", "POST", Known.CLAIM, Known.CLAIM_AND_CALL),
     *_sides("postgres", "record_attempt", Known.CLAIM_AND_CALL, Known.RECORD),
-    Step(
-        "a refusing answer is not passed back", Known.CLAIM, "provider", "POST /sms", Side.ANSWER, Story.RETRY
-    ),
+    Step("a refusing answer is not passed back", Known.CLAIM, "provider", "POST", Side.ANSWER, Story.RETRY),
     *_sides("postgres", "record_attempt", Known.CLAIM, Known.RECORD, Story.RETRY),
     Step("no connection to SQS", Known.RECORD, "queue", "", Side.CONNECTION, Story.RETRY),
     *_sides("queue", "SendMessageBatch", Known.RECORD, Known.RECORD, Story.RETRY),

@@ -25,6 +25,7 @@ WORLDS = [
 PARAMETERS = {
     "ProviderSecretArn": HEALTHY,
     "Providers": "sms,asked=sms",
+    "SenderProviders": '{"+12016660001": ["sms"], "+12016660002": ["asked"]}',
 }
 ENDS = {
     "at most once": {

@@ -72,7 +72,7 @@ POSTGRES = Protocol(_statements, _results)
 
 
 def _requests(stream: IO[bytes]) -> Iterator[Part]:
-    """Named by what is asked of AWS, or by method and path."""
+    """Named by what is asked of AWS, or by their method."""
     with suppress(OSError, ValueError):  # ended from elsewhere
         while line := stream.readline():
             head = [line]
@@ -83,9 +83,9 @@ def _requests(stream: IO[bytes]) -> Iterator[Part]:
                 for name, _, value in (one.partition(b":") for one in head)
             }
             body = stream.read(int(headers.get(b"content-length", 0)))
-            method, target, *_ = line.decode().split()
+            method = line.decode().split()[0]
             operation = headers.get(b"x-amz-target", b"").decode().rpartition(".")[2]
-            yield Part(b"".join(head) + body, operation or f"{method} {target.partition('?')[0]}")
+            yield Part(b"".join(head) + body, operation or method)
 
 
 def _bytes(stream: IO[bytes]) -> Iterator[tuple[bytes, bool]]:
