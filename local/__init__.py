@@ -10,7 +10,8 @@ provider    plays the house contract       schedule     schedules
 behaviour   how well it does so            logs         what the functions print
 record      what it was sent; reports      process      children that never outlive us, with watch
 template    what is declared               folder       what survives a restart
-intrinsics  !Ref, !Sub and the like        ports, client, errors
+intrinsics  !Ref, !Sub and the like        redrive      dead letters, put back
+ports, client, errors
 """
 
 from local.backing import Options

@@ -1,4 +1,5 @@
-"""`python -m local`: the whole service here (start), what its functions lean on (services), or its checks."""
+"""`python -m local`: the whole service here (start), what its functions lean on (services), its checks, or
+what is done to one that runs (redrive: its dead letters are put back)."""
 
 import argparse
 import os
@@ -15,6 +16,7 @@ from local import check, openapi
 from local.backing import Backing, Options
 from local.errors import CannotStart
 from local.guide import services_started, started
+from local.redrive import redrive
 from local.stack import Stack
 
 TOOLS: dict[str, Callable[[Callable[[str], None]], int]] = {
@@ -23,6 +25,8 @@ TOOLS: dict[str, Callable[[Callable[[str], None]], int]] = {
     "faults": check.faults,
     "openapi": openapi.write,
 }
+OPERATIONS: dict[str, Callable[[Options, Callable[[str], None]], int]] = {"redrive": redrive}
+"""On a service that runs here, found by the ports."""
 
 
 class _Stop(BaseException):
@@ -33,6 +37,11 @@ def main() -> int:
     arguments = _parser().parse_args()
     if arguments.command in TOOLS:
         return TOOLS[arguments.command](_say)
+    if arguments.command in OPERATIONS:
+        try:
+            return OPERATIONS[arguments.command](_options(arguments), _say)
+        except CannotStart as error:
+            return _cannot(error)
     for number in _endings():
         if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup it is
             signal.signal(number, _stop)
@@ -51,17 +60,22 @@ def main() -> int:
         _say("Stopping")
         return 0
     except CannotStart as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return _cannot(error)
     finally:
         if running is not None:
             running.close()
 
 
+def _cannot(error: CannotStart) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     kept = Options()
-    parser.add_argument("command", nargs="?", choices=("start", "services", *TOOLS), default="start")
+    commands = ("start", "services", *OPERATIONS, *TOOLS)
+    parser.add_argument("command", nargs="?", choices=commands, default="start")
     parser.add_argument("--port", type=int, default=kept.port, help="of the API (%(default)s)")
     parser.add_argument("--postgres-port", type=int, help=f"({kept.postgres_port}; services: 5432)")
     parser.add_argument("--aws-port", type=int, help=f"({kept.aws_port}; services: 4566)")
