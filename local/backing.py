@@ -1,6 +1,6 @@
 """What the functions lean on: Postgres, the AWS APIs with the template's queues, the playing provider."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -38,8 +38,8 @@ class Options:
     polling: bool = True
     concurrency: int = 4
     parameters: Mapping[str, str] = field(default_factory=dict)
-    lookup: bool = True
-    """Whether the product may ask the playing provider what has become of a message."""
+    unasked: Collection[str] = ()
+    """Instances that the product cannot ask what has become of a message."""
     provider_urls: Mapping[str, str] = field(default_factory=dict)
     """Where an instance is that another than our provider plays."""
 
@@ -86,7 +86,7 @@ class Backing:
             urls = {name: f"{self.provider.url}/{name}" for name in instances} | dict(options.provider_urls)
             self._house = {
                 name: {"url": url, "signing_secret": secret}
-                | ({"lookup_url": f"{url}/lookup"} if options.lookup else {})
+                | ({} if name in options.unasked else {"lookup_url": f"{url}/lookup"})
                 for name, url in urls.items()
             }
             say(f"A provider that plays along: {self.provider.url}")

@@ -15,8 +15,9 @@ class Behaviour:
     its share to those behind it."""
 
     status: int = 200
-    retry_after: int | str | None = None
-    """In seconds, or as a date."""
+    retry_after: int | None = None
+    retry_at: int | None = None
+    """The same in the form of a date: so many seconds from the answer."""
     delay: float | tuple[float, float] = 0
     """Seconds until the answer, or from and to how many; the message is taken when it arrives."""
     body: str | dict[str, Any] | None = None

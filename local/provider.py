@@ -14,6 +14,8 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -183,7 +185,7 @@ class Provider:
                 return Raw([HALF])
             case "drip":
                 return Raw(self._drops(), DRIP_SECONDS)
-        extra = [("retry-after", str(told.retry_after))] if told.retry_after is not None else []
+        extra = _retry_after(told)
         if isinstance(told.body, str):
             return Response(told.status, told.body.encode(), extra)
         return json_response(told.status, told.body or answer or {"message": "told to fail"}, extra)
@@ -207,6 +209,13 @@ class _Door(Server):
             return True
         self.to_turn_away -= 1
         return False
+
+
+def _retry_after(told: Behaviour) -> list[tuple[str, str]]:
+    if told.retry_at is not None:
+        moment = datetime.now(UTC) + timedelta(seconds=told.retry_at)
+        return [("retry-after", format_datetime(moment, usegmt=True))]
+    return [("retry-after", str(told.retry_after))] if told.retry_after is not None else []
 
 
 def _headers(request: Request) -> dict[str, str]:
