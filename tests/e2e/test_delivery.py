@@ -1,7 +1,6 @@
 """What becomes of a message whose delivery does not go as it should."""
 
 from contextlib import closing
-from datetime import datetime
 from urllib.parse import urlsplit
 
 import pytest
@@ -26,26 +25,6 @@ def test_a_provider_that_fails_for_a_while_is_asked_again_until_it_takes_the_mes
     assert attempts(delivered) == [(1, "queued", "503"), (2, "queued", "503"), (3, "sent", None)]
     assert [call.status for call in calls(fragile, id)] == [503, 503, 200]
     assert delivered["error"] is None
-
-
-def test_a_provider_that_asks_for_time_is_given_it(fragile: Stack, contact: str) -> None:
-    fragile.provider.behave(Behaviour(status=429, retry_after=3, times=1))
-    id = sent(fragile, contact)
-    assert attempts(wait_for(fragile, id, "delivered", seconds=20)) == [
-        (1, "queued", "429"),
-        (2, "sent", None),
-    ]
-    first, second = (datetime.fromisoformat(call.time) for call in calls(fragile, id))
-    assert (second - first).total_seconds() >= 3
-
-
-def test_a_message_that_the_provider_refuses_has_failed_and_says_why(fragile: Stack, contact: str) -> None:
-    fragile.provider.behave(Behaviour(status=400, times=1))
-    id = sent(fragile, contact)
-    failed = wait_for(fragile, id, "failed")
-    assert failed["error"] == {"code": "400", "reason": "The provider answered 400."}
-    assert attempts(failed) == [(1, "failed", "400")]
-    assert len(calls(fragile, id)) == 1
 
 
 def test_a_report_of_a_failure_says_why_in_the_provider_s_words(fragile: Stack, contact: str) -> None:

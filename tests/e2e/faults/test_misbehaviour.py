@@ -1,0 +1,148 @@
+"""What becomes of a message for everything that its provider may do with it: where the provider cannot be
+asked, where it can, and where a message is rather sent twice than not at all."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import pytest
+
+from local import Received, Stack, ports, running
+from local.provider import Provider
+from tests.conftest import Database
+from tests.e2e.client import post
+from tests.e2e.faults import tables
+from tests.e2e.faults.fates import ATTEMPTS, FATES, REFUSED, SENT, SILENT, UNREAD, Fate
+from tests.e2e.outbound import attempts, message
+from tests.local.waiting import eventually
+
+ASKED, UNASKED, AGAIN = "it is asked", "at most once", "at least once"
+WAYS = (UNASKED,)
+PATIENCE = 90  # seconds
+CONTACT = "+18045551234"
+UNFINISHED = (
+    "SELECT count(*) FROM messages"
+    " WHERE status IN ('queued', 'sending') OR status = 'unknown' AND next_nudge_at IS NOT NULL"
+)
+
+
+class Cell(NamedTuple):
+    """Of the table: a message with a sender, an instance of the provider and a conversation of its own."""
+
+    fate: Fate
+    way: str
+    place: int
+
+    @property
+    def instance(self) -> str:
+        return f"sms-{self.place}"
+
+    @property
+    def sender(self) -> str:
+        return f"+1201666{self.place:04}"
+
+
+CELLS = [
+    Cell(fate, way, place) for place, (fate, way) in enumerate((fate, way) for fate in FATES for way in WAYS)
+]
+
+
+class Told(NamedTuple):
+    """What there is to know of a message in the end."""
+
+    message: dict[str, Any]
+    calls: Sequence[Received]
+    """That the provider has read."""
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[dict[Cell, Told]]:
+    """All of them go their ways at once: some take as long as anybody waits."""
+    doors = {cell: ports.choose("127.0.0.1", 0, "") for cell in CELLS if cell.fate.told is None}
+    parameters = {
+        "Providers": ",".join(f"{cell.instance}=sms" for cell in CELLS),
+        "SenderProviders": json.dumps({cell.sender: [cell.instance] for cell in CELLS}),
+        "MaxAttempts": str(ATTEMPTS),
+    }
+    urls = {cell.instance: f"http://127.0.0.1:{port}/{cell.instance}" for cell, port in doors.items()}
+    unasked = [cell.instance for cell in CELLS if cell.way != ASKED]
+    with (
+        running(
+            relay_every=0.5, concurrency=12, parameters=parameters, unasked=unasked, provider_urls=urls
+        ) as stack,
+        ExitStack() as undo,
+    ):
+        apart: dict[Cell, Provider] = {}
+        for cell, port in doors.items():
+            if cell.fate is UNREAD:
+                apart[cell] = provider = other(stack, cell.instance, port)
+                undo.callback(provider.stop)
+                provider.behave(SILENT)
+                provider.turn_away(1)
+        for cell in CELLS:
+            if cell.fate.told is not None:
+                stack.provider.behave(cell.fate.told, SILENT, at=cell.instance)
+        ids = {cell: accepted(stack, cell) for cell in CELLS}
+        with closing(Database(stack.database_url)) as database:
+            eventually(lambda: database.value(UNFINISHED) == 0, PATIENCE)
+        found = {
+            cell: Told(
+                message(stack, id),
+                [one for one in apart.get(cell, stack.provider).requests if one.path == f"/{cell.instance}"],
+            )
+            for cell, id in ids.items()
+        }
+        rows = [(cell.fate.name, cell.way, *ended(found[cell])) for cell in CELLS]
+        tables.tell("What becomes of a message", [("the provider", "way", "status", "code", "calls"), *rows])
+        yield found
+
+
+def other(stack: Stack, instance: str, port: int) -> Provider:
+    """A provider with a port of its own, to which something can be done that is done to a connection."""
+    secret = (stack.folder / "signing-secret").read_text()
+    provider = Provider(port, stack.url, secret, instances={instance: "sms"})
+    provider.start()
+    return provider
+
+
+def accepted(stack: Stack, cell: Cell) -> int:
+    answer = post(f"{stack.url}/api/messages/sms", {"from": cell.sender, "to": CONTACT, "body": cell.way})
+    assert answer.status == 202, answer
+    return int(answer.body["id"])
+
+
+def ended(told: Told) -> tuple[str, str, int]:
+    return told.message["status"], (told.message["error"] or {}).get("code", ""), len(told.calls)
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.fate.name} - {cell.way}")
+def test_each_fate_of_a_request_has_its_end(told: dict[Cell, Told], cell: Cell) -> None:
+    fate, (found, calls) = cell.fate, told[cell]
+    ends = list(fate.ends)
+    if fate.unknown and cell.way == AGAIN:
+        ends.append(SENT)
+    if fate.unknown and cell.way == ASKED and not fate.taken:
+        ends.append(SENT)
+    assert attempts(found) == [(number, *end) for number, end in enumerate(ends, 1)]
+    unread = 1 if fate is UNREAD else len(ends) if fate is REFUSED else 0
+    assert len(calls) == len(ends) - unread
+    status, code = ends[-1]
+    if fate.unknown and cell.way == ASKED:
+        status, code = SENT
+    assert found["status"] == status
+    if code is None:
+        assert found["error"] is None
+        assert found["provider_message_id"] == calls[-1].id
+    else:
+        assert found["error"]["code"] == code
+        assert found["error"]["reason"]
+
+
+@pytest.mark.parametrize(
+    "cell", [cell for cell in CELLS if cell.fate.wait], ids=lambda cell: f"{cell.fate.name} - {cell.way}"
+)
+def test_a_provider_that_asks_for_time_is_given_it(told: dict[Cell, Told], cell: Cell) -> None:
+    first, second = (datetime.fromisoformat(call.time) for call in told[cell].calls)
+    assert (second - first).total_seconds() >= cell.fate.wait
