@@ -35,7 +35,7 @@ hypothesis.settings.register_profile("gate", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("gate")
 
 TABLES = (
-    "circuits, idempotency_keys, parked_reports, message_events, attempts, messages,"
+    "webhook_requests, circuits, idempotency_keys, parked_reports, message_events, attempts, messages,"
     " conversation_participants, conversations, contact_addresses, contacts"
 )
 """In the order in which they can be emptied."""

@@ -89,6 +89,35 @@ def test_every_order_of_reports_and_our_own_record_ends_the_same(steps: Sequence
     assert play([*steps, READ])[-1] is Status.READ
 
 
+SIX = (SENT, DELIVERED, Report(None), DELIVERED, FAILED, READ)
+"""One of them twice, at another time: that is another report."""
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("place", range(7))
+def test_every_order_of_six_reports_ends_the_same_wherever_our_own_record_falls(place: int) -> None:
+    """Each with the record at another place: what comes before it is parked."""
+    for turn, order in enumerate(dict.fromkeys(permutations(SIX))):
+        if turn % 7 == place:
+            assert play([*order[:place], Record(), *order[place:]])[-1] is Status.READ
+
+
+@pytest.mark.usefixtures("database")
+def test_a_report_that_is_posted_again_is_one_event_also_where_it_was_parked() -> None:
+    def tell(status: Status | None, code: str | None = None) -> str:
+        return making.report(status, "p-1", code=code, timestamp="2024-11-01T14:00:00Z")[0]
+
+    told = [Status.SENT, Status.DELIVERED, None]
+    claimed = making.claimed()
+    assert [tell(status) for status in told * 2] == ["parked"] * 6
+    making.sent(claimed)
+    assert [tell(status) for status in told * 2] == ["noted"] * 6
+    reports = [event.status for event in making.seen(claimed.id).events if event.kind == "report"]
+    assert reports == told
+    tell(Status.DELIVERED, code="x")
+    assert len(making.seen(claimed.id).events) == 5, "with another code it is another report"
+
+
 REPORTS = st.builds(
     Report,
     st.sampled_from([Status.SENT, Status.DELIVERED, Status.FAILED, Status.READ, None]),

@@ -5,6 +5,12 @@ LANGUAGE sql AS $$
     SELECT pg_advisory_xact_lock(hashtextextended(in_provider || ':' || in_provider_message_id, 0))
 $$;
 
+-- The same lock for one who does not wait; whether it is had now.
+CREATE OR REPLACE FUNCTION try_provider_message(in_provider text, in_provider_message_id text) RETURNS boolean
+LANGUAGE sql AS $$
+    SELECT pg_try_advisory_xact_lock(hashtextextended(in_provider || ':' || in_provider_message_id, 0))
+$$;
+
 -- Keeps an inbound message once; everyone who brings it gets the row that was kept first.
 CREATE OR REPLACE FUNCTION add_inbound(
     in_account bigint, in_provider text, in_provider_message_id text, in_content jsonb, in_extra jsonb,

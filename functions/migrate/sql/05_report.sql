@@ -1,5 +1,5 @@
--- Notes what a provider said of an attempt, once for each token. The message moves only to a higher rank,
--- and only by what is said of its latest attempt.
+-- Notes what a provider said of an attempt, once for each token, and once where it says the same again. The
+-- message moves only to a higher rank, and only by what is said of its latest attempt.
 CREATE OR REPLACE FUNCTION apply_report(
     in_attempt attempts, in_token uuid, in_status text, in_rank integer, in_code text, in_reason text,
     in_occurred_at timestamptz
@@ -10,7 +10,7 @@ BEGIN
                                 occurred_at)
     VALUES (in_attempt.account_id, in_attempt.message_id, in_attempt.number, 'report', in_token,
             in_attempt.provider_type, in_status, in_code, in_reason, in_occurred_at)
-    ON CONFLICT (token) DO NOTHING;
+    ON CONFLICT DO NOTHING;
     UPDATE messages m
        SET status = in_status, report_rank = in_rank, updated_at = clock_timestamp(),
            error_code = in_code, error_reason = in_reason,
@@ -90,4 +90,34 @@ BEGIN
     ELSE
         outcome := 'unmatched';
     END IF;
+END $$;
+
+-- Looks at the parked reports that are due for it, applies those whose attempt has their provider's id by
+-- now (whoever recorded it should have done so), and gives these. The others wait again for as long as they
+-- have waited: a report is looked at a dozen times in a week. Whoever touches reports of a provider's id has
+-- its lock, and what somebody is at work on is left to them: several at once do no harm.
+CREATE OR REPLACE FUNCTION apply_parked_reports(in_limit integer) RETURNS TABLE (id bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+    named record;
+    attempt attempts;
+BEGIN
+    FOR named IN
+        SELECT DISTINCT due.provider_type, due.provider_message_id
+          FROM (SELECT * FROM parked_reports p WHERE p.next_look_at <= now()
+                 ORDER BY p.next_look_at LIMIT in_limit) AS due
+    LOOP
+        CONTINUE WHEN NOT try_provider_message(named.provider_type, named.provider_message_id);
+        SELECT * INTO attempt FROM attempts a
+         WHERE a.provider_type = named.provider_type AND a.provider_message_id = named.provider_message_id;
+        IF FOUND THEN
+            RETURN QUERY SELECT p.id FROM parked_reports p
+                          WHERE p.provider_type = named.provider_type
+                            AND p.provider_message_id = named.provider_message_id;
+            PERFORM use_provider_id(attempt);
+        ELSE
+            UPDATE parked_reports p SET next_look_at = now() + greatest(now() - p.created_at, interval '1 minute')
+             WHERE p.provider_type = named.provider_type AND p.provider_message_id = named.provider_message_id;
+        END IF;
+    END LOOP;
 END $$;

@@ -1,0 +1,27 @@
+"""The tables. Their unique constraints keep the promises; `functions/migrate` makes and changes them."""
+
+from messaging.tables.columns import metadata
+from messaging.tables.inbound import parked_reports, webhook_requests
+from messaging.tables.outbound import attempts, circuits, idempotency_keys, message_events
+from messaging.tables.threads import (
+    contact_addresses,
+    contacts,
+    conversation_participants,
+    conversations,
+    messages,
+)
+
+__all__ = [
+    "attempts",
+    "circuits",
+    "contact_addresses",
+    "contacts",
+    "conversation_participants",
+    "conversations",
+    "idempotency_keys",
+    "message_events",
+    "messages",
+    "metadata",
+    "parked_reports",
+    "webhook_requests",
+]

@@ -1,0 +1,138 @@
+"""Who writes to whom, and what was written."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from messaging.tables.columns import account_id, id_, metadata, time
+
+contacts = Table("contacts", metadata, id_(), account_id(), time("created_at", default=True))
+
+contact_addresses = Table(
+    "contact_addresses",
+    metadata,
+    Column("account_id", BigInteger, primary_key=True, server_default="1"),
+    Column("address", Text, primary_key=True),
+    Column("contact_id", ForeignKey("contacts.id"), nullable=False, index=True),
+    time("created_at", default=True),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    id_(),
+    account_id(),
+    Column("customer_address", Text, nullable=False),
+    Column("contact_address", Text, nullable=False),
+    Column("contact_id", ForeignKey("contacts.id"), nullable=False),
+    Column("types", ARRAY(Text), nullable=False, comment="of the messages that it holds, each once"),
+    time("created_at", default=True),
+    time("last_message_at", default=True),
+    UniqueConstraint("account_id", "customer_address", "contact_address"),
+    Index("conversations_activity_idx", "account_id", "last_message_at", "id"),
+    Index("conversations_customer_activity_idx", "account_id", "customer_address", "last_message_at", "id"),
+    Index("conversations_contact_activity_idx", "account_id", "contact_address", "last_message_at", "id"),
+    *(
+        Index(
+            f"conversations_{channel}_activity_idx",
+            "account_id",
+            "last_message_at",
+            "id",
+            postgresql_where=text(f"'{channel}' = ANY (types)"),
+        )
+        for channel in ("sms", "mms", "email")
+    ),
+)
+
+conversation_participants = Table(
+    "conversation_participants",
+    metadata,
+    Column("conversation_id", ForeignKey("conversations.id"), primary_key=True),
+    Column("address", Text, primary_key=True),
+    account_id(),
+    Column("role", Text, nullable=False),
+    time("created_at", default=True),
+    CheckConstraint("role IN ('customer', 'contact')", name="role"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    id_(),
+    account_id(),
+    Column("conversation_id", ForeignKey("conversations.id"), nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("subject", Text),
+    Column("body", Text, nullable=False),
+    Column("html", Text),
+    Column("attachments", JSONB, nullable=False),
+    Column("timestamp", DateTime(timezone=True), nullable=False, comment="the caller's or the provider's"),
+    Column(
+        "size",
+        Integer,
+        nullable=False,
+        comment="bytes of its content as JSON in JSON, as Lambda answers: what a page is cut by",
+    ),
+    Column("provider_type", Text, nullable=False),
+    Column(
+        "provider_types",
+        ARRAY(Text),
+        nullable=False,
+        server_default="{}",
+        comment="outbound: all that may carry it, in the order in which they are tried",
+    ),
+    Column("provider_message_id", Text),
+    Column("delivery_policy", Text, nullable=False, server_default="at_most_once"),
+    Column("extra", JSONB, comment="inbound: what else the provider said"),
+    Column("error_code", Text),
+    Column("error_reason", Text),
+    Column("request_token", Uuid, unique=True, comment="outbound: made by the accepting call"),
+    Column("report_rank", SmallInteger, nullable=False, server_default="0", comment="of the highest report"),
+    Column("attempt_count", SmallInteger, nullable=False, server_default="0"),
+    Column("nudge_count", SmallInteger, nullable=False, server_default="0"),
+    time("next_attempt_at"),
+    time("next_nudge_at"),
+    time("lease_expires_at"),
+    time("created_at", default=True),
+    time("updated_at", default=True),
+    CheckConstraint(
+        "direction = 'outbound' AND status IN"
+        " ('queued', 'sending', 'sent', 'delivered', 'read', 'failed', 'unknown')"
+        " OR direction = 'inbound' AND status = 'received' AND provider_message_id IS NOT NULL",
+        name="status",
+    ),
+    CheckConstraint("type IN ('sms', 'mms', 'email')", name="type"),
+    CheckConstraint("delivery_policy IN ('at_most_once', 'at_least_once')", name="delivery_policy"),
+    Index("messages_page_idx", "conversation_id", "id"),
+    Index(
+        "messages_inbound_key",
+        "provider_type",
+        "provider_message_id",
+        unique=True,
+        postgresql_where=text("direction = 'inbound'"),
+    ),
+    Index(
+        "messages_pending_idx",
+        "conversation_id",
+        "id",
+        postgresql_where=text("status IN ('queued', 'sending')"),
+    ),
+    Index("messages_nudge_idx", "next_nudge_at", postgresql_where=text("next_nudge_at IS NOT NULL")),
+    Index("messages_lease_idx", "lease_expires_at", postgresql_where=text("status = 'sending'")),
+)
