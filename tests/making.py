@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
-from messaging import attempts, store, views
+from messaging import arrivals, attempts, store, views
+from messaging.arrivals import Kept
 from messaging.models import (
     Content,
     DeliveryReport,
@@ -15,7 +17,8 @@ from messaging.models import (
     OutboundMessage,
     Status,
 )
-from messaging.store import IdempotencyKey, Outcome, ReportOutcome
+from messaging.raw import RawRequest
+from messaging.store import IdempotencyKey, Outcome
 
 CUSTOMER, CONTACT = "+12016661234", "+18045551234"
 LEASE = timedelta(seconds=30)
@@ -46,7 +49,23 @@ def inbound(id: str = "id-1", **fields: Any) -> InboundMessage:
 
 
 def receive(id: str = "id-1", **fields: Any) -> tuple[bool, Message]:
-    return store.add_inbound(inbound(id, **fields), "sms")
+    kept = keep(inbound(id, **fields))
+    assert kept.message is not None
+    return kept.outcome is arrivals.Outcome.CREATED, kept.message
+
+
+def keep(part: InboundMessage | DeliveryReport, provider: str = "sms") -> Kept:
+    """What became of the only part of a request."""
+    [kept] = arrivals.keep(request(provider=provider), [part])
+    return kept
+
+
+def request(body: bytes | None = None, **fields: Any) -> RawRequest:
+    """One that is like no other, unless its body is given."""
+    now = datetime.now(UTC)
+    given = {"route": "sms", "provider": "sms", "url": "https://example.com/", "query": "", "headers": {}}
+    times = {"received_at": now, "verified_at": now}
+    return RawRequest.model_validate(given | times | {"body": body or uuid4().bytes} | fields)
 
 
 def claim(id: int) -> OutboundMessage:
@@ -65,10 +84,11 @@ def report(
     *,
     provider: str = "sms",
     **fields: Any,
-) -> tuple[ReportOutcome, Message | None]:
+) -> tuple[arrivals.Outcome, Message | None]:
     given = {"provider_message_id": id, "reference": reference, "status": status}
     fields = given | {"timestamp": datetime.now(UTC)} | fields
-    return store.add_report(DeliveryReport.model_validate(fields), provider)
+    kept = keep(DeliveryReport.model_validate(fields), provider)
+    return kept.outcome, kept.message
 
 
 def sent(claimed: OutboundMessage, id: str = "p-1") -> int:

@@ -106,7 +106,7 @@ def test_some_do_not_know_each_other(name: str, strangers: set[str]) -> None:
         (("sqlalchemy",), {*STORE, "functions/migrate"}),
         (("pg8000",), {"database"}),
         (("alembic",), {"functions/migrate"}),
-        (("boto3", "botocore", "aws_lambda_powertools.utilities.parameters"), {"queue", "settings"}),
+        (("boto3", "botocore", "aws_lambda_powertools.utilities.parameters"), {"queue", "settings", "spool"}),
         (("http.client", "urllib.request", "requests", "httpx", "urllib3", "aiohttp"), {"providers"}),
         (("os.environ", "os.getenv"), {"settings"}),
         (("standardwebhooks",), {"providers"}),
@@ -123,9 +123,14 @@ def test_one_file_makes_the_calls_that_leave() -> None:
 
 
 def test_lambda_is_known_at_its_edge_alone() -> None:
-    edge = {"web", "consumer", *(f"functions/{folder.name}" for folder in FUNCTIONS)}
+    readers = {"web", "consumer", "receiver"}
+    edge = {*readers, *(f"functions/{folder.name}" for folder in FUNCTIONS)}
     assert importers("aws_lambda_powertools.event_handler", "aws_lambda_powertools.utilities.typing") <= edge
-    assert {module(file) for file in product() if strings(file) & EVENT_WORDS} <= {"web", "consumer"}
+    assert {module(file) for file in product() if strings(file) & EVENT_WORDS} <= {
+        "web",
+        "consumer",
+        "receiver",
+    }
 
 
 def test_functions_import_the_layer_and_never_each_other() -> None:

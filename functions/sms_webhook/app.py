@@ -1,9 +1,13 @@
-"""POST /api/webhooks/sms[/{provider}], and the function's own URL: keeps what a provider tells."""
+"""POST /api/webhooks/sms[/{provider}], and the function's own URL: keeps what a provider tells.
+
+Also its queue, which holds what came while the database was away, and orders to read again what was kept.
+"""
 
 from aws_lambda_powertools.event_handler import Response
 
 from messaging import inbox, web
 from messaging.models import Channel
+from messaging.receiver import receiver
 
 app = web.webhooks("/api/webhooks/sms")
 
@@ -18,4 +22,4 @@ def receive(provider: str) -> Response[str]:
     return web.answer(inbox.receive(Channel.SMS, provider, web.webhook(app)))
 
 
-handler = web.handler(app, raw=True)
+handler = receiver(Channel.SMS, web.handler(app, raw=True))

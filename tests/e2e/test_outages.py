@@ -153,7 +153,7 @@ def test_work_whose_answer_was_lost_on_its_way_is_done_once(fragile: Stack, cont
 
 def at_work(database: Database) -> int:
     """How many calls of the functions that keep a message Postgres has begun and not ended."""
-    begun = "state = 'active' AND query ~ '(accept_message|add_inbound)' AND pid <> pg_backend_pid()"
+    begun = "state = 'active' AND query ~ '(accept_message|receive_webhook)' AND pid <> pg_backend_pid()"
     return int(str(database.value(f"SELECT count(*) FROM pg_stat_activity WHERE {begun}")))
 
 

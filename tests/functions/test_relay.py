@@ -14,7 +14,7 @@ def test_queues_again_what_was_left_behind(database: Database, aws: Aws, provide
         call("POST", SMS, NEW_SMS)
     aws.queued()  # lost, all of them
     database.rows(DUE)
-    assert invoke("relay", event("relay")) == {"nudged": 12, "expired": 0, "forgotten": 0}
+    assert invoke("relay", event("relay")) == {"nudged": 12, "expired": 0, "applied": 0, "forgotten": 0}
     nudges = [nudge["Body"] for nudge in aws.queued()]
     assert sorted(nudges, key=int) == [str(id) for id in range(1, 13)]
     assert deliver(*nudges[:10]) == []
@@ -29,5 +29,5 @@ def test_makes_a_delivery_that_died_visible(database: Database, aws: Aws, provid
 
 
 def test_has_nothing_to_do_in_an_empty_service(database: Database, aws: Aws) -> None:
-    assert invoke("relay", event("relay")) == {"nudged": 0, "expired": 0, "forgotten": 0}
+    assert invoke("relay", event("relay")) == {"nudged": 0, "expired": 0, "applied": 0, "forgotten": 0}
     assert aws.queued() == []

@@ -138,9 +138,9 @@ def test_nudges_what_is_due_and_only_that(database: Database, aws: Aws) -> None:
         outbox.accept(sms())
     aws.queued()
     database.rows("UPDATE messages SET next_nudge_at = clock_timestamp() WHERE id > 1")
-    assert relay() == {"nudged": 2, "expired": 0, "forgotten": 0}
+    assert relay() == {"nudged": 2, "expired": 0, "applied": 0, "forgotten": 0}
     assert sorted(nudge["Body"] for nudge in aws.queued()) == ["2", "3"]
-    assert relay() == {"nudged": 0, "expired": 0, "forgotten": 0}
+    assert relay() == {"nudged": 0, "expired": 0, "applied": 0, "forgotten": 0}
 
 
 def test_nudges_a_backlog_of_any_length(

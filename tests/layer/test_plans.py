@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from messaging import attempts, cursor, store, views
+from messaging import arrivals, attempts, cursor, store, views
 from messaging import database as product
+from messaging.arrivals import Selector
 from messaging.models import MAX_ID, Channel, Status
 from tests import making
 from tests.conftest import Configure, Database
@@ -42,6 +43,12 @@ INSERT INTO message_events (message_id, attempt, kind, provider_type, occurred_a
 SELECT id, 1, 'attempt', 'sms', now() FROM messages;
 INSERT INTO parked_reports (token, provider_type, provider_message_id, status, rank, occurred_at)
 SELECT gen_random_uuid(), 'sms', 'p-' || n, 'sent', 1, now() FROM generate_series(1, {ROWS}) n;
+INSERT INTO webhook_requests (route, provider_type, received_at, verified_at, url, query, headers, body,
+                              digest, fault)
+SELECT 'sms', 'sms', at, at, '', '', '{{}}', '', sha256(n::text::bytea),
+       CASE WHEN n % 1000 = 0 THEN 'Invalid' END
+  FROM generate_series(1, {ROWS}) n,
+       LATERAL (SELECT now() + n * interval '1 hour' - interval '32 days' AS at) AS t;
 INSERT INTO idempotency_keys (route, key, fingerprint, message_id, created_at)
 SELECT '/api/messages/sms', 'key-' || n, 'print', n, now() + n * interval '1 hour' - interval '2 days'
   FROM generate_series(1, {ROWS}) n
@@ -148,6 +155,14 @@ READS: dict[str, Callable[[], object]] = {
     ),
     "messages of a quiet conversation": lambda: views.list_messages(9, BATCH, newest_first=True),
     "messages of no conversation": lambda: views.list_messages(MAX_ID, BATCH),
+    "requests that could not be read": lambda: arrivals.requests(
+        Selector(Channel.SMS, unparsed=True), ROWS // 2, BATCH
+    ),
+    "requests of a time": lambda: arrivals.requests(
+        Selector(Channel.SMS, since=since(7200), until=since(0)), 0, BATCH
+    ),
+    "requests by their ids": lambda: arrivals.requests(Selector(Channel.SMS, ids=[5, 7, 9]), 0, BATCH),
+    "whether a request is kept": lambda: arrivals.is_kept("sms", b"digest"),
 }
 
 WRITES: dict[str, Callable[[], object]] = {
@@ -165,6 +180,9 @@ WRITES: dict[str, Callable[[], object]] = {
     "taking due nudges": lambda: attempts.due_nudges(BATCH),
     "expiring leases": lambda: attempts.expire_leases(BATCH),
     "forgetting keys": lambda: store.forget_keys(BATCH),
+    "looking at parked reports": lambda: arrivals.apply_parked_reports(BATCH),
+    "forgetting parked reports": lambda: arrivals.forget_parked_reports(BATCH),
+    "forgetting requests": lambda: arrivals.forget_requests(timedelta(days=30), BATCH),
 }
 
 

@@ -137,7 +137,7 @@ def test_a_second_post_of_an_id_gets_what_was_kept_first(database: Database) -> 
 
 def test_the_id_of_another_provider_is_another_message(database: Database) -> None:
     making.receive("id-1")
-    assert store.add_inbound(making.inbound("id-1"), "other")[0]
+    assert making.keep(making.inbound("id-1"), "other").outcome == "created"
     claimed = making.claimed()
     making.sent(claimed, "id-1")  # and so is the id of one that we sent
     assert database.value("SELECT count(*) FROM messages WHERE provider_message_id = 'id-1'") == 3

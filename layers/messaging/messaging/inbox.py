@@ -1,37 +1,181 @@
 """What comes in: messages from contacts, and reports about messages that we sent."""
 
-from messaging import providers, store
-from messaging.models import Channel, DeliveryReport, InboundMessage, Message, Status
-from messaging.problems import NotFound
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from traceback import extract_tb
+from typing import NamedTuple
+
+from messaging import arrivals, providers, spool
+from messaging.arrivals import Kept, Outcome, Selector
+from messaging.models import Channel, DeliveryReport, InboundMessage, Status
+from messaging.problems import NotFound, Problem, Unavailable
 from messaging.providers.provider import Answer, Provider, Webhook
-from messaging.store import ReportOutcome
-from messaging.telemetry import count, logger
+from messaging.raw import RawRequest
+from messaging.spool import Missing, Pointer
+from messaging.telemetry import count, fault, logger
+
+REPLAY_TIME = 12.0  # seconds kept for one more request, which a slow database may take
+REPLAY_BATCH = 10  # requests of up to 6 MB each
+
+Read = Sequence[InboundMessage | DeliveryReport | Exception]
+"""What a request tells; in the place of what could not be read, why."""
+
+
+class Replayed(NamedTuple):
+    replayed: int
+    failed: int
+    """Still at fault, wholly or in part."""
+    after: int | None
+    """The last request that there was time for; None where there are no more."""
 
 
 def receive(channel: Channel, provider_name: str, webhook: Webhook) -> Answer:
-    """Keeps everything that a provider's request tells, and gives the provider's answer once it is committed.
+    """Keeps a provider's request with everything that it tells, and gives the provider's answer once all of
+    it is committed: in the database or, while that is away, in the function's queue.
 
-    Raises NotFound, Forbidden, Unreadable, Invalid, and Unavailable. Parts that were kept before a failure
-    are found again when the provider repeats the request.
+    What is signed and cannot be read is a fault of ours: it is kept, to be replayed once that is mended.
+    Raises NotFound, Forbidden, Unavailable; of a request that bears no signature also Unreadable and Invalid.
     """
-    provider = providers.named(provider_name)
+    provider = _serving(channel, provider_name)
+    signed = provider.verify(webhook)
+    read = _read(provider, webhook)
+    if not signed:
+        for error in _faults(read):
+            raise error
+    request = RawRequest(
+        route=channel,
+        provider=provider_name,
+        url=webhook.url,
+        query=webhook.query,
+        headers=dict(webhook.headers),
+        body=webhook.body,
+        received_at=webhook.received_at,
+        verified_at=datetime.now(UTC),
+    )
+    try:
+        kept = _keep(request, read)
+    except Unavailable:
+        spool.put(request)
+        return _later("It was kept, and is read once the database is back.")
+    if kept and not any(map(_is_whole, kept)):
+        return _later("It was kept, and could not be read yet.")
+    return provider.answer([one and one.message for one in kept])
+
+
+def keep(request: RawRequest) -> bool:
+    """Keeps a request that was verified before, as `receive` does, and says whether all of it could be read.
+
+    Raises NotFound where its provider is not of this deployment any more, and Unavailable.
+    """
+    provider = _serving(request.route, request.provider)
+    webhook = Webhook(request.url, request.query, request.headers, request.body, request.received_at)
+    return all(map(_is_whole, _keep(request, _read(provider, webhook))))
+
+
+def take(held: RawRequest | Pointer) -> None:
+    """Keeps what the queue held, as `keep` does. Raises also Missing."""
+    if isinstance(held, RawRequest):
+        keep(held)
+        return
+    try:
+        request = spool.fetch(held)
+    except Missing:
+        if not arrivals.is_kept(held.provider, bytes.fromhex(held.digest)):
+            raise  # else it was kept by one who died before the queue was told
+        return
+    keep(request)
+    spool.forget(held)
+
+
+def replay(selector: Selector, after: int, seconds_left: Callable[[], float]) -> Replayed:
+    """Reads kept requests again, while there is time; what is kept already adds nothing.
+
+    Raises Unavailable; the same call again does no harm.
+    """
+    replayed = failed = 0
+    while requests := arrivals.requests(selector, after, REPLAY_BATCH):
+        for id, request in requests:
+            if seconds_left() < REPLAY_TIME:
+                return Replayed(replayed, failed, after)
+            if _keep_again(id, request):
+                replayed += 1
+            else:
+                failed += 1
+            after = id
+    return Replayed(replayed, failed, None)
+
+
+def _keep_again(id: int, request: RawRequest) -> bool:
+    try:
+        return keep(request)
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with one, the others can be read
+        fault("A request could not be replayed", error, request_id=id)
+        return False
+
+
+def _serving(channel: Channel, name: str) -> Provider:
+    provider = providers.named(name)
     if channel not in provider.channels:
-        raise NotFound(f"{provider_name} does not serve {channel}.")
-    provider.verify(webhook)
-    return provider.answer([_keep(part, provider) for part in provider.parse(webhook)])
+        raise NotFound(f"{name} does not serve {channel}.")
+    return provider
 
 
-def _keep(part: InboundMessage | DeliveryReport, provider: Provider) -> Message | None:
-    if isinstance(part, DeliveryReport):
-        outcome, message = store.add_report(part, provider.name)
-        logger.info(
-            "Reported",
-            extra={"message_id": message and message.id, "status": part.status, "outcome": outcome},
-        )
-        if outcome is ReportOutcome.MOVED and part.status in (Status.DELIVERED, Status.FAILED):
+def _read(provider: Provider, webhook: Webhook) -> Read:
+    try:
+        return provider.parse(webhook)
+    except Exception as error:  # noqa: BLE001  # a fault of the provider's file must not lose what it was to read
+        return [error]
+
+
+def _faults(read: Read) -> list[Exception]:
+    return [one for one in read if isinstance(one, Exception)]
+
+
+def _keep(request: RawRequest, read: Read) -> Sequence[Kept | None]:
+    """What became of each part; None of one that could not be read. All is kept, or this raises."""
+    parts = [one for one in read if not isinstance(one, Exception)]
+    faults = _faults(read)
+    kept = arrivals.keep(request, parts, "; ".join(map(_words, faults)) or None)
+    for part, one in zip(parts, kept, strict=True):
+        _note(part, one)
+    for error in faults:
+        fault("A verified request cannot be read", error, provider=request.provider)
+    rest = iter(kept)
+    became = [None if isinstance(one, Exception) else next(rest) for one in read]
+    if not all(map(_is_whole, became)):
+        count("Unparsed")
+    return became
+
+
+def _is_whole(kept: Kept | None) -> bool:
+    return kept is not None and kept.outcome is not Outcome.REFUSED
+
+
+def _words(error: Exception) -> str:
+    """What is wrong, without a word of the request's own."""
+    if isinstance(error, Problem):
+        fields = ", ".join(one["field"] for one in error.errors)
+        return f"{type(error).__name__}{fields and ': '}{fields}"
+    *_, frame = extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+
+
+def _note(part: InboundMessage | DeliveryReport, kept: Kept) -> None:
+    named = {"message_id": kept.message and kept.message.id, "outcome": kept.outcome}
+    if kept.outcome is Outcome.REFUSED:
+        logger.error("A part of a verified request cannot be kept", extra=named | {"words": kept.fault})
+    elif isinstance(part, DeliveryReport):
+        logger.info("Reported", extra=named | {"status": part.status})
+        if kept.outcome is Outcome.MOVED and part.status in (Status.DELIVERED, Status.FAILED):
             count(part.status.capitalize())
-        return message
-    created, kept = store.add_inbound(part, provider.name)
-    logger.info("Received", extra={"message_id": kept.id, "duplicate": not created})
-    count("Inbound" if created else "Duplicates")
-    return kept
+    else:
+        logger.info("Received", extra=named)
+        count("Inbound" if kept.outcome is Outcome.CREATED else "Duplicates")
+
+
+def _later(detail: str) -> Answer:
+    return Answer(json.dumps({"detail": detail}), status=202)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import timedelta
 from typing import NamedTuple
 
-from messaging import attempts, providers, queue, store
+from messaging import arrivals, attempts, providers, queue, store
 from messaging.attempts import Nudge
 from messaging.models import Message, NewEmail, NewSms, OutboundMessage, Status
 from messaging.problems import Invalid, Unavailable
@@ -164,12 +164,21 @@ def relay(seconds_left: Callable[[], float]) -> dict[str, int]:
     done = {
         "expired": attempts.expire_leases(RELAY_BATCH),
         "nudged": 0,
-        "forgotten": store.forget_keys(RELAY_BATCH),
+        "applied": arrivals.apply_parked_reports(RELAY_BATCH),
+        "forgotten": 0,
     }
     while seconds_left() > RECORD_TIME and (due := attempts.due_nudges(RELAY_BATCH)):
         if _nudge(due):
             break
         done["nudged"] += len(due)
+    raw_age = timedelta(days=settings().raw_retention_days)
+    for forget in (
+        store.forget_keys,
+        arrivals.forget_parked_reports,
+        lambda limit: arrivals.forget_requests(raw_age, limit),
+    ):
+        while seconds_left() > RECORD_TIME and (forgotten := forget(RELAY_BATCH)):
+            done["forgotten"] += forgotten
     return done
 
 

@@ -34,6 +34,12 @@ class Settings(BaseModel):
     """A PEM bundle that vouches for the database; the system's where empty."""
 
     outbound_queue_url: str = ""
+    inbound_queue_url: str = ""
+    """The queue of a function that receives: of what it could not keep in the database yet."""
+    inbound_bucket: str = ""
+    """The bucket of what is too long for that queue."""
+    raw_retention_days: int = Field(30, ge=1)
+    """How long a verified webhook is kept as it came, to be replayed."""
 
     providers: Annotated[dict[str, str], BeforeValidator(_instances)] = {"sms": "sms", "email": "email"}
     """Instances of providers in order of preference: each serves every channel that its type can."""

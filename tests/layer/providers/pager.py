@@ -79,11 +79,12 @@ class Pager:
         except ValidationError as error:
             raise OutcomeUnknown("unreadable_answer", "The answer is not OK.") from error
 
-    def verify(self, webhook: Webhook) -> None:
+    def verify(self, webhook: Webhook) -> bool:
         signature = hmac.new(self._key, webhook.body, hashlib.sha256).hexdigest()
         given = webhook.headers.get("x-pager-signature", "").encode(errors="replace")
         if not self._key or not hmac.compare_digest(signature.encode(), given):
             raise Forbidden("The pager has not signed this.")
+        return True
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
         try:

@@ -107,6 +107,7 @@ class Report(BaseModel):
     status: Annotated[Text, Field(max_length=64)]
     error: FailedWith | None = None
     timestamp: Time = Field(default_factory=lambda: datetime.now(UTC))
+    """Where there is none, that of the request's arrival."""
 
     def read(self) -> DeliveryReport:
         ours = self.reference if self.reference and self.reference.isdecimal() else None
@@ -170,9 +171,9 @@ class House:
             "webhook-signature": self._signatures[0].sign(id, now, body),
         }
 
-    def verify(self, webhook: Webhook) -> None:
+    def verify(self, webhook: Webhook) -> bool:
         if settings().allow_unsigned_webhooks and "webhook-signature" not in webhook.headers:
-            return  # by the deployment's word; a signature that is there must still be right
+            return False  # by the deployment's word; a signature that is there must still be right
         refused: Exception | None = None
         for signature in self._signatures:
             try:
@@ -183,7 +184,7 @@ class House:
             ) as error:  # ValueError: headers that are not its form
                 refused = error
             else:
-                return
+                return True
         raise Forbidden("The request is not signed by this provider.") from refused
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
@@ -193,10 +194,11 @@ class House:
             raise Unreadable("The body is not JSON.") from error
         if not isinstance(fields, dict):
             raise Unreadable("The body is not a JSON object.")
+        told_at = {"timestamp": webhook.received_at}
         try:
             if "status" in fields and "from" not in fields:
-                return [Report.model_validate(fields).read()]
-            found = self.inbound.model_validate(fields)
+                return [Report.model_validate(told_at | fields).read()]
+            found = self.inbound.model_validate(told_at | fields)
             known = {field.alias or name for name, field in self.inbound.model_fields.items()}
             told = {
                 "provider_message_id": found.provider_message_id,

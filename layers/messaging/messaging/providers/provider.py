@@ -1,8 +1,8 @@
 """What a provider is to the rest of the service: it sends, and it reads its own webhooks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from messaging.models import Channel, Content, DeliveryReport, InboundMessage, Message, OutboundMessage
@@ -19,6 +19,8 @@ class Webhook:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+    received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """The time of what it tells where that has none of its own: read again later, it tells the same."""
 
 
 class Answer(NamedTuple):
@@ -97,12 +99,17 @@ class Provider(Protocol):
     def send(self, message: OutboundMessage) -> ProviderResult:
         """Makes one attempt, beside others in other threads. Raises one of the Failures, and nothing else."""
 
-    def verify(self, webhook: Webhook) -> None:
-        """Raises Forbidden unless the provider signed this request, lately; without a secret always."""
+    def verify(self, webhook: Webhook) -> bool:
+        """Raises Forbidden unless the provider signed this request, lately; without a secret always.
 
-    def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
-        """What the request tells. Raises Unreadable or Invalid."""
+        False where the deployment lets it in without a signature: then what cannot be read is the caller's
+        fault, and not ours.
+        """
+
+    def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
+        """What the request tells, and the same again whenever it is read. Of several parts one that cannot be
+        read is the Invalid that says why, in its place. Raises Unreadable or Invalid where none can."""
 
     def answer(self, kept: Sequence[Message | None]) -> Answer:
         """What the vendor wants to hear, once all of it is committed: a message for each part of the request
-        (None for a report of a message that is not known yet)."""
+        (None for a report of a message that is not known yet, and for what could not be read)."""

@@ -1,0 +1,84 @@
+"""Reports that wait for an attempt: the relay applies those that were left, once, and forgets the old."""
+
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from messaging import arrivals
+from messaging.models import Status
+from tests import making
+from tests.conftest import Database
+
+PARKED = "SELECT count(*) FROM parked_reports"
+BEHIND_OUR_BACK = "UPDATE attempts SET provider_message_id = :id WHERE message_id = :message"
+"""As by a delivery that died between two steps, if there were any."""
+DUE = "UPDATE parked_reports SET next_look_at = now()"
+
+
+def left_behind(database: Database, *ids: str) -> list[int]:
+    """Messages whose attempt has an id for which reports are parked."""
+    messages = []
+    for id in ids:
+        for status in (Status.DELIVERED, Status.SENT):
+            assert making.report(status, id)[0] == "parked"
+        messages.append(making.claimed().id)
+        database.rows(BEHIND_OUR_BACK, id=id, message=messages[-1])
+    return messages
+
+
+def reported(id: int) -> list[Status | None]:
+    return [event.status for event in making.seen(id).events if event.kind == "report"]
+
+
+def test_what_matches_by_now_is_applied_in_the_order_in_which_it_came(database: Database) -> None:
+    [id] = left_behind(database, "p-1")
+    making.report(Status.DELIVERED, "unheard-of")
+    assert arrivals.apply_parked_reports(10) == 2
+    assert (making.seen(id).status, reported(id)) == (Status.DELIVERED, [Status.DELIVERED, Status.SENT])
+    assert making.seen(id).provider_message_id == "p-1"
+    assert database.value(PARKED) == 1
+    assert arrivals.apply_parked_reports(10) == 0
+
+
+def test_no_more_are_looked_at_than_were_asked_for(database: Database) -> None:
+    left_behind(database, *(f"p-{n}" for n in range(5)))
+    assert [arrivals.apply_parked_reports(4) for _ in range(4)] == [4, 4, 2, 0]
+    assert database.value(PARKED) == 0
+
+
+def test_what_does_not_match_is_looked_at_again_when_it_is_twice_as_old(database: Database) -> None:
+    making.report(Status.DELIVERED, "p-1")
+    wait = "SELECT round(extract(epoch FROM next_look_at - now()) / 60)::int FROM parked_reports"
+    for minutes, expected in ((0, 1), (1, 1), (7, 7), (600, 600)):
+        database.rows(f"UPDATE parked_reports SET created_at = now() - interval '{minutes} min'")
+        database.rows(DUE)
+        assert arrivals.apply_parked_reports(10) == 0
+        assert database.value(wait) == expected
+
+
+def test_several_at_once_apply_each_once(database: Database, environments: ProcessPoolExecutor) -> None:
+    ids = left_behind(database, *(f"p-{n}" for n in range(40)))
+    applied = [*environments.map(arrivals.apply_parked_reports, [15] * 8), arrivals.apply_parked_reports(80)]
+    assert sum(applied) == 2 * len(ids)
+    assert database.value(PARKED) == 0
+    assert all(len(reported(id)) == 2 for id in ids)
+
+
+def test_what_somebody_is_at_work_on_is_left_to_them(database: Database, other: Database) -> None:
+    left_behind(database, "p-1", "p-2")
+    other.rows("BEGIN")
+    other.rows("SELECT lock_provider_message('sms', 'p-1')")
+    assert arrivals.apply_parked_reports(10) == 2
+    other.rows("COMMIT")
+    assert arrivals.apply_parked_reports(10) == 2
+
+
+@pytest.mark.parametrize(("hours", "forgotten"), [(7 * 24 - 1, 0), (7 * 24, 1)])
+def test_one_that_nothing_ever_matched_is_forgotten_after_a_week(
+    database: Database, hours: int, forgotten: int
+) -> None:
+    making.report(Status.DELIVERED, "p-1", timestamp=datetime.now(UTC))
+    database.rows(f"UPDATE parked_reports SET created_at = now() - interval '{hours} hours'")
+    assert arrivals.forget_parked_reports(10) == forgotten
+    assert database.value(PARKED) == 1 - forgotten
