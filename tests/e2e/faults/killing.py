@@ -134,6 +134,8 @@ class Killing:
             self._receipts.append(message["ReceiptHandle"])
             if message["Body"] == str(id):
                 found = {"messageId": message["MessageId"], "body": message["Body"]}
+        if found is None:  # on a machine that has much to do a nudge may take too long, and is lost
+            self._stack.sqs().send_message(QueueUrl=self._queue, MessageBody=str(id))
         return found
 
     def _variables(self, door: str) -> dict[str, str]:

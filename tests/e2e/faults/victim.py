@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,9 @@ class Victims:
         assert self._hear("ended") == -signal.SIGKILL
 
     def close(self) -> None:
+        if "pid" in self._told and "ended" not in self._told:
+            with suppress(ProcessLookupError):
+                os.kill(self._told["pid"], signal.SIGKILL)
         self._connection.shutdown(socket.SHUT_RDWR)
         self._lines.close()
         self._connection.close()
