@@ -1,6 +1,5 @@
 """Kills deliveries in the middle of a step, each with a message and a conversation of its own."""
 
-import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from itertools import count
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 FUNCTION = "DeliverMessage"
-HEALTHY = "healthy"
-"""The secret of those who are not killed."""
 SECONDS = 16
 """That a killed delivery has: about the fewest with which it begins, so that its lease ends soon."""
 SILENT = Behaviour(reports=())
@@ -47,8 +44,7 @@ class Killed(NamedTuple):
 
 
 class Killing:
-    """Of a stack that polls no queue: its messages are delivered by those who are killed here. Its provider
-    `sms` cannot be asked what became of a message; others can."""
+    """Of a stack that polls no queue: its messages are delivered by those who are killed here."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -152,7 +148,7 @@ class Killing:
         }
 
     def _keep_secrets(self) -> None:
-        """What leads to the provider: straight, by its wire, and before the door."""
+        """What leads to the provider by its wire, and before the door."""
         client: SecretsManagerClient = boto3.client(
             "secretsmanager",
             endpoint_url=self._stack.aws_endpoint,
@@ -161,13 +157,9 @@ class Killing:
             aws_secret_access_key="local",
         )
         kept = client.get_secret_value(SecretId=SECRET)["SecretString"]
-        places = {HEALTHY: self._stack.provider.url}
         for port in (self.wires["provider"].port, self._door.port):
-            places[_secret(port)] = f"http://127.0.0.1:{port}"
-        for name, url in places.items():
-            fields = json.loads(kept.replace(self._stack.provider.url, url))
-            del fields["sms"]["lookup_url"]
-            client.create_secret(Name=name, SecretString=json.dumps(fields))
+            led = kept.replace(self._stack.provider.url, f"http://127.0.0.1:{port}")
+            client.create_secret(Name=_secret(port), SecretString=led)
 
 
 def _secret(port: int) -> str:

@@ -11,7 +11,7 @@ import pytest
 from local import Stack, running
 from tests.conftest import Database
 from tests.e2e.faults import LONG, tables
-from tests.e2e.faults.killing import HEALTHY, Killed, Killing, World
+from tests.e2e.faults.killing import Killed, Killing, World
 from tests.e2e.faults.steps import STEPS, Known, Step, Story
 from tests.e2e.faults.wire import Side
 from tests.e2e.outbound import attempts, message
@@ -23,7 +23,6 @@ WORLDS = [
     World("at most once", "+12016660001", "at_most_once"),
 ]
 PARAMETERS = {
-    "ProviderSecretArn": HEALTHY,
     "Providers": "sms,asked=sms",
     "SenderProviders": '{"+12016660001": ["sms"], "+12016660002": ["asked"]}',
 }
@@ -67,7 +66,7 @@ class Results(NamedTuple):
 @pytest.fixture(scope="module")
 def results() -> Iterator[Results]:
     with (
-        running(relay_every=0, polling=False, parameters=PARAMETERS) as stack,
+        running(relay_every=0, polling=False, parameters=PARAMETERS, unasked=["sms"]) as stack,
         closing(Database(stack.database_url)) as database,
         closing(Killing(stack)) as killing,
     ):
