@@ -1,6 +1,8 @@
 """Messages and reports as tests want them, made through the product."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -23,9 +25,16 @@ from messaging.store import IdempotencyKey, Outcome
 CUSTOMER, CONTACT = "+12016661234", "+18045551234"
 LEASE = timedelta(seconds=30)
 
+_others = count(1)
+
 
 def sms(**fields: Any) -> NewSms:
     return NewSms.model_validate({"from": CUSTOMER, "to": CONTACT, "body": "out"} | fields)
+
+
+def apart() -> NewSms:
+    """A message in a conversation of its own, which waits for no other."""
+    return sms(to=f"+1804444{next(_others) % 10000:04}")
 
 
 def email(**fields: Any) -> NewEmail:
@@ -38,7 +47,7 @@ def key(name: str = "key", fingerprint: str = "print") -> IdempotencyKey:
 
 
 def accept(content: Content | None = None, under: IdempotencyKey | None = None) -> tuple[Outcome, Message]:
-    outcome, kept = store.add_outbound(content or sms(), "sms", under)
+    outcome, kept = store.add_outbound(content or sms(), ["sms"], under)
     assert kept is not None
     return outcome, kept
 
@@ -69,12 +78,16 @@ def request(body: bytes | None = None, **fields: Any) -> RawRequest:
 
 
 def claim(id: int) -> OutboundMessage:
-    [claimed] = attempts.claim([id], LEASE)
+    [claimed] = claim_all([id])
     return claimed
 
 
+def claim_all(ids: Sequence[int], lease: timedelta = LEASE) -> list[OutboundMessage]:
+    return attempts.claim(ids, lease).messages
+
+
 def claimed() -> OutboundMessage:
-    return claim(accept()[1].id)
+    return claim(accept(apart())[1].id)
 
 
 def report(

@@ -1,6 +1,6 @@
 """The outbound queue's ids: hands each message to its provider."""
 
-from messaging import outbox
+from messaging import delivery
 from messaging.consumer import consumer
 
-handler = consumer(outbox.deliver)
+handler = consumer(delivery.deliver)

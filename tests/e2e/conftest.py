@@ -86,7 +86,7 @@ def keep(database: Database, contact: str) -> int:
     content = {"type": "sms", "from": CUSTOMER, "to": contact, "body": "Hello", "attachments": []}
     accept = (
         "SELECT message::json ->> 'id' FROM"
-        " accept_message(1, gen_random_uuid(), 'sms', :content, NULL, NULL, NULL, '1 day')"
+        " accept_message(1, gen_random_uuid(), '{sms}', 'at_most_once', :content, NULL, NULL, NULL, '1 day')"
     )
     kept = database.value(accept, content=json.dumps(content | {"timestamp": "2024-11-01T14:00:00Z"}))
     return int(str(kept))

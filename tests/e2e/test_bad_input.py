@@ -101,9 +101,7 @@ def test_a_message_without_one_of_its_fields_is_refused_by_the_field_s_name(stac
 
 
 @pytest.mark.parametrize("path", [SEND_SMS, SEND_EMAIL])
-@pytest.mark.parametrize(
-    "field", ["unknown", "cc", "reply_to", "headers", "delivery_policy", "metadata", "send_at"]
-)
+@pytest.mark.parametrize("field", ["unknown", "cc", "reply_to", "headers", "metadata", "send_at"])
 def test_a_field_that_means_nothing_is_refused_by_its_name(stack: Stack, path: str, field: str) -> None:
     assert_problem(send(stack, path, json.dumps(RIGHT[path] | {field: None})), 422, field)
 

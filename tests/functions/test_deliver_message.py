@@ -63,8 +63,8 @@ def test_all_go_back_to_the_queue_where_the_time_is_too_short(providers: Provide
 def test_all_go_back_to_the_queue_where_postgres_is_away(
     providers: Provider, database: Database, configure: Configure
 ) -> None:
-    for _ in range(2):
-        call("POST", SMS, NEW_SMS)
+    for to in ("+18045550001", "+18045550002"):
+        call("POST", SMS, NEW_SMS | {"to": to})
     product.engine().dispose()
     configure(DATABASE_URL="postgresql://nobody:x@127.0.0.1:9/none?sslmode=disable")
     assert deliver(1, 2) == ["record-1", "record-2"]

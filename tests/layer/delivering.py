@@ -1,22 +1,29 @@
 """Messages on their way out: made, delivered, and looked at in the database."""
 
-from messaging import outbox
+from itertools import count
+
+from messaging import delivery, outbox
 from messaging.models import NewSms
 from tests.aws import Aws
 from tests.calls import NEW_SMS
 from tests.conftest import Database
 
+_contacts = count(1)
+
 
 def accept(aws: Aws, count: int = 1, **changes: object) -> list[int]:
-    """The ids of new messages; their nudges are taken away."""
-    message = NewSms.model_validate({**NEW_SMS, **changes})
-    ids = [outbox.accept(message).message.id for _ in range(count)]
+    """The ids of new messages, each in a conversation of its own; their nudges are taken away."""
+    ids = [outbox.accept(_message(changes)).message.id for _ in range(count)]
     aws.queued()
     return ids
 
 
+def _message(changes: dict[str, object]) -> NewSms:
+    return NewSms.model_validate(NEW_SMS | {"to": f"+1804333{next(_contacts) % 10000:04}"} | changes)
+
+
 def deliver(*ids: int, seconds: float = 30) -> None:
-    outbox.deliver(ids, lambda: seconds)
+    delivery.deliver(ids, lambda: seconds)
 
 
 def state(database: Database, id: int = 1) -> tuple[object, ...]:

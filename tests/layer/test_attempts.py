@@ -10,7 +10,6 @@ from messaging.database import Refused
 from messaging.models import Error, MessageWithEvents, OutboundMessage, Status
 from tests import making
 from tests.conftest import Database
-from tests.making import LEASE
 
 
 def message(id: int = 1) -> MessageWithEvents:
@@ -20,11 +19,16 @@ def message(id: int = 1) -> MessageWithEvents:
 def test_a_claim_gives_what_was_accepted_under_a_token_of_its_own(database: Database) -> None:
     contents = [
         making.sms(),
-        making.sms(body="", attachments=["https://example.com/a.jpg"], timestamp="2024-11-01T14:00:00.5Z"),
+        making.sms(
+            to="+18045550002",
+            body="",
+            attachments=["https://example.com/a.jpg"],
+            timestamp="2024-11-01T14:00:00.5Z",
+        ),
         making.email(subject="\u00e4", html="<p>"),
     ]
     ids = [making.accept(content)[1].id for content in contents]
-    claimed = sorted(attempts.claim(ids, LEASE), key=lambda one: one.id)
+    claimed = sorted(making.claim_all(ids), key=lambda one: one.id)
     assert [one.id for one in claimed] == ids
     assert [one.content() for one in claimed] == [content.content() for content in contents]
     assert {one.attempt for one in claimed} == {1}
@@ -37,12 +41,12 @@ def test_a_claim_gives_what_was_accepted_under_a_token_of_its_own(database: Data
 
 @pytest.mark.usefixtures("database")
 def test_a_message_is_claimed_by_one_and_only_while_it_is_queued() -> None:
-    ids = [making.accept()[1].id for _ in range(2)]
+    ids = [making.accept(making.apart())[1].id for _ in range(2)]
     inbound = making.receive()[1].id
-    assert [one.id for one in attempts.claim([ids[0]], LEASE)] == [ids[0]]
-    assert [one.id for one in attempts.claim([*ids, inbound, 99, 0, -1], LEASE)] == [ids[1]]
-    assert attempts.claim(ids, LEASE) == []
-    assert attempts.claim([], LEASE) == []
+    assert [one.id for one in making.claim_all([ids[0]])] == [ids[0]]
+    assert [one.id for one in making.claim_all([*ids, inbound, 99, 0, -1])] == [ids[1]]
+    assert making.claim_all(ids) == []
+    assert making.claim_all([]) == []
 
 
 @pytest.mark.usefixtures("database")
@@ -69,8 +73,8 @@ def test_a_failure_is_told_in_the_provider_s_words(status: Status) -> None:
 def test_a_retry_waits_for_its_time_and_the_relay_for_a_minute_more(database: Database) -> None:
     claimed = making.claimed()
     wait = timedelta(minutes=10)
-    assert attempts.record(claimed.token, Status.QUEUED, code="503", retry_after=wait).status is Status.QUEUED
-    assert attempts.claim([1], LEASE) == []
+    assert attempts.record(claimed.token, Status.QUEUED, code="503", wait=wait).status is Status.QUEUED
+    assert making.claim_all([1]) == []
     times = "SELECT next_attempt_at - updated_at, next_nudge_at - updated_at, lease_expires_at FROM messages"
     [[next_attempt, next_nudge, lease]] = database.rows(times)
     assert isinstance(next_attempt, timedelta)
@@ -79,7 +83,7 @@ def test_a_retry_waits_for_its_time_and_the_relay_for_a_minute_more(database: Da
     assert abs(next_nudge - wait - timedelta(minutes=1)) < timedelta(seconds=1)
     assert lease is None
     database.rows("UPDATE messages SET next_attempt_at = now()")
-    [again] = attempts.claim([1], LEASE)
+    [again] = making.claim_all([1])
     assert again.attempt == 2
     assert again.token != claimed.token
     assert again.content() == claimed.content()
@@ -106,7 +110,7 @@ def test_the_same_record_again_changes_nothing(status: Status, words: dict[str, 
 
 @pytest.mark.usefixtures("database")
 def test_a_late_word_of_a_worker_counts_after_its_lease_and_a_later_one_does_not_take_it_back() -> None:
-    [claimed] = attempts.claim([making.accept()[1].id], timedelta(seconds=-1))
+    [claimed] = making.claim_all([making.accept()[1].id], timedelta(seconds=-1))
     assert attempts.expire_leases(10) == 1
     assert attempts.record(claimed.token, Status.SENT, provider_message_id="p-1").status is Status.SENT
     assert (message().status, message().provider_message_id, message().error) == (Status.SENT, "p-1", None)
@@ -118,14 +122,14 @@ def test_a_late_word_of_a_worker_counts_after_its_lease_and_a_later_one_does_not
 def test_an_attempt_whose_outcome_is_unknown_is_not_tried_again() -> None:
     token = making.claimed().token
     attempts.record(token, Status.UNKNOWN)
-    assert attempts.record(token, Status.QUEUED, retry_after=timedelta()).status is Status.UNKNOWN
-    assert attempts.claim([1], LEASE) == []
+    assert attempts.record(token, Status.QUEUED, wait=timedelta()).status is Status.UNKNOWN
+    assert making.claim_all([1]) == []
 
 
 def superseded() -> tuple[OutboundMessage, OutboundMessage]:
     """A message's first attempt, and its second, which is at work."""
     first = making.claimed()
-    attempts.record(first.token, Status.QUEUED, retry_after=timedelta())
+    attempts.record(first.token, Status.QUEUED, wait=timedelta())
     return first, making.claim(first.id)
 
 

@@ -16,6 +16,7 @@ MESSAGE = {
     '"timestamp"': "now()",
     "size": "0",
     "provider_type": "'sms'",
+    "provider_types": "'{sms}'",
     "provider_message_id": "NULL",
     "request_token": "NULL",
 }

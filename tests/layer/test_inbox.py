@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.provider import Provider
-from messaging import inbox, outbox
+from messaging import delivery, inbox, outbox
 from messaging.models import Channel, NewSms
 from messaging.problems import Forbidden, Invalid, NotFound, Problem, Unreadable
 from messaging.providers.provider import Answer, Webhook
@@ -138,7 +138,7 @@ def test_what_is_refused_leaves_nothing(database: Database, configure: Configure
 def sent(providers: Provider) -> str:
     """The provider's id of message 1, which it took."""
     outbox.accept(NewSms.model_validate(NEW_SMS))
-    outbox.deliver([1], lambda: 30)
+    delivery.deliver([1], lambda: 30)
     [request] = providers.requests
     assert request.id
     return request.id

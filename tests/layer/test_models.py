@@ -99,7 +99,7 @@ def test_an_email_may_have_a_subject_html_and_attachments() -> None:
     assert message.attachments == [URL]
 
 
-@pytest.mark.parametrize("name", ["cc", "reply_to", "headers", "delivery_policy", "metadata", "send_at"])
+@pytest.mark.parametrize("name", ["cc", "reply_to", "headers", "metadata", "send_at"])
 @pytest.mark.parametrize(("model", "fields"), [(NewSms, SMS), (NewEmail, EMAIL)])
 def test_reserved_fields_are_refused_by_name(
     model: type[BaseModel], fields: Mapping[str, object], name: str

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from local.provider import Provider
-from messaging import attempts, outbox, providers
+from messaging import attempts, delivery, outbox, providers
 from messaging.models import NewEmail, NewSms, Status
 from messaging.problems import Invalid
 from messaging.store import IdempotencyKey
@@ -175,13 +175,13 @@ def test_an_expired_lease_is_an_unknown_outcome_and_is_never_claimed_again(
     database: Database, aws: Aws, providers: Provider
 ) -> None:
     outbox.accept(sms())
-    [claimed] = attempts.claim([1], timedelta(seconds=30))
+    [claimed] = attempts.claim([1], timedelta(seconds=30)).messages
     assert relay()["expired"] == 0
     database.rows("UPDATE messages SET lease_expires_at = clock_timestamp()")
     assert relay()["expired"] == 1
     [[status, code]] = database.rows("SELECT status, error_code FROM messages")
     assert (status, code) == ("unknown", "lease_expired")
-    outbox.deliver([1], lambda: 30)
+    delivery.deliver([1], lambda: 30)
     assert providers.requests == []
     # Its worker was only slow: what it records is kept.
     assert attempts.record(claimed.token, Status.SENT, provider_message_id="late").status == "sent"

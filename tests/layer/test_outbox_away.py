@@ -13,7 +13,7 @@ from local.openapi import load
 from local.postgres import Postgres
 from local.provider import Provider
 from messaging import database as product
-from messaging import outbox
+from messaging import delivery as product_delivery
 from messaging.problems import Unavailable
 from tests.aws import Aws
 from tests.conftest import SIGNING_SECRET, Configure, Context, Database
@@ -121,7 +121,7 @@ class Delivery(threading.Thread):
 
     def run(self) -> None:
         try:
-            outbox.deliver(self._ids, lambda: self.seconds_left)
+            product_delivery.deliver(self._ids, lambda: self.seconds_left)
         except BaseException as error:  # noqa: BLE001  # shown by the test's assertion
             self.ended_with = error
 

@@ -58,12 +58,11 @@ def test_each_failure_makes_its_status(
     deliver(1)
     assert state(database) == (status, code, 1)
     assert events(database) == [["attempt", 1, status, code]]
-    retried = status == "queued"
-    assert (len(aws.queued()) + aws.delayed() == 1) is retried
+    assert len(aws.queued()) + aws.delayed() == (status != "failed")  # the unknown one is to be looked at
     make_due(database)
     providers.behave()
     deliver(1)
-    if retried:
+    if status == "queued":
         assert state(database) == ("sent", None, 2)
         assert events(database)[1:] == [["attempt", 2, "sent", None]]
     else:
@@ -103,6 +102,7 @@ def test_backs_off_within_a_window_that_doubles_up_to_an_hour(
             "UPDATE messages SET attempt_count = :attempt - 1, next_attempt_at = NULL", attempt=attempt
         )
         for start in range(0, 30, 10):
+            database.rows("DELETE FROM circuits")
             deliver(*ids[start : start + 10])
         waits = [wait(database, id) for id in ids]
         window = min(3600, 2 * 2.0**attempt)

@@ -39,7 +39,7 @@ def replaying() -> Act:
 
 def conflicting() -> Act:
     making.accept(under=making.key())
-    return lambda: store.add_outbound(making.sms(), "sms", making.key(fingerprint="other"))
+    return lambda: store.add_outbound(making.sms(), ["sms"], making.key(fingerprint="other"))
 
 
 def receiving() -> Act:
@@ -48,8 +48,8 @@ def receiving() -> Act:
 
 
 def claiming() -> Act:
-    ids = [making.accept()[1].id for _ in range(3)]
-    return lambda: sorted((one.id, one.attempt, one.body) for one in attempts.claim(ids, making.LEASE))
+    ids = [making.accept(making.apart())[1].id for _ in range(3)]
+    return lambda: sorted((one.id, one.attempt, one.body) for one in making.claim_all(ids))
 
 
 def recording_sent() -> Act:
@@ -60,7 +60,7 @@ def recording_sent() -> Act:
 
 def recording_a_retry() -> Act:
     token = making.claimed().token
-    return lambda: attempts.record(token, Status.QUEUED, code="503", retry_after=timedelta(minutes=1)).status
+    return lambda: attempts.record(token, Status.QUEUED, code="503", wait=timedelta(minutes=1)).status
 
 
 def reporting_by_the_provider_s_id() -> Act:
@@ -84,7 +84,7 @@ def parking() -> Act:
 
 
 def expiring() -> Act:
-    making.claim(making.accept()[1].id)
+    making.claimed()
     attempts.claim([making.accept()[1].id], timedelta(seconds=-1))
 
     def expire() -> None:

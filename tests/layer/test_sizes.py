@@ -24,7 +24,7 @@ def shown(document: str) -> int:
 
 @pytest.mark.parametrize("character", ["x", '"', "\\", "\n", "\x01", "é", "\U0001f600"])
 def test_pages_of_large_messages_fit_into_an_answer_and_show_all(database: Database, character: str) -> None:
-    kept = [store.add_outbound(email(character * 200_000), "email")[1] for _ in range(8)]
+    kept = [store.add_outbound(email(character * 200_000), ["email"])[1] for _ in range(8)]
     found: list[int] = []
     page = views.list_messages(1, 200)
     while page and page.items:
@@ -36,7 +36,7 @@ def test_pages_of_large_messages_fit_into_an_answer_and_show_all(database: Datab
 
 @pytest.mark.parametrize("character", ['"', "\\", "\n"])
 def test_a_mebibyte_of_what_json_escapes_once_is_taken_and_shown(database: Database, character: str) -> None:
-    _, kept = store.add_outbound(email(character * 2**20), "email")
+    _, kept = store.add_outbound(email(character * 2**20), ["email"])
     assert kept
     assert shown(views.message(kept.id) or "") < LAMBDA
 

@@ -55,7 +55,7 @@ def either_way(number: int) -> int:
 
 
 def claim(ids: list[int]) -> list[int]:
-    return [one.id for one in attempts.claim(ids, making.LEASE)]
+    return [one.id for one in making.claim_all(ids)]
 
 
 def take_due(limit: int) -> list[int]:
@@ -115,7 +115,7 @@ def test_fifty_claims_of_one_message_are_granted_once(database: Database, race: 
 
 
 def test_claims_of_the_same_messages_share_them(database: Database, race: Race) -> None:
-    ids = [making.accept()[1].id for _ in range(30)]
+    ids = [making.accept(making.apart())[1].id for _ in range(30)]
     claims = race("messages", claim, [ids, ids[::-1]] * 8)
     assert sorted(id for some in claims for id in some) == ids
     assert database.value("SELECT count(*) FROM attempts") == 30
@@ -129,7 +129,7 @@ def test_relays_at_once_share_what_is_due(database: Database, race: Race) -> Non
 
 
 def test_relays_at_once_end_each_lease_once(database: Database, race: Race) -> None:
-    ids = [making.accept()[1].id for _ in range(50)]
+    ids = [making.accept(making.apart())[1].id for _ in range(50)]
     attempts.claim(ids, timedelta(seconds=-1))
     assert sum(race("messages", attempts.expire_leases, [7] * 8)) == 50
     assert database.value("SELECT count(*) FROM message_events") == 50
@@ -189,7 +189,8 @@ def finish(work: tuple[str, UUID]) -> str | int:
 def test_a_record_that_meets_the_end_of_its_lease_wins_in_either_order(
     database: Database, race: Race
 ) -> None:
-    claimed = attempts.claim([making.accept()[1].id for _ in range(30)], timedelta(seconds=-1))
+    ids = [making.accept(making.apart())[1].id for _ in range(30)]
+    claimed = making.claim_all(ids, timedelta(seconds=-1))
     race("message_events", finish, [(what, one.token) for one in claimed for what in ("record", "expire")])
     assert database.rows("SELECT status, count(*) FROM messages GROUP BY 1") == [["sent", 30]]
     assert database.value("SELECT count(*) FROM messages WHERE error_code IS NOT NULL") == 0

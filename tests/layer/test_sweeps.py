@@ -9,9 +9,8 @@ from messaging.attempts import Nudge
 from messaging.models import Error, Status
 from tests import making
 from tests.conftest import Database
-from tests.making import LEASE
 
-DUE = "UPDATE messages SET next_nudge_at = now()"
+DUE = "UPDATE messages SET next_nudge_at = now() WHERE next_nudge_at IS NOT NULL"
 WAIT = "SELECT round(extract(epoch FROM next_nudge_at - clock_timestamp()) / 60)::int FROM messages"
 
 
@@ -41,7 +40,7 @@ def test_after_an_attempt_nudges_begin_anew(database: Database) -> None:
         database.rows(DUE)
         attempts.due_nudges(10)
     claimed = making.claim(1)
-    attempts.record(claimed.token, Status.QUEUED, retry_after=timedelta())
+    attempts.record(claimed.token, Status.QUEUED, wait=timedelta())
     assert database.value(WAIT) == 1
     database.rows(DUE)
     attempts.due_nudges(10)
@@ -58,22 +57,26 @@ def test_takes_the_longest_overdue_first_and_no_more_than_it_was_asked_for(datab
     assert attempts.due_nudges(2) == []
 
 
-def test_only_a_queued_message_is_nudged(database: Database) -> None:
+def test_only_what_is_queued_or_of_unknown_outcome_is_nudged(database: Database) -> None:
     making.accept()
     making.claimed()
     making.sent(making.claimed())
     making.receive()
-    attempts.record(making.claimed().token, Status.UNKNOWN)
+    unknown = making.claimed()
+    attempts.record(unknown.token, Status.UNKNOWN, wait=timedelta(seconds=15))
+    database.rows(DUE)
+    assert sorted(attempts.due_nudges(10)) == [Nudge(1, 1), Nudge(unknown.id, 1)]
+    attempts.settle(unknown.token, Status.UNKNOWN, "no_evidence", "")
     database.rows(DUE)
     assert attempts.due_nudges(10) == [Nudge(1, 1)]
 
 
 def test_a_nudge_that_could_not_be_sent_is_due_at_once(database: Database) -> None:
-    ids = [making.accept()[1].id for _ in range(3)]
+    ids = [making.accept(making.apart())[1].id for _ in range(3)]
     claimed = making.claim(ids[1])
     attempts.nudge_soon(ids[:2])
     assert attempts.due_nudges(10) == [Nudge(ids[0], 1)]
-    attempts.record(claimed.token, Status.QUEUED, retry_after=timedelta(minutes=10))
+    attempts.record(claimed.token, Status.QUEUED, wait=timedelta(minutes=10))
     attempts.nudge_soon([claimed.id, 99])
     assert attempts.due_nudges(10) == [], "a retry not before its time"
     database.rows("UPDATE messages SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
@@ -96,7 +99,7 @@ def test_a_claim_whose_worker_never_came_back_is_of_unknown_outcome() -> None:
         Status.UNKNOWN,
         "lease_expired",
     )
-    assert attempts.claim([id], LEASE) == []
+    assert making.claim_all([id]) == []
     assert attempts.expire_leases(10) == 0
     assert making.report(Status.DELIVERED, "p-1", id)[0] == "moved"
     assert (making.seen(id).status, making.seen(id).error) == (Status.DELIVERED, None)
@@ -116,6 +119,6 @@ def test_a_worker_that_is_still_at_work_or_done_is_left_alone() -> None:
 
 @pytest.mark.usefixtures("database")
 def test_ends_no_more_leases_than_it_was_asked_for() -> None:
-    ids = [making.accept()[1].id for _ in range(5)]
+    ids = [making.accept(making.apart())[1].id for _ in range(5)]
     attempts.claim(ids, timedelta(seconds=-1))
     assert [attempts.expire_leases(2) for _ in range(4)] == [2, 2, 1, 0]

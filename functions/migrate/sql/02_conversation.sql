@@ -48,14 +48,15 @@ END $$;
 -- Inserts a message with the content that the caller sent or the provider reported (models.Content).
 CREATE OR REPLACE FUNCTION insert_message(
     in_conversation conversations, in_direction text, in_status text, in_provider text,
-    in_provider_message_id text, in_token uuid, in_content jsonb, in_extra jsonb
+    in_provider_message_id text, in_token uuid, in_content jsonb, in_extra jsonb,
+    in_providers text[] DEFAULT '{}', in_policy text DEFAULT 'at_most_once'
 ) RETURNS messages
 LANGUAGE sql AS $$
     INSERT INTO messages (
-        account_id, conversation_id, direction, status, provider_type, provider_message_id, request_token, extra,
-        size, type, subject, body, html, "timestamp", attachments, created_at, updated_at, next_nudge_at)
-    SELECT in_conversation.account_id, in_conversation.id, in_direction, in_status, in_provider,
-           in_provider_message_id, in_token, in_extra, octet_length(to_json(in_content::text)::text),
+        account_id, conversation_id, direction, status, provider_type, provider_types, provider_message_id,
+        delivery_policy, request_token, extra, size, type, subject, body, html, "timestamp", attachments, created_at, updated_at, next_nudge_at)
+    SELECT in_conversation.account_id, in_conversation.id, in_direction, in_status, in_provider, in_providers,
+           in_provider_message_id, in_policy, in_token, in_extra, octet_length(to_json(in_content::text)::text),
            content.type, content.subject, content.body, content.html, content.timestamp,
            (SELECT coalesce(jsonb_agg(jsonb_build_object('url', url) ORDER BY place), '[]')
               FROM jsonb_array_elements_text(content.attachments) WITH ORDINALITY AS listed (url, place)),

@@ -5,7 +5,7 @@
 -- a call whose answer was lost can be made again.
 
 CREATE OR REPLACE FUNCTION accept_message(
-    in_account bigint, in_token uuid, in_provider text, in_content jsonb,
+    in_account bigint, in_token uuid, in_providers text[], in_policy text, in_content jsonb,
     in_route text, in_key text, in_fingerprint text, in_key_age interval,
     OUT outcome text, OUT message text
 )
@@ -38,7 +38,8 @@ BEGIN
     END IF;
 
     thread := touch_conversation(in_account, in_content ->> 'from', in_content ->> 'to', in_content ->> 'type');
-    made := insert_message(thread, 'outbound', 'queued', in_provider, NULL, in_token, in_content, NULL);
+    made := insert_message(
+        thread, 'outbound', 'queued', in_providers[1], NULL, in_token, in_content, NULL, in_providers, in_policy);
     IF made.id IS NULL THEN  -- this token's first call has come through: only its answer was lost
         SELECT * INTO STRICT made FROM messages m WHERE m.request_token = in_token;
     END IF;

@@ -31,6 +31,11 @@ def upgrade() -> None:
         "messages",
         "delivery_policy IN ('at_most_once', 'at_least_once')",
     )
+    op.create_check_constraint(
+        op.f("messages_provider_types_check"),
+        "messages",
+        "direction = 'inbound' OR cardinality(provider_types) > 0",
+    )
     op.create_index(
         "messages_pending_idx",
         "messages",

@@ -5,8 +5,8 @@ know SQLAlchemy:
 
     problems settings telemetry address fields models raw
     tables database store attempts arrivals cursor views
-    providers queue spool outbox inbox web consumer receiver
+    providers queue spool outbox delivery inbox web consumer receiver
 
-What goes out passes `outbox`, what comes in passes `inbox`; neither knows the other. `store` and
-`providers` do not know each other either: one speaks to Postgres, the other to the vendors.
+What goes out passes `outbox` and `delivery`, what comes in passes `inbox`; the two sides do not know each
+other. Nor do `store` and `providers`: one speaks to Postgres, the other to the vendors.
 """

@@ -8,24 +8,38 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import ARRAY, BigInteger, Integer, Interval, Text, Uuid, bindparam, func, update
+from sqlalchemy import ARRAY, BigInteger, Integer, Interval, Text, Uuid, bindparam, func, select, update
 
 from messaging.database import run, statement
 from messaging.models import PREDECESSORS, OutboundMessage, Status
-from messaging.tables import messages
+from messaging.settings import settings
+from messaging.tables import circuits, messages
 
-_CLAIM = statement("claim_messages", "message", ids=ARRAY(BigInteger), tokens=ARRAY(Uuid), lease=Interval())
+_CLAIM = statement(
+    "claim_messages",
+    *("id", "account_id", "message", "unknown_seconds", "resend"),
+    ids=ARRAY(BigInteger),
+    tokens=ARRAY(Uuid),
+    lease=Interval(),
+    max_age=Interval(),
+    unknown_after=Interval(),
+)
 
 _RECORD = statement(
     "record_attempt",
-    *("status", "seconds"),
+    *("status", "seconds", "wait", "account_id", "next_id", "opened"),
     token=Uuid(),
     status=Text(),
     predecessors=ARRAY(Text),
     provider_message_id=Text(),
+    failure=Text(),
     code=Text(),
     reason=Text(),
-    retry_after=Interval(),
+    wait=Interval(),
+)
+
+_SETTLE = statement(
+    "settle_attempt", *("id", "account_id"), token=Uuid(), status=Text(), code=Text(), reason=Text()
 )
 
 _EXPIRE = statement("expire_leases", "id", limit=Integer())
@@ -36,11 +50,13 @@ _NUDGE_SOON = (
     update(messages)
     .where(
         messages.c.id == func.any(bindparam("ids", type_=ARRAY(BigInteger))),
-        messages.c.status == Status.QUEUED,
+        messages.c.next_nudge_at.is_not(None),
     )
     .values(next_nudge_at=func.coalesce(messages.c.next_attempt_at, func.clock_timestamp()))
     .returning(messages.c.id)
 )
+
+_OPEN = select(circuits.c.provider_type).where(circuits.c.open_until.is_not(None))
 
 
 class Nudge(NamedTuple):
@@ -48,17 +64,64 @@ class Nudge(NamedTuple):
     account_id: int
 
 
+class Unknown(NamedTuple):
+    """A message whose attempt had no answer, to be looked at."""
+
+    message: OutboundMessage
+    seconds: float
+    """Since the attempt ended."""
+    resend: bool
+    """Whether its policy and its age let it be sent again where nothing is found out."""
+
+
+class Claimed(NamedTuple):
+    messages: list[OutboundMessage]
+    unknown: list[Unknown]
+    waiting: list[Nudge]
+    """The next in line of conversations in which another attempt is under way: to be nudged again."""
+
+
 class Recorded(NamedTuple):
     status: Status
     """What the message now is: not what was recorded, where a report came first."""
     seconds: float
     """Since the message was accepted."""
+    wait: float | None
+    """Seconds until it is to be looked at again; None where this has ended it."""
+    account_id: int
+    next_id: int | None
+    """Of the conversation's message that can go now."""
+    opened: bool
+    """Whether this opened the provider's circuit."""
 
 
-def claim(ids: Sequence[int], lease: timedelta) -> Sequence[OutboundMessage]:
-    """Of the messages that are queued and due, those that are now this caller's for one attempt."""
-    parameters = {"ids": sorted(ids), "tokens": [uuid4() for _ in ids], "lease": lease}
-    return [OutboundMessage.model_validate_json(row.message) for row in run(_CLAIM, parameters)]
+def claim(ids: Sequence[int], lease: timedelta) -> Claimed:
+    """Claims what is queued and due for one attempt each, and what is due of unknown outcome for one look.
+
+    A conversation's messages go one after the other: an earlier one that was not asked for may be given, and
+    none while another is under way.
+    """
+    rows = run(
+        _CLAIM,
+        {
+            "ids": sorted(ids),
+            "tokens": [uuid4() for _ in ids],
+            "lease": lease,
+            "max_age": timedelta(seconds=settings().max_age),
+            "unknown_after": timedelta(seconds=settings().unknown_after),
+        },
+    )
+    claimed = Claimed([], [], [])
+    for row in rows:
+        if row.message is None:
+            claimed.waiting.append(Nudge(row.id, row.account_id))
+            continue
+        message = OutboundMessage.model_validate_json(row.message)
+        if row.unknown_seconds is None:
+            claimed.messages.append(message)
+        else:
+            claimed.unknown.append(Unknown(message, row.unknown_seconds, row.resend))
+    return claimed
 
 
 def record(
@@ -66,24 +129,35 @@ def record(
     status: Status,
     *,
     provider_message_id: str | None = None,
+    failure: str | None = None,
     code: str | None = None,
     reason: str | None = None,
-    retry_after: timedelta | None = None,
+    wait: timedelta | None = None,
 ) -> Recorded:
-    """Writes how the attempt of this token ended; `retry_after` goes with QUEUED alone."""
-    [(now, seconds)] = run(
+    """Writes how the attempt of this token ended; `wait` goes with QUEUED and UNKNOWN alone."""
+    [row] = run(
         _RECORD,
         {
             "token": token,
             "status": status,
             "predecessors": list(PREDECESSORS[status]),
             "provider_message_id": provider_message_id,
+            "failure": failure,
             "code": code,
             "reason": reason,
-            "retry_after": retry_after,
+            "wait": wait,
         },
     )
-    return Recorded(Status(now), seconds)
+    return Recorded(Status(row.status), *row[1:])
+
+
+def settle(token: UUID, status: Status, code: str, reason: str) -> Nudge | None:
+    """Ends the search for what became of this attempt: QUEUED sends the message again, UNKNOWN is its end.
+
+    None where something else was first.
+    """
+    rows = run(_SETTLE, {"token": token, "status": status, "code": code, "reason": reason})
+    return Nudge(*rows[0]) if rows else None
 
 
 def expire_leases(limit: int) -> int:
@@ -92,10 +166,15 @@ def expire_leases(limit: int) -> int:
 
 
 def due_nudges(limit: int) -> Sequence[Nudge]:
-    """Queued messages whose nudge is taken for lost, or whose retry is due; moves their next one on."""
+    """Messages whose nudge is taken for lost, or which are due again; moves their next one on."""
     return [Nudge(*row) for row in run(_DUE, {"limit": limit})]
 
 
 def nudge_soon(ids: Sequence[int]) -> None:
     """Gives messages whose nudge could not be sent to the next relay."""
     run(_NUDGE_SOON, {"ids": list(ids)})
+
+
+def open_circuits() -> Sequence[str]:
+    """The providers that are let alone for failing."""
+    return [row.provider_type for row in run(_OPEN, {})]

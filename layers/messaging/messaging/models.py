@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError, to_json
 
 from messaging.address import EmailAddress, PhoneAddress, PhoneRecipient
 from messaging.fields import Attachments, Body, Extra, Subject, Text, Time
+from messaging.settings import DeliveryPolicy
 
 MAX_ID = 2**63 - 1
 MAX_SHOWN = 5_000_000  # bytes
@@ -94,7 +95,18 @@ def _refused(field: str, message: str) -> ValidationError:
     return ValidationError.from_exception_data(field, [{"type": wrong, "loc": (field,), "input": None}])
 
 
-class NewSms(Content):
+class NewMessage(Content):
+    """What a caller asks us to send."""
+
+    delivery_policy: Annotated[
+        DeliveryPolicy | None,
+        Field(
+            description="Whether it is sent again where its provider may have it; the deployment's default."
+        ),
+    ] = None
+
+
+class NewSms(NewMessage):
     """An SMS, or with attachments an MMS, to be sent."""
 
     type: Literal[Channel.SMS, Channel.MMS] = Channel.SMS
@@ -120,7 +132,7 @@ class NewSms(Content):
         return self
 
 
-class NewEmail(Content):
+class NewEmail(NewMessage):
     """An email to be sent; its body is HTML where it holds a tag, unless `html` stands beside it."""
 
     type: Literal[Channel.EMAIL] = Channel.EMAIL
@@ -190,9 +202,9 @@ class Message(BaseModel):
 
 
 class Event(BaseModel):
-    """One step of a message's delivery: the end of an attempt, or a report."""
+    """One step of a message's delivery: an attempt's end, a report, or what was settled without either."""
 
-    kind: Literal["attempt", "report"]
+    kind: Literal["attempt", "report", "settled"]
     attempt: int
     provider: str
     status: Status | None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from os import environ
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
 
@@ -11,6 +11,10 @@ from messaging.problems import Unavailable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SecretsProvider
+
+DeliveryPolicy = Literal["at_most_once", "at_least_once"]
+"""What becomes of a message when nobody can tell whether its provider took it: it stays `unknown`, or it is
+sent again."""
 
 SECRET_MAX_AGE = 300  # seconds for which an environment keeps a secret: how long a rotation takes
 
@@ -54,6 +58,12 @@ class Settings(BaseModel):
     """The region, such as US, of a phone number without a leading +; without it such a number is refused."""
     max_attempts: int = Field(16, ge=1)
     """How often a message is tried before it is failed: 16 take about three hours."""
+    max_age: int = Field(86400, ge=1)
+    """Seconds after which a message that was not taken is failed instead of tried again."""
+    unknown_after: int = Field(600, ge=1)
+    """Seconds for which evidence is sought of what became of an attempt without an answer."""
+    delivery_policy: DeliveryPolicy = "at_most_once"
+    """Of messages that name none."""
 
 
 @cache

@@ -4,12 +4,14 @@ The writes of several steps are database functions (functions/migrate/sql). Ever
 problems.Unavailable where the database is away.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Integer,
     Interval,
@@ -22,6 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from messaging.database import run, statement
 from messaging.models import Content, Message
+from messaging.settings import DeliveryPolicy
 
 ACCOUNT = 1
 """All belongs to it until callers are told apart."""
@@ -47,7 +50,8 @@ _ACCEPT = statement(
     *("outcome", "message"),
     account=BigInteger(),
     token=Uuid(),
-    provider=Text(),
+    providers=ARRAY(Text),
+    policy=Text(),
     content=JSONB(),
     route=Text(),
     key=Text(),
@@ -64,15 +68,22 @@ _FORGET_KEYS = text(
 
 
 def add_outbound(
-    content: Content, provider: str, key: IdempotencyKey | None = None
+    content: Content,
+    providers: Sequence[str],
+    key: IdempotencyKey | None = None,
+    policy: DeliveryPolicy = "at_most_once",
 ) -> tuple[Outcome, Message | None]:
-    """Keeps a message as queued; no message with CONFLICT: the key stands for another body."""
+    """Keeps a message as queued, for the first of its providers or those that follow.
+
+    No message with CONFLICT: the key stands for another body.
+    """
     [(outcome, message)] = run(
         _ACCEPT,
         {
             "account": ACCOUNT,
             "token": uuid4(),
-            "provider": provider,
+            "providers": list(providers),
+            "policy": policy,
             "content": content.content(),
             "route": key and key.route,
             "key": key and key.key,

@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.providers import http
-from messaging.providers.provider import Failure, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from messaging.providers.provider import (
+    Failure,
+    Misconfigured,
+    OutcomeUnknown,
+    PermanentFailure,
+    TemporaryFailure,
+    Throttled,
+)
 from tests.layer.providers import vendor
 from tests.layer.providers.vendor import Script, answering, dripping, hang, playing, read_request, reset
 
@@ -82,8 +89,9 @@ def test_every_2xx_is_accepted(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        *((status, TemporaryFailure) for status in (401, 403)),  # our credentials: until they are mended
-        *((status, TemporaryFailure) for status in (408, 425, 429, 500, 501, 502, 503, 504, 507, 522, 599)),
+        *((status, Misconfigured) for status in (401, 403)),  # our credentials: until they are mended
+        (429, Throttled),
+        *((status, TemporaryFailure) for status in (408, 425, 500, 501, 502, 503, 504, 507, 522, 599)),
         *((status, PermanentFailure) for status in (300, 301, 302, 307, 308)),  # never followed
         *((status, PermanentFailure) for status in (400, 402, 404, 405, 409, 410, 413, 415, 422, 451)),
     ],

@@ -7,6 +7,9 @@ Out, POST to the secret's `url`; the answer names the message:
     200 {"messaging_provider_id": "message-9"}
     400 {"error": {"code": "30007", "reason": "Filtered"}}
 
+Asked about a message whose answer never came, where the secret has a `lookup_url`: GET it with ?reference=7.
+The answer is that of the send, or 404 where it did not arrive.
+
 In, as a message or as a report of one:
 
     {"from": "+18045551234", "to": "+12016661234", "type": "sms", "messaging_provider_id": "message-1",
@@ -25,6 +28,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -50,12 +54,17 @@ from messaging.providers.provider import (
     Answer,
     Failure,
     Limits,
+    Misconfigured,
+    OptedOut,
     OutcomeUnknown,
+    PermanentFailure,
     ProviderResult,
-    TemporaryFailure,
     Webhook,
 )
 from messaging.settings import settings
+
+FAILURES: Mapping[str, type[Failure]] = {"opted_out": OptedOut}
+"""Codes that say more than the status of the answer."""
 
 STATUS = {"sent": Status.SENT, "delivered": Status.DELIVERED, "read": Status.READ, "failed": Status.FAILED}
 
@@ -125,6 +134,15 @@ class Report(BaseModel):
         )
 
 
+def _as_told(failure: Failure) -> Failure:
+    """The failure with the code and the reason of the answer, and of the kind that the code says."""
+    with suppress(ValueError, TypeError, KeyError):  # it need not say more than its status
+        told = FailedWith.model_validate(from_json(failure.body)["error"])
+        failure.code, failure.reason = told.code or failure.code, told.reason or failure.reason
+    kind = FAILURES.get(failure.code)
+    return kind(failure.code, failure.reason) if kind else failure
+
+
 class House:
     """What the two built-in providers share; they differ in their addresses and in the name of their id."""
 
@@ -136,12 +154,13 @@ class House:
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
         self._url: str | None = secret.get("url")
+        self._lookup_url: str | None = secret.get("lookup_url")
         signing = secret.get("signing_secret") or ()
         self._signatures = [Signature(one) for one in ([signing] if isinstance(signing, str) else signing)]
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         if not self._url:
-            raise TemporaryFailure("not_configured", f"The secret holds no url for {self.name}.")
+            raise Misconfigured("not_configured", f"The secret holds no url for {self.name}.")
         fields = {name: value for name, value in message.content().items() if value is not None}
         fields |= {"attachments": message.attachments or None, "reference": str(message.id)}
         body = json.dumps(fields, ensure_ascii=False)
@@ -149,12 +168,25 @@ class House:
         try:
             answer = http.post(self._url, body.encode(), headers)
         except Failure as failure:
-            with suppress(ValueError, TypeError, KeyError):  # it need not say more than its status
-                told = FailedWith.model_validate(from_json(failure.body)["error"])
-                failure.code, failure.reason = told.code or failure.code, told.reason or failure.reason
-            raise
+            raise _as_told(failure) from failure
+        return self._taken(answer.body)
+
+    def look_up(self, message: OutboundMessage) -> ProviderResult | None:
+        if not self._lookup_url:
+            raise Misconfigured("not_configured", f"The secret holds no lookup_url for {self.name}.")
         try:
-            return ProviderResult(_ID.validate_python(from_json(answer.body)[self.id_field]))
+            answer = http.get(
+                f"{self._lookup_url}?reference={message.id}", self._signed(f"msg_{message.id}", "")
+            )
+        except PermanentFailure as failure:
+            if failure.code == str(HTTPStatus.NOT_FOUND.value):
+                return None
+            raise
+        return self._taken(answer.body)
+
+    def _taken(self, body: bytes) -> ProviderResult:
+        try:
+            return ProviderResult(_ID.validate_python(from_json(body)[self.id_field]))
         except (ValueError, TypeError, KeyError) as error:
             raise OutcomeUnknown(
                 "unreadable_answer", f"The provider's answer holds no {self.id_field}."

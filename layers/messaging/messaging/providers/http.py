@@ -17,16 +17,28 @@ from functools import cache
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from messaging.providers.provider import Failure, OutcomeUnknown, PermanentFailure, TemporaryFailure
+from messaging.providers.provider import (
+    Failure,
+    Misconfigured,
+    OutcomeUnknown,
+    PermanentFailure,
+    TemporaryFailure,
+    Throttled,
+)
 
 BUDGET = 10.0  # seconds for all of a call
 CONNECT_TIMEOUT = 3.0  # seconds of it for each address that the name stands for, and for TLS
 MAX_ANSWER = 1_000_000  # bytes
 
-_TEMPORARY = frozenset({408, 425, 429})
-"""And every 5xx: the vendor's word that it did not take the message."""
-_MISCONFIGURED = frozenset({401, 403})
-"""Our credentials, not the message: kept for a retry until they are mended."""
+_FAILURES: Mapping[int, type[TemporaryFailure]] = {
+    401: Misconfigured,
+    403: Misconfigured,
+    408: TemporaryFailure,
+    425: TemporaryFailure,
+    429: Throttled,
+}
+"""Answers that are a vendor's word that it did not take the message, and may yet; every 5xx is one too. All
+others below 500 are a word about the message, which will not be another later."""
 
 
 class HttpAnswer(NamedTuple):
@@ -40,11 +52,18 @@ def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDG
     Raises TemporaryFailure where nothing was written or the answer says so, PermanentFailure where the
     answer says so, OutcomeUnknown where the request may have been written and no answer came.
     """
+    return _call("POST", url, body, {**headers, "Content-Length": str(len(body))}, budget)
+
+
+def get(url: str, headers: Mapping[str, str], budget: float = BUDGET) -> HttpAnswer:
+    """The same for a question, which changes nothing."""
+    return _call("GET", url, b"", headers, budget)
+
+
+def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget: float) -> HttpAnswer:
     deadline = time.monotonic() + budget
     try:
-        connection = _prepared(
-            url, {**headers, "Content-Length": str(len(body))}, min(budget, CONNECT_TIMEOUT)
-        )
+        connection = _prepared(method, url, headers, min(budget, CONNECT_TIMEOUT))
         connection.connect()
         connection.sock.settimeout(_left(deadline))
     except OSError as error:
@@ -52,11 +71,11 @@ def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDG
             "not_connected", f"No connection to the provider: {type(error).__name__}."
         ) from error
     except (ValueError, http.client.HTTPException) as error:
-        raise TemporaryFailure("not_configured", "The provider's url is not one.") from error
+        raise Misconfigured("not_configured", "The provider's url is not one.") from error
     try:
         connection.endheaders(body)
         until = cast("socket.socket", _Until(deadline, connection.sock))  # it is asked for its file alone
-        with http.client.HTTPResponse(until, method="POST") as answer:
+        with http.client.HTTPResponse(until, method=method) as answer:
             answer.begin()
             answered = HttpAnswer(answer.status, _read(answer))
     except (OSError, http.client.HTTPException) as error:
@@ -69,13 +88,16 @@ def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDG
         raise OutcomeUnknown("no_answer", f"The provider answered {answered.status}, and nothing final.")
     code, reason = str(answered.status), f"The provider answered {answered.status}."
     failure: Failure = PermanentFailure(code, reason)
-    if answered.status >= 500 or answered.status in _TEMPORARY | _MISCONFIGURED:
-        failure = TemporaryFailure(code, reason, retry_after(answer.getheader("Retry-After")))
+    kind = _FAILURES.get(answered.status, TemporaryFailure if answered.status >= 500 else None)
+    if kind:
+        failure = kind(code, reason, retry_after(answer.getheader("Retry-After")))
     failure.body = answered.body
     raise failure
 
 
-def _prepared(url: str, headers: Mapping[str, str], timeout: float) -> http.client.HTTPConnection:
+def _prepared(
+    method: str, url: str, headers: Mapping[str, str], timeout: float
+) -> http.client.HTTPConnection:
     """A connection that is still to be made, and the head of its request. Raises ValueError and
     HTTPException where the url is not one."""
     parts = urlsplit(url)
@@ -86,7 +108,7 @@ def _prepared(url: str, headers: Mapping[str, str], timeout: float) -> http.clie
         if parts.scheme == "https"
         else http.client.HTTPConnection(parts.netloc, timeout=timeout)
     )
-    connection.putrequest("POST", f"{parts.path or '/'}?{parts.query}".rstrip("?"))
+    connection.putrequest(method, f"{parts.path or '/'}?{parts.query}".rstrip("?"))
     for name, value in headers.items():
         connection.putheader(name, value)
     return connection

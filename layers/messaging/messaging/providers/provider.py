@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from messaging.models import Channel, Content, DeliveryReport, InboundMessage, Message, OutboundMessage
 from messaging.problems import Invalid
@@ -39,7 +39,12 @@ class ProviderResult(NamedTuple):
 
 
 class Failure(Exception):
-    """A message that was not, or perhaps not, taken; `code` and `reason` in the provider's words, or ours."""
+    """A message that was not, or perhaps not, taken; `code` and `reason` in the provider's words, or ours.
+
+    Which of its kinds it is decides what becomes of the message (delivery.deliver).
+    """
+
+    kind: ClassVar[str]
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(code, reason)
@@ -50,19 +55,44 @@ class Failure(Exception):
 
 
 class TemporaryFailure(Failure):
-    """Not taken; later it may be. `retry_after` is the least wait that the provider asks for."""
+    """Provably not taken; later, or by another provider, it may be. `retry_after` is the least wait that the
+    provider asks for."""
+
+    kind = "temporary"
 
     def __init__(self, code: str, reason: str, retry_after: timedelta | None = None) -> None:
         super().__init__(code, reason)
         self.retry_after = retry_after
 
 
+class Throttled(TemporaryFailure):
+    """The provider is well and asks for fewer requests."""
+
+    kind = "throttled"
+
+
+class Misconfigured(TemporaryFailure):
+    """Our credentials or settings, not the message: somebody has to mend them, and it is kept until then."""
+
+    kind = "misconfigured"
+
+
 class PermanentFailure(Failure):
     """Not taken, and never will be."""
+
+    kind = "permanent"
+
+
+class OptedOut(PermanentFailure):
+    """The contact wants no more messages from this sender."""
+
+    kind = "opted_out"
 
 
 class OutcomeUnknown(Failure):
     """The request may have been written, and no answer says what became of it."""
+
+    kind = "unknown"
 
 
 @dataclass(frozen=True)
@@ -113,3 +143,12 @@ class Provider(Protocol):
     def answer(self, kept: Sequence[Message | None]) -> Answer:
         """What the vendor wants to hear, once all of it is committed: a message for each part of the request
         (None for a report of a message that is not known yet, and for what could not be read)."""
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """A provider that can be asked what became of a message: implemented where the vendor's API allows it."""
+
+    def look_up(self, message: OutboundMessage) -> ProviderResult | None:
+        """What the provider has of this message, by our id; None where it has none and will not get it from
+        the request that went out, so that it can be sent again. Raises a Failure where it cannot tell."""

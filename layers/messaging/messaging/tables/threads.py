@@ -119,6 +119,7 @@ messages = Table(
     ),
     CheckConstraint("type IN ('sms', 'mms', 'email')", name="type"),
     CheckConstraint("delivery_policy IN ('at_most_once', 'at_least_once')", name="delivery_policy"),
+    CheckConstraint("direction = 'inbound' OR cardinality(provider_types) > 0", name="provider_types"),
     Index("messages_page_idx", "conversation_id", "id"),
     Index(
         "messages_inbound_key",

@@ -1,0 +1,45 @@
+-- What was left behind. Several calls at once share the work. (now() and not clock_timestamp(): an index serves
+-- no volatile time.)
+
+-- Ends the attempts whose lease ran out: their worker died, or lost its way to the database, and whether
+-- the provider has the message is unknown. It is to be looked at right away.
+CREATE OR REPLACE FUNCTION expire_leases(in_limit integer) RETURNS TABLE (id bigint)
+LANGUAGE sql AS $$
+    WITH expired AS (
+        SELECT m.id FROM messages m
+         WHERE m.status = 'sending' AND m.lease_expires_at <= now()
+         ORDER BY m.lease_expires_at LIMIT in_limit FOR UPDATE SKIP LOCKED),
+    ended AS (
+        UPDATE messages m
+           SET status = 'unknown', updated_at = clock_timestamp(), lease_expires_at = NULL,
+               next_attempt_at = clock_timestamp(), next_nudge_at = clock_timestamp(), nudge_count = 0,
+               error_code = 'lease_expired', error_reason = 'The delivery ended without a record.'
+          FROM expired WHERE m.id = expired.id
+        RETURNING m.*),
+    closed AS (
+        UPDATE attempts a SET outcome = 'unknown', failure = 'unknown', ended_at = clock_timestamp()
+          FROM ended WHERE a.message_id = ended.id AND a.number = ended.attempt_count
+        RETURNING a.*),
+    noted AS (
+        INSERT INTO message_events (account_id, message_id, attempt, kind, provider_type, status, code, reason,
+                                    occurred_at)
+        SELECT closed.account_id, closed.message_id, closed.number, 'attempt', closed.provider_type, 'unknown',
+               ended.error_code, ended.error_reason, clock_timestamp()
+          FROM closed JOIN ended ON ended.id = closed.message_id)
+    SELECT ended.id FROM ended
+$$;
+
+-- Takes messages whose nudge is due, be they queued or of unknown outcome, and moves their next one on, twice as
+-- far each time up to an hour: a backlog is not nudged anew each minute.
+CREATE OR REPLACE FUNCTION take_due_nudges(in_limit integer) RETURNS TABLE (id bigint, account_id bigint)
+LANGUAGE sql AS $$
+    WITH due AS (
+        SELECT m.id FROM messages m
+         WHERE m.next_nudge_at <= now()
+         ORDER BY m.next_nudge_at LIMIT in_limit FOR UPDATE SKIP LOCKED)
+    UPDATE messages m
+       SET nudge_count = least(m.nudge_count + 1, 6),
+           next_nudge_at = clock_timestamp() + least(interval '1 minute' * 2 ^ (m.nudge_count + 1), interval '1 hour')
+      FROM due WHERE m.id = due.id
+    RETURNING m.id, m.account_id
+$$;
