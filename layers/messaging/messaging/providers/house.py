@@ -28,7 +28,6 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -175,22 +174,19 @@ class House:
         if not self._lookup_url:
             raise Misconfigured("not_configured", f"The secret holds no lookup_url for {self.name}.")
         try:
-            answer = http.get(
-                f"{self._lookup_url}?reference={message.id}", self._signed(f"msg_{message.id}", "")
-            )
+            signed = self._signed(f"msg_{message.id}", "")
+            answer = http.get(f"{self._lookup_url}?reference={message.id}", signed)
         except PermanentFailure as failure:
-            if failure.code == str(HTTPStatus.NOT_FOUND.value):
-                return None
-            raise
+            if failure.code != "404":
+                raise
+            return None
         return self._taken(answer.body)
 
     def _taken(self, body: bytes) -> ProviderResult:
         try:
             return ProviderResult(_ID.validate_python(from_json(body)[self.id_field]))
         except (ValueError, TypeError, KeyError) as error:
-            raise OutcomeUnknown(
-                "unreadable_answer", f"The provider's answer holds no {self.id_field}."
-            ) from error
+            raise OutcomeUnknown("unreadable_answer", f"The answer holds no {self.id_field}.") from error
 
     def _signed(self, id: str, body: str) -> dict[str, str]:
         """The first secret signs; the others are only believed, while they are rotated out."""
@@ -210,10 +206,7 @@ class House:
         for signature in self._signatures:
             try:
                 signature.verify(webhook.body, dict(webhook.headers), json_parse=False)
-            except (
-                WebhookVerificationError,
-                ValueError,
-            ) as error:  # ValueError: headers that are not its form
+            except (WebhookVerificationError, ValueError) as error:  # ValueError: headers not of its form
                 refused = error
             else:
                 return True
@@ -232,10 +225,8 @@ class House:
                 return [Report.model_validate(told_at | fields).read()]
             found = self.inbound.model_validate(told_at | fields)
             known = {field.alias or name for name, field in self.inbound.model_fields.items()}
-            told = {
-                "provider_message_id": found.provider_message_id,
-                "extra": {name: value for name, value in fields.items() if name not in known},
-            }
+            extra = {name: value for name, value in fields.items() if name not in known}
+            told = {"provider_message_id": found.provider_message_id, "extra": extra}
             return [InboundMessage.model_validate(found.content() | told)]
         except ValidationError as error:
             raise Invalid.found(error.errors(include_input=False, include_url=False)) from None
@@ -243,9 +234,7 @@ class House:
     def answer(self, kept: Sequence[Message | None]) -> Answer:
         [message] = kept
         if message is None:
-            return Answer(
-                json.dumps({"detail": "No message that we sent is known by this id yet."}), status=202
-            )
+            return Answer('{"detail": "No message that we sent is known by this id yet."}', status=202)
         return Answer(message.model_dump_json())
 
 
