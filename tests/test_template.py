@@ -33,11 +33,12 @@ EVERYWHERE = {
 }
 PROVIDERS = {"PROVIDERS", "PROVIDER_SECRET_ARN"}
 VARIABLES = {
-    "SendMessage": PROVIDERS | {"DEFAULT_REGION", "OUTBOUND_QUEUE_URL", "SENDER_PROVIDERS"},
-    "DeliverMessage": PROVIDERS | {"MAX_ATTEMPTS", "OUTBOUND_QUEUE_URL"},
+    "SendMessage": PROVIDERS
+    | {"DEFAULT_REGION", "DELIVERY_POLICY", "OUTBOUND_QUEUE_URL", "SENDER_PROVIDERS"},
+    "DeliverMessage": PROVIDERS | {"MAX_AGE", "MAX_ATTEMPTS", "OUTBOUND_QUEUE_URL", "UNKNOWN_AFTER"},
     "SmsWebhook": PROVIDERS | {"ALLOW_UNSIGNED_WEBHOOKS", "DEFAULT_REGION"},
     "EmailWebhook": PROVIDERS | {"ALLOW_UNSIGNED_WEBHOOKS", "DEFAULT_REGION"},
-    "Conversations": {"DEFAULT_REGION"},
+    "Conversations": {"DEFAULT_REGION", "PROVIDERS"},
     "Relay": {"OUTBOUND_QUEUE_URL"},
     "Migrate": set[str](),
 }
@@ -162,7 +163,7 @@ def test_what_fails_five_times_is_kept_for_two_weeks_and_raises_an_alarm(templat
     (source,) = dead["RedriveAllowPolicy"]["sourceQueueArns"]
     assert source["Fn::Sub"].endswith(":" + outbound["QueueName"]["Fn::Sub"])
     assert dead["MessageRetentionPeriod"] == 14 * 24 * 3600
-    (alarm,) = of_type(template, "AWS::CloudWatch::Alarm").values()
+    alarm = of_type(template, "AWS::CloudWatch::Alarm")["OutboundDeadLettersAlarm"]
     assert alarm["Dimensions"] == [
         {"Name": "QueueName", "Value": {"Fn::GetAtt": ["OutboundDeadLetters", "QueueName"]}}
     ]

@@ -8,11 +8,20 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from description import allowed, document, page
 from pydantic import BeforeValidator
 
-from messaging import views, web
+from messaging import health, views, web
 from messaging.address import Address
 from messaging.fields import Time
-from messaging.models import MAX_ID, Channel, Conversation, ConversationPage, MessagePage, MessageWithEvents
+from messaging.health import Health
+from messaging.models import (
+    MAX_ID,
+    Channel,
+    Conversation,
+    ConversationPage,
+    MessagePage,
+    MessageWithEvents,
+)
 from messaging.problems import MethodNotAllowed, NotFound
+from messaging.settings import settings
 
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -70,10 +79,14 @@ def get_message(id: Id) -> Response[str]:
     return web.found(views.message(id), "message")
 
 
-@app.get("/healthz", tags=["About"])
-def health() -> dict[str, str]:
+@app.get("/healthz", responses=web.shows(Health), tags=["About"])
+def get_health(
+    *,
+    detail: Annotated[bool, Query(description="Whether to tell how the providers are.")] = False,
+) -> Response[str]:
     views.check()
-    return {"status": "ok"}
+    found = Health(providers=health.of_providers(settings().providers) if detail else None)
+    return Response(200, web.JSON, found.model_dump_json(exclude_none=not detail))
 
 
 @app.get("/api/openapi.json", responses=DOCUMENT, tags=["About"])

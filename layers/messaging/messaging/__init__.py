@@ -4,7 +4,7 @@ Read the modules in this order; a module imports only from those before it, and 
 know SQLAlchemy:
 
     problems settings telemetry address fields models raw
-    tables database store attempts arrivals cursor views
+    tables database store attempts arrivals health cursor views
     providers queue spool outbox delivery inbox web consumer receiver
 
 What goes out passes `outbox` and `delivery`, what comes in passes `inbox`; the two sides do not know each
