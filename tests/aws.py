@@ -1,4 +1,4 @@
-"""SQS and Secrets Manager as moto plays them in this process, and what the product holds of them."""
+"""SQS, S3 and Secrets Manager as moto plays them in this process, and what the product holds of them."""
 
 import json
 from functools import cache
@@ -8,17 +8,22 @@ from uuid import uuid4
 import boto3
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 
 class Aws:
-    """One queue, and secrets as they are asked for."""
+    """A queue for each direction, a bucket, and secrets as they are asked for."""
+
+    bucket = "inbound-requests"
 
     def __init__(self) -> None:
-        self._sqs, self._secrets = _clients()
+        self._sqs, self._secrets, self._s3 = _clients()
         self.queue_url = self._sqs.create_queue(QueueName="outbound")["QueueUrl"]
+        self.inbound_url = self._sqs.create_queue(QueueName="inbound")["QueueUrl"]
+        self._s3.create_bucket(Bucket=self.bucket)
 
     def keep(self, fields: Any) -> str:
         """The ARN of a secret that holds these fields."""
@@ -40,18 +45,42 @@ class Aws:
         found = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])
         return int(found["Attributes"]["ApproximateNumberOfMessagesDelayed"])
 
-    def lose_the_queue(self) -> None:
-        self._sqs.delete_queue(QueueUrl=self.queue_url)
+    def held(self, seconds: int = 0) -> list[dict[str, Any]]:
+        """What is in the inbound queue, as records of an event; it comes again in so many seconds."""
+        found = self._sqs.receive_message(
+            QueueUrl=self.inbound_url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=seconds,
+            AttributeNames=["All"],
+        )
+        return [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": message["Attributes"],
+            }
+            for message in found.get("Messages", [])
+        ]
+
+    def objects(self) -> list[str]:
+        """The keys in the bucket."""
+        return [item["Key"] for item in self._s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])]
+
+    def lose_the_queues(self) -> None:
+        for url in (self.queue_url, self.inbound_url):
+            self._sqs.delete_queue(QueueUrl=url)
 
 
 @cache
-def _clients() -> tuple["SQSClient", "SecretsManagerClient"]:
-    return boto3.client("sqs"), boto3.client("secretsmanager")
+def _clients() -> tuple["SQSClient", "SecretsManagerClient", "S3Client"]:
+    return boto3.client("sqs"), boto3.client("secretsmanager"), boto3.client("s3")
 
 
 def forget() -> None:
     """The product's clients, which keep the address that they were made for."""
-    from messaging import queue, settings
+    from messaging import queue, settings, spool
 
-    queue._client.cache_clear()  # noqa: SLF001  # an environment ends with its clients
+    for client in (queue._client, spool._sqs, spool._s3):  # noqa: SLF001  # an environment ends with its clients
+        client.cache_clear()
     settings._secrets_manager.cache_clear()  # noqa: SLF001

@@ -189,10 +189,14 @@ def playing_provider() -> Iterator[Provider]:
 
 @pytest.fixture
 def aws(configure: Configure) -> Iterator[playing.Aws]:
-    """The queue that the product is configured for, and a Secrets Manager."""
+    """The queues and the bucket that the product is configured for, and a Secrets Manager."""
     with mock_aws():
         played = playing.Aws()
-        configure(OUTBOUND_QUEUE_URL=played.queue_url)
+        configure(
+            OUTBOUND_QUEUE_URL=played.queue_url,
+            INBOUND_QUEUE_URL=played.inbound_url,
+            INBOUND_BUCKET=played.bucket,
+        )
         yield played
 
 
@@ -202,7 +206,9 @@ def aws_at(configure: Configure) -> Iterator[Callable[[str], None]]:
 
     def look(address: str) -> None:
         playing.forget()
-        configure(AWS_ENDPOINT_URL=address, OUTBOUND_QUEUE_URL=f"{address}/000000000000/outbound")
+        queues = {"OUTBOUND_QUEUE_URL": "outbound", "INBOUND_QUEUE_URL": "inbound"}
+        urls = {name: f"{address}/000000000000/{queue}" for name, queue in queues.items()}
+        configure(AWS_ENDPOINT_URL=address, INBOUND_BUCKET="bucket", **urls)
 
     yield look
     playing.forget()

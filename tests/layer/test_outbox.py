@@ -107,7 +107,7 @@ def test_keeps_a_message_also_while_the_provider_s_secret_is_away(
 def test_a_message_whose_queue_is_gone_is_accepted_and_is_the_next_relay_s(
     database: Database, aws: Aws
 ) -> None:
-    aws.lose_the_queue()
+    aws.lose_the_queues()
     assert outbox.accept(sms()).message.status == "queued"
     assert wait(database) <= 0
 
@@ -166,7 +166,7 @@ def test_stops_while_there_is_time_left(database: Database, aws: Aws) -> None:
 def test_what_the_queue_does_not_take_is_the_next_relay_s(database: Database, aws: Aws) -> None:
     outbox.accept(sms())
     database.rows("UPDATE messages SET next_nudge_at = clock_timestamp()")
-    aws.lose_the_queue()
+    aws.lose_the_queues()
     assert relay()["nudged"] == 0
     assert wait(database) <= 0
 

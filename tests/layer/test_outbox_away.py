@@ -55,7 +55,7 @@ def test_a_retry_whose_queue_is_gone_is_the_relay_s(
 ) -> None:
     ids = accept(aws, 3)
     providers.behave(Behaviour(status=503, retry_after=60))
-    aws.lose_the_queue()
+    aws.lose_the_queues()
     deliver(*ids)
     due = database.rows("SELECT next_nudge_at >= next_attempt_at FROM messages")
     assert due == [[True]] * 3

@@ -144,7 +144,7 @@ def test_of_what_is_asked_for() -> None:
 
 def test_while_things_are_away(configure: Configure, aws: Aws, database: Database) -> None:
     call("POST", SMS, OUT_SMS)
-    aws.lose_the_queue()
+    aws.lose_the_queues()
     assert call("POST", SMS, OUT_SMS).status == 202
     product.engine().dispose()
     configure(DATABASE_URL="postgresql://Marked:Marked@127.0.0.1:9/Marked?sslmode=disable")

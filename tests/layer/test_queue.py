@@ -115,7 +115,7 @@ def test_a_connection_that_died_meanwhile_is_replaced(aws_at: Callable[[str], No
 
 
 def test_a_queue_that_is_gone_gives_every_id_back(aws: Aws) -> None:
-    aws.lose_the_queue()
+    aws.lose_the_queues()
     assert queue.nudge(NUDGES) == [nudge.id for nudge in NUDGES]
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from messaging import arrivals, providers, spool
 from messaging.arrivals import Kept, Outcome, Selector
+from messaging.database import Refused
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
 from messaging.problems import NotFound, Problem, Unavailable
 from messaging.providers.provider import Answer, Provider, Webhook
@@ -139,7 +140,12 @@ def _keep(request: RawRequest, read: Read) -> Sequence[Kept | None]:
     """What became of each part; None of one that could not be read. All is kept, or this raises."""
     parts = [one for one in read if not isinstance(one, Exception)]
     faults = _faults(read)
-    kept = arrivals.keep(request, parts, "; ".join(map(_words, faults)) or None)
+    try:
+        kept = arrivals.keep(request, parts, "; ".join(map(_words, faults)) or None)
+    except Refused as refusal:
+        if not parts:
+            raise
+        return _keep(request, [refusal])  # all that can be kept then is the request
     for part, one in zip(parts, kept, strict=True):
         _note(part, one)
     for error in faults:
@@ -160,6 +166,8 @@ def _words(error: Exception) -> str:
     if isinstance(error, Problem):
         fields = ", ".join(one["field"] for one in error.errors)
         return f"{type(error).__name__}{fields and ': '}{fields}"
+    if isinstance(error, Refused):
+        return " ".join(("Refused:", *filter(None, error.args)))
     *_, frame = extract_tb(error.__traceback__)
     return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
 

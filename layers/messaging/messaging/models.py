@@ -163,12 +163,12 @@ class InboundMessage(Content):
 class DeliveryReport(BaseModel):
     """What a provider says became of a message that we sent, named by its id or by ours."""
 
-    provider_message_id: str | None
+    provider_message_id: Text | None
     reference: int | None
     status: Status | None
     """None where the provider's word is one that says nothing to us."""
-    code: str | None = None
-    reason: str | None = None
+    code: Text | None = None
+    reason: Text | None = None
     timestamp: Time
 
 

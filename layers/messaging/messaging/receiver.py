@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from messaging import inbox, spool
 from messaging.arrivals import Selector
@@ -93,9 +94,9 @@ class Order(BaseModel):
     @model_validator(mode="after")
     def _chooses(self) -> Self:
         if not (self.unparsed or self.since or self.until or self.provider or self.ids):
-            raise ValueError("choose by unparsed, since, until, provider or ids")
+            raise PydanticCustomError("nothing", "choose by unparsed, since, until, provider or ids")
         if self.provider and self.provider not in settings().providers:
-            raise ValueError("this deployment has no such provider")
+            raise PydanticCustomError("provider", "this deployment has no such provider")
         return self
 
 

@@ -1,0 +1,157 @@
+"""A request and all that it tells are kept together, once, in whatever order and by however many."""
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from messaging import arrivals
+from messaging.arrivals import Outcome, Selector
+from messaging.models import Channel, DeliveryReport, InboundMessage, Status
+from messaging.raw import RawRequest
+from tests import making
+from tests.conftest import Database
+
+REQUESTS = "SELECT count(*) FROM webhook_requests"
+FAULT = "SELECT fault FROM webhook_requests"
+Parts = Sequence[InboundMessage | DeliveryReport]
+
+
+def report(status: Status, id: str | None = None, **fields: object) -> DeliveryReport:
+    given = {"provider_message_id": id, "reference": None, "status": status, "timestamp": datetime.now(UTC)}
+    return DeliveryReport.model_validate(given | fields)
+
+
+def keep(parts: Parts, request: RawRequest | None = None, unread: str | None = None) -> list[Outcome]:
+    return [kept.outcome for kept in arrivals.keep(request or making.request(), parts, unread)]
+
+
+def test_keeps_a_request_as_it_came_but_for_what_opens_doors(database: Database) -> None:
+    headers = {"authorization": "Basic x", "cookie": "x", "x-token": "y\0\ud800", "webhook-id": "msg_1"}
+    request = making.request(b"\x00\xff", headers=headers, query="a=\0b")
+    keep([], request)
+    [(_, kept)] = arrivals.requests(Selector(Channel.SMS, ids=[1]), 0, 10)
+    assert kept == request
+    assert kept.headers == {"x-token": "y?", "webhook-id": "msg_1"}
+    assert (kept.body, kept.query) == (b"\x00\xff", "a=b")
+
+
+def test_gives_what_became_of_each_part_in_the_parts_order(database: Database) -> None:
+    making.sent(making.claimed(), "p-1")
+    parts: Parts = [
+        report(Status.DELIVERED, "unheard-of"),
+        making.inbound("b", **{"from": "+18045559999"}),
+        report(Status.DELIVERED, "p-1"),
+        making.inbound("a"),
+        making.inbound("b", **{"from": "+18045559999"}),
+        report(Status.SENT, "p-1"),
+        report(Status.SENT, reference=99),
+    ]
+    kept = arrivals.keep(making.request(), parts)
+    assert [one.outcome for one in kept] == [
+        *("parked", "created", "moved", "created", "duplicate", "noted", "unmatched")
+    ]
+    ids = [one.message and one.message.provider_message_id for one in kept]
+    assert ids == [None, "b", "p-1", "a", "b", "p-1", None]
+
+
+def test_the_same_request_again_adds_nothing(database: Database) -> None:
+    making.sent(making.claimed(), "p-1")
+    for body, expected in ((b"1", 1), (b"1", 1), (b"2", 2)):
+        moment = datetime.now(UTC)
+        request = making.request(body, received_at=moment)
+        keep([making.inbound(), report(Status.DELIVERED, "p-1", timestamp=moment)], request)
+        assert database.value(REQUESTS) == expected
+    assert database.value("SELECT count(*) FROM messages WHERE direction = 'inbound'") == 1
+    # A report without a time of its own is as old as its request, when that came first.
+    assert database.value("SELECT count(*) FROM message_events WHERE kind = 'report'") == 2
+
+
+def test_the_same_body_of_another_provider_or_query_is_another_request(database: Database) -> None:
+    for fields in ({}, {"provider": "other"}, {"query": "a=1"}):
+        keep([], making.request(b"body", **fields))
+    assert database.value(REQUESTS) == 3
+
+
+def test_a_part_that_the_database_refuses_does_not_lose_the_others(database: Database) -> None:
+    database.rows("ALTER TABLE messages ADD CONSTRAINT spoilt CHECK (body <> 'spoilt')")
+    request = making.request()
+    parts = [making.inbound("a"), making.inbound("b", body="spoilt"), making.inbound("c")]
+    try:
+        kept = arrivals.keep(request, parts, "Invalid")
+    finally:
+        database.rows("ALTER TABLE messages DROP CONSTRAINT spoilt")
+    assert [one.outcome for one in kept] == ["created", "refused", "created"]
+    assert [one.fault for one in kept] == [None, "the database refused part 2: 23514 spoilt", None]
+    assert database.value(FAULT) == "Invalid; the database refused part 2: 23514 spoilt"
+    assert keep(parts, request) == ["duplicate", "created", "duplicate"]
+    assert database.value(FAULT) is None
+
+
+def test_a_fault_stays_until_all_of_the_request_was_read(database: Database) -> None:
+    request = making.request()
+    for unread, expected in (("Invalid", "Invalid"), ("KeyError", "Invalid"), (None, None), ("later", None)):
+        keep([], request, unread)
+        assert database.value(FAULT) == expected
+
+
+def parts_in(order: Sequence[int]) -> Parts:
+    """Messages of conversations of their own, and reports, in an order."""
+    inbound = [making.inbound(f"m-{n}", **{"from": f"+1804555{1000 + n}"}) for n in order]
+    return [*inbound, *(report(Status.DELIVERED, f"p-{n}") for n in order)]
+
+
+def keep_in_order(turn: int) -> list[Outcome]:
+    order = list(range(10))[:: 1 if turn % 2 else -1]
+    return keep(parts_in(order))
+
+
+def test_requests_that_tell_the_same_in_another_order_wait_for_each_other(
+    database: Database, environments: ProcessPoolExecutor
+) -> None:
+    for n in range(10):
+        making.sent(making.claimed(), f"p-{n}")
+    before = database.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    kept = list(environments.map(keep_in_order, range(32)))
+    assert sum(outcomes.count(Outcome.CREATED) for outcomes in kept) == 10
+    assert sum(outcomes.count(Outcome.MOVED) for outcomes in kept) == 10
+    database.rows("SELECT pg_stat_clear_snapshot()")
+    after = database.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    assert after == before
+
+
+def test_chooses_by_time_provider_fault_and_id_and_goes_on_after_one(database: Database) -> None:
+    moments = [datetime(2024, 11, day, tzinfo=UTC) for day in range(1, 6)]
+    for day, moment in enumerate(moments, 1):
+        provider, unread = ("other" if day == 2 else "sms"), ("Invalid" if day > 3 else None)
+        keep([], making.request(received_at=moment, provider=provider), unread)
+    keep([], making.request(route="email", received_at=moments[0]))
+
+    def chosen(after: int = 0, limit: int = 10, **fields: Any) -> list[int]:
+        selector = Selector(Channel.SMS, **fields)
+        return [id for id, _ in arrivals.requests(selector, after, limit)]
+
+    assert chosen() == [1, 2, 3, 4, 5]
+    assert chosen(since=moments[1], until=moments[3]) == [2, 3]
+    assert chosen(provider="other") == [2]
+    assert chosen(unparsed=True) == [4, 5]
+    assert chosen(ids=[3, 5, 6, 99]) == [3, 5]
+    assert (chosen(after=2, limit=2), chosen(after=5)) == ([3, 4], [])
+    assert chosen(unparsed=True, provider="other") == []
+
+
+@pytest.mark.parametrize(("days", "forgotten"), [(29.9, 0), (30, 1)])
+def test_a_request_is_forgotten_when_its_time_is_up(database: Database, days: float, forgotten: int) -> None:
+    keep([making.inbound()], making.request(received_at=datetime.now(UTC) - timedelta(days=days)))
+    assert arrivals.forget_requests(timedelta(days=30), 10) == forgotten
+    assert database.value(REQUESTS) == 1 - forgotten
+    assert database.value("SELECT count(*) FROM messages") == 1
+
+
+def test_forgets_no_more_than_it_was_asked_for_and_the_oldest_first(database: Database) -> None:
+    for days in (40, 60, 50):
+        keep([], making.request(received_at=datetime.now(UTC) - timedelta(days=days)))
+    assert arrivals.forget_requests(timedelta(days=30), 2) == 2
+    assert database.value("SELECT id FROM webhook_requests") == 1
