@@ -11,7 +11,7 @@ behaviour   how well it does so            logs         what the functions print
 record      what it was sent; reports      process      children that never outlive us, with watch
 template    what is declared               folder       what survives a restart
 intrinsics  !Ref, !Sub and the like        redrive      dead letters, put back
-ports, client, errors
+ports, client, errors                      replay       of webhooks that were kept
 """
 
 from local.backing import Options

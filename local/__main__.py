@@ -1,5 +1,6 @@
 """`python -m local`: the whole service here (start), what its functions lean on (services), its checks, or
-what is done to one that runs (redrive: its dead letters are put back)."""
+what is done to one that runs (redrive: its dead letters are put back; replay: webhooks that it has kept are
+read again, as the options choose)."""
 
 import argparse
 import os
@@ -17,6 +18,7 @@ from local.backing import Backing, Options
 from local.errors import CannotStart
 from local.guide import services_started, started
 from local.redrive import redrive
+from local.replay import replay
 from local.stack import Stack
 
 TOOLS: dict[str, Callable[[Callable[[str], None]], int]] = {
@@ -25,7 +27,10 @@ TOOLS: dict[str, Callable[[Callable[[str], None]], int]] = {
     "faults": check.faults,
     "openapi": openapi.write,
 }
-OPERATIONS: dict[str, Callable[[Options, Callable[[str], None]], int]] = {"redrive": redrive}
+OPERATIONS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "redrive": lambda arguments: redrive(_options(arguments), _say),
+    "replay": lambda arguments: replay(_options(arguments), _chosen(arguments), _say),
+}
 """On a service that runs here, found by the ports."""
 
 
@@ -39,7 +44,7 @@ def main() -> int:
         return TOOLS[arguments.command](_say)
     if arguments.command in OPERATIONS:
         try:
-            return OPERATIONS[arguments.command](_options(arguments), _say)
+            return OPERATIONS[arguments.command](arguments)
         except CannotStart as error:
             return _cannot(error)
     for number in _endings():
@@ -114,7 +119,17 @@ def _parser() -> argparse.ArgumentParser:
         default="http://127.0.0.1:3000",
         help="services only: where the API is served (%(default)s)",
     )
+    chosen = parser.add_argument_group("replay")
+    chosen.add_argument("--unparsed", action="store_true", help="what could not be read")
+    chosen.add_argument("--since", metavar="TIME", help="what came then or later; RFC 3339")
+    chosen.add_argument("--until", metavar="TIME", help="what came before")
+    chosen.add_argument("--provider", metavar="NAME", help="what this provider sent")
     return parser
+
+
+def _chosen(arguments: argparse.Namespace) -> dict[str, object]:
+    names = ("unparsed", "since", "until", "provider")
+    return {name: value for name in names if (value := getattr(arguments, name))}
 
 
 def _options(arguments: argparse.Namespace) -> Options:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from local.process import Watched
 from local.template import ACCOUNT, REGION, Queue
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
@@ -95,6 +96,11 @@ class Aws:
         for queue in queues:
             if queue.attributes:
                 sqs.set_queue_attributes(QueueUrl=urls[queue.name], Attributes=dict(queue.attributes))  # type: ignore[arg-type]  # its keys are a Literal
+
+    def create_buckets(self, names: Iterable[str]) -> None:
+        s3: S3Client = self.client("s3")
+        for name in names:
+            s3.create_bucket(Bucket=name)
 
     def keep_secret(self, value: Mapping[str, Any]) -> None:
         client: SecretsManagerClient = self.client("secretsmanager")

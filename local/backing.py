@@ -1,4 +1,5 @@
-"""What the functions lean on: Postgres, the AWS APIs with the template's queues, the playing provider."""
+"""What the functions lean on: Postgres, the AWS APIs with the template's queues and buckets, and the provider
+that plays along."""
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -113,9 +114,10 @@ class Backing:
         return self._postgres
 
     def start_aws(self) -> None:
-        """On the same port, and with the same queues and secret in it, whatever it has kept of them."""
+        """On the same port, and with the same queues, buckets and secret, whatever it has kept of them."""
         self.aws.start()
         self.aws.create_queues(self.template.queues)
+        self.aws.create_buckets(self.template.buckets.values())
         self.aws.keep_secret(self._house)
 
     def stop_aws(self) -> None:

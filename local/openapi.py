@@ -15,6 +15,10 @@ ROOT = Path(__file__).parent.parent
 FILE = ROOT / "functions" / "conversations" / "openapi.json"
 
 WEBHOOKS = {"sms_webhook": "/api/webhooks/sms", "email_webhook": "/api/webhooks/email"}
+LATER = (
+    "It was kept: a report of no message that is known yet, or a request that is read later, when the"
+    " database is back or a fault of ours is mended."
+)
 ABOUT = {
     "title": "Messaging",
     "version": "1",
@@ -37,7 +41,9 @@ class Problem(BaseModel):
     errors: list[FieldError] = Field([], description="Where fields are at fault.")
 
 
-class Unmatched(BaseModel):
+class Kept(BaseModel):
+    """Without a message to show: why."""
+
     detail: str
 
 
@@ -107,10 +113,13 @@ def _finish(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> No
         }
         operation["responses"] |= {
             "200": _answer("The message as it is kept.", {"$ref": "#/components/schemas/Message"}),
-            "202": _answer("A report of no message that is known yet.", _schema(Unmatched, schemas)),
+            "202": _answer(LATER, _schema(Kept, schemas)),
         }
     elif path.startswith(tuple(WEBHOOKS.values())):
-        operation["responses"]["200"] = {"description": "What the provider wants to hear."}
+        operation["responses"] |= {
+            "200": {"description": "What the provider wants to hear."},
+            "202": _answer(LATER, _schema(Kept, schemas)),
+        }
 
 
 def _answer(description: str, schema: dict[str, str]) -> dict[str, Any]:

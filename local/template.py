@@ -1,4 +1,4 @@
-"""What a template declares, read as far as a laptop can act on it: functions, routes, queues, schedules."""
+"""What a template declares, as far as a laptop can act on it: functions, routes, queues, buckets, timers."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -102,6 +102,8 @@ class Template:
         self._resolver = Resolver(references, self._attribute, document.get("Conditions", {}))
         self.queues = [self._queue(name, properties) for name, properties in self._of_type("AWS::SQS::Queue")]
         references.update({queue.resource: queue.url for queue in self.queues})
+        self.buckets = {name: _bucket_name(name) for name, _ in self._of_type("AWS::S3::Bucket")}
+        references.update(self.buckets)
         references.update({name: name for name in self._resources if name not in references})
         functions = list(self._of_type("AWS::Serverless::Function"))
         self.functions = [self._function(name, properties) for name, properties in functions]
@@ -197,6 +199,8 @@ class Template:
                 return _queue_arn(self._queue_name(resource))
             case "AWS::SQS::Queue", "QueueName":
                 return self._queue_name(resource)
+            case "AWS::S3::Bucket", "Arn":
+                return f"arn:aws:s3:::{_bucket_name(resource)}"
             case "AWS::Serverless::Function", "Arn":
                 return function_arn(resource)
             case "AWS::Serverless::HttpApi", "ApiEndpoint":
@@ -212,6 +216,10 @@ def function_arn(name: str) -> str:
 
 def _queue_arn(name: str) -> str:
     return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+
+
+def _bucket_name(resource: str) -> str:
+    return f"{STACK}-{resource}".lower()
 
 
 def _parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> dict[str, Any]:

@@ -61,7 +61,14 @@ def kept(stack: Stack) -> Iterator[Database]:
 @contextmanager
 def keeping_nothing(stack: Stack) -> Iterator[None]:
     """Whatever is sent meanwhile; deliveries of earlier messages may go on."""
-    tables = ("messages", "conversations", "contacts", "idempotency_keys", "parked_reports")
+    tables = (
+        "messages",
+        "conversations",
+        "contacts",
+        "idempotency_keys",
+        "parked_reports",
+        "webhook_requests",
+    )
     sizes = f"SELECT {', '.join(f'(SELECT count(*) FROM {table})' for table in tables)}"
     with closing(Database(stack.database_url)) as database:
         before = database.rows(sizes)
