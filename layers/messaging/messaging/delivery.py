@@ -30,6 +30,7 @@ FIRST_RETRY = 2.0  # seconds; doubled with every attempt
 LONGEST_RETRY = 3600.0  # seconds
 LONGEST_WAIT = timedelta(days=1)
 FIRST_LOOK = 15.0  # seconds after which a message of unknown outcome is asked about; then ever later
+NOT_THERE_AFTER = 60.0  # seconds until "I do not have it" is believed: a slow provider may be at work on it
 BEHIND_ANOTHER = 1.0  # seconds until a conversation's next in line is looked at again
 RECORD_TIME = 5.0  # seconds kept after the last call for writing down how it ended
 LEASE_MARGIN = 15.0  # seconds that a claim outlives its invocation by: a worker that is gone records no more
@@ -186,7 +187,7 @@ def _settle(unknown: Unknown, result: Result) -> list[Due]:
         recorded = attempts.record(message.token, Status.SENT, provider_message_id=result.provider_message_id)
         _tell(message, Status.SENT, recorded, None)
         return _due(message.id, recorded)
-    if result is None:
+    if result is None and unknown.seconds >= min(NOT_THERE_AFTER, settings().unknown_after):
         ended = Status.QUEUED, "not_found", "The provider does not have it."
     elif unknown.seconds < settings().unknown_after:
         return []
