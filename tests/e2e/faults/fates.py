@@ -54,15 +54,15 @@ REFUSED = _for_ever("refuses every connection", None, "not_connected")
 FATES = [
     _once("takes it", SENT),
     _once("takes it after 8 seconds", SENT, delay=8),
-    _once("429, Retry-After: 3", ("queued", "429"), SENT, wait=3, status=429, retry_after=3),
-    _once("429, Retry-After: a date", ("queued", "429"), SENT, wait=3, status=429, retry_at=4),
+    _once("answers 429, Retry-After: 3", ("queued", "429"), SENT, wait=3, status=429, retry_after=3),
+    _once("answers 429, Retry-After: a date", ("queued", "429"), SENT, wait=3, status=429, retry_at=4),
     *(
-        _once(str(status), ("queued", str(status)), SENT, status=status)
+        _once(f"answers {status}", ("queued", str(status)), SENT, status=status)
         for status in (401, 403, 408, 425, 429, 500, 503)
     ),
-    _for_ever("503 for ever", Behaviour(status=503), "503"),
+    _for_ever("answers 503 for ever", Behaviour(status=503), "503"),
     REFUSED,
-    *(_once(str(status), ("failed", str(status)), status=status) for status in (302, 400, 404, 410)),
+    *(_once(f"answers {status}", ("failed", str(status)), status=status) for status in (302, 400, 404, 410)),
     UNREAD,
     _not_taken("closes the socket after reading", Behaviour(close="before", times=1)),
     _not_taken("hangs", Behaviour(delay=HANGS, close="before", times=1)),

@@ -3,7 +3,7 @@ asked, where it can, and where a message is rather sent twice than not at all.""
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,21 +11,16 @@ import pytest
 
 from local import Received, Stack, ports, running
 from local.provider import Provider
-from tests.conftest import Database
 from tests.e2e.client import post
 from tests.e2e.faults import tables
+from tests.e2e.faults.ending import wait_until_all_is_done
 from tests.e2e.faults.fates import ATTEMPTS, FATES, REFUSED, SENT, SILENT, UNREAD, Fate
 from tests.e2e.outbound import attempts, message
-from tests.local.waiting import eventually
 
 ASKED, UNASKED, AGAIN = "it is asked", "at most once", "at least once"
-WAYS = (UNASKED,)
+WAYS = (ASKED, UNASKED, AGAIN)
 PATIENCE = 90  # seconds
 CONTACT = "+18045551234"
-UNFINISHED = (
-    "SELECT count(*) FROM messages"
-    " WHERE status IN ('queued', 'sending') OR status = 'unknown' AND next_nudge_at IS NOT NULL"
-)
 
 
 class Cell(NamedTuple):
@@ -42,6 +37,16 @@ class Cell(NamedTuple):
     @property
     def sender(self) -> str:
         return f"+1201666{self.place:04}"
+
+    @property
+    def ends(self) -> list[tuple[int, str, str | None]]:
+        """How each attempt ends, with its number: one that was found out about ends once more."""
+        ends = [(number, *end) for number, end in enumerate(self.fate.ends, 1)]
+        if self.fate.unknown and self.way == ASKED and self.fate.taken:
+            ends.append((len(ends), *SENT))
+        elif self.fate.unknown and self.way != UNASKED:
+            ends.append((len(ends) + 1, *SENT))
+        return ends
 
 
 CELLS = [
@@ -65,6 +70,7 @@ def told() -> Iterator[dict[Cell, Told]]:
         "Providers": ",".join(f"{cell.instance}=sms" for cell in CELLS),
         "SenderProviders": json.dumps({cell.sender: [cell.instance] for cell in CELLS}),
         "MaxAttempts": str(ATTEMPTS),
+        "UnknownAfter": "2",
     }
     urls = {cell.instance: f"http://127.0.0.1:{port}/{cell.instance}" for cell, port in doors.items()}
     unasked = [cell.instance for cell in CELLS if cell.way != ASKED]
@@ -85,8 +91,7 @@ def told() -> Iterator[dict[Cell, Told]]:
             if cell.fate.told is not None:
                 stack.provider.behave(cell.fate.told, SILENT, at=cell.instance)
         ids = {cell: accepted(stack, cell) for cell in CELLS}
-        with closing(Database(stack.database_url)) as database:
-            eventually(lambda: database.value(UNFINISHED) == 0, PATIENCE)
+        wait_until_all_is_done(stack, PATIENCE)
         found = {
             cell: Told(
                 message(stack, id),
@@ -94,8 +99,8 @@ def told() -> Iterator[dict[Cell, Told]]:
             )
             for cell, id in ids.items()
         }
-        rows = [(cell.fate.name, cell.way, *ended(found[cell])) for cell in CELLS]
-        tables.tell("What becomes of a message", [("the provider", "way", "status", "code", "calls"), *rows])
+        columns = ["the provider", *(name for way in WAYS for name in (way, "calls"))]
+        tables.tell("What becomes of a message", [columns, *(row(fate, found) for fate in FATES)])
         yield found
 
 
@@ -108,29 +113,31 @@ def other(stack: Stack, instance: str, port: int) -> Provider:
 
 
 def accepted(stack: Stack, cell: Cell) -> int:
-    answer = post(f"{stack.url}/api/messages/sms", {"from": cell.sender, "to": CONTACT, "body": cell.way})
+    fields = {"from": cell.sender, "to": CONTACT, "body": cell.way}
+    policy = {"delivery_policy": "at_least_once"} if cell.way == AGAIN else {}
+    answer = post(f"{stack.url}/api/messages/sms", fields | policy)
     assert answer.status == 202, answer
     return int(answer.body["id"])
 
 
-def ended(told: Told) -> tuple[str, str, int]:
-    return told.message["status"], (told.message["error"] or {}).get("code", ""), len(told.calls)
+def row(fate: Fate, found: dict[Cell, Told]) -> list[object]:
+    cells: list[object] = [fate.name]
+    for cell in CELLS:
+        if cell.fate is fate:
+            error = found[cell].message["error"] or {"code": ""}
+            cells += [f"{found[cell].message['status']} {error['code']}".strip(), len(found[cell].calls)]
+    return cells
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.fate.name} - {cell.way}")
 def test_each_fate_of_a_request_has_its_end(told: dict[Cell, Told], cell: Cell) -> None:
-    fate, (found, calls) = cell.fate, told[cell]
-    ends = list(fate.ends)
-    if fate.unknown and cell.way == AGAIN:
-        ends.append(SENT)
-    if fate.unknown and cell.way == ASKED and not fate.taken:
-        ends.append(SENT)
-    assert attempts(found) == [(number, *end) for number, end in enumerate(ends, 1)]
-    unread = 1 if fate is UNREAD else len(ends) if fate is REFUSED else 0
-    assert len(calls) == len(ends) - unread
-    status, code = ends[-1]
-    if fate.unknown and cell.way == ASKED:
-        status, code = SENT
+    found, calls = told[cell]
+    ends = cell.ends
+    assert attempts(found) == ends
+    tried = ends[-1][0]
+    unread = 1 if cell.fate is UNREAD else tried if cell.fate is REFUSED else 0
+    assert len(calls) == tried - unread
+    _, status, code = ends[-1]
     assert found["status"] == status
     if code is None:
         assert found["error"] is None
@@ -138,6 +145,21 @@ def test_each_fate_of_a_request_has_its_end(told: dict[Cell, Told], cell: Cell) 
     else:
         assert found["error"]["code"] == code
         assert found["error"]["reason"]
+
+
+@pytest.mark.parametrize(
+    "cell", [cell for cell in CELLS if cell.fate.unknown], ids=lambda cell: f"{cell.fate.name} - {cell.way}"
+)
+def test_what_ends_an_unknown_outcome_is_told(told: dict[Cell, Told], cell: Cell) -> None:
+    settled = [
+        (one["status"], one["code"]) for one in told[cell].message["events"] if one["kind"] == "settled"
+    ]
+    if cell.way == UNASKED:
+        assert settled == [("unknown", "no_evidence")]
+    elif cell.way == AGAIN:
+        assert settled == [("queued", "no_evidence")]
+    else:
+        assert settled == ([] if cell.fate.taken else [("queued", "not_found")])
 
 
 @pytest.mark.parametrize(
