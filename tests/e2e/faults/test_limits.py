@@ -1,0 +1,107 @@
+"""What ends a message that nobody takes, and what does not."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from local import Behaviour, Stack, running
+from tests.conftest import Database
+from tests.e2e.client import post
+from tests.e2e.faults.fates import SILENT
+from tests.e2e.outbound import attempts, calls, deliver_again, message, sent, wait_for
+from tests.local.waiting import eventually
+
+ATTEMPTS = 3
+DAY = "interval '1 day'"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """Its provider cannot be asked."""
+    parameters = {"MaxAttempts": str(ATTEMPTS), "UnknownAfter": "2"}
+    with running(relay_every=0.5, parameters=parameters, unasked=["sms"]) as stack:
+        yield stack
+
+
+@pytest.fixture
+def database(stack: Stack) -> Iterator[Database]:
+    """Of a provider that has no past: enough failures within a minute, and it were let alone."""
+    with closing(Database(stack.database_url)) as database:
+        database.rows("UPDATE attempts SET ended_at = ended_at - interval '1 hour'")
+        yield database
+
+
+def try_again(stack: Stack, database: Database, id: int) -> None:
+    """Once it waits for that: now."""
+    eventually(lambda: message(stack, id)["status"] == "queued" and attempts(message(stack, id)))
+    database.rows("UPDATE messages SET next_attempt_at = clock_timestamp() WHERE id = :id", id=id)
+    deliver_again(stack, id)
+
+
+def grow_old(database: Database, id: int) -> None:
+    database.rows(f"UPDATE messages SET created_at = created_at - {DAY} WHERE id = :id", id=id)
+
+
+def test_our_own_misconfiguration_is_no_reason_to_end_a_message_and_one_to_sound_an_alarm(
+    stack: Stack, database: Database, contact: str
+) -> None:
+    times = ATTEMPTS + 2
+    stack.provider.behave(Behaviour(status=401, retry_after=900, times=times), SILENT)
+    id = sent(stack, contact)
+    for _ in range(times):
+        try_again(stack, database, id)
+    found = wait_for(stack, id, "sent")
+    refused = [(number, "queued", "401") for number in range(1, times + 1)]
+    assert attempts(found) == [*refused, (times + 1, "sent", None)]
+    assert stack.log("DeliverMessage").count('"Misconfigured":') == times
+
+
+@pytest.mark.parametrize("status", [503, 401])
+def test_a_message_that_is_too_old_is_not_tried_again_and_says_why(
+    stack: Stack, database: Database, contact: str, status: int
+) -> None:
+    stack.provider.behave(Behaviour(status=status, retry_after=900))
+    id = sent(stack, contact)
+    eventually(lambda: attempts(message(stack, id)))
+    grow_old(database, id)
+    try_again(stack, database, id)
+    found = wait_for(stack, id, "failed")
+    assert found["error"]["code"] == "expired"
+    assert f"The provider answered {status}." in found["error"]["reason"]
+    assert found["events"][-1]["kind"] == "settled"
+    assert len(calls(stack, id)) == 1
+
+
+def test_a_message_that_is_too_old_is_not_sent_again_on_suspicion(
+    stack: Stack, database: Database, contact: str
+) -> None:
+    stack.provider.behave(Behaviour(close="before", times=1), SILENT)
+    fields = {"from": "+12016661234", "to": contact, "body": "Hello", "delivery_policy": "at_least_once"}
+    id = int(post(f"{stack.url}/api/messages/sms", fields).body["id"])
+    wait_for(stack, id, "unknown")
+    grow_old(database, id)
+    eventually(lambda: message(stack, id)["events"][-1]["kind"] == "settled")
+    assert message(stack, id)["status"] == "unknown"
+    assert len(calls(stack, id)) == 1
+
+
+def test_a_wait_that_is_longer_than_the_queue_s_longest_is_kept_to(
+    stack: Stack, database: Database, contact: str
+) -> None:
+    stack.provider.behave(Behaviour(status=429, retry_after=2000, times=1), SILENT)
+    id = sent(stack, contact)
+    eventually(lambda: attempts(message(stack, id)))
+    wait = (
+        "SELECT extract(epoch FROM next_attempt_at - clock_timestamp())::float FROM messages WHERE id = :id"
+    )
+    assert 1900 < float(str(database.value(wait, id=id))) <= 2000
+    deliver_again(stack, id)
+    assert len(calls(stack, id)) == 1
+    database.rows(
+        "UPDATE messages SET next_attempt_at = clock_timestamp(), next_nudge_at = clock_timestamp()"
+        " WHERE id = :id",
+        id=id,
+    )
+    wait_for(stack, id, "sent")
+    assert len(calls(stack, id)) == 2
