@@ -184,7 +184,7 @@ class Contract(ABC):
             parts = self.made().parse(self.webhook(body))
         except (Unreadable, Invalid):
             return
-        assert all(isinstance(part, (InboundMessage, DeliveryReport)) for part in parts)
+        assert all(isinstance(part, (InboundMessage, DeliveryReport, Invalid)) for part in parts)
 
     def test_answers_what_was_kept_and_what_is_not_known_yet(self) -> None:
         for kept in (self.kept(), None):

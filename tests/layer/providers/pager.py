@@ -11,9 +11,9 @@ It wants to hear <thanks for="2"/>.
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -53,8 +53,8 @@ class Did(BaseModel):
 
 
 class Told(BaseModel):
-    got: list[Got] = []
-    did: list[Did] = []
+    got: list[dict[str, Any]] = []
+    did: list[dict[str, Any]] = []
 
 
 class Pager:
@@ -86,10 +86,13 @@ class Pager:
             raise Forbidden("The pager has not signed this.")
         return True
 
-    def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
+    def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
         try:
             told = Told.model_validate(from_json(webhook.body))
-            return [*map(_message, told.got), *map(_report, told.did)]
+            return [
+                *(_part(_message, fields) for fields in told.got),
+                *(_part(_report, fields, webhook.received_at) for fields in told.did),
+            ]
         except ValidationError as error:
             raise Invalid.found(error.errors()) from None
         except ValueError as error:
@@ -99,13 +102,23 @@ class Pager:
         return Answer(f'<thanks for="{len(kept)}"/>', "application/xml")
 
 
-def _message(got: Got) -> InboundMessage:
+Part = TypeVar("Part", InboundMessage, DeliveryReport)
+
+
+def _part(read: Callable[..., Part], *told: object) -> Part | Invalid:
+    try:
+        return read(*told)
+    except ValidationError as error:
+        return Invalid.found(error.errors(include_input=False))
+
+
+def _message(fields: Mapping[str, Any]) -> InboundMessage:
+    got = Got.model_validate(fields)
     addresses = {"type": Channel.SMS, "from": got.src, "to": got.dst}
     return InboundMessage.model_validate({**addresses, "body": got.text, "provider_message_id": got.n})
 
 
-def _report(did: Did) -> DeliveryReport:
+def _report(fields: Mapping[str, Any], received_at: datetime) -> DeliveryReport:
+    did = Did.model_validate(fields)
     status = STATUS.get(did.state)
-    return DeliveryReport(
-        provider_message_id=did.n, reference=did.ref, status=status, timestamp=datetime.now(UTC)
-    )
+    return DeliveryReport(provider_message_id=did.n, reference=did.ref, status=status, timestamp=received_at)
