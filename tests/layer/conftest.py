@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import Configure, Database
+from local.provider import Provider
+from tests.aws import Aws
+from tests.conftest import SIGNING_SECRET, Configure, Database
 from tests.proxy import Proxy
 
 
@@ -28,3 +30,12 @@ def other(database: Database) -> Iterator[Database]:
     other = Database(database.url)
     yield other
     other.close()
+
+
+@pytest.fixture
+def askable(aws: Aws, playing_provider: Provider, configure: Configure) -> Provider:
+    """As `providers`, and it can be asked what became of a message."""
+    url = f"{playing_provider.url}/sms"
+    fields = {"url": url, "lookup_url": f"{url}/lookup", "signing_secret": SIGNING_SECRET}
+    configure(PROVIDER_SECRET_ARN=aws.keep({"sms": fields}))
+    return playing_provider

@@ -46,5 +46,24 @@ def wait(database: Database, id: int = 1) -> float:
     return found
 
 
+def let_pass(database: Database, seconds: float) -> None:
+    """As if so much time had gone by since everything that is there."""
+    times = {
+        "messages": ("created_at", "updated_at", "next_attempt_at", "next_nudge_at", "lease_expires_at"),
+        "attempts": ("started_at", "ended_at"),
+        "circuits": ("changed_at", "open_until"),
+    }
+    for table, columns in times.items():
+        moved = ", ".join(f"{column} = {column} - :seconds * interval '1 second'" for column in columns)
+        database.rows(f"UPDATE {table} SET {moved}", seconds=seconds)
+
+
+def relayed(aws: Aws) -> list[int]:
+    """The ids that a round of the relay nudges; what was queued before is taken away."""
+    aws.queued()
+    outbox.relay(lambda: 30)
+    return sorted(int(nudge["Body"]) for nudge in aws.queued())
+
+
 def make_due(database: Database) -> None:
     database.rows("UPDATE messages SET next_attempt_at = clock_timestamp() WHERE next_attempt_at IS NOT NULL")
