@@ -33,8 +33,8 @@ INSERT INTO messages (conversation_id, direction, type, status, body, attachment
                       provider_type, provider_types, provider_message_id, attempt_count, next_nudge_at,
                       lease_expires_at)
 SELECT greatest(n - {CROWDED}, 1), CASE n % 2 WHEN 0 THEN 'inbound' ELSE 'outbound' END, 'sms',
-       CASE WHEN n % 2 = 0 THEN 'received' WHEN n % 5 = 0 THEN 'queued' WHEN n % 5 = 1 THEN 'sending'
-            ELSE 'delivered' END,
+       CASE WHEN n % 2 = 0 THEN 'received' WHEN n % 5 = 0 THEN 'queued'
+            WHEN n = 1 OR n % 5 = 1 AND n > {CROWDED} + 1 THEN 'sending' ELSE 'delivered' END,
        'body', '[]', now(), 100, 'sms', '{{sms}}', 'm-' || n, n % 2,
        now() + n * interval '1 hour' - interval '1 day', now() + n * interval '1 hour' - interval '1 day'
   FROM generate_series(1, {ROWS}) n;

@@ -31,17 +31,17 @@ DECLARE
     next messages;
     provider text;
 BEGIN
-    LOOP
+    FOR turn IN 1..100 LOOP  -- each but the last one ends a message, or has lost a race
         SELECT * INTO next FROM messages m
-         WHERE m.conversation_id = in_conversation AND m.status IN ('queued', 'sending')
-           AND (m.status = 'sending' OR m.next_attempt_at IS NULL OR m.next_attempt_at <= clock_timestamp())
+         WHERE m.conversation_id = in_conversation AND m.status = 'queued'
+           AND (m.next_attempt_at IS NULL OR m.next_attempt_at <= clock_timestamp())
          ORDER BY m.id LIMIT 1;
         IF NOT FOUND THEN
             RETURN;
-        ELSIF next.status = 'sending' THEN
-            SELECT min(m.id) INTO waiting_id FROM messages m
-             WHERE m.conversation_id = in_conversation AND m.status = 'queued'
-               AND (m.next_attempt_at IS NULL OR m.next_attempt_at <= clock_timestamp());
+        ELSIF EXISTS (
+            SELECT FROM messages m WHERE m.conversation_id = in_conversation AND m.status = 'sending')
+        THEN
+            waiting_id := next.id;
             RETURN;
         ELSIF next.created_at + in_max_age <= clock_timestamp() THEN
             UPDATE messages m
@@ -68,19 +68,23 @@ BEGIN
              WHERE m.id = next.id AND m.status = 'queued';
             RETURN;
         END IF;
-        UPDATE messages m
-           SET status = 'sending', attempt_count = m.attempt_count + 1, updated_at = clock_timestamp(),
-               provider_type = provider, lease_expires_at = clock_timestamp() + in_lease,
-               next_attempt_at = NULL, next_nudge_at = NULL
-         WHERE m.id = next.id AND m.status = 'queued'
-           AND (m.next_attempt_at IS NULL OR m.next_attempt_at <= clock_timestamp())
-        RETURNING m.* INTO next;
-        IF FOUND THEN
-            INSERT INTO attempts (account_id, message_id, number, token, provider_type)
-            VALUES (next.account_id, next.id, next.attempt_count, in_token, provider);
-            RETURN;
-        END IF;
-    END LOOP;  -- another was faster: see what it did
+        BEGIN
+            UPDATE messages m
+               SET status = 'sending', attempt_count = m.attempt_count + 1, updated_at = clock_timestamp(),
+                   provider_type = provider, lease_expires_at = clock_timestamp() + in_lease,
+                   next_attempt_at = NULL, next_nudge_at = NULL
+             WHERE m.id = next.id AND m.status = 'queued'
+               AND (m.next_attempt_at IS NULL OR m.next_attempt_at <= clock_timestamp())
+            RETURNING m.* INTO next;
+            IF FOUND THEN
+                INSERT INTO attempts (account_id, message_id, number, token, provider_type)
+                VALUES (next.account_id, next.id, next.attempt_count, in_token, provider);
+                RETURN;
+            END IF;
+        EXCEPTION WHEN unique_violation THEN  -- another of the conversation got under way just now
+        END;
+    END LOOP;
+    waiting_id := next.id;
 END $$;
 
 -- Claims messages for one attempt each, under tokens that the caller made, and gives them.

@@ -40,7 +40,20 @@ def upgrade() -> None:
         "messages_pending_idx",
         "messages",
         ["conversation_id", "id"],
-        postgresql_where=sa.text("status IN ('queued', 'sending')"),
+        postgresql_where=sa.text("status = 'queued'"),
+    )
+    # From here on one message of a conversation is under way at a time: the others' outcome is to be looked at.
+    op.execute(
+        "UPDATE messages m SET status = 'unknown', lease_expires_at = NULL"
+        " WHERE m.status = 'sending' AND EXISTS (SELECT FROM messages earlier"
+        " WHERE earlier.conversation_id = m.conversation_id AND earlier.status = 'sending' AND earlier.id < m.id)"
+    )
+    op.create_index(
+        "messages_under_way_key",
+        "messages",
+        ["conversation_id"],
+        unique=True,
+        postgresql_where=sa.text("status = 'sending'"),
     )
     op.drop_index("messages_nudge_idx", "messages")
     op.create_index(

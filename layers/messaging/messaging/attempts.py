@@ -56,7 +56,7 @@ _NUDGE_SOON = (
     .returning(messages.c.id)
 )
 
-_OPEN = select(circuits.c.provider_type).where(circuits.c.open_until.is_not(None))
+_OPEN = select(circuits.c.provider_type).where(circuits.c.open_until > func.clock_timestamp())
 
 
 class Nudge(NamedTuple):
