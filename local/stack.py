@@ -22,6 +22,7 @@ from local.server import Server
 from local.template import REGION
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 MIGRATE = "Migrate"
@@ -110,6 +111,10 @@ class Stack:
 
     def sqs(self) -> "SQSClient":
         return self._backing.aws.sqs()
+
+    def s3(self) -> "S3Client":
+        client: S3Client = self._backing.aws.client("s3")
+        return client
 
     def stop_postgres(self) -> None:
         self._backing.postgres.stop()
