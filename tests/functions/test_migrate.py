@@ -148,3 +148,29 @@ def test_another_revision_is_unavailable(empty: Database) -> None:
     empty.rows("DELETE FROM alembic_version")
     with pytest.raises(Unavailable):
         views.check()
+
+
+def test_what_came_twice_before_is_one_from_now_on(empty: Database) -> None:
+    """Reports that were events twice: the first of them stays."""
+    assert alembic("upgrade", "0002").returncode == 0
+    empty.rows(
+        "INSERT INTO contacts DEFAULT VALUES;"
+        "INSERT INTO conversations (customer_address, contact_address, contact_id, types)"
+        " VALUES ('a', 'b', 1, '{}');"
+        "INSERT INTO messages (conversation_id, direction, type, status, body, attachments, timestamp, size,"
+        " provider_type, provider_types)"
+        " VALUES (1, 'outbound', 'sms', 'sent', '', '[]', now(), 0, 'sms', '{sms}')"
+    )
+    told = [("report", 1, "sent", None), ("report", 1, "sent", None), ("report", 1, "sent", "x")]
+    told += [("report", 2, "sent", None), ("attempt", 1, "sent", None), ("attempt", 1, "sent", None)]
+    for kind, attempt, status, code in [*told, told[0]]:
+        empty.rows(
+            "INSERT INTO message_events (message_id, attempt, kind, provider_type, status, code, occurred_at)"
+            " VALUES (1, :attempt, :kind, 'sms', :status, :code, '2024-11-01')",
+            attempt=attempt,
+            kind=kind,
+            status=status,
+            code=code,
+        )
+    migrate()
+    assert empty.rows("SELECT id FROM message_events ORDER BY id") == [[1], [3], [4], [5], [6]]

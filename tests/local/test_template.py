@@ -22,6 +22,7 @@ FUNCTION = (
     "  F: {Type: AWS::Serverless::Function, Properties: {CodeUri: f, Environment: {Variables: {V: %s}}}}\n"
 )
 QUEUE = "  Q: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub '${AWS::StackName}-q'}}\n"
+BUCKET = "  Too: {Type: AWS::S3::Bucket}\n"
 
 
 def read(folder: Path, resources: str, **given: str) -> Template:
@@ -43,13 +44,15 @@ def read(folder: Path, resources: str, **given: str) -> Template:
         ("!If [Both, both, !If [Either, one, none]]", "none"),
         ("!Ref Q", "http://aws/000000000000/messaging-q"),
         ("!GetAtt Q.Arn", "arn:aws:sqs:us-east-1:000000000000:messaging-q"),
+        ("!Ref Too", "messaging-too"),
+        ("!Sub '${Too.Arn}/*'", "arn:aws:s3:::messaging-too/*"),
         ("!GetAtt FUrl.FunctionUrl", "http://api/lambda-url/F/"),
     ],
 )
 def test_an_expression_has_the_value_it_has_in_cloudformation(
     tmp_path: Path, expression: str, value: str
 ) -> None:
-    [function] = read(tmp_path, QUEUE + FUNCTION % expression).functions
+    [function] = read(tmp_path, QUEUE + BUCKET + FUNCTION % expression).functions
     assert function.variables == {"V": value}
 
 

@@ -1,0 +1,43 @@
+"""A function is invoked by Lambda's own API, as its clients do it, past every route."""
+
+import json
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local import Stack
+from local.aws import CREDENTIALS
+
+
+def invoke(stack: Stack, function: str, payload: bytes) -> tuple[object, str | None]:
+    """The result, and what kind of error it is."""
+    client = boto3.client(
+        "lambda",
+        endpoint_url=stack.url,
+        region_name="us-east-1",
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        config=Config(proxies={}, retries={"total_max_attempts": 1}),
+    )
+    answer = client.invoke(FunctionName=function, Payload=payload)
+    return json.load(answer["Payload"]), answer.get("FunctionError")
+
+
+def test_gives_what_the_function_gives(stack: Stack) -> None:
+    result, error = invoke(stack, "Echo", b'{"do": "environment"}')
+    assert error is None
+    assert isinstance(result, dict)
+    assert result["variables"]["AWS_LAMBDA_FUNCTION_NAME"] == "Echo"
+
+
+def test_says_what_the_function_raised(stack: Stack) -> None:
+    result, error = invoke(stack, "Echo", b'{"do": "raise"}')
+    assert (result, error) == ({"errorType": "ValueError", "errorMessage": "as asked"}, "Unhandled")
+
+
+@pytest.mark.parametrize(("function", "payload"), [("Nobody", b"{}"), ("Echo", b"{")])
+def test_refuses_what_it_cannot_invoke(stack: Stack, function: str, payload: bytes) -> None:
+    with pytest.raises(ClientError):
+        invoke(stack, function, payload)
