@@ -9,7 +9,7 @@ import pytest
 from local import Behaviour, Stack, running
 from tests.conftest import Database
 from tests.e2e.faults import LONG
-from tests.e2e.faults.ending import UNFINISHED
+from tests.e2e.faults.ending import UNFINISHED, assert_one_after_the_other
 from tests.e2e.outbound import sent
 from tests.local.waiting import eventually
 
@@ -20,7 +20,7 @@ CONVERSATIONS, MESSAGES = (20, 10) if LONG else (5, 4)
 def stack() -> Iterator[Stack]:
     """One whose queue nobody takes anything out of but the test."""
     with running(relay_every=0, polling=False, concurrency=4) as stack:
-        stack.provider.behave(Behaviour(delay=(0, 0.05), reports=()))
+        stack.provider.behave(Behaviour(delay=(0, 0.2), reports=()))
         yield stack
 
 
@@ -46,7 +46,7 @@ def deliver(stack: Stack, ids: Sequence[str]) -> None:
 def record(stack: Stack, prefix: str, times: int) -> list[list[int]]:
     """Which message of each conversation the provider was sent, in its order."""
     contacts = [f"{prefix}{number:03}" for number in range(CONVERSATIONS)]
-    bodies = {sent(stack, contact): place for place in range(MESSAGES) for contact in contacts}
+    places = {sent(stack, contact): place for place in range(MESSAGES) for contact in contacts}
     with closing(Database(stack.database_url)) as database:
 
         def done() -> bool:
@@ -55,11 +55,10 @@ def record(stack: Stack, prefix: str, times: int) -> list[list[int]]:
 
         eventually(done, 60)
     hand_over(stack, times)  # what is left of them in the queue
-    calls = stack.provider.requests
-    return [
-        [bodies[int(call.body["reference"])] for call in calls if call.body["to"] == contact]
-        for contact in contacts
-    ]
+    calls = [[call for call in stack.provider.requests if call.body["to"] == contact] for contact in contacts]
+    for received in calls:
+        assert_one_after_the_other(received)
+    return [[places[int(call.body["reference"])] for call in received] for received in calls]
 
 
 def test_nudges_that_come_three_times_and_in_reverse_send_what_one_each_sends(stack: Stack) -> None:

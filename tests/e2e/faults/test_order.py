@@ -4,15 +4,13 @@ accepted, whoever delivers them."""
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import datetime
 from functools import partial
-from itertools import pairwise
 from statistics import quantiles
 
-from local import Behaviour, Received, Stack, running
+from local import Behaviour, Stack, running
 from tests.conftest import Database
 from tests.e2e.faults import LONG, tables
-from tests.e2e.faults.ending import wait_until_all_is_done
+from tests.e2e.faults.ending import assert_one_after_the_other, wait_until_all_is_done
 from tests.e2e.outbound import sent
 
 CONVERSATIONS, MESSAGES = (20, 100) if LONG else (6, 10)
@@ -70,9 +68,3 @@ def test_a_conversation_s_messages_are_sent_in_their_order_by_several_at_once() 
     columns = ("conversations", "messages each", "processes", "p50", "p99", "longest")
     tables.tell("Seconds from accepted to sent", [columns, row])
     assert not LONG or p99 < P99
-
-
-def assert_one_after_the_other(calls: list[Received]) -> None:
-    for earlier, later in pairwise(calls):
-        assert earlier.ended is not None
-        assert datetime.fromisoformat(earlier.ended) <= datetime.fromisoformat(later.time)
