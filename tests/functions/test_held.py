@@ -9,6 +9,7 @@ from messaging import database as product
 from tests.aws import Aws
 from tests.calls import INBOUND_EMAIL, INBOUND_SMS, call, invoke, signed
 from tests.conftest import Configure, Database
+from tests.layer.providers.vendor import playing
 from tests.local.waiting import eventually
 
 AWAY = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
@@ -76,6 +77,19 @@ def test_what_cannot_be_kept_yet_comes_again_later_and_waits_for_nobody(
     again = eventually(lambda: aws.held(seconds=60))  # and not only when its visibility ends
     assert {record["attributes"]["ApproximateReceiveCount"] for record in again} == {"2"}
     assert take("sms_webhook", again) == []
+
+
+def test_who_finds_the_database_away_speaks_for_the_rest_of_the_batch(
+    database: Database, configure: Configure, hold: Any
+) -> None:
+    """Where it hangs, each of ten would wait for it until the function's time is over."""
+    records = hold("/api/webhooks/sms", *(sms(n) for n in range(5)))
+    asked: list[object] = []
+    with playing(asked.append) as address:
+        configure(DATABASE_URL=f"postgresql://nobody:nothing@{address}/nowhere?sslmode=disable")
+        product.engine().dispose()
+        assert len(take("sms_webhook", records)) == 5
+    assert len(asked) == 2, "once, and once more over a new connection"
 
 
 def test_one_that_cannot_be_kept_does_not_keep_the_others(

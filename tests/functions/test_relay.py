@@ -1,9 +1,13 @@
 """functions/relay: from its event to what is queued again."""
 
+import pytest
+
 from local.provider import Provider
+from messaging.models import Status
+from tests import making
 from tests.aws import Aws
 from tests.calls import NEW_SMS, SMS, call, deliver, invoke, message
-from tests.conftest import Database
+from tests.conftest import Configure, Database
 from tests.test_events import event
 
 DUE = "UPDATE messages SET next_nudge_at = clock_timestamp()"
@@ -31,3 +35,37 @@ def test_makes_a_delivery_that_died_visible(database: Database, aws: Aws, provid
 def test_has_nothing_to_do_in_an_empty_service(database: Database, aws: Aws) -> None:
     assert invoke("relay", event("relay")) == {"nudged": 0, "expired": 0, "applied": 0, "forgotten": 0}
     assert aws.queued() == []
+
+
+def test_applies_reports_whose_message_is_known_by_now(database: Database, aws: Aws) -> None:
+    claimed = making.claimed()
+    making.report(Status.DELIVERED, "p-1")
+    database.rows("UPDATE attempts SET provider_message_id = 'p-1'")
+    assert invoke("relay", event("relay"))["applied"] == 1
+    assert message(claimed.id)["status"] == "delivered"
+
+
+@pytest.mark.parametrize(("days", "left"), [("", 1), ("2", 1), ("1", 0)])
+def test_forgets_what_has_had_its_time(
+    database: Database, aws: Aws, configure: Configure, days: str, left: int
+) -> None:
+    """Of raw requests the deployment says how long that is."""
+    configure(RAW_RETENTION_DAYS=days)
+    making.report(Status.DELIVERED, "p-1")
+    database.rows("UPDATE parked_reports SET created_at = now() - interval '8 days'")
+    database.rows("UPDATE webhook_requests SET received_at = now() - interval '25 hours'")
+    assert invoke("relay", event("relay"))["forgotten"] == 2 - left
+    assert database.value("SELECT count(*) FROM parked_reports") == 0
+    assert database.value("SELECT count(*) FROM webhook_requests") == left
+
+
+def test_forgets_all_of_a_backlog_while_there_is_time(database: Database, aws: Aws) -> None:
+    for n in range(3):
+        making.report(Status.DELIVERED, f"p-{n}")
+    database.rows(
+        "INSERT INTO webhook_requests"
+        " (route, provider_type, received_at, verified_at, url, query, headers, body, digest)"
+        " SELECT 'sms', 'sms', '2024-11-01', '2024-11-01', '', '', '{}', '', sha256(n::text::bytea)"
+        " FROM generate_series(1, 1200) n"
+    )
+    assert invoke("relay", event("relay"))["forgotten"] == 1200
