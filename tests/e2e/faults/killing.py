@@ -1,9 +1,9 @@
 """Kills deliveries in the middle of a step, each with a message and a conversation of its own."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import boto3
@@ -11,8 +11,10 @@ import boto3
 from local import Behaviour, Stack
 from local.aws import CREDENTIALS, SECRET
 from local.template import REGION
+from tests.conftest import Database
 from tests.e2e.client import post
-from tests.e2e.faults.steps import Known, Step, Story
+from tests.e2e.faults.outbound_queue import OutboundQueue
+from tests.e2e.faults.steps import CLAIMED, Known, Step, Story, World, made_unknown_at
 from tests.e2e.faults.victim import Victims
 from tests.e2e.faults.wire import HTTP, POSTGRES, Door, Side, Wire
 from tests.local.waiting import eventually
@@ -25,35 +27,41 @@ SECONDS = 16
 """That a killed delivery has: about the fewest with which it begins, so that its lease ends soon."""
 SILENT = Behaviour(reports=())
 """No report tells what became of a message."""
-BUSY = Behaviour(status=503, times=1)
-
-
-class World(NamedTuple):
-    """Under what a message is sent."""
-
-    name: str
-    sender: str
-    """By which its provider is chosen."""
-    policy: str
+BUSY = Behaviour(status=429, times=1)
+SENDERS = {World.ONCE: "+12016660001", World.AGAIN: "+12016660001", World.ASKED: "+12016660002"}
+OPTIONS = {
+    "relay_every": 0,
+    "polling": False,
+    "unasked": ["sms"],
+    "parameters": {
+        "Providers": "sms,asked=sms",
+        "SenderProviders": '{"+12016660001": ["sms"], "+12016660002": ["asked"]}',
+        "UnknownAfter": "2",
+    },
+}
+"""Of the stack whose messages are delivered by those who are killed."""
 
 
 class Killed(NamedTuple):
+    """The message of a delivery that was."""
+
     id: int
     world: World
     step: Step
 
 
 class Killing:
-    """Of a stack that polls no queue: its messages are delivered by those who are killed here."""
-
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, database: Database) -> None:
         self._stack = stack
+        self._database = database
         self._contacts = count()
-        self._receipts: list[str] = []
-        [self._queue] = [one.queue.url for one in stack.template.sources if one.function == FUNCTION]
+        self.queue = OutboundQueue(stack)
+        self.killed: list[Killed] = []
+        self.bystanders: list[int] = []
+        """Messages that were to be delivered beside those, or after them."""
         aws, postgres = urlsplit(stack.aws_endpoint), urlsplit(stack.database_url)
         provider = urlsplit(stack.provider.url)
-        self.wires = {
+        self._wires = {
             "postgres": Wire(postgres.port or 0, POSTGRES),
             "provider": Wire(provider.port or 0, HTTP),
             "secrets": Wire(aws.port or 0, HTTP),
@@ -67,81 +75,91 @@ class Killing:
 
     def close(self) -> None:
         with ExitStack() as undo:
-            undo.callback(self._door.close)
-            for wire in self.wires.values():
-                undo.callback(wire.close)
-            undo.callback(self._victims.close)
+            undo.enter_context(closing(self._door))
+            for wire in self._wires.values():
+                undo.enter_context(closing(wire))
+            undo.enter_context(closing(self._victims))
 
-    def at(self, step: Step, world: World) -> Killed:
-        """Accepts a message and kills its delivery in the middle of the step."""
-        id, pid = self._begin(step, world)
-        if step.side is Side.CONNECTION:
-            eventually(lambda: self._door.waits(pid))
-        elif step.story is Story.LAST:
-            assert self._victims.result() == {"batchItemFailures": []}
-        else:
-            assert self.wires[step.wire].held.wait(15), f"{step.name}: it did not come to that"
-        self._end(pid)
-        return Killed(id, world, step)
+    def at(self, step: Step, world: World) -> None:
+        """Kills the delivery of a new message in the middle of this step."""
+        ids = self._prepared(step.story, world)
+        self._kill(step, ids)
+        self.killed.append(Killed(ids[0], world, step))
 
     def calls(self, story: Story, world: World) -> Mapping[str, list[str]]:
-        """All that a delivery whom nobody disturbs has to do with others."""
-        step = Step("", Known.RECORD, "", "", Side.ANSWER, story)
-        _, pid = self._begin(step, world)
+        """All that a delivery has to do with others, by the wire; it is killed when it is done."""
+        ids = self._prepared(story, world)
+        pid = self._begin(Step(story, "", "", Side.AFTER, Known.SENT), ids)
         assert self._victims.result() == {"batchItemFailures": []}
-        seen = {name: wire.calls for name, wire in self.wires.items()}
+        seen = {name: wire.calls for name, wire in self._wires.items()}
         self._end(pid)
         return seen
 
-    def give_back(self) -> None:
-        """The queue does so with what was received and not deleted, once its visibility is over."""
-        for receipt in self._receipts:
-            self._stack.sqs().change_message_visibility(
-                QueueUrl=self._queue, ReceiptHandle=receipt, VisibilityTimeout=0
-            )
+    def _prepared(self, story: Story, world: World) -> list[int]:
+        """The messages whose nudges a delivery of this story gets, the first of them its own."""
+        id, contact = self._accept(world)
+        if story is Story.NEXT:
+            self.bystanders.append(self._accept(world, contact)[0])
+            self.queue.lose(self.bystanders[-1])
+        elif story is Story.WAITING:
+            busy, contact = self._accept(world)
+            self._kill(CLAIMED, [busy])
+            self.killed.append(Killed(busy, world, CLAIMED))
+            self.bystanders.append(self._accept(world, contact)[0])
+            return [id, self.bystanders[-1]]
+        elif dead := made_unknown_at(story):
+            self._kill(dead, [id])
+            self._pass_the_lease(id)
+            if story is Story.SETTLED:
+                self._database.rows(
+                    "UPDATE attempts SET ended_at = ended_at - interval '1 h' WHERE message_id = :id", id=id
+                )
+        return [id]
 
-    def _begin(self, step: Step, world: World) -> tuple[int, int]:
-        """The message and the process that delivers it."""
-        contact = f"+1804{next(self._contacts):07}"
-        fields = {"from": world.sender, "to": contact, "body": "Hello"}
+    def _accept(self, world: World, contact: str = "") -> tuple[int, str]:
+        to = contact or f"+1804{next(self._contacts):07}"
+        policy = {} if world is World.ASKED else {"delivery_policy": world}
+        fields = {"from": SENDERS[world], "to": to, "body": "Hello", **policy}
         answer = post(f"{self._stack.url}/api/messages/sms", fields)
         assert answer.status == 202, answer
-        id = int(answer.body["id"])
-        record = eventually(lambda: self._received(id))
+        return int(answer.body["id"]), to
+
+    def _pass_the_lease(self, id: int) -> None:
+        """As the relay does half a minute later."""
+        self._database.rows("UPDATE messages SET lease_expires_at = '-infinity' WHERE id = :id", id=id)
+        assert self._database.rows("SELECT expire_leases(1)") == [[id]]
+
+    def _kill(self, step: Step, ids: list[int]) -> None:
+        pid = self._begin(step, ids)
+        if step.side is Side.CONNECTION:
+            eventually(lambda: self._door.waits(pid))
+        elif step.side is Side.AFTER:
+            assert self._victims.result() == {"batchItemFailures": []}
+        else:
+            assert self._wires[step.wire].held.wait(15), f"it did not come to this: {step.name}"
+        self._end(pid)
+
+    def _begin(self, step: Step, ids: list[int]) -> int:
+        """The number of the process that now delivers these, and will come to the step."""
         self._stack.provider.behave(*[BUSY] * (step.story is Story.RETRY), SILENT)
-        if step.side is not Side.CONNECTION and step.wire:
-            self.wires[step.wire].hold(step.call, step.side)
+        if step.side in (Side.REQUEST, Side.ANSWER):
+            self._wires[step.wire].hold(step.call, step.side)
+        event = {"Records": [self.queue.record(id) for id in ids]}
         door = step.wire if step.side is Side.CONNECTION else ""
-        return id, self._victims.begin({"Records": [record]}, SECONDS, self._variables(door))
+        return self._victims.begin(event, SECONDS, self._variables(door))
 
     def _end(self, pid: int) -> None:
         self._victims.kill(pid)
-        for wire in self.wires.values():
+        for wire in self._wires.values():
             wire.drop()
-        self._stack.provider.behave(SILENT)
-
-    def _received(self, id: int) -> dict[str, Any] | None:
-        """The record of this message's nudge. Others that come instead are given back in the end as well."""
-        received = self._stack.sqs().receive_message(
-            QueueUrl=self._queue, MaxNumberOfMessages=10, VisibilityTimeout=1800
-        )
-        found = None
-        for message in received.get("Messages", []):
-            self._receipts.append(message["ReceiptHandle"])
-            if message["Body"] == str(id):
-                found = {"messageId": message["MessageId"], "body": message["Body"]}
-        if found is None:  # on a machine that has much to do a nudge may take too long, and is lost
-            self._stack.sqs().send_message(QueueUrl=self._queue, MessageBody=str(id))
-        return found
 
     def _variables(self, door: str) -> dict[str, str]:
         """Those of a deployment in which a wire stands before everything, and before one thing the door."""
-        ports = {name: wire.port for name, wire in self.wires.items()} | {door: self._door.port}
+        ports = {name: wire.port for name, wire in self._wires.items()} | {door: self._door.port}
         database = urlsplit(self._stack.database_url)
+        place = f"{database.username}:{database.password}@127.0.0.1:{ports['postgres']}"
         return {
-            "DATABASE_URL": database._replace(
-                netloc=f"{database.username}:{database.password}@127.0.0.1:{ports['postgres']}"
-            ).geturl(),
+            "DATABASE_URL": database._replace(netloc=place).geturl(),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": f"http://127.0.0.1:{ports['secrets']}",
             "AWS_ENDPOINT_URL_SQS": f"http://127.0.0.1:{ports['queue']}",
             "PROVIDER_SECRET_ARN": _secret(ports["provider"]),
@@ -157,7 +175,7 @@ class Killing:
             aws_secret_access_key="local",
         )
         kept = client.get_secret_value(SecretId=SECRET)["SecretString"]
-        for port in (self.wires["provider"].port, self._door.port):
+        for port in (self._wires["provider"].port, self._door.port):
             led = kept.replace(self._stack.provider.url, f"http://127.0.0.1:{port}")
             client.create_secret(Name=_secret(port), SecretString=led)
 

@@ -1,17 +1,16 @@
 """What is delivered a thousand times is sent once, and the queue comes to its end."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from local import Behaviour, Stack
 from tests.conftest import Database
 from tests.e2e.conftest import keep
+from tests.e2e.faults.outbound_queue import OutboundQueue
 from tests.e2e.outbound import attempts, calls, message, wait_for
 from tests.local.waiting import eventually
 
 TIMES = 1000
-BATCH = 10
 
 
 def deliver(stack: Stack, id: int) -> list[Any]:
@@ -19,26 +18,6 @@ def deliver(stack: Stack, id: int) -> list[Any]:
     event = {"Records": [{"messageId": "record", "body": str(id)}]}
     with ThreadPoolExecutor(8) as threads:
         return list(threads.map(lambda _: stack.invoke("DeliverMessage", event), range(TIMES)))
-
-
-def nudge(stack: Stack, ids: Sequence[int]) -> None:
-    """Through the queue, as often in all."""
-    bodies = [str(id) for _ in range(TIMES // len(ids)) for id in ids]
-    for start in range(0, len(bodies), BATCH):
-        batch = enumerate(bodies[start : start + BATCH])
-        entries = [{"Id": str(place), "MessageBody": body} for place, body in batch]
-        stack.sqs().send_message_batch(QueueUrl=queue(stack), Entries=entries)  # type: ignore[arg-type]  # plain dicts
-
-
-def queue(stack: Stack) -> str:
-    [url] = [one.queue.url for one in stack.template.sources if one.function == "DeliverMessage"]
-    return url
-
-
-def queued(stack: Stack) -> int:
-    """What is in the queue: ready, delayed or with somebody."""
-    found = stack.sqs().get_queue_attributes(QueueUrl=queue(stack), AttributeNames=["All"])["Attributes"]
-    return sum(int(number) for name, number in found.items() if name.startswith("ApproximateNumber"))
 
 
 def test_a_thousand_deliveries_of_a_message_are_one_call_to_the_provider(
@@ -56,9 +35,11 @@ def test_a_thousand_nudges_of_two_messages_of_a_conversation_are_a_call_for_each
     stack: Stack, kept: Database, contact: str
 ) -> None:
     ids = [keep(kept, contact) for _ in range(2)]
+    queue = OutboundQueue(stack)
     stack.provider.behave(Behaviour(delay=1, times=1))
-    nudge(stack, ids)
+    for _ in range(TIMES // 10):
+        queue.send(*ids * 5)
     for id in ids:
         wait_for(stack, id, "delivered")
-    eventually(lambda: queued(stack) == 0, 60)
+    eventually(lambda: queue.size() == 0, 60)
     assert [len(calls(stack, id)) for id in ids] == [1, 1]

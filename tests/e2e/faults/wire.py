@@ -22,6 +22,8 @@ class Side(StrEnum):
     """Written, and not passed on."""
     ANSWER = "answer"
     """Given, with all that it tells of done and committed, and not passed back."""
+    AFTER = "after"
+    """All of it."""
 
 
 class Part(NamedTuple):
