@@ -109,11 +109,7 @@ class Killing:
             return [id, self.bystanders[-1]]
         elif dead := made_unknown_at(story):
             self._kill(dead, [id])
-            self._pass_the_lease(id)
-            if story is Story.SETTLED:
-                self._database.rows(
-                    "UPDATE attempts SET ended_at = ended_at - interval '1 h' WHERE message_id = :id", id=id
-                )
+            self._pass_the_clock(id)
         return [id]
 
     def _accept(self, world: World, contact: str = "") -> tuple[int, str]:
@@ -124,10 +120,12 @@ class Killing:
         assert answer.status == 202, answer
         return int(answer.body["id"]), to
 
-    def _pass_the_lease(self, id: int) -> None:
-        """As the relay does half a minute later."""
+    def _pass_the_clock(self, id: int) -> None:
+        """Half a minute, after which the relay makes it unknown, and as long as evidence is waited for."""
         self._database.rows("UPDATE messages SET lease_expires_at = '-infinity' WHERE id = :id", id=id)
         assert self._database.rows("SELECT expire_leases(1)") == [[id]]
+        earlier = "UPDATE attempts SET ended_at = ended_at - interval '1 h' WHERE message_id = :id"
+        self._database.rows(earlier, id=id)
 
     def _kill(self, step: Step, ids: list[int]) -> None:
         pid = self._begin(step, ids)
