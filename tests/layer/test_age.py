@@ -64,10 +64,10 @@ def test_a_younger_one_is_tried(database: Database, aws: Aws, providers: Provide
 
 
 def test_an_expired_one_lets_those_behind_it_go(database: Database, aws: Aws, providers: Provider) -> None:
-    contact = {"to": "+18045550009"}
-    accept(aws, **contact)
+    contact = "+18045550009"
+    accept(aws, to=contact)
     let_pass(database, MAX_AGE)
-    accept(aws, **contact)
+    accept(aws, to=contact)
     deliver(1)
     assert state(database)[0] == "failed"
     assert state(database, 2) == ("sent", None, 1)
