@@ -1,0 +1,79 @@
+"""delivery_policy in a send request: what it may say on both routes, and what a replay makes of it."""
+
+import pytest
+
+from tests.calls import EMAIL, NEW_EMAIL, NEW_SMS, SMS, call
+from tests.conftest import Configure, Database
+
+pytestmark = pytest.mark.usefixtures("providers")
+
+ROUTES = [(SMS, NEW_SMS), (EMAIL, NEW_EMAIL)]
+POLICIES = "SELECT delivery_policy FROM messages ORDER BY id"
+
+
+@pytest.mark.parametrize(("route", "fields"), ROUTES)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "exactly_once",
+        "At_most_once",
+        " at_most_once",
+        "at_most_once\0",
+        1,
+        True,
+        [],
+        ["at_most_once"],
+        {},
+    ],
+)
+def test_what_is_no_policy_is_refused_by_its_field(
+    database: Database, route: str, fields: dict[str, str], value: object
+) -> None:
+    answer = call("POST", route, {**fields, "delivery_policy": value})
+    assert (answer.status, answer.fields) == (422, ["delivery_policy"])
+    assert database.value("SELECT count(*) FROM messages") == 0
+
+
+@pytest.mark.parametrize(("route", "fields"), ROUTES)
+@pytest.mark.parametrize("default", ["at_most_once", "at_least_once"])
+def test_null_and_nothing_are_the_deployment_s(
+    database: Database, configure: Configure, route: str, fields: dict[str, str], default: str
+) -> None:
+    configure(DELIVERY_POLICY=default)
+    for told in ({}, {"delivery_policy": None}):
+        assert call("POST", route, {**fields, **told}).status == 202
+    assert database.rows(POLICIES) == [[default]] * 2
+
+
+@pytest.mark.parametrize(("route", "fields"), ROUTES)
+@pytest.mark.parametrize("policy", ["at_most_once", "at_least_once"])
+def test_the_request_s_own_is_kept(
+    database: Database, configure: Configure, route: str, fields: dict[str, str], policy: str
+) -> None:
+    configure(DELIVERY_POLICY="at_least_once" if policy == "at_most_once" else "at_most_once")
+    assert call("POST", route, {**fields, "delivery_policy": policy}).status == 202
+    assert database.rows(POLICIES) == [[policy]]
+
+
+def test_the_same_key_replays_the_same_policy_and_conflicts_with_another(
+    database: Database, configure: Configure
+) -> None:
+    key = {"idempotency-key": "key"}
+    asked = {**NEW_SMS, "delivery_policy": "at_least_once"}
+    assert call("POST", SMS, asked, key).status == 202
+    again = call("POST", SMS, asked, key)
+    assert (again.status, again.json["id"], again.headers["idempotency-replayed"]) == (202, 1, "true")
+    for other in (NEW_SMS, {**NEW_SMS, "delivery_policy": "at_most_once"}):
+        assert call("POST", SMS, other, key).status == 422
+    assert database.rows(POLICIES) == [["at_least_once"]]
+
+
+def test_a_replay_after_the_default_has_changed_is_still_the_first_message(
+    database: Database, configure: Configure
+) -> None:
+    key = {"idempotency-key": "key"}
+    call("POST", SMS, NEW_SMS, key)
+    configure(DELIVERY_POLICY="at_least_once")
+    assert call("POST", SMS, NEW_SMS, key).headers["idempotency-replayed"] == "true"
+    assert database.rows(POLICIES) == [["at_most_once"]]
