@@ -59,7 +59,7 @@ def playing(script: Script) -> Iterator[str]:
 
 
 def read_request(client: socket.socket) -> bytes:
-    """All of one, by its Content-Length."""
+    """All of one, by its Content-Length where it has one."""
     request = b""
     while b"\r\n\r\n" not in request:
         request += _more(client)
@@ -67,7 +67,7 @@ def read_request(client: socket.socket) -> bytes:
     lengths = [
         line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
     ]
-    while len(body) < int(lengths[0]):
+    while lengths and len(body) < int(lengths[0]):
         body += _more(client)
     return head + b"\r\n\r\n" + body
 
