@@ -17,7 +17,7 @@ from tests.layer.delivering import accept, deliver, events, let_pass, relayed, s
 
 pytestmark = pytest.mark.usefixtures("aws")
 
-FIRST_LOOK, UNKNOWN_AFTER = 15, 600
+FIRST_LOOK, BELIEVED_AFTER, UNKNOWN_AFTER = 15, 60, 600
 LOST = ["attempt", 1, "unknown", "no_answer"]
 WAITS = "SELECT next_attempt_at IS NOT NULL, next_nudge_at IS NOT NULL FROM messages"
 
@@ -44,7 +44,7 @@ def test_what_the_provider_has_is_sent_under_its_id(database: Database, aws: Aws
 
 def test_what_the_provider_has_not_goes_once_more(database: Database, aws: Aws, askable: Provider) -> None:
     lose(aws, askable, taken=False)
-    let_pass(database, FIRST_LOOK)
+    let_pass(database, BELIEVED_AFTER)
     aws.queued()
     deliver(1)
     assert state(database) == ("queued", "no_answer", 1)
@@ -54,6 +54,31 @@ def test_what_the_provider_has_not_goes_once_more(database: Database, aws: Aws, 
     assert state(database) == ("sent", None, 2)
     assert [request.id is not None for request in askable.requests] == [False, True]
     assert events(database) == [LOST, ["settled", 1, "queued", "not_found"], ["attempt", 2, "sent", None]]
+
+
+def test_what_the_provider_has_not_yet_is_asked_about_again(
+    database: Database, aws: Aws, askable: Provider
+) -> None:
+    lose(aws, askable, taken=True)
+    askable.behave(Behaviour(status=404), at="sms/lookup")
+    let_pass(database, FIRST_LOOK)
+    deliver(1)
+    assert events(database) == [LOST]
+    askable.behave()
+    let_pass(database, BELIEVED_AFTER)
+    deliver(1)
+    assert state(database) == ("sent", None, 1)
+    assert len(askable.requests) == 1
+
+
+def test_what_the_provider_has_not_at_the_end_goes_again_too(
+    database: Database, aws: Aws, askable: Provider, configure: Configure
+) -> None:
+    configure(UNKNOWN_AFTER="20")
+    lose(aws, askable, taken=False)
+    let_pass(database, 20)
+    deliver(1)
+    assert events(database)[1:] == [["settled", 1, "queued", "not_found"]]
 
 
 def test_is_not_asked_about_before_its_time(database: Database, aws: Aws, askable: Provider) -> None:
@@ -188,11 +213,15 @@ def expire(database: Database, aws: Aws) -> None:
 
 def test_a_lease_that_ran_out_is_asked_about_at_once(database: Database, aws: Aws, askable: Provider) -> None:
     expire(database, aws)
+    deliver(1)
+    assert state(database) == ("unknown", "lease_expired", 1)
+    let_pass(database, BELIEVED_AFTER)
+    assert relayed(aws) == [1]
     for _ in range(2):
         deliver(1)
     assert state(database) == ("sent", None, 2)
     assert events(database)[1] == ["settled", 1, "queued", "not_found"]
-    assert len(askable.lookups) == len(askable.requests) == 1
+    assert (len(askable.lookups), len(askable.requests)) == (2, 1)
 
 
 def test_a_lease_that_ran_out_ends_as_any_of_unknown_outcome(
