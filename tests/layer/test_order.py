@@ -87,3 +87,33 @@ def test_eight_deliveries_at_once_keep_every_conversation_in_order(
               FROM attempts a JOIN messages m ON m.id = a.message_id) AS each
          WHERE started_at < before"""
     assert database.value(out_of_order) == 0
+
+
+def put_off(database: Database, id: int) -> None:
+    """As the relay does with what lies far behind in a backlog."""
+    far = "next_nudge_at = now() + interval '1 hour', nudge_count = 6"
+    database.rows(f"UPDATE messages SET {far} WHERE id = :id", id=id)
+
+
+def seconds_until_its_nudge(database: Database, id: int) -> float:
+    until = "extract(epoch FROM next_nudge_at - clock_timestamp())::float"
+    return float(str(database.value(f"SELECT {until} FROM messages WHERE id = :id", id=id)))
+
+
+def test_the_next_in_line_is_found_within_a_minute_where_its_nudge_is_lost(database: Database) -> None:
+    """However long it has waited behind the others."""
+    first, second, third = accept(), accept(), accept()
+    [message] = attempts.claim([first], LEASE).messages
+    put_off(database, second)
+    put_off(database, third)
+    assert attempts.record(message.token, Status.SENT).next_id == second
+    assert 50 < seconds_until_its_nudge(database, second) <= 60
+    assert seconds_until_its_nudge(database, third) > 3000
+
+
+def test_what_waited_behind_a_delivery_that_died_is_nudged_with_it(database: Database) -> None:
+    first, second = accept(), accept()
+    attempts.claim([first], timedelta(seconds=-1))
+    put_off(database, second)
+    assert attempts.expire_leases(10) == 1
+    assert sorted(nudge.id for nudge in attempts.due_nudges(10)) == [first, second]

@@ -145,7 +145,8 @@ END $$;
 -- The same record again changes nothing.
 --
 -- wait: seconds until the message is to be looked at again; 0 where another provider can take it right away.
--- next_id: the message of the conversation that can go now. opened: the provider's circuit.
+-- next_id: the message of the conversation that can go now; its nudge is on its way, and a minute late the relay
+-- takes it for lost, however far behind the others it was put off before. opened: the provider's circuit.
 CREATE OR REPLACE FUNCTION record_attempt(
     in_token uuid, in_status text, in_predecessors text[], in_provider_message_id text,
     in_failure text, in_code text, in_reason text, in_wait interval
@@ -202,15 +203,18 @@ BEGIN
         PERFORM use_provider_id(ended);
         opened := watch_provider(ended);
     END IF;
+    SELECT min(next.id) INTO next_id
+      FROM messages done JOIN messages next ON next.conversation_id = done.conversation_id
+     WHERE done.id = attempt.message_id AND next.status = 'queued'
+       AND (next.next_attempt_at IS NULL OR next.next_attempt_at <= clock_timestamp());
+    UPDATE messages m SET nudge_count = 0, next_nudge_at = clock_timestamp() + interval '1 minute'
+     WHERE m.id = record_attempt.next_id AND m.status = 'queued'
+       AND m.next_nudge_at > clock_timestamp() + interval '1 minute';
     RETURN QUERY
         SELECT m.status, extract(epoch FROM clock_timestamp() - m.created_at)::double precision,
                CASE WHEN m.status = in_status
                     THEN extract(epoch FROM m.next_attempt_at - clock_timestamp())::double precision END,
-               m.account_id,
-               (SELECT min(next.id) FROM messages next
-                 WHERE next.conversation_id = m.conversation_id AND next.status = 'queued'
-                   AND (next.next_attempt_at IS NULL OR next.next_attempt_at <= clock_timestamp())),
-               record_attempt.opened
+               m.account_id, record_attempt.next_id, record_attempt.opened
           FROM messages m WHERE m.id = attempt.message_id;
 END $$;
 

@@ -2,7 +2,7 @@
 -- no volatile time.)
 
 -- Ends the attempts whose lease ran out: their worker died, or lost its way to the database, and whether
--- the provider has the message is unknown. It is to be looked at right away.
+-- the provider has the message is unknown. It is to be looked at right away, and so is what waited behind it.
 CREATE OR REPLACE FUNCTION expire_leases(in_limit integer) RETURNS TABLE (id bigint)
 LANGUAGE sql AS $$
     WITH expired AS (
@@ -25,7 +25,13 @@ LANGUAGE sql AS $$
                                     occurred_at)
         SELECT closed.account_id, closed.message_id, closed.number, 'attempt', closed.provider_type, 'unknown',
                ended.error_code, ended.error_reason, clock_timestamp()
-          FROM closed JOIN ended ON ended.id = closed.message_id)
+          FROM closed JOIN ended ON ended.id = closed.message_id),
+    followed AS (
+        UPDATE messages m SET next_nudge_at = clock_timestamp(), nudge_count = 0
+         WHERE m.id IN (SELECT (SELECT min(next.id) FROM messages next
+                                 WHERE next.conversation_id = ended.conversation_id AND next.status = 'queued'
+                                   AND (next.next_attempt_at IS NULL OR next.next_attempt_at <= clock_timestamp()))
+                          FROM ended))
     SELECT ended.id FROM ended
 $$;
 
