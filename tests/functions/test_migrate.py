@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,8 +15,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from local.openapi import load
+from messaging import attempts, views
 from messaging import database as product
-from messaging import views
 from messaging.problems import Unavailable
 from messaging.tables import metadata
 from tests import making
@@ -148,6 +149,34 @@ def test_another_revision_is_unavailable(empty: Database) -> None:
     empty.rows("DELETE FROM alembic_version")
     with pytest.raises(Unavailable):
         views.check()
+
+
+def test_what_the_first_version_left_under_way_goes_on(empty: Database) -> None:
+    """Of two in one conversation the first keeps its delivery; nothing is sent that may have been sent."""
+    assert alembic("upgrade", "0001").returncode == 0
+    empty.rows(
+        "INSERT INTO contacts DEFAULT VALUES;"
+        "INSERT INTO conversations (customer_address, contact_address, contact_id, types)"
+        " VALUES ('a', 'b', 1, '{}');"
+        "INSERT INTO messages (conversation_id, direction, type, status, body, attachments, timestamp, size,"
+        " provider_type, attempt_count, lease_expires_at)"
+        " SELECT 1, 'outbound', 'sms', status, '', '[]', now(), 0, 'sms', tried, now() + interval '1 minute'"
+        "   FROM (VALUES ('sending', 1), ('sending', 1), ('unknown', 1), ('queued', 0)) AS old (status, tried);"
+        "INSERT INTO attempts (message_id, number, token, provider_type)"
+        " SELECT id, 1, gen_random_uuid(), 'sms' FROM messages WHERE attempt_count = 1"
+    )
+    migrate()
+    assert empty.rows("SELECT status FROM messages ORDER BY id") == [
+        ["sending"],
+        ["unknown"],
+        ["unknown"],
+        ["queued"],
+    ]
+    claimed = attempts.claim([1, 2, 3, 4], timedelta(seconds=30))
+    assert claimed.messages == []
+    assert sorted(one.message.id for one in claimed.unknown) == [2, 3]
+    assert claimed.waiting == [(4, 1)]
+    assert empty.value("SELECT bool_and(provider_types = '{sms}') FROM messages") is True
 
 
 def test_what_came_twice_before_is_one_from_now_on(empty: Database) -> None:

@@ -130,7 +130,7 @@ BEGIN
         UPDATE messages m
            SET next_attempt_at = look.next, next_nudge_at = look.next
           FROM attempts a,
-               LATERAL (SELECT clock_timestamp() - a.ended_at AS since) AS unknown,
+               LATERAL (SELECT clock_timestamp() - coalesce(a.ended_at, a.started_at) AS since) AS unknown,
                LATERAL (SELECT clock_timestamp() + least(
                                    greatest(unknown.since, interval '10 seconds'),
                                    greatest(in_unknown_after - unknown.since, interval '1 second')) AS next) AS look

@@ -44,9 +44,12 @@ def upgrade() -> None:
     )
     # From here on one message of a conversation is under way at a time: the others' outcome is to be looked at.
     op.execute(
-        "UPDATE messages m SET status = 'unknown', lease_expires_at = NULL"
+        "WITH later AS (UPDATE messages m SET status = 'unknown', lease_expires_at = NULL"
         " WHERE m.status = 'sending' AND EXISTS (SELECT FROM messages earlier"
         " WHERE earlier.conversation_id = m.conversation_id AND earlier.status = 'sending' AND earlier.id < m.id)"
+        " RETURNING m.id, m.attempt_count)"
+        " UPDATE attempts a SET outcome = 'unknown', ended_at = now() FROM later"
+        " WHERE a.message_id = later.id AND a.number = later.attempt_count"
     )
     op.create_index(
         "messages_under_way_key",
