@@ -61,7 +61,7 @@ def _heal(stack: Stack, database: Database) -> None:
     for poller in pollers:
         poller.start()
     try:
-        eventually(lambda: _is_done(stack, database), 240)
+        eventually(lambda: _is_done(stack, database), 600 if LONG else 120)
     finally:
         for poller in pollers:
             poller.stop()
