@@ -85,6 +85,8 @@ class Killing:
         ids = self._prepared(step.story, world)
         self._kill(step, ids)
         self.killed.append(Killed(ids[0], world, step))
+        if step.story in (Story.RETRY, Story.MISSED):
+            self.queue.lose(ids[0])  # it came back before the message was due again
 
     def calls(self, story: Story, world: World) -> Mapping[str, list[str]]:
         """All that a delivery has to do with others, by the wire; it is killed when it is done."""
