@@ -117,19 +117,19 @@ def test_who_is_called_how_often_while_the_first_provider_fails_in_every_way(dep
     assert it.calls() == Calls(0, 5)
 
     with it.with_first() as first:
-        # Answering 503: one of several messages tries it, and goes on.
-        first.behave(Behaviour(status=503))
+        # Answering 503, and asking for time: one of several messages tries it, and goes on at once.
+        first.behave(Behaviour(status=503, retry_after=600))
         it.let_time_pass()
         assert it.send(5) == [*[AT_ONCE] * 4, BUSY]
         assert (it.calls(), it.circuits()) == (Calls(1, 5), LET_ALONE)
 
         # Well again, though slow: as long as one message tries it the others go elsewhere, and then to it.
-        first.behave(Behaviour(delay=6, reports=()))
+        first.behave(Behaviour(delay=9, reports=()))
         it.let_time_pass()
         trial = it.begin()
         eventually(lambda: first.requests)
-        assert it.send(5) == [AT_ONCE] * 5
-        assert (it.calls(), it.circuits()) == (Calls(1, 5), LET_ALONE)
+        assert it.send(2) == [AT_ONCE] * 2
+        assert (it.calls(), it.circuits()) == (Calls(1, 2), LET_ALONE)
         first.behave(SILENT)
         assert it.ends(trial) == [AT_ONCE]
         assert it.circuits() == WELL
@@ -137,7 +137,7 @@ def test_who_is_called_how_often_while_the_first_provider_fails_in_every_way(dep
         assert it.calls() == Calls(5, 0)
 
         # Answering 503 once more: five failures are half of the last ten.
-        first.behave(Behaviour(status=503))
+        first.behave(Behaviour(status=503, retry_after=600))
         assert it.send_one_by_one(OPENS - 5) == [BUSY] * (OPENS - 5)
         assert (it.calls(), it.circuits()) == (Calls(OPENS - 5, OPENS - 5), LET_ALONE)
 
