@@ -6,13 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from messaging import arrivals
+from messaging import database as product
 from messaging.arrivals import Outcome, Selector
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
 from messaging.raw import RawRequest
 from tests import making
 from tests.conftest import Database
+from tests.local.waiting import eventually
 
 REQUESTS = "SELECT count(*) FROM webhook_requests"
 FAULT = "SELECT fault FROM webhook_requests"
@@ -97,29 +100,56 @@ def test_a_fault_stays_until_all_of_the_request_was_read(database: Database) -> 
         assert database.value(FAULT) == expected
 
 
-def parts_in(order: Sequence[int]) -> Parts:
-    """Messages of conversations of their own, and reports, in an order."""
-    inbound = [making.inbound(f"m-{n}", **{"from": f"+1804555{1000 + n}"}) for n in order]
-    return [*inbound, *(report(Status.DELIVERED, f"p-{n}") for n in order)]
+CONTACTS = ("+18045551001", "+18045551002")
 
 
-def keep_in_order(turn: int) -> list[Outcome]:
-    order = list(range(10))[:: 1 if turn % 2 else -1]
-    return keep(parts_in(order))
+def keep_both(parts: Sequence[tuple[str, str]]) -> None:
+    """Messages with these ids of these contacts."""
+    keep([making.inbound(id, **{"from": contact}) for id, contact in parts])
+    tell_of_deadlocks()
 
 
-def test_requests_that_tell_the_same_in_another_order_wait_for_each_other(
-    database: Database, environments: ProcessPoolExecutor
-) -> None:
-    for n in range(10):
-        making.sent(making.claimed(), f"p-{n}")
-    before = database.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-    kept = list(environments.map(keep_in_order, range(32)))
-    assert sum(outcomes.count(Outcome.CREATED) for outcomes in kept) == 10
-    assert sum(outcomes.count(Outcome.MOVED) for outcomes in kept) == 10
+def tell_of_deadlocks() -> None:
+    """Else a connection does so now and then."""
+    product.run(text("SELECT pg_stat_force_next_flush()"), {})
+
+
+def deadlocks(database: Database) -> object:
     database.rows("SELECT pg_stat_clear_snapshot()")
-    after = database.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-    assert after == before
+    return database.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+
+
+def wait_for(database: Database, number: int) -> None:
+    """Until so many wait for each other, or for a test; who loses patience waits again, beside itself."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND state = 'active'"
+    eventually(lambda: int(str(database.value(waiting))) >= number)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ([("a1", CONTACTS[0]), ("a2", CONTACTS[1])], [("b2", CONTACTS[1]), ("b1", CONTACTS[0])]),
+        ([("b", CONTACTS[0]), ("a", CONTACTS[1])], [("a", CONTACTS[0]), ("b", CONTACTS[1])]),
+    ],
+    ids=["the same conversations", "the same ids"],
+)
+def test_two_who_tell_of_the_same_take_it_in_one_order(
+    database: Database,
+    other: Database,
+    environments: ProcessPoolExecutor,
+    one: Sequence[tuple[str, str]],
+    two: Sequence[tuple[str, str]],
+) -> None:
+    keep_both([("before 1", CONTACTS[0]), ("before 2", CONTACTS[1])])
+    before = deadlocks(database)
+    other.rows("BEGIN")
+    other.rows("SELECT id FROM conversations FOR UPDATE")
+    turns = [environments.submit(keep_both, parts) for parts in (one, two)]
+    wait_for(database, len(turns))
+    other.rows("COMMIT")
+    for turn in turns:
+        turn.result()
+    assert deadlocks(database) == before
 
 
 def test_chooses_by_time_provider_fault_and_id_and_goes_on_after_one(database: Database) -> None:
