@@ -20,7 +20,7 @@ from tests.layer.delivering import accept, deliver, events, let_pass, relayed, s
 
 pytestmark = pytest.mark.usefixtures("aws")
 
-FIRST_LOOK, UNKNOWN_AFTER = 15, 600
+FIRST_LOOK, BELIEVED_AFTER, UNKNOWN_AFTER = 15, 60, 600
 NEXT_LOOK = """
     SELECT extract(epoch FROM m.next_attempt_at - a.ended_at)::float, m.next_nudge_at = m.next_attempt_at
       FROM messages m JOIN attempts a ON a.message_id = m.id AND a.number = m.attempt_count"""
@@ -124,12 +124,12 @@ def test_one_that_fails_is_no_evidence_and_loses_nothing(
 ) -> None:
     lose(aws, askable)
     askable.behave(told, at="sms/lookup")
-    let_pass(database, FIRST_LOOK)
+    let_pass(database, BELIEVED_AFTER)
     deliver(1)
     assert state(database) == ("unknown", "no_answer", 1)
     assert len(events(database)) == len(askable.lookups) == 1
     askable.behave()
-    let_pass(database, 2 * FIRST_LOOK)
+    let_pass(database, 2 * BELIEVED_AFTER)
     assert relayed(aws) == [1]
     deliver(1)
     assert state(database) == ("sent", None, 1)
