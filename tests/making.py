@@ -90,6 +90,13 @@ def claimed() -> OutboundMessage:
     return claim(accept(apart())[1].id)
 
 
+def lost() -> OutboundMessage:
+    """One whose answer never came, to be looked at right away."""
+    sent = claimed()
+    attempts.record(sent.token, Status.UNKNOWN, wait=timedelta())
+    return sent
+
+
 def report(
     status: Status | None,
     id: str | None = None,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from messaging import arrivals, attempts, cursor, store, views
+from messaging import arrivals, attempts, cursor, health, store, views
 from messaging import database as product
 from messaging.arrivals import Selector
 from messaging.models import MAX_ID, Channel, Status
@@ -39,7 +39,9 @@ SELECT greatest(n - {CROWDED}, 1), CASE n % 2 WHEN 0 THEN 'inbound' ELSE 'outbou
        now() + n * interval '1 hour' - interval '1 day', now() + n * interval '1 hour' - interval '1 day'
   FROM generate_series(1, {ROWS}) n;
 INSERT INTO attempts (message_id, number, token, provider_type, provider_message_id, outcome, ended_at)
-SELECT id, 1, gen_random_uuid(), 'sms', provider_message_id, 'sent', now() - id * interval '1 ms'
+SELECT id, 1, gen_random_uuid(), 'sms', provider_message_id, 'sent',
+       -- Still to come: so they all are of the last minute, however late a test looks.
+       now() + interval '1 hour' - id * interval '1 ms'
   FROM messages WHERE direction = 'outbound';
 INSERT INTO message_events (message_id, attempt, kind, provider_type, occurred_at)
 SELECT id, 1, 'attempt', 'sms', now() FROM messages;
@@ -158,6 +160,8 @@ READS: dict[str, Callable[[], object]] = {
     ),
     "messages of a quiet conversation": lambda: views.list_messages(9, BATCH, newest_first=True),
     "messages of no conversation": lambda: views.list_messages(MAX_ID, BATCH),
+    "open circuits": attempts.open_circuits,
+    "how the providers are": lambda: health.of_providers(["sms", "email"]),
     "requests that could not be read": lambda: arrivals.requests(
         Selector(Channel.SMS, unparsed=True), ROWS // 2, BATCH
     ),
@@ -176,6 +180,11 @@ WRITES: dict[str, Callable[[], object]] = {
     "receiving a duplicate": lambda: making.receive("m-778"),
     "claiming": lambda: attempts.claim([making.accept(making.apart())[1].id, 5, 15], making.LEASE),
     "recording": lambda: attempts.record(making.claimed().token, Status.SENT, provider_message_id="p-9"),
+    "recording a failure": lambda: attempts.record(
+        making.claimed().token, Status.QUEUED, failure="temporary", wait=making.LEASE
+    ),
+    "claiming what is of unknown outcome": lambda: attempts.claim([making.lost().id], making.LEASE),
+    "settling": lambda: attempts.settle(making.lost().token, Status.QUEUED, "not_found", ""),
     "a report by the provider's id": lambda: making.report(Status.SENT, "m-777"),
     "a report by our id": lambda: making.report(Status.SENT, reference=777),
     "a report that is parked": lambda: making.report(Status.SENT, "p-778"),
@@ -197,6 +206,16 @@ def test_reads_by_index_and_no_more_than_it_was_asked_for(name: str) -> None:
         for scan in scans((READS | WRITES)[name]):
             assert "Index" in scan["Node Type"] or scan["Node Type"] == "Bitmap Heap Scan", scan
             assert touched(scan) <= 2 * BATCH + 1, json.dumps(scan)
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_circuit_looks_at_twenty_of_the_last_minute_s_attempts() -> None:
+    looks = [
+        scan
+        for scan in scans(WRITES["recording a failure"])
+        if scan.get("Index Name") == "attempts_recent_idx"
+    ]
+    assert [touched(look) for look in looks] == [20]
 
 
 @pytest.mark.usefixtures("filled")
