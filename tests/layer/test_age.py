@@ -125,6 +125,21 @@ def test_once_our_fault_is_mended_the_attempts_count_again(
     assert state(database) == ("failed", "503", 4)
 
 
+def test_what_is_lost_on_its_way_each_time_fails_once_its_attempts_are_used_up(
+    database: Database, aws: Aws, askable: Provider, configure: Configure
+) -> None:
+    configure(MAX_ATTEMPTS="2")
+    accept(aws)
+    askable.behave(Behaviour(close="before"))
+    for _ in range(6):
+        deliver(1)
+        let_pass(database, 60)
+    assert state(database) == ("failed", "no_answer", 2)
+    assert events(database)[-1] == ["settled", 2, "failed", "not_found"]
+    assert database.rows(NO_MORE) == [[None, None, None]]
+    assert len(askable.requests) == 2
+
+
 @pytest.mark.parametrize(("seconds", "least", "most"), [(300, 298, 301), (-300, 0, 4), (2 * DAY, DAY, DAY)])
 def test_a_retry_after_may_be_a_date(
     database: Database, aws: Aws, providers: Provider, seconds: int, least: float, most: float

@@ -219,7 +219,7 @@ BEGIN
 END $$;
 
 -- Ends the waiting of a message whose attempt had an unknown outcome: in_status is queued, to send it again, or
--- unknown, for good. Nothing where a report, a record or another call was first.
+-- unknown or failed, for good. Nothing where a report, a record or another call was first.
 CREATE OR REPLACE FUNCTION settle_attempt(in_token uuid, in_status text, in_code text, in_reason text)
 RETURNS TABLE (id bigint, account_id bigint)
 LANGUAGE plpgsql AS $$

@@ -152,7 +152,8 @@ def record(
 
 
 def settle(token: UUID, status: Status, code: str, reason: str) -> Nudge | None:
-    """Ends the search for what became of this attempt: QUEUED sends the message again, UNKNOWN is its end.
+    """Ends the search for what became of this attempt: QUEUED sends the message again, FAILED and
+    UNKNOWN are its end.
 
     None where something else was first.
     """

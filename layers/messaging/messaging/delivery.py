@@ -188,7 +188,8 @@ def _settle(unknown: Unknown, result: Result) -> list[Due]:
         _tell(message, Status.SENT, recorded, None)
         return _due(message.id, recorded)
     if result is None and unknown.seconds >= min(NOT_THERE_AFTER, settings().unknown_after):
-        ended = Status.QUEUED, "not_found", "The provider does not have it."
+        again = message.attempt < settings().max_attempts
+        ended = Status.QUEUED if again else Status.FAILED, "not_found", "The provider does not have it."
     elif unknown.seconds < settings().unknown_after:
         return []
     elif unknown.resend and message.attempt < settings().max_attempts:
@@ -199,7 +200,7 @@ def _settle(unknown: Unknown, result: Result) -> list[Due]:
     if nudge is None:
         return []
     logger.info("Settled", extra={"message_id": message.id, "status": ended[0], "code": ended[1]})
-    count("Resent" if ended[0] is Status.QUEUED else "Unknown")
+    count({Status.QUEUED: "Resent", Status.FAILED: "Failed"}.get(ended[0], "Unknown"))
     return [Due(nudge, 0)] if ended[0] is Status.QUEUED else []
 
 
