@@ -161,7 +161,8 @@ def test_what_the_first_version_left_under_way_goes_on(empty: Database) -> None:
         "INSERT INTO messages (conversation_id, direction, type, status, body, attachments, timestamp, size,"
         " provider_type, attempt_count, lease_expires_at)"
         " SELECT 1, 'outbound', 'sms', status, '', '[]', now(), 0, 'sms', tried, now() + interval '1 minute'"
-        "   FROM (VALUES ('sending', 1), ('sending', 1), ('unknown', 1), ('queued', 0)) AS old (status, tried);"
+        "   FROM (VALUES ('sending', 1), ('sending', 1), ('unknown', 1), ('queued', 0))"
+        "        AS old (status, tried);"
         "INSERT INTO attempts (message_id, number, token, provider_type)"
         " SELECT id, 1, gen_random_uuid(), 'sms' FROM messages WHERE attempt_count = 1"
     )
