@@ -16,7 +16,7 @@ from tests.e2e.faults.ending import statuses, wait_until_all_is_done
 from tests.local.waiting import eventually
 
 MESSAGES = 10_000 if LONG else 300
-CONVERSATION = 2
+CONVERSATION = 3 if LONG else 1
 """Messages in each."""
 DELIVERIES = 24 if LONG else 10
 """At once, of up to ten messages: most of them wait for a time-out."""
