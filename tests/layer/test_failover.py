@@ -147,6 +147,18 @@ def test_also_among_those_that_stand_in(database: Database, aws: Aws, playing: P
     assert called(playing) == ["first", "third"]
 
 
+def test_with_nobody_to_stand_in_it_waits_for_the_first_as_long_as_that_asks(
+    database: Database, aws: Aws, playing: Provider
+) -> None:
+    open_circuit(database, "second")
+    open_circuit(database, "third")
+    accept(aws)
+    playing.behave(Behaviour(status=503, retry_after=100), at="first")
+    deliver(1)
+    assert database.rows(NEXT, id=1) == [["first", False]]
+    assert wait(database) == pytest.approx(100, abs=1)
+
+
 def test_of_one_whose_time_is_up_a_single_message_is_the_trial(
     database: Database, aws: Aws, playing: Provider
 ) -> None:
