@@ -126,6 +126,15 @@ def test_an_attempt_whose_outcome_is_unknown_is_not_tried_again() -> None:
     assert making.claim_all([1]) == []
 
 
+@pytest.mark.usefixtures("database")
+def test_a_success_that_is_told_late_keeps_a_message_from_being_sent_again() -> None:
+    claimed = making.claimed()
+    attempts.record(claimed.token, Status.UNKNOWN, wait=timedelta())
+    assert attempts.settle(claimed.token, Status.QUEUED, "no_evidence", "") is not None
+    assert attempts.record(claimed.token, Status.SENT, provider_message_id="p-1").status is Status.SENT
+    assert making.claim_all([claimed.id]) == []
+
+
 def superseded() -> tuple[OutboundMessage, OutboundMessage]:
     """A message's first attempt, and its second, which is at work."""
     first = making.claimed()

@@ -59,6 +59,16 @@ def test_an_attempt_is_counted_by_how_it_ended(
     assert counted(printed) == expected
 
 
+def test_a_message_that_nobody_took_in_time_is_counted_and_told(
+    database: Database, aws: Aws, printed: Printed
+) -> None:
+    accept(aws)
+    let_pass(database, 86400)
+    deliver(1)
+    assert counted(printed) == {"Failed": [1]}
+    assert [line["message_id"] for line in printed.logs if line["message"] == "Expired"] == [1]
+
+
 @pytest.mark.parametrize(("policy", "name"), [("at_most_once", "Unknown"), ("at_least_once", "Resent")])
 def test_a_message_of_which_nobody_knows_is_counted_at_its_end(
     database: Database, aws: Aws, providers: Provider, printed: Printed, policy: str, name: str

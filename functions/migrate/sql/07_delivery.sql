@@ -24,7 +24,8 @@ $$;
 -- what no provider can take now is put off. Nothing is claimed while an attempt is under way; then waiting_id
 -- is the message that is to go after it.
 CREATE OR REPLACE FUNCTION claim_next(
-    in_conversation bigint, in_token uuid, in_lease interval, in_max_age interval, OUT waiting_id bigint
+    in_conversation bigint, in_token uuid, in_lease interval, in_max_age interval,
+    OUT waiting_id bigint, OUT expired_ids bigint[]
 )
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -52,6 +53,7 @@ BEGIN
             RETURNING m.* INTO next;
             IF FOUND THEN
                 PERFORM note_settled(next, next.error_code, next.error_reason);
+                expired_ids := expired_ids || next.id;
             END IF;
             CONTINUE;
         END IF;
@@ -87,25 +89,27 @@ BEGIN
     waiting_id := next.id;
 END $$;
 
--- Claims messages for one attempt each, under tokens that the caller made, and gives them.
+-- Claims messages for one attempt each, under tokens that the caller made. What each row stands for:
 --
--- The messages of a conversation go out one after the other in the order of their ids; those that wait for a
--- retry, and those of unknown outcome, let the later ones pass. So an id stands for its conversation, and what
--- is claimed is the first that can go. Where an attempt is under way the next in line is given without its
--- message, to be asked for again.
---
--- A message of unknown outcome that is due is given with the seconds for which it has been unknown: nobody else
--- gets it until it is to be looked at again, after as long a time, at the latest in_unknown_after.
---
--- The same tokens again give the same messages, as long as their attempts are open.
+-- claimed  An id stands for its conversation, whose messages go out one after the other in the order of their
+--          ids; those that wait for a retry, and those of unknown outcome, let the later ones pass. So what is
+--          claimed is the first that can go. The same tokens again give the same messages, as long as their
+--          attempts are open.
+-- waiting  Where an attempt is under way: the next in line, to be asked for again.
+-- expired  Was too old, and has failed.
+-- unknown  A message of unknown outcome that is due, with the seconds for which it has been unknown: nobody else
+--          gets it until it is to be looked at again, after as long a time, at the latest in_unknown_after.
 CREATE OR REPLACE FUNCTION claim_messages(
     in_ids bigint[], in_tokens uuid[], in_lease interval, in_max_age interval, in_unknown_after interval
 )
-RETURNS TABLE (id bigint, account_id bigint, message text, unknown_seconds double precision, resend boolean)
+RETURNS TABLE (
+    kind text, id bigint, account_id bigint, message text, unknown_seconds double precision, resend boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
     asked record;
+    next record;
     waiting bigint[];
+    expired bigint[];
 BEGIN
     IF NOT EXISTS (SELECT FROM attempts a WHERE a.token = ANY (in_tokens)) THEN
         FOR asked IN
@@ -114,17 +118,21 @@ BEGIN
               JOIN messages m ON m.id = listed.id AND m.direction = 'outbound'
              ORDER BY m.conversation_id, m.id
         LOOP
-            waiting := waiting || claim_next(asked.conversation_id, asked.token, in_lease, in_max_age);
+            next := claim_next(asked.conversation_id, asked.token, in_lease, in_max_age);
+            waiting := waiting || next.waiting_id;
+            expired := expired || next.expired_ids;
         END LOOP;
     END IF;
 
     RETURN QUERY
-        SELECT m.id, m.account_id, outbound_json(m, a), NULL::double precision, NULL::boolean
+        SELECT 'claimed', m.id, m.account_id, outbound_json(m, a), NULL::double precision, NULL::boolean
           FROM attempts a
           JOIN messages m ON m.id = a.message_id AND m.attempt_count = a.number AND m.status = 'sending'
          WHERE a.token = ANY (in_tokens) AND a.outcome IS NULL
         UNION ALL
-        SELECT m.id, m.account_id, NULL, NULL, NULL FROM messages m WHERE m.id = ANY (waiting);
+        SELECT 'waiting', m.id, m.account_id, NULL, NULL, NULL FROM messages m WHERE m.id = ANY (waiting)
+        UNION ALL
+        SELECT 'expired', m.id, m.account_id, NULL, NULL, NULL FROM messages m WHERE m.id = ANY (expired);
 
     RETURN QUERY
         UPDATE messages m
@@ -136,7 +144,8 @@ BEGIN
                                    greatest(in_unknown_after - unknown.since, interval '1 second')) AS next) AS look
          WHERE m.id = ANY (in_ids) AND m.status = 'unknown' AND m.next_attempt_at <= clock_timestamp()
            AND a.message_id = m.id AND a.number = m.attempt_count
-        RETURNING m.id, m.account_id, outbound_json(m, a), extract(epoch FROM unknown.since)::double precision,
+        RETURNING 'unknown', m.id, m.account_id, outbound_json(m, a),
+                  extract(epoch FROM unknown.since)::double precision,
                   m.delivery_policy = 'at_least_once' AND m.created_at + in_max_age > clock_timestamp();
 END $$;
 
@@ -196,8 +205,10 @@ BEGIN
                                               ELSE m.provider_type END,
                error_code = in_code, error_reason = in_reason, nudge_count = 0,
                next_attempt_at = clock_timestamp() + in_wait,
-               -- A nudge for then is on its way; a minute late, the relay takes it for lost.
-               next_nudge_at = clock_timestamp() + in_wait + interval '1 minute'
+               -- A nudge for then is on its way, where SQS can hold it for so long; a minute late, the relay takes
+               -- it for lost.
+               next_nudge_at = clock_timestamp() + in_wait + CASE WHEN in_wait <= interval '15 minutes'
+                                                                  THEN interval '1 minute' ELSE '0' END
          WHERE m.id = ended.message_id AND m.status = ANY (in_predecessors)
            AND m.report_rank = 0 AND m.attempt_count = ended.number;
         PERFORM use_provider_id(ended);

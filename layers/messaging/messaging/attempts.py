@@ -17,7 +17,7 @@ from messaging.tables import circuits, messages
 
 _CLAIM = statement(
     "claim_messages",
-    *("id", "account_id", "message", "unknown_seconds", "resend"),
+    *("kind", "id", "account_id", "message", "unknown_seconds", "resend"),
     ids=ARRAY(BigInteger),
     tokens=ARRAY(Uuid),
     lease=Interval(),
@@ -79,6 +79,8 @@ class Claimed(NamedTuple):
     unknown: list[Unknown]
     waiting: list[Nudge]
     """The next in line of conversations in which another attempt is under way: to be nudged again."""
+    expired: list[int]
+    """The ids of messages that were too old, and have failed."""
 
 
 class Recorded(NamedTuple):
@@ -111,16 +113,18 @@ def claim(ids: Sequence[int], lease: timedelta) -> Claimed:
             "unknown_after": timedelta(seconds=settings().unknown_after),
         },
     )
-    claimed = Claimed([], [], [])
+    claimed = Claimed([], [], [], [])
     for row in rows:
-        if row.message is None:
-            claimed.waiting.append(Nudge(row.id, row.account_id))
-            continue
-        message = OutboundMessage.model_validate_json(row.message)
-        if row.unknown_seconds is None:
-            claimed.messages.append(message)
-        else:
-            claimed.unknown.append(Unknown(message, row.unknown_seconds, row.resend))
+        match row.kind:
+            case "claimed":
+                claimed.messages.append(OutboundMessage.model_validate_json(row.message))
+            case "unknown":
+                message = OutboundMessage.model_validate_json(row.message)
+                claimed.unknown.append(Unknown(message, row.unknown_seconds, row.resend))
+            case "waiting":
+                claimed.waiting.append(Nudge(row.id, row.account_id))
+            case "expired":
+                claimed.expired.append(row.id)
     return claimed
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from datetime import timedelta
 from typing import NamedTuple
 
-from messaging import attempts, outbox, providers
+from messaging import attempts, outbox, providers, queue
 from messaging.attempts import Nudge, Recorded, Unknown
 from messaging.models import OutboundMessage, Status
 from messaging.problems import Unavailable
@@ -59,6 +59,9 @@ def deliver(ids: Sequence[int], seconds_left: Callable[[], float]) -> None:
         raise TimeoutError
     claimed = attempts.claim(ids, timedelta(seconds=seconds_left() + LEASE_MARGIN))
     away = outbox.nudge(claimed.waiting, BEHIND_ANOTHER)
+    for id in claimed.expired:
+        logger.warning("Expired", extra={"message_id": id})
+    count("Failed", len(claimed.expired))
     if not claimed.messages and not claimed.unknown:
         return
     faults: list[Exception] = []
@@ -220,8 +223,13 @@ def _tell(message: OutboundMessage, status: Status, recorded: Recorded, code: st
 
 
 def _due(id: int, recorded: Recorded) -> list[Due]:
-    """The message itself where it is not done, and the next of its conversation where that can go."""
-    due = [] if recorded.wait is None else [Due(Nudge(id, recorded.account_id), max(recorded.wait, 0))]
+    """The message itself where it is not done, and the next of its conversation where that can go.
+
+    A wait that is longer than the queue can hold a nudge for is the relay's.
+    """
+    due: list[Due] = []
+    if recorded.wait is not None and recorded.wait <= queue.MAX_DELAY:
+        due.append(Due(Nudge(id, recorded.account_id), max(recorded.wait, 0)))
     if recorded.next_id not in (None, id):
         due.append(Due(Nudge(recorded.next_id, recorded.account_id), 0))
     return due

@@ -44,7 +44,7 @@ class Status(StrEnum):
 PREDECESSORS: Mapping[Status, tuple[Status, ...]] = {
     Status.SENDING: (Status.QUEUED,),
     Status.QUEUED: (Status.SENDING,),
-    Status.SENT: (Status.SENDING, Status.UNKNOWN),
+    Status.SENT: (Status.SENDING, Status.UNKNOWN, Status.QUEUED),
     Status.FAILED: (Status.SENDING, Status.UNKNOWN),
     Status.UNKNOWN: (Status.SENDING,),
 }
