@@ -63,6 +63,13 @@ def test_opens_once_half_of_ten_have_failed_by_the_provider_s_fault(failure: str
 
 
 @pytest.mark.usefixtures("database")
+def test_the_few_of_a_burst_that_time_out_and_so_end_last_open_nothing() -> None:
+    slow, quick = ([making.claimed() for _ in range(count)] for count in (10, 30))
+    assert not any(end(one, None).opened for one in quick)
+    assert not any(end(one, "unknown").opened for one in slow)
+
+
+@pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(
     "failures",
     [

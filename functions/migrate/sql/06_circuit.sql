@@ -29,8 +29,8 @@ END $$;
 
 -- Learns from an attempt that has ended; whether that opened its provider's circuit.
 --
--- A circuit opens when, of the provider's last 20 attempts within a minute, there were ten or more and half of
--- them failed by the provider's fault. One that began before the circuit last changed changes it no more.
+-- A circuit opens when, of the provider's last 20 attempts that began within a minute, ten or more have ended and
+-- half of these failed by the provider's fault. One that began before the circuit last changed changes it no more.
 CREATE OR REPLACE FUNCTION watch_provider(in_attempt attempts) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -53,9 +53,10 @@ BEGIN
     ELSIF circuit.open_until IS NULL AND NOT (
         SELECT count(*) >= 10 AND 2 * count(*) FILTER (WHERE recent.failure = ANY (faults)) >= count(*)
           FROM (SELECT a.failure FROM attempts a
-                 WHERE a.provider_type = in_attempt.provider_type
-                   AND a.ended_at > greatest(since, circuit.changed_at)
-                 ORDER BY a.ended_at DESC LIMIT 20) AS recent)
+                 WHERE a.provider_type = in_attempt.provider_type AND a.ended_at IS NOT NULL
+                   AND a.started_at > greatest(since, circuit.changed_at)
+                 -- By their beginnings: after a burst its time-outs are all that ended last.
+                 ORDER BY a.started_at DESC LIMIT 20) AS recent)
     THEN
         RETURN false;
     END IF;

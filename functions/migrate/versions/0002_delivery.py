@@ -75,7 +75,7 @@ def upgrade() -> None:
     op.create_index(
         "attempts_recent_idx",
         "attempts",
-        ["provider_type", "ended_at"],
+        ["provider_type", "started_at"],
         postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
     op.create_table(

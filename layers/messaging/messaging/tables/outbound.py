@@ -50,7 +50,9 @@ attempts = Table(
         unique=True,
         postgresql_where=text("provider_message_id IS NOT NULL"),
     ),
-    Index("attempts_recent_idx", "provider_type", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+    Index(
+        "attempts_recent_idx", "provider_type", "started_at", postgresql_where=text("ended_at IS NOT NULL")
+    ),
 )
 
 circuits = Table(
