@@ -5,6 +5,7 @@ are replaced, in the order of their names, each time. All of it is one transacti
 several at once do the work once.
 """
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from sqlalchemy import NullPool, create_engine, func, select
+from sqlalchemy import Engine, NullPool, create_engine, func, select
+from sqlalchemy.exc import DBAPIError
 
-from messaging.database import connect
+from messaging.database import connect, sqlstate
 from messaging.telemetry import logger
 
 FOLDER = Path(__file__).parent
 LOCK = 7_467_332_901  # any number that nothing else locks
+DEADLOCK = "40P01"
+TRIES = 20
 
 
 @logger.inject_lambda_context
@@ -28,12 +32,24 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str | No
     engine = create_engine(
         "postgresql+pg8000://", creator=lambda: connect(answer_timeout=None), poolclass=NullPool
     )
+    for turn in count(1):
+        try:
+            revision = _upgrade(engine, config)
+            break
+        except DBAPIError as error:
+            # Whoever is at work meanwhile takes its locks in another order than a change of tables can.
+            if sqlstate(error) != DEADLOCK or turn == TRIES:
+                raise
+            logger.warning("Others are in the way", extra={"turn": turn})
+    logger.info("The database is migrated", extra={"revision": revision})
+    return {"revision": revision}
+
+
+def _upgrade(engine: Engine, config: Config) -> str | None:
     with engine.begin() as connection:
         connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         for file in sorted((FOLDER / "sql").glob("*.sql")):
             connection.exec_driver_sql(file.read_text(encoding="utf-8"))
-        revision = MigrationContext.configure(connection).get_current_revision()
-    logger.info("The database is migrated", extra={"revision": revision})
-    return {"revision": revision}
+        return MigrationContext.configure(connection).get_current_revision()

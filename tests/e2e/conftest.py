@@ -67,7 +67,8 @@ def keeping_nothing(stack: Stack) -> Iterator[None]:
         "contacts",
         "idempotency_keys",
         "parked_reports",
-        "webhook_requests",
+        # But for the playing provider's reports of those earlier messages.
+        "webhook_requests WHERE position('\"reference\"'::bytea IN body) = 0",
     )
     sizes = f"SELECT {', '.join(f'(SELECT count(*) FROM {table})' for table in tables)}"
     with closing(Database(stack.database_url)) as database:

@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,6 +22,7 @@ from messaging.problems import Unavailable
 from messaging.tables import metadata
 from tests import making
 from tests.conftest import Configure, Context, Database, connection
+from tests.local.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 HEAD = ScriptDirectory.from_config(Config(toml_file=ROOT / "pyproject.toml")).get_current_head()
@@ -178,6 +180,18 @@ def test_what_the_first_version_left_under_way_goes_on(empty: Database) -> None:
     assert sorted(one.message.id for one in claimed.unknown) == [2, 3]
     assert claimed.waiting == [(4, 1)]
     assert empty.value("SELECT bool_and(provider_types = '{sms}') FROM messages") is True
+
+
+def test_who_is_at_work_meanwhile_and_in_the_way_is_let_through(empty: Database) -> None:
+    assert alembic("upgrade", "0001").returncode == 0
+    with closing(Database(empty.url)) as other, ThreadPoolExecutor(1) as pool:
+        other.rows("BEGIN")
+        other.rows("LOCK TABLE message_events IN ROW EXCLUSIVE MODE")
+        migrated = pool.submit(migrate)
+        eventually(lambda: empty.value("SELECT count(*) FROM pg_locks WHERE NOT granted") == 1)
+        other.rows("SELECT FROM attempts")  # each now waits for the other, and the first to look gives way
+        other.rows("COMMIT")
+        assert migrated.result() == {"revision": HEAD}
 
 
 def test_what_came_twice_before_is_one_from_now_on(empty: Database) -> None:

@@ -122,7 +122,10 @@ def test_once_our_fault_is_mended_the_attempts_count_again(
         make_due(database)
     providers.behave(Behaviour(status=503))
     deliver(1)
-    assert state(database) == ("failed", "503", 4)
+    assert state(database) == ("queued", "503", 4)
+    make_due(database)
+    deliver(1)
+    assert state(database) == ("failed", "503", 5)
 
 
 def test_what_is_lost_on_its_way_each_time_fails_once_its_attempts_are_used_up(

@@ -111,7 +111,7 @@ def test_what_it_put_off_is_nudged_when_the_time_is_up(database: Database, aws: 
     id = accept()
     assert trials(id) == 0
     put_off = """
-        SELECT status, attempt_count, next_attempt_at = open_until FROM messages, circuits WHERE id = :id"""
+        SELECT status, attempt_count, next_nudge_at = open_until FROM messages, circuits WHERE id = :id"""
     assert database.rows(put_off, id=id) == [["queued", 0, True]]
     assert relayed(aws) == []
     let_pass(database, 30)
@@ -160,13 +160,20 @@ def test_a_failure_opens_it_for_twice_as_long_up_to_five_minutes(database: Datab
     assert database.value(OPEN_FOR) == 30
 
 
-def test_a_throttled_trial_leaves_it_to_the_next(database: Database) -> None:
+def test_a_throttled_trial_closes_it_for_the_provider_is_well(database: Database) -> None:
     open_circuit()
     let_pass(database, 31)
     attempt("throttled")
-    assert trials(accept()) == 0
+    assert [trials(accept()), trials(accept())] == [1, 1]
+
+
+def test_what_it_put_off_keeps_its_place_in_its_conversation(database: Database) -> None:
+    open_circuit()
+    first, second = (making.accept()[1].id for _ in range(2))
+    assert tried([first, second]) == []
     let_pass(database, 31)
-    assert trials(accept()) == 1
+    attempt(None)
+    assert [one.id for one in tried([second])] == [first]
 
 
 def test_a_killed_trial_is_followed_by_another(database: Database) -> None:

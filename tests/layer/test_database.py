@@ -159,7 +159,7 @@ def test_a_race_that_is_always_lost_ends_as_unavailable(contested: Select[*tuple
         product.run(contested, {"losses": 1000, "code": "40001"})
 
 
-@pytest.mark.parametrize("code", ["25006", "53300", "57P03"])
+@pytest.mark.parametrize("code", ["25006", "3D000", "53300", "55000", "57P03"])
 def test_a_server_that_cannot_serve_is_tried_once_more_over_a_new_connection(
     contested: Select[*tuple[Any, ...]], code: str
 ) -> None:

@@ -178,11 +178,25 @@ def test_with_all_circuits_open_it_waits_for_the_first_that_may_be_tried(
     accept(aws)
     deliver(1)
     assert (called(playing), state(database)) == ([], ("queued", None, 0))
-    assert wait(database) == pytest.approx(60, abs=2)
-    let_pass(database, 61)
+    let_pass(database, 58)
+    assert relayed(aws) == []
+    let_pass(database, 3)
     assert relayed(aws) == [1]
     deliver(1)
     assert called(playing) == ["second"]
+
+
+def test_what_the_first_asked_for_holds_when_it_is_its_turn_again(
+    database: Database, aws: Aws, playing: Provider
+) -> None:
+    accept(aws)
+    playing.behave(Behaviour(status=429, retry_after=600), at="first")
+    playing.behave(Behaviour(status=503), at="second")
+    playing.behave(Behaviour(status=503), at="third")
+    for _ in range(4):
+        deliver(1)
+    assert called(playing) == ["first", "second", "third"]
+    assert wait(database) == pytest.approx(600, abs=3)
 
 
 def test_one_that_cannot_carry_it_does_not_stand_in(

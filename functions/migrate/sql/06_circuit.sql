@@ -38,9 +38,7 @@ DECLARE
     since timestamptz := clock_timestamp() - interval '1 minute';
     circuit circuits;
 BEGIN
-    IF in_attempt.failure = 'throttled' THEN
-        RETURN false;
-    ELSIF in_attempt.failure IS NULL OR in_attempt.failure <> ALL (faults) THEN
+    IF in_attempt.failure IS NULL OR in_attempt.failure <> ALL (faults) THEN
         UPDATE circuits c SET open_until = NULL, openings = 0, changed_at = clock_timestamp()
          WHERE c.provider_type = in_attempt.provider_type AND c.open_until IS NOT NULL
            AND c.changed_at <= in_attempt.started_at;

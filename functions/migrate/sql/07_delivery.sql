@@ -3,6 +3,9 @@ CREATE OR REPLACE FUNCTION outbound_json(message messages, attempt attempts) RET
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT json_build_object(
                'id', message.id, 'token', attempt.token, 'attempt', attempt.number,
+               'tries', attempt.number - (SELECT count(*) FROM attempts a
+                                           WHERE a.message_id = message.id AND a.number < attempt.number
+                                             AND a.failure = 'misconfigured'),
                'provider', attempt.provider_type, 'type', message.type,
                'from', c.customer_address, 'to', c.contact_address,
                'subject', message.subject, 'body', message.body, 'html', message.html,
@@ -60,9 +63,10 @@ BEGIN
 
         provider := pick_provider(next);
         IF provider IS NULL THEN
-            -- The relay nudges it when the first of them may be tried again.
+            -- The relay nudges it when the first of them may be tried again. Until then it keeps its place: those
+            -- behind it wait for the same providers.
             UPDATE messages m
-               SET provider_type = m.provider_types[1], next_attempt_at = until.time, next_nudge_at = until.time
+               SET provider_type = m.provider_types[1], next_nudge_at = until.time
               FROM (SELECT CASE WHEN bool_or(c.open_until IS NULL) THEN clock_timestamp()
                                 ELSE min(c.open_until) END AS time
                       FROM unnest(next.provider_types) AS listed (name)
@@ -173,6 +177,7 @@ BEGIN
     END IF;
     UPDATE attempts a
        SET outcome = in_status, failure = in_failure, ended_at = clock_timestamp(),
+           retry_at = CASE WHEN in_failure = 'throttled' THEN clock_timestamp() + in_wait END,
            -- A provider that gives one id to two messages is believed the first time.
            provider_message_id = coalesce(a.provider_message_id, (
                SELECT in_provider_message_id WHERE NOT EXISTS (
@@ -196,6 +201,10 @@ BEGIN
              ORDER BY listed.place LIMIT 1;
             IF FOUND THEN
                 in_wait := interval '0';
+            ELSE  -- back to the first, which may have asked for a longer wait before another was tried
+                in_wait := greatest(in_wait, (
+                    SELECT max(a.retry_at) - clock_timestamp() FROM attempts a JOIN messages m ON m.id = a.message_id
+                     WHERE m.id = ended.message_id AND a.provider_type = m.provider_types[1]));
             END IF;
         END IF;
         UPDATE messages m

@@ -11,6 +11,8 @@ KINDS = "kind IN ('attempt', 'report', 'settled')"
 
 
 def upgrade() -> None:
+    # All at once, before anything is done: whoever is in the way of one of them is met here.
+    op.execute("LOCK TABLE attempts, message_events, messages IN ACCESS EXCLUSIVE MODE")
     op.add_column(
         "messages",
         sa.Column("delivery_policy", sa.Text(), server_default="at_most_once", nullable=False),
@@ -71,6 +73,10 @@ def upgrade() -> None:
     op.add_column(
         "attempts",
         sa.Column("failure", sa.Text(), comment="its kind, in delivery's words; null where it was taken"),
+    )
+    op.add_column(
+        "attempts",
+        sa.Column("retry_at", sa.DateTime(timezone=True), comment="throttled: not before, says its provider"),
     )
     op.create_index(
         "attempts_recent_idx",

@@ -24,15 +24,12 @@ ANSWER_TIMEOUT = 5.0  # seconds for one statement; with its repetition still wit
 
 _LOST_RACES = frozenset({"40001", "40P01"})  # serialization failure, deadlock: run again as Postgres asks
 _AWAY = (
-    *(
-        "08",
-        "53",
-        "57",
-        "58",
-    ),  # the connection, the resources, a shutdown or start, the system around the server
+    # The connection, the resources, a shutdown or start, the system around the server.
+    *("08", "53", "57", "58"),
+    *("3D", "55000"),  # it is being restored: under another name, or closed to connections
     "25006",  # a standby: the primary has moved
     "28",  # the password was changed, and our secret is up to five minutes old
-    *("42883", "42P01"),  # not migrated yet
+    *("42883", "42P01", "42703"),  # not migrated yet
 )
 _MAX_RACES = 10
 
@@ -67,7 +64,7 @@ def run(statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[*t
                 return connection.execute(statement, parameters).all()
         except (OSError, DBAPIError) as error:
             # pg8000 lets a socket's own error through where an answer was to begin: a reset, a time-out.
-            state = _fields(error).get("C", "")
+            state = sqlstate(error)
             if state in _LOST_RACES:
                 races += 1
                 if races > _MAX_RACES:
@@ -96,6 +93,11 @@ class Refused(Exception):
     def __init__(self, error: DBAPIError) -> None:
         fields = _fields(error)
         super().__init__(type(error.orig).__name__, *(fields.get(key, "") for key in "Ctcn"))
+
+
+def sqlstate(error: Exception) -> str:
+    """Postgres' code for what went wrong; empty where the failure is the driver's own."""
+    return _fields(error).get("C", "")
 
 
 def _fields(error: Exception) -> Mapping[str, str]:

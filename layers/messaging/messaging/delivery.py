@@ -154,7 +154,7 @@ def _decide(message: OutboundMessage, result: Result) -> tuple[Status, timedelta
         return Status.SENT, None
     # What is wrong with us is not the message's fault: its age alone ends it.
     if isinstance(result, Misconfigured) or (
-        isinstance(result, TemporaryFailure) and message.attempt < settings().max_attempts
+        isinstance(result, TemporaryFailure) and message.tries < settings().max_attempts
     ):
         return Status.QUEUED, _back_off(message.attempt, result.retry_after)
     if isinstance(result, (TemporaryFailure, PermanentFailure)):
@@ -191,11 +191,11 @@ def _settle(unknown: Unknown, result: Result) -> list[Due]:
         _tell(message, Status.SENT, recorded, None)
         return _due(message.id, recorded)
     if result is None and unknown.seconds >= min(NOT_THERE_AFTER, settings().unknown_after):
-        again = message.attempt < settings().max_attempts
+        again = message.tries < settings().max_attempts
         ended = Status.QUEUED if again else Status.FAILED, "not_found", "The provider does not have it."
     elif unknown.seconds < settings().unknown_after:
         return []
-    elif unknown.resend and message.attempt < settings().max_attempts:
+    elif unknown.resend and message.tries < settings().max_attempts:
         ended = Status.QUEUED, "no_evidence", "Nobody can tell whether the provider has it: it is sent again."
     else:
         ended = Status.UNKNOWN, "no_evidence", "Nobody can tell whether the provider has it."

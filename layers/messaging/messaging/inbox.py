@@ -144,7 +144,7 @@ def _keep(request: RawRequest, read: Read) -> Sequence[Kept | None]:
         kept = arrivals.keep(request, parts, "; ".join(map(_words, faults)) or None)
     except Refused as refusal:
         if not parts:
-            raise
+            raise Unavailable("The request cannot be kept; try again.") from refusal
         return _keep(request, [refusal])  # all that can be kept then is the request
     for part, one in zip(parts, kept, strict=True):
         _note(part, one)

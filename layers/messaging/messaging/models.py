@@ -150,6 +150,8 @@ class OutboundMessage(Content):
     token: UUID
     """The attempt's own; what is recorded of it is recorded under this."""
     attempt: int
+    tries: int
+    """The attempts that count, this one included: not those that failed by our credentials."""
 
 
 class InboundMessage(Content):
@@ -167,7 +169,7 @@ class DeliveryReport(BaseModel):
     reference: int | None
     status: Status | None
     """None where the provider's word is one that says nothing to us."""
-    code: Text | None = None
+    code: Annotated[Text, Field(max_length=512)] | None = None
     reason: Text | None = None
     timestamp: Time
 

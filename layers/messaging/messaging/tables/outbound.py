@@ -43,6 +43,7 @@ attempts = Table(
     Column("failure", Text, comment="its kind, in delivery's words; null where it was taken"),
     time("started_at", default=True),
     time("ended_at"),
+    Column("retry_at", DateTime(timezone=True), comment="throttled: not before, says its provider"),
     Index(
         "attempts_provider_message_key",
         "provider_type",
