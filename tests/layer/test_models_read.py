@@ -26,7 +26,7 @@ NOON = datetime(2024, 11, 1, 12, tzinfo=UTC)
 def test_the_content_goes_to_a_provider_as_it_was_accepted(message: Content) -> None:
     content = json.loads(json.dumps(message.content()))
     assert list(content) == ["type", "from", "to", "subject", "body", "html", "attachments", "timestamp"]
-    claim = {"id": 7, "provider": "sms", "token": str(UUID(int=7)), "attempt": 1}
+    claim = {"id": 7, "provider": "sms", "token": str(UUID(int=7)), "attempt": 1, "tries": 1}
     claimed = OutboundMessage.model_validate(content | claim)
     assert claimed.content() == type(message).model_validate(content).content() == content
     assert (claimed.token, claimed.timestamp) == (UUID(int=7), message.timestamp)

@@ -75,7 +75,14 @@ class Contract(ABC):
         return Webhook("https://example.com/hook", "", headers or {}, body)
 
     def message(self) -> OutboundMessage:
-        claimed = {"id": 7, "provider": "instance", "token": UUID(int=7), "attempt": 1, "timestamp": SENT}
+        claimed = {
+            "id": 7,
+            "provider": "instance",
+            "token": UUID(int=7),
+            "attempt": 1,
+            "tries": 1,
+            "timestamp": SENT,
+        }
         return OutboundMessage.model_validate({**self.sent, **claimed})
 
     def test_has_the_name_that_the_deployment_gives_it(self) -> None:

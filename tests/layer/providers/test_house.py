@@ -27,7 +27,7 @@ MMS = {"type": "mms", "body": "", "attachments": ["https://example.com/i.jpg?a=%
 
 
 def outbound(fields: Mapping[str, object]) -> OutboundMessage:
-    claimed = {"id": 7, "provider": "sms", "token": UUID(int=7), "attempt": 1, "timestamp": SENT}
+    claimed = {"id": 7, "provider": "sms", "token": UUID(int=7), "attempt": 1, "tries": 1, "timestamp": SENT}
     return OutboundMessage.model_validate({"type": "email", **fields, **claimed})
 
 

@@ -26,7 +26,7 @@ from tests.layer.providers.vendor import Script, answering, dripping, hang, play
 
 BUDGET = 0.4  # seconds
 TIME = "2024-11-01T14:00:00Z"
-CLAIMED = {"id": 7, "provider": "sms", "token": UUID(int=7), "attempt": 1, "timestamp": TIME}
+CLAIMED = {"id": 7, "provider": "sms", "token": UUID(int=7), "attempt": 1, "tries": 1, "timestamp": TIME}
 MESSAGE = OutboundMessage.model_validate({**NEW_SMS, **CLAIMED})
 HEAD = b"HTTP/1.1 200 OK\r\n"
 

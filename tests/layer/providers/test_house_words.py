@@ -10,7 +10,7 @@ from messaging.providers import house
 from messaging.providers.provider import Failure, PermanentFailure, TemporaryFailure
 from tests.layer.providers.vendor import answering, playing
 
-CLAIMED = {"id": 7, "provider": "sms", "token": UUID(int=7), "attempt": 1}
+CLAIMED = {"id": 7, "provider": "sms", "token": UUID(int=7), "attempt": 1, "tries": 1}
 SMS = {"type": "sms", "from": "+12016661234", "to": "+18045551234", "body": "Hello"}
 SILENT: list[object] = [
     {},
