@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from messaging import arrivals
-from messaging.models import Status
+from messaging import arrivals, attempts
+from messaging.models import OutboundMessage, Status
 from tests import making
 from tests.conftest import Database
 
@@ -82,3 +82,52 @@ def test_one_that_nothing_ever_matched_is_forgotten_after_a_week(
     database.rows(f"UPDATE parked_reports SET created_at = now() - interval '{hours} hours'")
     assert arrivals.forget_parked_reports(10) == forgotten
     assert database.value(PARKED) == 1 - forgotten
+
+
+def test_the_same_report_again_is_parked_once(database: Database) -> None:
+    told = datetime.now(UTC)
+    for status in (Status.SENT, Status.DELIVERED, Status.SENT):
+        assert making.report(status, "p-1", timestamp=told)[0] == "parked"
+    assert database.value(PARKED) == 2
+
+
+def under_way_again() -> OutboundMessage:
+    """A message's second attempt, under way; what became of the first nobody knows."""
+    first = making.lost()
+    attempts.settle(first.token, Status.QUEUED, "no_evidence", "It is sent again.")
+    second = making.claim(first.id)
+    assert second.attempt == 2
+    return second
+
+
+def applied(id: int) -> list[tuple[int | None, Status | None]]:
+    return [(event.attempt, event.status) for event in making.seen(id).events if event.kind == "report"]
+
+
+def test_a_late_report_on_the_first_attempt_is_not_taken_for_the_second_s(database: Database) -> None:
+    second = under_way_again()
+    assert making.report(Status.FAILED, "p-1", second.id)[0] == "parked"
+    assert arrivals.apply_parked_reports(10) == 0
+    making.sent(second, "p-2")
+    database.rows(DUE)
+    assert arrivals.apply_parked_reports(10) == 1
+    assert applied(second.id) == [(1, Status.FAILED)]
+    assert (making.seen(second.id).status, making.seen(second.id).provider_message_id) == (Status.SENT, "p-2")
+
+
+def test_an_early_report_on_the_second_attempt_is_applied_with_its_record(database: Database) -> None:
+    second = under_way_again()
+    assert making.report(Status.DELIVERED, "p-2", second.id)[0] == "parked"
+    making.sent(second, "p-2")
+    assert applied(second.id) == [(2, Status.DELIVERED)]
+    assert making.seen(second.id).status is Status.DELIVERED
+    assert database.value(PARKED) == 0
+
+
+def test_a_report_on_either_of_two_lost_attempts_ends_the_waiting(database: Database) -> None:
+    second = under_way_again()
+    assert making.report(Status.DELIVERED, "p-1", second.id)[0] == "parked"
+    attempts.record(second.token, Status.UNKNOWN, wait=making.LEASE)
+    database.rows(DUE)
+    assert arrivals.apply_parked_reports(10) == 1
+    assert making.seen(second.id).status is Status.DELIVERED

@@ -44,11 +44,47 @@ BEGIN
     END LOOP;
 END $$;
 
--- Applies a report to the attempt that it names, by the provider's id or by ours, or parks it until the
--- provider's id is known.
+-- The attempt that a report speaks of, by the provider's id or by ours; NULL where it is not known yet. One that
+-- our id finds bears the provider's from now on.
+CREATE OR REPLACE FUNCTION reported_attempt(
+    in_account bigint, in_provider text, in_provider_message_id text, in_reference bigint
+) RETURNS attempts
+LANGUAGE plpgsql AS $$
+DECLARE
+    attempt attempts;
+BEGIN
+    SELECT * INTO attempt FROM attempts a
+     WHERE a.provider_type = in_provider AND a.provider_message_id = in_provider_message_id;
+    IF FOUND THEN
+        RETURN attempt;
+    END IF;
+    -- Our id came back before the provider's was recorded: it speaks of the latest attempt that has none.
+    SELECT * INTO attempt FROM attempts a
+     WHERE a.message_id = in_reference AND a.provider_type = in_provider AND a.account_id = in_account
+       AND (a.provider_message_id IS NULL OR in_provider_message_id IS NULL)
+     ORDER BY a.number DESC LIMIT 1;
+    IF NOT FOUND OR in_provider_message_id IS NULL THEN
+        RETURN attempt;
+    END IF;
+    -- Or of one before, whose answer was lost, while this one is under way: its record will tell.
+    IF attempt.outcome IS NULL AND EXISTS (
+        SELECT FROM attempts a
+         WHERE a.message_id = in_reference AND a.provider_type = in_provider AND a.outcome = 'unknown'
+           AND a.provider_message_id IS NULL)
+    THEN
+        RETURN NULL;
+    END IF;
+    UPDATE attempts a SET provider_message_id = in_provider_message_id
+     WHERE (a.message_id, a.number) = (attempt.message_id, attempt.number)
+    RETURNING a.* INTO attempt;
+    PERFORM use_provider_id(attempt);
+    RETURN attempt;
+END $$;
+
+-- Applies a report to the attempt that it speaks of, or parks it until that is known.
 --
 -- outcome: moved, noted (an event, no new status), parked, or unmatched (it names nothing that we sent).
--- The same token again adds nothing: a call whose answer was lost can be made again.
+-- The same again adds nothing: a call whose answer was lost can be made again, and a request replayed.
 CREATE OR REPLACE FUNCTION add_report(
     in_account bigint, in_token uuid, in_provider text, in_provider_message_id text, in_reference bigint,
     in_status text, in_rank integer, in_code text, in_reason text, in_occurred_at timestamptz,
@@ -60,20 +96,8 @@ DECLARE
 BEGIN
     IF in_provider_message_id IS NOT NULL THEN
         PERFORM lock_provider_message(in_provider, in_provider_message_id);
-        SELECT * INTO attempt FROM attempts a
-         WHERE a.provider_type = in_provider AND a.provider_message_id = in_provider_message_id;
     END IF;
-    IF attempt.message_id IS NULL AND in_reference IS NOT NULL THEN
-        -- Our id came back before the provider's was recorded: it speaks of the latest attempt that has none.
-        UPDATE attempts a SET provider_message_id = coalesce(a.provider_message_id, in_provider_message_id)
-         WHERE (a.message_id, a.number) = (
-               SELECT b.message_id, b.number FROM attempts b
-                WHERE b.message_id = in_reference AND b.provider_type = in_provider AND b.account_id = in_account
-                  AND (b.provider_message_id IS NULL OR in_provider_message_id IS NULL)
-                ORDER BY b.number DESC LIMIT 1)
-        RETURNING a.* INTO attempt;
-        PERFORM use_provider_id(attempt);
-    END IF;
+    attempt := reported_attempt(in_account, in_provider, in_provider_message_id, in_reference);
     IF attempt.message_id IS NOT NULL THEN
         outcome := CASE
             WHEN apply_report(attempt, in_token, in_status, in_rank, in_code, in_reason, in_occurred_at)
@@ -81,43 +105,47 @@ BEGIN
         SELECT message_json(m, c) INTO STRICT message
           FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.id = attempt.message_id;
     ELSIF in_provider_message_id IS NOT NULL THEN
-        INSERT INTO parked_reports (account_id, token, provider_type, provider_message_id, status, rank, code,
-                                    reason, occurred_at)
-        VALUES (in_account, in_token, in_provider, in_provider_message_id, in_status, in_rank, in_code,
-                in_reason, in_occurred_at)
-        ON CONFLICT (token) DO NOTHING;
+        INSERT INTO parked_reports (account_id, token, provider_type, provider_message_id, reference, status,
+                                    rank, code, reason, occurred_at)
+        VALUES (in_account, in_token, in_provider, in_provider_message_id, in_reference, in_status, in_rank,
+                in_code, in_reason, in_occurred_at)
+        ON CONFLICT DO NOTHING;
         outcome := 'parked';
     ELSE
         outcome := 'unmatched';
     END IF;
 END $$;
 
--- Looks at the parked reports that are due for it, applies those whose attempt has their provider's id by
--- now (whoever recorded it should have done so), and gives these. The others wait again for as long as they
--- have waited: a report is looked at a dozen times in a week. Whoever touches reports of a provider's id has
+-- Looks at the parked reports that are due for it, applies those whose attempt is known by now (whoever recorded
+-- it should have done so, where it is by the provider's id), and gives these. The others wait again for as long as
+-- they have waited: a report is looked at a dozen times in a week. Whoever touches reports of a provider's id has
 -- its lock, and what somebody is at work on is left to them: several at once do no harm.
 CREATE OR REPLACE FUNCTION apply_parked_reports(in_limit integer) RETURNS TABLE (id bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
     named record;
+    waiting bigint[];
     attempt attempts;
 BEGIN
     FOR named IN
-        SELECT DISTINCT due.provider_type, due.provider_message_id
+        SELECT due.provider_type, due.provider_message_id, min(due.account_id) AS account_id,
+               max(due.reference) AS reference
           FROM (SELECT * FROM parked_reports p WHERE p.next_look_at <= now()
                  ORDER BY p.next_look_at LIMIT in_limit) AS due
+         GROUP BY due.provider_type, due.provider_message_id
     LOOP
         CONTINUE WHEN NOT try_provider_message(named.provider_type, named.provider_message_id);
-        SELECT * INTO attempt FROM attempts a
-         WHERE a.provider_type = named.provider_type AND a.provider_message_id = named.provider_message_id;
-        IF FOUND THEN
-            RETURN QUERY SELECT p.id FROM parked_reports p
+        waiting := ARRAY(SELECT p.id FROM parked_reports p
                           WHERE p.provider_type = named.provider_type
-                            AND p.provider_message_id = named.provider_message_id;
+                            AND p.provider_message_id = named.provider_message_id);
+        attempt := reported_attempt(
+            named.account_id, named.provider_type, named.provider_message_id, named.reference);
+        IF attempt.message_id IS NOT NULL THEN
             PERFORM use_provider_id(attempt);
+            RETURN QUERY SELECT unnest(waiting);
         ELSE
             UPDATE parked_reports p SET next_look_at = now() + greatest(now() - p.created_at, interval '1 minute')
-             WHERE p.provider_type = named.provider_type AND p.provider_message_id = named.provider_message_id;
+             WHERE p.id = ANY (waiting);
         END IF;
     END LOOP;
 END $$;

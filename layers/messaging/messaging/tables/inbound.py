@@ -1,6 +1,7 @@
 """What providers told us, beside the messages."""
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     DateTime,
@@ -32,7 +33,13 @@ parked_reports = Table(
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     time("created_at", default=True),
     time("next_look_at", default=True),
-    Index("parked_reports_message_idx", "provider_type", "provider_message_id", "id"),
+    Column("reference", BigInteger),
+    Index(
+        "parked_reports_report_key",
+        *("provider_type", "provider_message_id", "status", "code", "occurred_at"),
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
     Index("parked_reports_created_at_idx", "created_at"),
     Index("parked_reports_look_idx", "next_look_at"),
 )
