@@ -12,14 +12,8 @@ from messaging import health, views, web
 from messaging.address import Address
 from messaging.fields import Time
 from messaging.health import Health
-from messaging.models import (
-    MAX_ID,
-    Channel,
-    Conversation,
-    ConversationPage,
-    MessagePage,
-    MessageWithEvents,
-)
+from messaging.models import MAX_ID, Channel, MessageWithEvents
+from messaging.pages import Conversation, ConversationPage, MessagePage
 from messaging.problems import MethodNotAllowed, NotFound
 from messaging.settings import settings
 

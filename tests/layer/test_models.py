@@ -99,13 +99,48 @@ def test_an_email_may_have_a_subject_html_and_attachments() -> None:
     assert message.attachments == [URL]
 
 
-@pytest.mark.parametrize("name", ["cc", "reply_to", "headers", "metadata", "send_at"])
+@pytest.mark.parametrize("name", ["bcc", "metadata", "send_at"])
 @pytest.mark.parametrize(("model", "fields"), [(NewSms, SMS), (NewEmail, EMAIL)])
 def test_reserved_fields_are_refused_by_name(
     model: type[BaseModel], fields: Mapping[str, object], name: str
 ) -> None:
     for value in (None, "a", {"a": "b"}):
         assert refused(model, {**fields, name: value}) == [name]
+
+
+def test_an_email_may_have_copies_a_reply_address_and_headers() -> None:
+    message = email(
+        cc=["Second <Second@Example.org>", "second@example.org", "third@example.org"],
+        reply_to="Desk <desk@example.com>",
+        headers={"X-Campaign": "7", "List-Unsubscribe": "<https://example.com/u>"},
+    )
+    assert message.cc == ["second@example.org", "third@example.org"]
+    assert message.reply_to == "desk@example.com"
+    assert list(message.headers) == ["X-Campaign", "List-Unsubscribe"]
+    bare = email(cc=None, reply_to=None, headers=None)
+    assert (bare.cc, bare.reply_to, bare.headers) == ([], None, {})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *({name: "x"} for name in ("From", "to", "Bcc", "Reply-To", "Content-Type", "DKIM-Signature")),
+        *({name: "x"} for name in ("", "a b", "a:b", "a\r\nb", "\u00e9", "x" * 101)),
+        *({"X-A": value} for value in ("a\r\nBcc: b@example.org", "a\n", "a" * 999, None, 5)),
+        {"X-A": "1", "x-a": "2"},
+        {f"X-{n}": "1" for n in range(21)},
+        "X-A: 1",
+    ],
+)
+def test_headers_are_a_mail_s_own_and_no_more(headers: object) -> None:
+    assert refused(NewEmail, {**EMAIL, "headers": headers})[0].startswith("headers")
+
+
+@pytest.mark.parametrize(
+    "cc", ["a", ["a"], ["+18045551234"], [f"a{n}@example.org" for n in range(51)], [None]]
+)
+def test_copies_go_to_email_addresses(cc: object) -> None:
+    assert refused(NewEmail, {**EMAIL, "cc": cc})[0].startswith("cc")
 
 
 @pytest.mark.parametrize("name", ["sender", "recipient", "id", "status", "provider", "Body", "body ", ""])

@@ -25,7 +25,8 @@ NOON = datetime(2024, 11, 1, 12, tzinfo=UTC)
 )
 def test_the_content_goes_to_a_provider_as_it_was_accepted(message: Content) -> None:
     content = json.loads(json.dumps(message.content()))
-    assert list(content) == ["type", "from", "to", "subject", "body", "html", "attachments", "timestamp"]
+    first, last = ["type", "from", "to", "cc", "reply_to", "headers"], ["html", "attachments", "timestamp"]
+    assert list(content) == [*first, "subject", "body", *last]
     claim = {"id": 7, "provider": "sms", "token": str(UUID(int=7)), "attempt": 1, "tries": 1}
     claimed = OutboundMessage.model_validate(content | claim)
     assert claimed.content() == type(message).model_validate(content).content() == content
@@ -73,6 +74,9 @@ def test_a_message_is_read_as_the_contract_shows_it(error: dict[str, str] | None
         "to": CONTACT,
         "subject": None,
         "body": "Hello",
+        "cc": [],
+        "reply_to": None,
+        "headers": {},
         "html": None,
         "attachments": [URL],
         "status": "failed" if error else "queued",

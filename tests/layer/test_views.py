@@ -8,7 +8,8 @@ import pytest
 
 from messaging import database as product
 from messaging import views
-from messaging.models import MAX_ID, Channel, Conversation, Event, Status
+from messaging.models import MAX_ID, Channel, Event, Status
+from messaging.pages import Conversation
 from messaging.views import Page
 from tests import making
 from tests.conftest import Database
@@ -67,6 +68,9 @@ def test_a_message_has_the_fields_of_the_contract_and_its_events_oldest_first() 
         "to": CONTACT,
         "subject": None,
         "body": "out",
+        "cc": [],
+        "reply_to": None,
+        "headers": {},
         "html": None,
         "attachments": [],
         "status": "queued",

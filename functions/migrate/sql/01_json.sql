@@ -19,10 +19,18 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                                       ELSE conversation.contact_address END AS "from",
                CASE message.direction WHEN 'outbound' THEN conversation.contact_address
                                       ELSE conversation.customer_address END AS "to",
+               message.cc,
+               message.reply_to,
+               message.headers,
                message.subject,
                message.body,
                message.html,
-               jsonb_path_query_array(message.attachments, '$[*].url') AS attachments,
+               -- What lies at a URL of its own, or what we keep ourselves.
+               (SELECT coalesce(jsonb_agg(coalesce(
+                           listed.attachment ->> 'url',
+                           format('/api/messages/%s/attachments/%s', message.id, listed.place)) ORDER BY place), '[]')
+                  FROM jsonb_array_elements(message.attachments) WITH ORDINALITY AS listed (attachment, place)
+               ) AS attachments,
                message.status,
                message.provider_type AS provider,
                message.provider_message_id,

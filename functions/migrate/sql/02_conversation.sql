@@ -45,6 +45,16 @@ BEGIN
     RETURN found_conversation;
 END $$;
 
+-- Notes who else is in a mail.
+CREATE OR REPLACE FUNCTION add_participants(in_conversation conversations, in_addresses jsonb) RETURNS void
+LANGUAGE sql AS $$
+    INSERT INTO conversation_participants (conversation_id, account_id, address, role)
+    SELECT in_conversation.id, in_conversation.account_id, address, 'cc'
+      FROM jsonb_array_elements_text(in_addresses) AS listed (address)
+     ORDER BY address
+    ON CONFLICT DO NOTHING
+$$;
+
 -- Inserts a message with the content that the caller sent or the provider reported (models.Content).
 CREATE OR REPLACE FUNCTION insert_message(
     in_conversation conversations, in_direction text, in_status text, in_provider text,
@@ -54,18 +64,23 @@ CREATE OR REPLACE FUNCTION insert_message(
 LANGUAGE sql AS $$
     INSERT INTO messages (
         account_id, conversation_id, direction, status, provider_type, provider_types, provider_message_id,
-        delivery_policy, request_token, extra, size, type, subject, body, html, "timestamp", attachments, created_at, updated_at, next_nudge_at)
+        delivery_policy, request_token, extra, size, type, cc, reply_to, headers, subject, body, html, "timestamp",
+        attachments, created_at, updated_at, next_nudge_at)
     SELECT in_conversation.account_id, in_conversation.id, in_direction, in_status, in_provider, in_providers,
            in_provider_message_id, in_policy, in_token, in_extra, octet_length(to_json(in_content::text)::text),
-           content.type, content.subject, content.body, content.html, content.timestamp,
-           (SELECT coalesce(jsonb_agg(jsonb_build_object('url', url) ORDER BY place), '[]')
-              FROM jsonb_array_elements_text(content.attachments) WITH ORDINALITY AS listed (url, place)),
+           content.type, content.cc, content.reply_to, content.headers, content.subject, content.body, content.html,
+           content.timestamp,
+           -- A URL, or an object for what we keep ourselves.
+           (SELECT coalesce(jsonb_agg(CASE jsonb_typeof(one) WHEN 'object' THEN one
+                                                             ELSE jsonb_build_object('url', one) END ORDER BY place), '[]')
+              FROM jsonb_array_elements(content.attachments) WITH ORDINALITY AS listed (one, place)),
            clock.now, clock.now,
            -- Its first nudge is on its way; a minute later the relay takes it for lost.
            CASE in_status WHEN 'queued' THEN clock.now + interval '1 minute' END
       FROM (SELECT clock_timestamp() AS now) AS clock,
            jsonb_to_record(in_content) AS content (
-               type text, subject text, body text, html text, "timestamp" timestamptz, attachments jsonb)
+               type text, cc jsonb, reply_to text, headers jsonb, subject text, body text, html text,
+               "timestamp" timestamptz, attachments jsonb)
     ON CONFLICT (request_token) DO NOTHING
     RETURNING *
 $$;

@@ -43,6 +43,9 @@ BEGIN
     IF made.id IS NULL THEN  -- this token's first call has come through: only its answer was lost
         SELECT * INTO STRICT made FROM messages m WHERE m.request_token = in_token;
     END IF;
+    IF in_content -> 'cc' <> '[]' THEN
+        PERFORM add_participants(thread, in_content -> 'cc');
+    END IF;
     IF in_key IS NOT NULL THEN
         UPDATE idempotency_keys k SET message_id = made.id
          WHERE k.account_id = in_account AND k.route = in_route AND k.key = in_key;

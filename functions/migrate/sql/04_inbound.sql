@@ -31,6 +31,9 @@ BEGIN
             in_account, in_content ->> 'to', in_content ->> 'from', in_content ->> 'type');
         kept := insert_message(
             thread, 'inbound', 'received', in_provider, in_provider_message_id, NULL, in_content, in_extra);
+        IF in_content -> 'cc' <> '[]' THEN
+            PERFORM add_participants(thread, in_content -> 'cc');
+        END IF;
     ELSE
         SELECT * INTO STRICT thread FROM conversations c WHERE c.id = kept.conversation_id;
     END IF;

@@ -38,7 +38,9 @@ DECLARE
     since timestamptz := clock_timestamp() - interval '1 minute';
     circuit circuits;
 BEGIN
-    IF in_attempt.failure IS NULL OR in_attempt.failure <> ALL (faults) THEN
+    IF in_attempt.failure = 'unready' THEN  -- the provider was not asked
+        RETURN false;
+    ELSIF in_attempt.failure IS NULL OR in_attempt.failure <> ALL (faults) THEN
         UPDATE circuits c SET open_until = NULL, openings = 0, changed_at = clock_timestamp()
          WHERE c.provider_type = in_attempt.provider_type AND c.open_until IS NOT NULL
            AND c.changed_at <= in_attempt.started_at;
@@ -52,6 +54,7 @@ BEGIN
         SELECT count(*) >= 10 AND 2 * count(*) FILTER (WHERE recent.failure = ANY (faults)) >= count(*)
           FROM (SELECT a.failure FROM attempts a
                  WHERE a.provider_type = in_attempt.provider_type AND a.ended_at IS NOT NULL
+                   AND a.failure IS DISTINCT FROM 'unready'
                    AND a.started_at > greatest(since, circuit.changed_at)
                  -- By their beginnings: after a burst its time-outs are all that ended last.
                  ORDER BY a.started_at DESC LIMIT 20) AS recent)

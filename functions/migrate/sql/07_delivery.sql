@@ -8,6 +8,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                                              AND a.failure = 'misconfigured'),
                'provider', attempt.provider_type, 'type', message.type,
                'from', c.customer_address, 'to', c.contact_address,
+               'cc', message.cc, 'reply_to', message.reply_to, 'headers', message.headers,
                'subject', message.subject, 'body', message.body, 'html', message.html,
                'attachments', jsonb_path_query_array(message.attachments, '$[*].url'),
                'timestamp', rfc3339(message.timestamp))::text

@@ -3,7 +3,7 @@
 Read the modules in this order; a module imports only from those before it, and `tables` to `views` alone
 know SQLAlchemy:
 
-    problems settings telemetry address fields models raw
+    problems settings telemetry address fields models pages raw
     tables database store attempts arrivals health cursor views
     providers queue spool outbox delivery inbox web consumer receiver
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from messaging.settings import settings
@@ -95,3 +95,16 @@ PhoneAddress = Annotated[str, Field(max_length=64, examples=["+12016661234"]), A
 PhoneRecipient = Annotated[str, Field(max_length=64, examples=["+18045551234"]), AfterValidator(recipient)]
 EmailAddress = Annotated[str, Field(max_length=320, examples=["user@example.com"]), AfterValidator(email)]
 Address = Annotated[str, Field(max_length=320), AfterValidator(either)]
+
+
+def _listed(value: object) -> object:
+    return [] if value is None else value
+
+
+def _each_once(addresses: list[str]) -> list[str]:
+    return list(dict.fromkeys(addresses))
+
+
+_Listed = Annotated[list[EmailAddress], Field(max_length=50), AfterValidator(_each_once)]
+EmailAddresses = Annotated[_Listed, BeforeValidator(_listed, json_schema_input_type=_Listed | None)]
+"""Each once, in their order; null is none."""

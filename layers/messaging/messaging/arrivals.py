@@ -22,8 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from messaging.database import run, statement
+from messaging.database import Refused, run, statement
 from messaging.models import REPORT_RANK, Channel, DeliveryReport, InboundMessage, Message
+from messaging.problems import Forbidden
 from messaging.raw import RawRequest
 from messaging.store import ACCOUNT
 from messaging.tables import webhook_requests
@@ -45,6 +46,7 @@ _RECEIVE = statement(
     headers=JSONB(),
     body=LargeBinary(),
     digest=LargeBinary(),
+    once=Text(),
     fault=Text(),
     parts=JSONB(),
 )
@@ -89,31 +91,38 @@ def keep(
     """Keeps a verified request and everything that it tells, and gives what became of each part.
 
     `unread` says what of it could not be read. The same request again adds nothing; one that could not be
-    read before, and now was, loses its fault.
+    read before, and now was, loses its fault. Raises Forbidden where another bore what is good for one alone.
     """
-    rows = run(
-        _RECEIVE,
-        {
-            "account": ACCOUNT,
-            "route": request.route,
-            "provider": request.provider,
-            "received_at": request.received_at,
-            "verified_at": request.verified_at,
-            "url": request.url,
-            "query": request.query,
-            "headers": request.headers,
-            "body": request.body,
-            "digest": request.digest,
-            "fault": unread,
-            "parts": [
-                _report(part) if isinstance(part, DeliveryReport) else _inbound(part) for part in parts
-            ],
-        },
-    )
+    try:
+        rows = run(_RECEIVE, _row(request, parts, unread))
+    except Refused as refusal:
+        if "webhook_requests_once_key" in refusal.args:
+            raise Forbidden("Another request came with the same token.") from None
+        raise
     return [
         Kept(Outcome(outcome), message and Message.model_validate_json(message), fault)
         for outcome, message, fault in rows
     ]
+
+
+def _row(
+    request: RawRequest, parts: Sequence[InboundMessage | DeliveryReport], unread: str | None
+) -> dict[str, Any]:
+    return {
+        "account": ACCOUNT,
+        "route": request.route,
+        "provider": request.provider,
+        "received_at": request.received_at,
+        "verified_at": request.verified_at,
+        "url": request.url,
+        "query": request.query,
+        "headers": request.headers,
+        "body": request.body,
+        "digest": request.digest,
+        "once": request.once,
+        "fault": unread,
+        "parts": [_report(part) if isinstance(part, DeliveryReport) else _inbound(part) for part in parts],
+    }
 
 
 def _inbound(part: InboundMessage) -> dict[str, Any]:
@@ -191,6 +200,7 @@ def _raw(row: Any) -> RawRequest:
         body=row.body,
         received_at=row.received_at,
         verified_at=row.verified_at,
+        once=row.once,
     )
 
 

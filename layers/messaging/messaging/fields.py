@@ -10,6 +10,11 @@ from pydantic_core import PydanticCustomError
 
 MAX_BODY = 2**20  # bytes of UTF-8
 
+_HEADER = re.compile(r"[!-9;-~]+")  # RFC 5322: printable, and no colon
+_OURS = re.compile(
+    r"(?i)from|sender|to|cc|bcc|reply-to|subject|date|message-id|mime-version|content-.*|received|return-path"
+    r"|dkim-signature"
+)
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _URL = TypeAdapter(AnyHttpUrl)
@@ -83,5 +88,29 @@ Attachments = Annotated[_Listed, BeforeValidator(_listed, json_schema_input_type
 """URLs; null is none."""
 Time = Annotated[datetime, BeforeValidator(_written_time), AfterValidator(_in_utc)]
 """UTC; a time without an offset is taken as UTC."""
+
+
+def _header(name: str) -> str:
+    if not _HEADER.fullmatch(name):
+        raise PydanticCustomError("header", "must be named as a mail's header is, such as X-Campaign")
+    if _OURS.fullmatch(name):
+        raise PydanticCustomError("header", "must not name a header that the message has by itself")
+    return name
+
+
+def _each_once(headers: dict[str, str]) -> dict[str, str]:
+    if len({name.lower() for name in headers}) < len(headers):
+        raise PydanticCustomError("header", "must not name a header twice")
+    return headers
+
+
+def _by_name(value: object) -> object:
+    return {} if value is None else value
+
+
+HeaderName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_header)]
+_Headers = Annotated[dict[HeaderName, Subject], Field(max_length=20), AfterValidator(_each_once)]
+Headers = Annotated[_Headers, BeforeValidator(_by_name, json_schema_input_type=_Headers | None)]
+"""Of a mail, beside those that it has by itself; null is none."""
 Extra = Annotated[dict[str, Any], AfterValidator(_storable_json)]
 """What a provider says beside, kept raw."""

@@ -11,7 +11,7 @@ from messaging import arrivals, providers, spool
 from messaging.arrivals import Kept, Outcome, Selector
 from messaging.database import Refused
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
-from messaging.problems import NotFound, Problem, Unavailable
+from messaging.problems import Forbidden, NotFound, Problem, Unavailable
 from messaging.providers.provider import Answer, Provider, Webhook
 from messaging.raw import RawRequest
 from messaging.spool import Missing, Pointer
@@ -40,9 +40,9 @@ def receive(channel: Channel, provider_name: str, webhook: Webhook) -> Answer:
     Raises NotFound, Forbidden, Unavailable; of a request that bears no signature also Unreadable and Invalid.
     """
     provider = _serving(channel, provider_name)
-    signed = provider.verify(webhook)
+    verified = provider.verify(webhook)
     read = _read(provider, webhook)
-    if not signed:
+    if not verified.signed:
         for error in _faults(read):
             raise error
     request = RawRequest(
@@ -54,6 +54,7 @@ def receive(channel: Channel, provider_name: str, webhook: Webhook) -> Answer:
         body=webhook.body,
         received_at=webhook.received_at,
         verified_at=datetime.now(UTC),
+        once=verified.once,
     )
     try:
         kept = _keep(request, read)
@@ -78,7 +79,7 @@ def keep(request: RawRequest) -> bool:
 def take(held: RawRequest | Pointer) -> None:
     """Keeps what the queue held, as `keep` does. Raises also Missing."""
     if isinstance(held, RawRequest):
-        keep(held)
+        _keep_late(held)
         return
     try:
         request = spool.fetch(held)
@@ -86,8 +87,15 @@ def take(held: RawRequest | Pointer) -> None:
         if not arrivals.is_kept(held.provider, bytes.fromhex(held.digest)):
             raise  # else it was kept by one who died before the queue was told
         return
-    keep(request)
+    _keep_late(request)
     spool.forget(held)
+
+
+def _keep_late(request: RawRequest) -> None:
+    try:
+        keep(request)
+    except Forbidden as error:  # as it would have been told at once, had the database been there
+        logger.warning("Refused", extra={"reason": str(error)})
 
 
 def replay(selector: Selector, after: int, seconds_left: Callable[[], float]) -> Replayed:

@@ -9,8 +9,8 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError, to_json
 
-from messaging.address import EmailAddress, PhoneAddress, PhoneRecipient
-from messaging.fields import Attachments, Body, Extra, Subject, Text, Time
+from messaging.address import EmailAddress, EmailAddresses, PhoneAddress, PhoneRecipient
+from messaging.fields import Attachments, Body, Extra, Headers, Subject, Text, Time
 from messaging.settings import DeliveryPolicy
 
 MAX_ID = 2**63 - 1
@@ -69,6 +69,9 @@ class Content(BaseModel):
     type: Channel
     sender: Annotated[str, Field(alias="from")]
     recipient: Annotated[str, Field(alias="to")]
+    cc: EmailAddresses = []
+    reply_to: EmailAddress | None = None
+    headers: Headers = {}
     subject: Text | None = None
     body: Body = ""
     html: Body | None = None
@@ -154,10 +157,20 @@ class OutboundMessage(Content):
     """The attempts that count, this one included: not those that failed by our credentials."""
 
 
+class File(BaseModel):
+    """A part of a mail that came in, to be kept as one of its attachments."""
+
+    name: Annotated[Text, Field(max_length=255)]
+    content_type: Annotated[Text, Field(max_length=255)]
+    content: bytes
+
+
 class InboundMessage(Content):
     """What a webhook told us reached us."""
 
     provider_message_id: Annotated[Text, Field(min_length=1, max_length=512)]
+    files: Annotated[list[File], Field(max_length=100)] = []
+    """What came with it, behind no URL of the provider's; they follow its attachments."""
     extra: Extra = {}
     """What else the provider said, as it said it."""
 
@@ -190,6 +203,9 @@ class Message(BaseModel):
     type: Channel
     sender: Annotated[str, Field(alias="from")]
     recipient: Annotated[str, Field(alias="to")]
+    cc: list[str]
+    reply_to: str | None
+    headers: dict[str, str]
     subject: str | None
     body: str
     html: str | None
@@ -218,32 +234,3 @@ class Event(BaseModel):
 
 class MessageWithEvents(Message):
     events: list[Event]
-
-
-class LastMessage(BaseModel):
-    id: int
-    type: Channel
-    direction: Direction
-    preview: str
-
-
-class Conversation(BaseModel):
-    """Everything between one customer address and one contact address."""
-
-    id: int
-    customer_address: str
-    contact_address: str
-    contact_id: int
-    last_message: LastMessage
-    created_at: AwareDatetime
-    last_message_at: AwareDatetime
-
-
-class ConversationPage(BaseModel):
-    conversations: list[Conversation]
-    next_cursor: str | None
-
-
-class MessagePage(BaseModel):
-    messages: list[Message]
-    next_cursor: str | None

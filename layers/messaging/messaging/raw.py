@@ -39,6 +39,8 @@ class RawRequest(BaseModel):
     body: bytes
     received_at: AwareDatetime
     verified_at: AwareDatetime
+    once: str | None = None
+    """What its vendor signed in the body's stead: no other request may bear it."""
 
     @property
     def digest(self) -> bytes:

@@ -205,7 +205,16 @@ class Contract(ABC):
             "status": Status.RECEIVED,
             "html": None,
         }
-        row |= {"subject": None, "body": "", "attachments": [], "provider": "instance", "error": None}
+        row |= {
+            "cc": [],
+            "reply_to": None,
+            "headers": {},
+            "subject": None,
+            "body": "",
+            "attachments": [],
+            "provider": "instance",
+            "error": None,
+        }
         times = dict.fromkeys(("timestamp", "created_at", "updated_at"), SENT)
         addresses = {"type": self.sent["type"], "from": "a", "to": "b", "provider_message_id": "message-1"}
         return Message.model_validate(row | times | addresses)

@@ -30,6 +30,7 @@ from messaging.providers.provider import (
     OutcomeUnknown,
     ProviderResult,
     TemporaryFailure,
+    Verified,
     Webhook,
 )
 
@@ -79,12 +80,12 @@ class Pager:
         except ValidationError as error:
             raise OutcomeUnknown("unreadable_answer", "The answer is not OK.") from error
 
-    def verify(self, webhook: Webhook) -> bool:
+    def verify(self, webhook: Webhook) -> Verified:
         signature = hmac.new(self._key, webhook.body, hashlib.sha256).hexdigest()
         given = webhook.headers.get("x-pager-signature", "").encode(errors="replace")
         if not self._key or not hmac.compare_digest(signature.encode(), given):
             raise Forbidden("The pager has not signed this.")
-        return True
+        return Verified()
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
         try:

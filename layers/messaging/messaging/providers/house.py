@@ -47,8 +47,9 @@ from messaging.models import (
     OutboundMessage,
     Status,
 )
-from messaging.problems import Forbidden, Invalid, Unreadable
+from messaging.problems import Forbidden, Invalid
 from messaging.providers import http
+from messaging.providers.body import json_object
 from messaging.providers.provider import (
     Answer,
     Failure,
@@ -58,6 +59,7 @@ from messaging.providers.provider import (
     OutcomeUnknown,
     PermanentFailure,
     ProviderResult,
+    Verified,
     Webhook,
 )
 from messaging.settings import settings
@@ -148,7 +150,7 @@ class House:
     channels: frozenset[Channel]
     inbound: ClassVar[type[Inbound]]
     id_field: ClassVar[str]
-    limits = Limits(body=MAX_BODY, attachments=100)
+    limits: Limits
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
@@ -160,7 +162,7 @@ class House:
     def send(self, message: OutboundMessage) -> ProviderResult:
         if not self._url:
             raise Misconfigured("not_configured", f"The secret holds no url for {self.name}.")
-        fields = {name: value for name, value in message.content().items() if value is not None}
+        fields = {name: value for name, value in message.content().items() if value not in (None, [], {})}
         fields |= {"attachments": message.attachments or None, "reference": str(message.id)}
         body = json.dumps(fields, ensure_ascii=False)
         headers = {"Content-Type": "application/json"} | self._signed(f"msg_{message.id}", body)
@@ -199,9 +201,11 @@ class House:
             "webhook-signature": self._signatures[0].sign(id, now, body),
         }
 
-    def verify(self, webhook: Webhook) -> bool:
+    def verify(self, webhook: Webhook) -> Verified:
         if settings().allow_unsigned_webhooks and "webhook-signature" not in webhook.headers:
-            return False  # by the deployment's word; a signature that is there must still be right
+            return Verified(
+                signed=False
+            )  # by the deployment's word; a signature that is there must still be right
         refused: Exception | None = None
         for signature in self._signatures:
             try:
@@ -209,16 +213,11 @@ class House:
             except (WebhookVerificationError, ValueError) as error:  # ValueError: headers not of its form
                 refused = error
             else:
-                return True
+                return Verified()
         raise Forbidden("The request is not signed by this provider.") from refused
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
-        try:
-            fields = from_json(webhook.body, allow_inf_nan=False)
-        except ValueError as error:
-            raise Unreadable("The body is not JSON.") from error
-        if not isinstance(fields, dict):
-            raise Unreadable("The body is not a JSON object.")
+        fields = json_object(webhook.body)
         told_at = {"timestamp": webhook.received_at}
         try:
             if "status" in fields and "from" not in fields:
@@ -240,11 +239,13 @@ class House:
 
 class Sms(House):
     channels = frozenset({Channel.SMS, Channel.MMS})
+    limits = Limits(body=MAX_BODY, attachments=100)
     inbound = InboundSms
     id_field = "messaging_provider_id"
 
 
 class Email(House):
     channels = frozenset({Channel.EMAIL})
+    limits = Limits(body=MAX_BODY, attachments=100, cc=50, reply_to=True, headers=20)
     inbound = InboundEmail
     id_field = "xillio_id"

@@ -23,6 +23,17 @@ class Webhook:
     """The time of what it tells where that has none of its own: read again later, it tells the same."""
 
 
+class Verified(NamedTuple):
+    """How a request was let in."""
+
+    signed: bool = True
+    """False where the deployment lets it in without a signature: then what cannot be read is the caller's
+    fault, and not ours."""
+    once: str | None = None
+    """What the vendor signed in the body's stead, good for this body alone: another one that bears it is
+    refused."""
+
+
 class Answer(NamedTuple):
     """What a provider wants to hear."""
 
@@ -52,6 +63,8 @@ class Failure(Exception):
         self.reason = reason
         self.body = b""
         """What the provider answered, for its file to read its own code and reason from."""
+        self.headers: Mapping[str, str] = {}
+        """Of that answer; names in lower case."""
 
 
 class TemporaryFailure(Failure):
@@ -69,6 +82,12 @@ class Throttled(TemporaryFailure):
     """The provider is well and asks for fewer requests."""
 
     kind = "throttled"
+
+
+class Unready(TemporaryFailure):
+    """Not the provider's doing, which was not asked: something that the message needs cannot be had now."""
+
+    kind = "unready"
 
 
 class Misconfigured(TemporaryFailure):
@@ -100,15 +119,25 @@ class Limits:
     """What a provider cannot do is refused before the message is kept, not dropped on the way."""
 
     body: int
-    """Characters."""
+    """Characters; of `html` as well."""
     attachments: int
+    cc: int = 0
+    reply_to: bool = False
+    headers: int = 0
 
     def check(self, content: Content, provider: str) -> None:
         """Raises Invalid, which names the field and the provider."""
-        if len(content.body) > self.body:
-            raise Invalid.field("body", f"is longer than the {self.body} characters that {provider} takes")
-        if len(content.attachments) > self.attachments:
-            raise Invalid.field("attachments", f"are more than the {self.attachments} that {provider} takes")
+        for name in ("body", "html"):
+            if len(getattr(content, name) or "") > self.body:
+                raise Invalid.field(name, f"is longer than the {self.body} characters that {provider} takes")
+        for name, most in (("attachments", self.attachments), ("cc", self.cc), ("headers", self.headers)):
+            if len(getattr(content, name)) > most:
+                takes = (
+                    f"are more than the {most} that {provider} takes" if most else f"{provider} takes none"
+                )
+                raise Invalid.field(name, takes)
+        if content.reply_to and not self.reply_to:
+            raise Invalid.field("reply_to", f"{provider} takes none")
 
 
 class Provider(Protocol):
@@ -129,12 +158,8 @@ class Provider(Protocol):
     def send(self, message: OutboundMessage) -> ProviderResult:
         """Makes one attempt, beside others in other threads. Raises one of the Failures, and nothing else."""
 
-    def verify(self, webhook: Webhook) -> bool:
-        """Raises Forbidden unless the provider signed this request, lately; without a secret always.
-
-        False where the deployment lets it in without a signature: then what cannot be read is the caller's
-        fault, and not ours.
-        """
+    def verify(self, webhook: Webhook) -> Verified:
+        """Raises Forbidden unless the provider signed this request, lately; without a secret always."""
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
         """What the request tells, and the same again whenever it is read. Of several parts one that cannot be

@@ -58,10 +58,17 @@ webhook_requests = Table(
     Column("headers", JSONB, nullable=False, comment="without those that are credentials"),
     Column("body", LargeBinary, nullable=False),
     Column("digest", LargeBinary, nullable=False, comment="SHA-256 of query and body"),
+    Column("once", Text, comment="what its vendor signed in the body's stead: good for one request"),
     Column("fault", Text, comment="why it could not be read, in our words; null where it was"),
     time("created_at", default=True),
     UniqueConstraint("provider_type", "digest"),
     CheckConstraint("route IN ('sms', 'email')", name="route"),
+    Index(
+        "webhook_requests_once_key",
+        *("provider_type", "once"),
+        unique=True,
+        postgresql_where=text("once IS NOT NULL"),
+    ),
     Index("webhook_requests_received_at_idx", "received_at"),
     Index("webhook_requests_unparsed_idx", "id", postgresql_where=text("fault IS NOT NULL")),
 )

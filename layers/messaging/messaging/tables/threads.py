@@ -66,7 +66,7 @@ conversation_participants = Table(
     account_id(),
     Column("role", Text, nullable=False),
     time("created_at", default=True),
-    CheckConstraint("role IN ('customer', 'contact')", name="role"),
+    CheckConstraint("role IN ('customer', 'contact', 'cc')", name="role"),
 )
 
 messages = Table(
@@ -78,6 +78,9 @@ messages = Table(
     Column("direction", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("status", Text, nullable=False),
+    Column("cc", JSONB, nullable=False, server_default="[]"),
+    Column("reply_to", Text),
+    Column("headers", JSONB, nullable=False, server_default="{}"),
     Column("subject", Text),
     Column("body", Text, nullable=False),
     Column("html", Text),
