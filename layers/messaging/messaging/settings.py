@@ -51,6 +51,9 @@ class Settings(BaseModel):
     """A sending address with a list of its own: {"+12016661234": ["sms-eu"]}."""
     provider_secret_arn: str = ""
     """One secret, {instance: its fields}: the credentials and signing secrets of every provider."""
+    public_url: str = ""
+    """https://api.example.com, without a path: what providers call, and sign. A function that receives takes
+    its event's own domain where this is empty."""
     allow_unsigned_webhooks: bool = False
     """Lets house webhooks in that carry no signature. For a first try, never on the internet."""
 

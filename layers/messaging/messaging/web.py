@@ -26,6 +26,7 @@ from messaging.problems import (
     UnsupportedMediaType,
 )
 from messaging.providers.provider import Answer, Webhook
+from messaging.settings import settings
 from messaging.store import IdempotencyKey
 from messaging.telemetry import fault, flush, logger
 
@@ -92,8 +93,9 @@ def idempotency_key(app: APIGatewayHttpResolver, key: str | None) -> Idempotency
 
 def webhook(app: APIGatewayHttpResolver) -> Webhook:
     event = app.current_event.raw_event
+    called = settings().public_url.rstrip("/") or f"https://{event['requestContext']['domainName']}"
     return Webhook(
-        url=f"https://{event['requestContext']['domainName']}{event['rawPath']}",
+        url=called + event["rawPath"],
         query=event.get("rawQueryString", ""),
         headers=_headers(event),
         body=_body(event),

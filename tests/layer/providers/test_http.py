@@ -50,7 +50,7 @@ def test_posts_the_body_with_the_headers_to_the_whole_address() -> None:
         client.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
 
     with playing(script) as address:
-        assert post(address, headers={"X-One": "1"}) == (200, b"{}")
+        assert post(address, headers={"X-One": "1"})[::2] == (200, b"{}")
     head, _, body = received[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /hook?a=b HTTP/1.1\r\n")
     assert f"\r\nHost: {address}\r\n".encode() in head + b"\r\n"
@@ -70,20 +70,20 @@ def test_posts_the_body_with_the_headers_to_the_whole_address() -> None:
 )
 def test_reads_an_answer_in_every_form_that_http_gives_it(answer: bytes) -> None:
     with playing(answering(answer)) as address:
-        assert post(address) == (200, b"body")
+        assert post(address)[::2] == (200, b"body")
 
 
 @pytest.mark.parametrize("pause", [0.01])
 def test_reads_an_answer_that_comes_in_many_parts(pause: float) -> None:
     parts = [HEAD + b"Content-Length: 10\r\n\r\n", *[b"x"] * 10]
     with playing(answering(*parts, every=pause)) as address:
-        assert post(address) == (200, b"x" * 10)
+        assert post(address)[::2] == (200, b"x" * 10)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_every_2xx_is_accepted(status: int) -> None:
     with playing(answering(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n".encode())) as address:
-        assert post(address) == (status, b"")
+        assert post(address)[::2] == (status, b"")
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,8 @@ others below 500 are a word about the message, which will not be another later."
 
 class HttpAnswer(NamedTuple):
     status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
     body: bytes
 
 
@@ -65,7 +67,7 @@ def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget
     try:
         connection = _prepared(method, url, headers, min(budget, CONNECT_TIMEOUT))
         connection.connect()
-        connection.sock.settimeout(_left(deadline))
+        connection.sock.settimeout(left(deadline))
     except OSError as error:
         raise TemporaryFailure(
             "not_connected", f"No connection to the provider: {type(error).__name__}."
@@ -74,10 +76,11 @@ def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget
         raise Misconfigured("not_configured", "The provider's url is not one.") from error
     try:
         connection.endheaders(body)
-        until = cast("socket.socket", _Until(deadline, connection.sock))  # it is asked for its file alone
+        until = cast("socket.socket", Until(deadline, connection.sock))  # it is asked for its file alone
         with http.client.HTTPResponse(until, method=method) as answer:
             answer.begin()
-            answered = HttpAnswer(answer.status, _read(answer))
+            heads = {name.lower(): value for name, value in answer.getheaders()}
+            answered = HttpAnswer(answer.status, heads, _read(answer))
     except (OSError, http.client.HTTPException) as error:
         raise OutcomeUnknown("no_answer", f"The provider gave no answer: {type(error).__name__}.") from error
     finally:
@@ -90,8 +93,8 @@ def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget
     failure: Failure = PermanentFailure(code, reason)
     kind = _FAILURES.get(answered.status, TemporaryFailure if answered.status >= 500 else None)
     if kind:
-        failure = kind(code, reason, retry_after(answer.getheader("Retry-After")))
-    failure.body = answered.body
+        failure = kind(code, reason, retry_after(answered.headers.get("retry-after")))
+    failure.body, failure.headers = answered.body, answered.headers
     raise failure
 
 
@@ -126,7 +129,7 @@ def retry_after(value: str | None) -> timedelta | None:
         return None
 
 
-class _Until(io.RawIOBase):
+class Until(io.RawIOBase):
     """A socket to read from by a deadline, which a server that drips byte after byte cannot move."""
 
     def __init__(self, deadline: float, sock: socket.socket) -> None:
@@ -140,7 +143,7 @@ class _Until(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(_left(self._deadline))
+        self._sock.settimeout(left(self._deadline))
         return self._sock.recv_into(buffer)
 
 
@@ -153,7 +156,7 @@ def _read(answer: http.client.HTTPResponse) -> bytes:
     return body
 
 
-def _left(deadline: float) -> float:
+def left(deadline: float) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError

@@ -1,0 +1,143 @@
+"""What a message refers to by a URL, fetched from there: only from the public internet, and within bounds.
+
+The URL is a caller's, and this service stands in a network of its own: each address that a name resolves to
+is judged, and the connection goes to the very address that was judged, at every redirect anew.
+https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
+"""
+
+import http.client
+import mimetypes
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from functools import cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple, cast
+from urllib.parse import unquote, urljoin, urlsplit
+
+from messaging.providers.http import CONNECT_TIMEOUT, Until, left
+from messaging.providers.provider import PermanentFailure, Unready
+
+BUDGET = 8.0  # seconds for all that one message refers to
+MAX_BYTES = 10_000_000  # of all of it: ten messages at once are in memory, each several times over
+MAX_REDIRECTS = 3
+_EMBEDDED = IPv6Network("64:ff9b::/96")  # NAT64: the last 32 bits are an IPv4 address
+
+
+class Fetched(NamedTuple):
+    name: str
+    content_type: str
+    content: bytes
+
+
+def fetch(urls: Sequence[str], max_bytes: int = MAX_BYTES) -> list[Fetched]:
+    """What is at these URLs, in their order; at most `max_bytes` of all together.
+
+    Raises Unready where one may be there later, and PermanentFailure where not, or where it leads inside.
+    """
+    deadline = time.monotonic() + BUDGET
+    fetched: list[Fetched] = []
+    for url in urls:
+        fetched.append(_fetch(url, max_bytes, deadline))
+        max_bytes -= len(fetched[-1].content)
+    return fetched
+
+
+def _fetch(url: str, max_bytes: int, deadline: float) -> Fetched:
+    for _ in range(MAX_REDIRECTS + 1):
+        try:
+            answer, moved_to = _ask(url, max_bytes, deadline)
+        except (OSError, http.client.HTTPException) as error:
+            raise Unready(
+                "attachment_away", f"An attachment could not be fetched: {type(error).__name__}."
+            ) from error
+        except ValueError as error:
+            raise PermanentFailure("attachment_refused", "An attachment's URL is not one.") from error
+        if not moved_to:
+            return answer
+        url = urljoin(url, moved_to)
+    raise PermanentFailure(
+        "attachment_refused", "An attachment's URL leads from one to the next without an end."
+    )
+
+
+def _ask(url: str, max_bytes: int, deadline: float) -> tuple[Fetched, str | None]:
+    """What is there, or where else it is. Raises OSError, HTTPException and ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    with _connected(parts.hostname, port, deadline) as plain:
+        sock = _tls().wrap_socket(plain, server_hostname=parts.hostname) if parts.scheme == "https" else plain
+        with sock:
+            connection = http.client.HTTPConnection(parts.hostname, port)
+            connection.sock = sock
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request(
+                "GET", path, headers={"Accept-Encoding": "identity", "User-Agent": "messaging"}
+            )
+            until = cast("socket.socket", Until(deadline, sock))  # it is asked for its file alone
+            with http.client.HTTPResponse(until, method="GET") as answer:
+                answer.begin()
+                if answer.status in (301, 302, 303, 307, 308) and (moved_to := answer.getheader("Location")):
+                    return Fetched("", "", b""), moved_to
+                if answer.status != 200:
+                    _refused(answer.status)
+                content = answer.read(max_bytes + 1)
+                if answer.length:  # what it promised and did not send
+                    raise http.client.IncompleteRead(content, answer.length)
+                if len(content) > max_bytes:
+                    raise PermanentFailure("attachment_too_large", "The attachments are too large.")
+                name = unquote(parts.path.rpartition("/")[2]) or "attachment"
+                kind = answer.headers.get_content_type() if answer.getheader("Content-Type") else None
+                guessed = mimetypes.guess_type(name)[0]
+                return Fetched(name[-255:], kind or guessed or "application/octet-stream", content), None
+
+
+def _refused(status: int) -> None:
+    reason = f"An attachment's URL answered {status}."
+    if status >= 500 or status in (408, 425, 429):
+        raise Unready("attachment_away", reason)
+    raise PermanentFailure("attachment_missing", reason)
+
+
+def _connected(host: str, port: int, deadline: float) -> socket.socket:
+    """To one of the name's addresses, all of which have to be public. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if not all(_is_public(str(address[0])) for *_, address in found):
+        raise PermanentFailure("attachment_refused", "An attachment's URL leads into a private network.")
+    failure: OSError = ConnectionError()
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(min(CONNECT_TIMEOUT, left(deadline)))
+            sock.connect(address)
+            sock.settimeout(left(deadline))
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    raise failure
+
+
+def _is_public(text: str) -> bool:
+    """Also of what stands for another address, and would lead there."""
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv6Address):
+        for inner in _inner(address):
+            if not _is_public(str(inner)):
+                return False
+    return address.is_global and not address.is_multicast
+
+
+def _inner(address: IPv6Address) -> list[IPv4Address]:
+    teredo = address.teredo or ()
+    embedded = [IPv4Address(int(address) & 0xFFFFFFFF)] if address in _EMBEDDED else []
+    return [one for one in (address.ipv4_mapped, address.sixtofour, *teredo, *embedded) if one is not None]
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
