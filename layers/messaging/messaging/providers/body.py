@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from multipart import MultipartError, MultipartParser, parse_options_header
 from pydantic_core import from_json
 
+from messaging.models import MAX_ID
 from messaging.problems import Unreadable
 from messaging.providers.provider import Webhook
 
@@ -77,3 +78,10 @@ def form(webhook: Webhook) -> Sequence[Field]:
         return [Field(part.name, part.raw, part.filename, part.content_type or "") for part in parser]
     except (MultipartError, ValueError) as error:
         raise Unreadable("The body is not a form, or has too many fields.") from error
+
+
+def our_id(text: str | None) -> int | None:
+    """Our reference, as a vendor brings it back; None where it is none."""
+    if not text or len(text) > 19 or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text) if int(text) <= MAX_ID else None

@@ -38,7 +38,6 @@ from standardwebhooks import WebhookVerificationError
 from messaging.address import EmailAddress, PhoneAddress
 from messaging.fields import MAX_BODY, Body, Text, Time
 from messaging.models import (
-    MAX_ID,
     Channel,
     Content,
     DeliveryReport,
@@ -49,7 +48,7 @@ from messaging.models import (
 )
 from messaging.problems import Forbidden, Invalid
 from messaging.providers import http
-from messaging.providers.body import json_object
+from messaging.providers.body import json_object, our_id
 from messaging.providers.provider import (
     Answer,
     Failure,
@@ -120,8 +119,7 @@ class Report(BaseModel):
     """Where there is none, that of the request's arrival."""
 
     def read(self) -> DeliveryReport:
-        ours = self.reference if self.reference and self.reference.isdecimal() else None
-        reference = int(ours) if ours and len(ours) < 20 and int(ours) <= MAX_ID else None
+        reference = our_id(self.reference)
         if reference is None and self.provider_message_id is None:
             raise Invalid.field("reference", "names no message that we sent")
         status = STATUS.get(self.status)
