@@ -12,6 +12,7 @@ from messaging import arrivals
 from messaging import database as product
 from messaging.arrivals import Outcome, Selector
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
+from messaging.problems import Forbidden
 from messaging.raw import RawRequest
 from tests import making
 from tests.conftest import Database
@@ -76,6 +77,34 @@ def test_the_same_body_of_another_provider_or_query_is_another_request(database:
     for fields in ({}, {"provider": "other"}, {"query": "a=1"}):
         keep([], making.request(b"body", **fields))
     assert database.value(REQUESTS) == 3
+
+
+def test_a_token_lets_one_request_in_however_often_it_comes(database: Database) -> None:
+    first = making.request(b"1", once="token")
+    for _ in range(2):
+        keep([making.inbound("a")], first)
+    keep([making.inbound("b")], making.request(b"2", once="other"))
+    keep([making.inbound("b")], making.request(b"1", once="token", provider="another"))
+    for _ in range(2):
+        with pytest.raises(Forbidden):
+            keep([making.inbound("c")], making.request(b"3", once="token"))
+    assert database.rows("SELECT provider_message_id FROM messages ORDER BY id") == [["a"], ["b"], ["b"]]
+    assert database.value(REQUESTS) == 3
+
+
+def test_of_eight_at_once_with_one_token_one_is_let_in(
+    database: Database, environments: ProcessPoolExecutor
+) -> None:
+    assert sum(environments.map(is_let_in, range(40))) == 1
+    assert database.value("SELECT count(*) FROM messages") == 1
+
+
+def is_let_in(n: int) -> bool:
+    try:
+        keep([making.inbound(f"id-{n}")], making.request(str(n).encode(), once="token"))
+    except Forbidden:
+        return False
+    return True
 
 
 def test_a_part_that_the_database_refuses_does_not_lose_the_others(database: Database) -> None:

@@ -12,7 +12,7 @@ from messaging.models import Channel, NewSms
 from messaging.problems import Forbidden, Invalid, NotFound, Problem, Unreadable
 from messaging.providers.provider import Answer, Webhook
 from messaging.telemetry import flush
-from tests import calls
+from tests import calls, making
 from tests.calls import INBOUND_EMAIL, INBOUND_SMS, NEW_SMS
 from tests.conftest import Configure, Database
 from tests.printed import Printed
@@ -228,3 +228,10 @@ def test_counts_each_thing_once(sent: str, printed: Printed) -> None:
     flush()
     counted = {name: sum(values) for name, values in printed.metrics.items() if name != "DeliveryLatency"}
     assert counted == {"Accepted": 1, "Sent": 1, "Inbound": 2, "Duplicates": 1, "Delivered": 1, "Failed": 1}
+
+
+def test_of_what_was_held_a_second_with_a_token_is_let_go(database: Database) -> None:
+    for body in (b"{}", json.dumps(INBOUND_SMS).encode()):
+        inbox.take(making.request(body, once="token"))
+    assert database.value("SELECT count(*) FROM webhook_requests") == 1
+    assert database.value("SELECT count(*) FROM messages") == 0

@@ -57,6 +57,11 @@ def test_a_received_message_is_kept_with_its_conversation_and_what_else_was_said
         making.sms(body="x" * MAX_BODY),
         making.email(subject="\u00c4 subject", html="<p>\u00e4</p>"),
         making.email(subject="", body='<b>"x"</b>', attachments=[PICTURE] * 100),
+        making.email(
+            cc=["b@example.org", "a@example.org"],
+            reply_to="desk@example.com",
+            headers={"X-\u0041": "\u00e4 '\"", "References": "<1@x> <2@x>"},
+        ),
         making.email(body="\u00e4" * (MAX_BODY // 2), html="\u20ac" * (MAX_BODY // 3)),
     ],
     ids=lambda content: f"{content.type}-{len(content.body)}",
@@ -68,6 +73,25 @@ def test_a_message_comes_back_as_it_was_given(content: NewSms | NewEmail) -> Non
 def given(message: Message) -> dict[str, Any]:
     """What its caller gave, out of a message."""
     return Content.model_validate(message.model_dump(include=set(Content.model_fields))).content()
+
+
+def test_who_else_is_in_a_mail_takes_part_in_its_conversation(database: Database) -> None:
+    others = (
+        "SELECT conversation_id, address FROM conversation_participants WHERE role = 'cc' ORDER BY address"
+    )
+    email = {"type": "email", "from": "contact@example.org", "to": "user@example.com"}
+    making.accept(making.email(cc=["b@example.org", "contact@example.org", "user@example.com"]))
+    making.receive("id-1", **email, cc=["c@example.org", "b@example.org"])
+    making.receive("id-1", **email, cc=["d@example.org"])
+    assert database.rows(others) == [[1, "b@example.org"], [1, "c@example.org"]]
+    assert database.value("SELECT count(*) FROM conversation_participants") == 4
+
+
+def test_what_we_keep_of_a_message_is_shown_where_it_can_be_read(database: Database) -> None:
+    _, message = making.receive("id-1", attachments=[PICTURE, PICTURE])
+    kept = '{"key": "k", "name": "n", "content_type": "text/plain", "size": 1}'
+    database.rows(f"UPDATE messages SET attachments = attachments || '{kept}'::jsonb")
+    assert making.seen(message.id).attachments == [PICTURE, PICTURE, "/api/messages/1/attachments/3"]
 
 
 @pytest.mark.usefixtures("database")
