@@ -2,6 +2,7 @@
 
 import json
 import re
+from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
@@ -29,11 +30,18 @@ EVERYWHERE = {
     "POWERTOOLS_SERVICE_NAME",
 }
 PROVIDERS = {"PROVIDERS", "PROVIDER_SECRET_ARN"}
-INBOUND = {"ALLOW_UNSIGNED_WEBHOOKS", "DEFAULT_REGION", "INBOUND_BUCKET", "INBOUND_QUEUE_URL"}
+INBOUND = {
+    "ALLOW_UNSIGNED_WEBHOOKS",
+    "DEFAULT_REGION",
+    "INBOUND_BUCKET",
+    "INBOUND_QUEUE_URL",
+    "PUBLIC_URL",
+}
 VARIABLES = {
     "SendMessage": PROVIDERS
     | {"DEFAULT_REGION", "DELIVERY_POLICY", "OUTBOUND_QUEUE_URL", "SENDER_PROVIDERS"},
-    "DeliverMessage": PROVIDERS | {"MAX_AGE", "MAX_ATTEMPTS", "OUTBOUND_QUEUE_URL", "UNKNOWN_AFTER"},
+    "DeliverMessage": PROVIDERS
+    | {"MAX_AGE", "MAX_ATTEMPTS", "OUTBOUND_QUEUE_URL", "PUBLIC_URL", "UNKNOWN_AFTER"},
     "SmsWebhook": PROVIDERS | INBOUND,
     "EmailWebhook": PROVIDERS | INBOUND,
     "Conversations": {"DEFAULT_REGION", "PROVIDERS"},
@@ -78,12 +86,32 @@ def test_a_function_gets_the_variables_that_it_reads_and_no_more(template: dict[
     assert variables.keys() == EVERYWHERE | VARIABLES[name]
 
 
-def test_no_function_needs_the_api_to_exist_first(template: dict[str, Any]) -> None:
-    """The API needs its functions; the other way round as well, CloudFormation could begin with neither."""
-    for function in of_type(template, "AWS::Lambda::Function").values():
-        needed = {*inside(function, "Ref"), *(name for name, _ in inside(function, "Fn::GetAtt"))}
-        assert not needed & {"Api", "ApiApiGatewayDefaultStage"}
-        assert "Fn::Sub" not in json.dumps(function["Environment"])
+def test_no_resource_waits_for_itself(template: dict[str, Any]) -> None:
+    """As the API would, which needs its functions, if one of them needed the API; CloudFormation could begin
+    with neither."""
+    waits_for = {name: needed(resource) for name, resource in template["Resources"].items()}
+    order = list(TopologicalSorter(waits_for).static_order())  # raises CycleError
+    assert order.index("SmsWebhook") < order.index("Api") < order.index("DeliverMessage")
+
+
+def needed(resource: dict[str, Any]) -> set[str]:
+    """What has to be there before it: resources, and the parameters that it is given."""
+    substituted = {
+        name.partition(".")[0]
+        for text in inside(resource, "Fn::Sub")
+        for name in re.findall(r"\$\{(?!!)([^}]+)\}", json.dumps(text))
+    }
+    attributes = {name for name, _ in inside(resource, "Fn::GetAtt")}
+    return {*inside(resource, "Ref"), *attributes, *substituted, *listed(resource.get("DependsOn", []))}
+
+
+def test_reports_go_to_the_public_url_or_else_to_the_api(template: dict[str, Any]) -> None:
+    """A function that receives has its event's own domain, which may be that of its own URL."""
+    functions = of_type(template, "AWS::Lambda::Function")
+    told = {name: functions[name]["Environment"]["Variables"].get("PUBLIC_URL") for name in FUNCTIONS}
+    assert told["SmsWebhook"] == told["EmailWebhook"] == {"Ref": "PublicUrl"}
+    otherwise = {"Fn::GetAtt": ["Api", "ApiEndpoint"]}
+    assert told["DeliverMessage"] == {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, otherwise]}
 
 
 def test_every_function_traces_logs_json_and_runs_what_the_layer_was_built_for(
