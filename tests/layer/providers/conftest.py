@@ -2,4 +2,6 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.layer.providers.contract")
+pytest.register_assert_rewrite(
+    *(f"tests.layer.providers.{name}" for name in ("contract", "receiving", "sending", "speaking"))
+)

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from messaging.models import Channel
@@ -18,11 +19,13 @@ REPORT = {"reference": "7", "status": "delivered", "timestamp": "2024-11-01T14:0
 
 
 class House(Contract):
+    keys = (("signing_secret", "whsec_" + "B" * 32),)
+
     def secret(self, url: str) -> Mapping[str, Any]:
         return {"url": url, "signing_secret": SIGNING_SECRET}
 
-    def sign(self, body: bytes) -> dict[str, str]:
-        return calls.signed(body)
+    def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
+        return calls.signed(body, age=datetime.now(UTC) - at)
 
 
 class TestSms(House):
@@ -49,9 +52,15 @@ class TestPager(Contract):
     accepted = b"OK message-9"
     inbound = json.dumps({"got": [{"n": "message-1", "src": "123", "dst": "456", "text": "in"}]}).encode()
     report = json.dumps({"did": [{"n": "message-9", "ref": 7, "state": "done"}]}).encode()
+    delivered = b"done"
+    batch = json.dumps(
+        {"did": [{"n": "a", "ref": 1, "state": "done"}, {"n": "b"}, {"n": "c", "ref": 2, "state": "lost"}]}
+    ).encode()
+    tolerance = None
+    keys = ()
 
     def secret(self, url: str) -> Mapping[str, Any]:
         return {"url": url, "key": "key"}
 
-    def sign(self, body: bytes) -> dict[str, str]:
+    def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
         return {"x-pager-signature": hmac.new(b"key", body, hashlib.sha256).hexdigest()}

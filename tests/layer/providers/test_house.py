@@ -15,7 +15,7 @@ from messaging.providers import house
 from messaging.providers.provider import OutcomeUnknown, ProviderResult, TemporaryFailure, Webhook
 from tests.calls import INBOUND_EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS
 from tests.conftest import SIGNING_SECRET
-from tests.layer.providers.contract import answer
+from tests.layer.providers.sending import answer
 from tests.layer.providers.vendor import playing, read_request
 
 OTHER_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"

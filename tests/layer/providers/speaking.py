@@ -1,0 +1,146 @@
+"""What a provider's test says of its vendor: how it answers, how it calls, and how it signs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+import pytest
+
+from messaging.models import Channel, Direction, Message, OutboundMessage, Status
+from messaging.problems import Forbidden
+from messaging.providers.provider import Provider, Webhook
+
+NAME = "instance"
+PUBLIC_URL = "https://api.example.com"
+SENT = datetime(2024, 11, 1, 14, tzinfo=UTC)
+ONLY_WHERE: Mapping[str, str] = {
+    "test_lets_in_nothing_stale": "tolerance",
+    "test_lets_in_no_body_but_the_one_that_was_signed": "signs_body",
+    "test_lets_in_no_address_but_the_one_that_was_signed": "signs_url",
+    "test_lets_in_what_any_of_several_keys_signed": "keys",
+    "test_no_key_but_its_own_lets_anything_in": "keys",
+    "test_of_a_batch_the_rest_is_read": "batch",
+}
+"""Tests that a provider has only where it says so, by an attribute."""
+
+
+class Speaking(ABC):
+    provider: ClassVar[type[Provider]]
+    sent: ClassVar[Mapping[str, object]]
+    """The content of a message that it can carry."""
+    accepted: ClassVar[bytes]
+    """The vendor's answer to one that it took, with the id `sent_id` in it or in the head."""
+    accepted_head: ClassVar[bytes] = b""
+    """Lines of that answer's head, each with its CR LF."""
+    accepted_status: ClassVar[int] = 200
+    sent_id: ClassVar[str] = "message-9"
+
+    inbound: ClassVar[bytes]
+    """A request that tells of one message; without its signature where that is inside."""
+    inbound_id: ClassVar[str] = "message-1"
+    """The provider_message_id that is read from it."""
+    report: ClassVar[bytes]
+    """A request that reports the message with the id `sent_id`, ours 7, as delivered."""
+    delivered: ClassVar[bytes] = b"delivered"
+    """The word in `report` that says so."""
+    batch: ClassVar[bytes | None] = None
+    """A request with a part that cannot be read between two that can; None where the vendor sends none."""
+    unreadable: ClassVar[bytes] = b"{]"
+    """A request that the vendor may have signed, and that cannot be read."""
+    query: ClassVar[str] = ""
+    """Of each request's URL."""
+
+    signs_body: ClassVar[bool] = True
+    """Where it signs a token in its stead, the token is given as Verified.once."""
+    signs_url: ClassVar[bool] = False
+    tolerance: ClassVar[timedelta | None] = timedelta(minutes=5)
+    """How old a request may be, and how far ahead; None where the vendor signs no time."""
+    keys: ClassVar[Sequence[tuple[str, str]]]
+    """The secret's fields whose keys let a request in, each with another key of that form; empty where there
+    is none to be rotated. Each field takes a list of keys as well."""
+    signature_fields: ClassVar[Sequence[str]] = ()
+    """Where the signature is inside the body: the fields that it is made of."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name, attribute in ONLY_WHERE.items():
+            if not getattr(cls, attribute, True):
+                setattr(cls, name, None)
+
+    @abstractmethod
+    def secret(self, url: str) -> Mapping[str, Any]:
+        """Its fields, with which it sends to `url` (which ends in a slash)."""
+
+    def content_type(self, body: bytes) -> str:
+        return "application/json"
+
+    def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
+        """The headers, in lower case, with which the vendor signs this body at `url` and `query`."""
+        return {}
+
+    def signed(self, body: bytes, at: datetime) -> bytes:
+        """The body with the signature inside, where that is the vendor's way."""
+        return body
+
+    def tampered(self, body: bytes) -> Sequence[bytes]:
+        """Others than the one that was signed; fewer where not every byte is."""
+        return [body + b" ", body[:-1], b"", b"\xff\xfe"]
+
+    @contextmanager
+    def reaching(self, address: str) -> Iterator[Provider]:
+        """A provider whose vendor is at this host and port."""
+        yield self.made(url=f"http://{address}/")
+
+    # --- What follows from that ------------------------------------------------------------------------
+
+    @property
+    def route(self) -> str:
+        return f"/api/webhooks/{'email' if Channel.EMAIL in self.provider.channels else 'sms'}/{NAME}"
+
+    @property
+    def url(self) -> str:
+        """Of its webhook, as the vendor calls it."""
+        return PUBLIC_URL + self.route
+
+    def made(self, secret: Mapping[str, Any] | None = None, url: str = "http://127.0.0.1:9/") -> Provider:
+        """`secret` holds the fields that are others than usual."""
+        return self.provider(NAME, {**self.secret(url), **(secret or {})})
+
+    def webhook(self, body: bytes, headers: Mapping[str, str] | None = None) -> Webhook:
+        kind = {"content-type": self.content_type(body)}
+        return Webhook(self.url, self.query, {**kind, **(headers or {})}, body)
+
+    def request(self, body: bytes, at: datetime | None = None) -> Webhook:
+        """As the vendor sends it, signed."""
+        at = at or datetime.now(UTC)
+        whole = self.signed(body, at)
+        return self.webhook(whole, self.sign(whole, at))
+
+    def refused(self, webhook: Webhook, provider: Provider | None = None) -> None:
+        with pytest.raises(Forbidden) as raised:
+            (provider or self.made()).verify(webhook)
+        logged = str(raised.value.__cause__ or raised.value)
+        secrets = [one for one in self.secret("").values() if isinstance(one, str) and len(one) > 2]
+        assert not [one for one in secrets if one in logged]
+
+    def message(self, **fields: object) -> OutboundMessage:
+        claimed = {"id": 7, "provider": NAME, "token": UUID(int=7), "attempt": 1, "tries": 1}
+        return OutboundMessage.model_validate({**self.sent, **claimed, "timestamp": SENT, **fields})
+
+    def kept(self) -> Message:
+        named = {"id": 1, "conversation_id": 1, "provider": NAME, "provider_message_id": self.inbound_id}
+        state = {"direction": Direction.INBOUND, "status": Status.RECEIVED, "error": None}
+        empty: dict[str, object] = {
+            "cc": [],
+            "reply_to": None,
+            "headers": {},
+            "subject": None,
+            "body": "",
+            "html": None,
+        }
+        times = dict.fromkeys(("timestamp", "created_at", "updated_at"), SENT)
+        addresses = {"type": self.sent["type"], "from": "a", "to": "b", "attachments": []}
+        return Message.model_validate({**named, **state, **empty, **times, **addresses})

@@ -1,0 +1,162 @@
+"""Requests that are nearly right: a vendor's own with something changed in it, whatever format it has."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from hypothesis import strategies as st
+
+Path = tuple[str | int, ...]
+
+ODD_TEXT = ("", "\0", "x", "0", "1", "\ud800", "-1", "9" * 400, "x" * 5000, "\r\n", "🙂", "\\u0000", "null")
+ODD: tuple[Any, ...] = (*ODD_TEXT, None, True, 0, -1, 2**63, 10**400, 1.5, [], {}, [[]], {"": ""})
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+FORM = st.lists(st.tuples(st.text(max_size=20), st.text(max_size=20)), max_size=6)
+ANYTHING = (
+    st.binary()
+    | JSON.map(lambda value: json.dumps(value).encode())
+    | FORM.map(lambda fields: urlencode(fields, errors="replace").encode())
+    | st.sampled_from([b"[" * 100_000, b'{"a":' * 100_000, b"a=&" * 5000, b"[" + b"{}," * 200_000 + b"{}]"])
+)
+
+
+def spoilt(body: bytes, content_type: str) -> st.SearchStrategy[bytes]:
+    """Bytes that are flipped, cut off and doubled; fields that are gone, odd, doubled and more."""
+    return _bytes(body) | _fields(body, content_type)
+
+
+def with_field(body: bytes, content_type: str, name: str, value: str) -> bytes:
+    """The same with another text in every field of this name, at whatever depth."""
+    if body[:1] in (b"{", b"["):
+        return _written(_renamed(json.loads(body), name, value))
+    if "multipart" in content_type:
+        parts = _parts(body, content_type)
+        return b"".join(_with_content(one, value) if _names(one, name) else one for one in parts)
+    fields = [(known, value if known == name else old) for known, old in _form(body)]
+    return urlencode(fields, errors="replace").encode()
+
+
+def _fields(body: bytes, content_type: str) -> st.SearchStrategy[bytes]:
+    if body[:1] in (b"{", b"["):
+        known = json.loads(body)
+        paths = st.sampled_from(list(_paths(known)))
+        changes = st.lists(st.tuples(paths, st.sampled_from(ODD) | JSON), min_size=1, max_size=3)
+        return changes.map(lambda changes: _written(_changed(known, changes)))
+    if "multipart" in content_type:
+        return _shuffled(_parts(body, content_type)).map(b"".join)
+    names = [name for name, _ in _form(body)]
+    more = st.lists(st.tuples(st.sampled_from(names) | st.text(max_size=9), st.sampled_from(ODD_TEXT)))
+    pairs = st.tuples(_shuffled(_form(body)), more).map(lambda both: [*both[0], *both[1]])
+    return pairs.map(lambda fields: urlencode(fields, errors="replace").encode())
+
+
+def _shuffled(parts: list[Any]) -> st.SearchStrategy[list[Any]]:
+    """Some of them, in any order, some twice."""
+    most = st.permutations(parts).flatmap(
+        lambda order: st.integers(0, 3).map(lambda cut: order[: len(order) - cut])
+    )
+    return most | st.lists(st.sampled_from(parts), max_size=2 * len(parts)) | st.just(parts)
+
+
+# --- Bytes -------------------------------------------------------------------------------------------
+
+
+def _bytes(body: bytes) -> st.SearchStrategy[bytes]:
+    at = st.integers(0, max(len(body) - 1, 0))
+    flipped = st.lists(st.tuples(at, st.integers(0, 255)), min_size=1, max_size=5).map(
+        lambda changes: _flipped(body, changes)
+    )
+    cut = at.map(lambda end: body[:end])
+    doubled = st.tuples(at, at).map(lambda ends: body[: max(ends)] + body[min(ends) :])
+    return flipped | cut | doubled
+
+
+def _flipped(body: bytes, changes: list[tuple[int, int]]) -> bytes:
+    flipped = bytearray(body or b"\0")
+    for index, value in changes:
+        flipped[index] = value
+    return bytes(flipped)
+
+
+# --- Forms -------------------------------------------------------------------------------------------
+
+
+def _form(body: bytes) -> list[tuple[str, str]]:
+    return parse_qsl(body.decode(), keep_blank_values=True)
+
+
+def _parts(body: bytes, content_type: str) -> list[bytes]:
+    """Of a multipart body, each with the line that begins it; the last is the line that ends it."""
+    boundary = b"--" + content_type.partition("boundary=")[2].split(";")[0].strip('" ').encode()
+    return [boundary + part for part in body.split(boundary)[1:]]
+
+
+def _names(part: bytes, name: str) -> bool:
+    return f'name="{name}"'.encode() in part.partition(b"\r\n\r\n")[0]
+
+
+def _with_content(part: bytes, value: str) -> bytes:
+    return part.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" + value.encode(errors="replace") + b"\r\n"
+
+
+# --- JSON, and JSON in the strings of JSON -----------------------------------------------------------
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    """To everything in it."""
+    inner = _inner(value)
+    if isinstance(inner, (dict, list)):
+        for name, one in inner.items() if isinstance(inner, dict) else enumerate(inner):
+            yield (name,)
+            yield from ((name, *rest) for rest in _paths(one))
+
+
+def _inner(value: Any) -> Any:
+    """What a string holds that is JSON itself."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _changed(value: Any, changes: list[tuple[Path, Any]]) -> Any:
+    for path, odd in changes:
+        value = _at(value, path, odd)
+    return value
+
+
+def _at(value: Any, path: Path, odd: Any) -> Any:
+    """With something else at the path, or nothing where that is None; as it is where that leads nowhere."""
+    inner = _inner(value)
+    name = path[0]
+    if isinstance(inner, dict) and name in inner:
+        changed: Any = {**inner, name: _at(inner[name], path[1:], odd) if path[1:] else odd}
+        if not path[1:] and odd is None:
+            del changed[name]
+    elif isinstance(inner, list) and isinstance(name, int) and name < len(inner):
+        one = _at(inner[name], path[1:], odd) if path[1:] else odd
+        changed = [*inner[:name], one, *inner[name + 1 :]]
+    else:
+        return value
+    return json.dumps(changed) if isinstance(value, str) else changed
+
+
+def _renamed(value: Any, name: str, text: str) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: text if key == name and not isinstance(one, dict) else _renamed(one, name, text)
+            for key, one in value.items()
+        }
+    return [_renamed(one, name, text) for one in value] if isinstance(value, list) else value
+
+
+def _written(value: Any) -> bytes:
+    return json.dumps(value).encode()
