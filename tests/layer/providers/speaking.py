@@ -94,6 +94,11 @@ class Speaking(ABC):
         """A provider whose vendor is at this host and port."""
         yield self.made(url=f"http://{address}/")
 
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """While its requests are verified, where that needs more of the vendor than its signature."""
+        yield
+
     # --- What follows from that ------------------------------------------------------------------------
 
     @property

@@ -42,6 +42,17 @@ def with_field(body: bytes, content_type: str, name: str, value: str) -> bytes:
     return urlencode(fields, errors="replace").encode()
 
 
+def with_more(body: bytes, content_type: str) -> bytes:
+    """The same with one more field."""
+    if body[:1] == b"{":
+        return _written({**json.loads(body), "more": "x"})
+    if "multipart" in content_type:
+        first, *rest = _parts(body, content_type)
+        head = first.partition(b"\r\n")[0] + b'\r\nContent-Disposition: form-data; name="more"'
+        return b"".join((_with_content(head, "x"), first, *rest))
+    return body + b"&more=x"
+
+
 def _fields(body: bytes, content_type: str) -> st.SearchStrategy[bytes]:
     if body[:1] in (b"{", b"["):
         known = json.loads(body)

@@ -1,0 +1,187 @@
+"""Whichever provider calls: what is kept of its request, through the function that takes it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from messaging.models import Channel
+from messaging.providers import REGISTRY
+from messaging.providers.provider import Webhook
+from tests.aws import Aws
+from tests.calls import Answer, call
+from tests.conftest import TABLES, Configure, Database
+from tests.layer.providers import spoiling
+from tests.layer.providers.contract import Contract, contracts
+from tests.layer.providers.speaking import NAME, PUBLIC_URL
+from tests.printed import Printed
+
+Deploy = Callable[..., None]
+
+TYPES = {provider: name for name, provider in REGISTRY.items()}
+REGISTERED = [one for one in contracts() if one.provider in TYPES]
+
+
+def names(these: list[type[Contract]]) -> list[str]:
+    return [f"{TYPES[one.provider]} {one.__name__}" for one in these]
+
+
+@pytest.fixture(params=REGISTERED, ids=names(REGISTERED))
+def speaker(request: pytest.FixtureRequest) -> Iterator[Contract]:
+    spoken: Contract = request.param()
+    with spoken.at_work():
+        yield spoken
+
+
+@pytest.fixture
+def deploy(aws: Aws, configure: Configure, speaker: Contract, database: Database) -> Deploy:
+    """With this provider as the only one, and these fields in its secret."""
+
+    def deploy(fields: object) -> None:
+        secret = aws.keep({NAME: fields})
+        configure(
+            PROVIDERS=f"{NAME}={TYPES[speaker.provider]}",
+            PROVIDER_SECRET_ARN=secret,
+            PUBLIC_URL=PUBLIC_URL,
+            ALLOW_UNSIGNED_WEBHOOKS="",
+        )
+
+    deploy(speaker.secret("http://127.0.0.1:9/"))
+    return deploy
+
+
+def told(speaker: Contract, webhook: Webhook) -> Answer:
+    """What the vendor hears that sends this."""
+    assert webhook.url == speaker.url
+    return call("POST", f"{speaker.route}?{webhook.query}".rstrip("?"), webhook.body, webhook.headers)
+
+
+def rows(database: Database) -> dict[str, object]:
+    counted = {table: database.value(f"SELECT count(*) FROM {table}") for table in TABLES.split(", ")}
+    return {table: count for table, count in counted.items() if count}
+
+
+def refused(speaker: Contract, webhook: Webhook) -> None:
+    answer = told(speaker, webhook)
+    assert (answer.status, answer.json["title"]) == (403, "Forbidden")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_every_provider_is_held_to_the_contract() -> None:
+    assert {one.provider for one in REGISTERED} == set(REGISTRY.values())
+
+
+@pytest.mark.usefixtures("deploy")
+def test_nothing_is_kept_of_what_is_not_signed(speaker: Contract, database: Database) -> None:
+    for body in speaker.bodies():
+        refused(speaker, speaker.webhook(body))
+        refused(speaker, speaker.webhook(body, {"host": "evil.example", "x-forwarded-host": "evil.example"}))
+    assert rows(database) == {}
+
+
+def test_nothing_is_kept_of_what_another_signed(
+    speaker: Contract, deploy: Deploy, database: Database
+) -> None:
+    requests = list(map(speaker.request, speaker.bodies()))
+    for secret in ({**speaker.secret("http://127.0.0.1:9/"), **dict(speaker.keys)}, {}):
+        if speaker.keys or not secret:
+            deploy(secret)
+            for request in requests:
+                refused(speaker, request)
+    assert rows(database) == {}
+
+
+@pytest.mark.usefixtures("deploy")
+def test_nothing_is_kept_of_what_is_stale(speaker: Contract, database: Database) -> None:
+    if speaker.tolerance:  # else the vendor signs no time, and a request that comes again is a duplicate
+        for away in (speaker.tolerance + timedelta(minutes=1), timedelta(days=400)):
+            for at in (datetime.now(UTC) - away, datetime.now(UTC) + away):
+                refused(speaker, speaker.request(speaker.inbound, at))
+    assert rows(database) == {}
+
+
+@pytest.mark.usefixtures("deploy")
+def test_nothing_is_kept_of_what_was_tampered_with(speaker: Contract, database: Database) -> None:
+    for body in speaker.bodies():
+        request = speaker.request(body)
+        if speaker.signs_body:
+            for other in speaker.tampered(request.body):
+                refused(speaker, replace(request, body=other))
+        if speaker.signs_url:
+            refused(speaker, replace(request, query=f"{request.query}&more=1"))
+        for name in speaker.signature_fields:
+            kind = speaker.content_type(request.body)
+            refused(speaker, replace(request, body=spoiling.with_field(request.body, kind, name, "x")))
+    assert rows(database) == {}
+
+
+@pytest.mark.usefixtures("deploy")
+def test_a_message_is_kept_once(speaker: Contract, database: Database, printed: Printed) -> None:
+    request = speaker.request(speaker.inbound)
+    answers = [told(speaker, one) for one in (request, request, speaker.request(speaker.inbound))]
+    assert {200} == {answer.status for answer in answers}
+    assert len({answer.body for answer in answers}) == 1
+    assert database.rows("SELECT provider_type, provider_message_id FROM messages") == [
+        [NAME, speaker.inbound_id]
+    ]
+    assert printed.metrics["Inbound"] == [1]
+
+
+@pytest.mark.usefixtures("deploy")
+def test_a_token_lets_one_body_in(speaker: Contract, database: Database) -> None:
+    if not speaker.signs_body:
+        request = speaker.request(speaker.inbound)
+        assert told(speaker, request).status == 200
+        before = rows(database)
+        more = spoiling.with_more(request.body, speaker.content_type(request.body))
+        refused(speaker, replace(request, body=more))
+        assert rows(database) == before
+
+
+@pytest.mark.usefixtures("deploy")
+def test_a_report_of_what_is_not_known_yet_waits(speaker: Contract, database: Database) -> None:
+    for _ in range(2):
+        assert 200 <= told(speaker, speaker.request(speaker.report)).status < 300
+    assert database.rows("SELECT DISTINCT provider_type, status FROM parked_reports") == [[NAME, "delivered"]]
+    assert database.value("SELECT count(*) FROM messages") == 0
+
+
+@pytest.mark.usefixtures("deploy")
+def test_what_is_signed_and_cannot_be_read_is_kept_as_it_came(
+    speaker: Contract, database: Database, printed: Printed
+) -> None:
+    request = speaker.request(speaker.unreadable)
+    answer = told(speaker, request)
+    assert 200 <= answer.status < 300
+    [[body, fault]] = database.rows("SELECT body, fault FROM webhook_requests")
+    assert (body, bool(fault)) == (request.body, True)
+    assert rows(database) == {"webhook_requests": 1}
+    assert printed.metrics["Unparsed"] == [1]
+
+
+@pytest.mark.usefixtures("deploy")
+def test_of_a_batch_the_rest_is_kept(speaker: Contract, database: Database, printed: Printed) -> None:
+    if speaker.batch:
+        assert told(speaker, speaker.request(speaker.batch)).status == 200
+        assert rows(database)["webhook_requests"] == 1
+        assert database.value("SELECT fault IS NOT NULL FROM webhook_requests")
+        both = "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM parked_reports)"
+        assert database.value(both) == 2
+        assert printed.metrics["Unparsed"] == [1]
+
+
+@pytest.mark.usefixtures("deploy")
+def test_no_other_name_and_no_other_channel_leads_to_it(speaker: Contract, database: Database) -> None:
+    request = speaker.request(speaker.inbound)
+    other = "sms" if Channel.EMAIL in speaker.provider.channels else "email"
+    own = speaker.route.split("/")[3]
+    for path in (
+        f"/api/webhooks/{own}/nobody",
+        f"/api/webhooks/{own}/{NAME}x",
+        f"/api/webhooks/{own}",
+        *([f"/api/webhooks/{other}/{NAME}"] if Channel(other) not in speaker.provider.channels else []),
+    ):
+        answer = call("POST", path, request.body, request.headers)
+        assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert rows(database) == {}
