@@ -73,6 +73,12 @@ def test_fifty_at_once_ask_once(
     assert [sum(environments.map(looks, [id] * 50)) for id in ids] == [1, 1, 1]
 
 
+def test_it_is_told_when_the_attempt_began(database: Database, aws: Aws, providers: Provider) -> None:
+    lose(aws, providers)
+    let_pass(database, UNKNOWN_AFTER)
+    assert look().message.attempted_at == database.value("SELECT started_at FROM attempts")
+
+
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.UNKNOWN, Status.SENT])
 def test_a_late_one_s_findings_are_not_those_of_the_next_attempt(
     database: Database, aws: Aws, askable: Provider, status: Status

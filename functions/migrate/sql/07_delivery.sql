@@ -3,6 +3,7 @@ CREATE OR REPLACE FUNCTION outbound_json(message messages, attempt attempts) RET
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT json_build_object(
                'id', message.id, 'token', attempt.token, 'attempt', attempt.number,
+               'attempted_at', rfc3339(attempt.started_at),
                'tries', attempt.number - (SELECT count(*) FROM attempts a
                                            WHERE a.message_id = message.id AND a.number < attempt.number
                                              AND a.failure = 'misconfigured'),

@@ -155,6 +155,8 @@ class OutboundMessage(Content):
     attempt: int
     tries: int
     """The attempts that count, this one included: not those that failed by our credentials."""
+    attempted_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    """When the attempt began, by the database's clock: `timestamp` is the caller's and may be any time."""
 
 
 class File(BaseModel):
