@@ -5,13 +5,14 @@ from typing import Any
 
 from messaging.models import Channel
 from messaging.problems import NotFound
-from messaging.providers import house
+from messaging.providers import house, telnyx
 from messaging.providers.provider import Limits, Provider
 from messaging.settings import secret, settings
 
 REGISTRY: dict[str, type[Provider]] = {
     "sms": house.Sms,
     "email": house.Email,
+    "telnyx": telnyx.Telnyx,
 }
 
 

@@ -1,0 +1,45 @@
+"""Telnyx keeps to the contract; its signatures are made by PyNaCl, as in Telnyx's own library."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from messaging.providers import telnyx
+from tests import calls
+from tests.layer.providers.contract import Contract
+from tests.layer.providers.telnyx import signing
+
+
+def event(event_type: str, **payload: object) -> bytes:
+    return json.dumps({"data": {"event_type": event_type, "payload": payload}}).encode()
+
+
+def received(*numbers: str) -> bytes:
+    to = [{"phone_number": number} for number in numbers]
+    contact = {"phone_number": calls.CONTACT}
+    return event(
+        "message.received", **{"id": "message-1", "type": "SMS", "from": contact, "to": to, "text": "x"}
+    )
+
+
+class TestTelnyx(Contract):
+    provider = telnyx.Telnyx
+    sent = calls.NEW_SMS
+    accepted = b'{"data": {"record_type": "message", "id": "message-9"}}'
+    inbound = received(calls.CUSTOMER)
+    report = event(
+        "message.finalized",
+        id="message-9",
+        to=[{"status": "delivered"}],
+        webhook_url="https://api.example.com/api/webhooks/sms/instance?reference=7",
+    )
+    batch = received(calls.CUSTOMER, "nobody's number", "+12016661235")
+    query = "reference=7"
+    keys = (("public_key", signing.OTHER_PUBLIC_KEY),)
+
+    def secret(self, url: str) -> Mapping[str, Any]:
+        return {"api_url": url, "api_key": "KEY_secret", "public_key": signing.PUBLIC_KEY}
+
+    def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
+        return signing.headers(body, at)

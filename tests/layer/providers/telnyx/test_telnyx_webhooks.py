@@ -1,0 +1,216 @@
+"""What Telnyx's requests tell, as its documentation shows them, and who may tell it."""
+
+import json
+from base64 import b64encode
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from messaging.models import Channel, DeliveryReport, InboundMessage, Status
+from messaging.problems import Forbidden, Invalid, Unreadable
+from messaging.providers.provider import Verified, Webhook
+from messaging.providers.telnyx import Telnyx
+from tests.layer.providers.telnyx import signing
+
+PAYLOADS = Path(__file__).parent / "payloads"
+RECEIVED = "7ee4241c-f127-47e5-9c34-3aac291f8058"
+SENT = "40385f64-5717-4562-b3fc-2c963f66afa6"
+OURS, OURS_TOO, CONTACT = "+18445550001", "+18445550002", "+18665550001"
+IMAGE, CARD = "https://media.telnyx.com/a.png", "https://media.telnyx.com/b.vcf"
+TOLD_AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def payload(name: str) -> bytes:
+    return (PAYLOADS / f"{name}.json").read_bytes()
+
+
+def webhook(body: bytes, query: str = "", **headers: str) -> Webhook:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Webhook("https://api.example.com/api/webhooks/sms/telnyx", query, named, body, TOLD_AT)
+
+
+def read(body: bytes, query: str = "") -> list[InboundMessage | DeliveryReport | Invalid]:
+    return list(Telnyx("telnyx", {}).parse(webhook(body, query)))
+
+
+def changed(name: str, **fields: object) -> bytes:
+    """The payload with other fields in its message; None takes one out."""
+    whole = json.loads(payload(name))
+    of_message = {**whole["data"]["payload"], **fields}
+    whole["data"]["payload"] = {name: value for name, value in of_message.items() if value is not None}
+    return json.dumps(whole).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "channel", "body", "attachments"),
+    [
+        ("received_sms", Channel.SMS, "Hello, World!", []),
+        ("received_unicode", Channel.SMS, "Grüße aus Köln 👋 你好", []),
+        ("received_mms", Channel.MMS, "Look", [IMAGE, CARD]),
+        ("received_media_only", Channel.MMS, "", [IMAGE]),
+        ("received_stop", Channel.SMS, "STOP", []),
+    ],
+)
+def test_reads_what_was_received(name: str, channel: Channel, body: str, attachments: list[str]) -> None:
+    [message] = read(payload(name))
+    assert isinstance(message, InboundMessage)
+    assert (message.type, message.sender, message.recipient) == (channel, CONTACT, OURS)
+    assert (message.body, message.attachments) == (body, attachments)
+    assert message.provider_message_id == RECEIVED
+    assert message.timestamp == datetime(2019, 1, 23, 18, 10, 2, 574000, tzinfo=UTC)
+    assert message.subject == ("A picture" if name == "received_mms" else None)
+
+
+def test_keeps_what_else_was_said() -> None:
+    [stop] = read(payload("received_stop"))
+    [mms] = read(payload("received_mms"))
+    assert isinstance(stop, InboundMessage)
+    assert isinstance(mms, InboundMessage)
+    assert stop.extra["autoresponse_type"] == "STOP"
+    assert mms.extra["media"][0]["content_type"] == "image/png"
+    assert "text" not in mms.extra
+
+
+def test_a_group_s_message_reaches_each_number_of_ours() -> None:
+    parts = read(payload("received_group"))
+    assert [(one.recipient, one.provider_message_id) for one in parts if isinstance(one, InboundMessage)] == [
+        (OURS, f"{RECEIVED}/{OURS}"),
+        (OURS_TOO, f"{RECEIVED}/{OURS_TOO}"),
+    ]
+    assert all(isinstance(one, InboundMessage) and one.extra["cc"] for one in parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code", "reason"),
+    [
+        ("sent", Status.SENT, None, None),
+        ("sent_queued", Status.SENT, None, None),
+        ("delivered", Status.DELIVERED, None, None),
+        ("delivery_failed", Status.FAILED, "40008", "The recipient carrier did not accept the message."),
+        ("sending_failed", Status.FAILED, "40014", "The message was not sent in time."),
+        ("delivery_unconfirmed", Status.SENT, "delivery_unconfirmed", None),
+    ],
+)
+def test_reads_what_became_of_a_message(
+    name: str, status: Status, code: str | None, reason: str | None
+) -> None:
+    [report] = read(payload(name))
+    assert report == DeliveryReport(
+        provider_message_id=SENT,
+        reference=7,
+        status=status,
+        code=code,
+        reason=reason,
+        timestamp=datetime(2019, 12, 9, 21, 32, 14, 148000, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [("expired", Status.FAILED), ("queued", None), ("sending", None), ("", None)]
+)
+def test_a_status_without_an_error_is_told_in_telnyx_s_word(status: str, expected: Status | None) -> None:
+    [report] = read(changed("delivered", to=[{"status": status}]))
+    assert isinstance(report, DeliveryReport)
+    assert (report.status, report.code) == (expected, status or "message.finalized")
+
+
+def test_an_error_may_have_a_number_and_no_detail() -> None:
+    [report] = read(changed("delivery_failed", errors=[{"code": 40001, "title": "Not routable"}]))
+    assert isinstance(report, DeliveryReport)
+    assert (report.code, report.reason) == ("40001", "Not routable")
+
+
+@pytest.mark.parametrize(
+    ("url", "reference"),
+    [
+        ("https://api.example.com/api/webhooks/sms/telnyx?reference=8", 8),
+        ("https://api.example.com/?a=b&reference=8", 8),
+        ("https://api.example.com/?preference=8", None),
+        ("https://api.example.com/api/webhooks/sms/telnyx", None),
+        (f"https://api.example.com/?reference={2**63}", None),
+        (None, None),
+    ],
+)
+def test_our_id_is_believed_where_it_is_signed(url: str | None, reference: int | None) -> None:
+    [report] = read(changed("delivered", webhook_url=url), query="reference=9")
+    assert isinstance(report, DeliveryReport)
+    assert report.reference == reference
+
+
+def test_what_has_no_time_has_that_of_its_arrival() -> None:
+    for name in ("received_sms", "delivered"):
+        whole = json.loads(payload(name))
+        del whole["data"]["occurred_at"]
+        [part] = read(json.dumps(whole).encode())
+        assert not isinstance(part, Invalid)
+        assert part.timestamp == TOLD_AT
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"from": None}, "from"),
+        ({"from": {"phone_number": ""}}, "from.phone_number"),
+        ({"to": []}, "to"),
+        ({"to": [{}] * 101}, "to"),
+        ({"type": "RCS"}, "type"),
+        ({"id": ""}, "id"),
+        ({"id": "x" * 441}, "id"),
+        ({"text": 7}, "text"),
+        ({"media": [7]}, "media.0"),
+    ],
+)
+def test_refuses_a_message_without_what_makes_it_one(fields: dict[str, Any], field: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        read(changed("received_sms", **fields))
+    assert [error["field"] for error in raised.value.errors] == [field]
+
+
+@pytest.mark.parametrize("fields", [{"media": [{"url": "nowhere"}]}, {"to": [{"phone_number": "?"}]}])
+def test_a_part_that_cannot_be_read_is_told_of(fields: dict[str, Any]) -> None:
+    [part] = read(changed("received_mms", **fields))
+    assert isinstance(part, Invalid)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff"])
+def test_refuses_what_is_no_json_object(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        read(body)
+
+
+# --- Who is let in -----------------------------------------------------------------------------------
+
+
+def verify(body: bytes, headers: dict[str, str], keys: object = signing.PUBLIC_KEY) -> Verified:
+    request = Webhook("https://api.example.com/", "", headers, body, TOLD_AT)
+    return Telnyx("telnyx", {"public_key": keys}).verify(request)
+
+
+def test_lets_in_what_telnyx_signed_whatever_its_bytes() -> None:
+    for body in (payload("received_unicode"), b"", b"\xff\r\n"):
+        assert verify(body, signing.headers(body, TOLD_AT)) == Verified()
+
+
+@pytest.mark.parametrize("time", ["", "soon", "-1", "1e9", "1767225600.0", " 1767225600", "9" * 13, "١٢"])
+def test_lets_in_no_time_that_is_none(time: str) -> None:
+    signed = signing.headers(b"{}", TOLD_AT)
+    with pytest.raises(Forbidden):
+        verify(b"{}", {**signed, "telnyx-timestamp": time})
+
+
+@pytest.mark.parametrize("signature", ["", "=", "AAAA", b64encode(bytes(64)).decode(), "é", "x" * 5000])
+def test_lets_in_no_signature_but_telnyx_s(signature: str) -> None:
+    with pytest.raises(Forbidden):
+        verify(b"{}", {**signing.headers(b"{}", TOLD_AT), "telnyx-signature-ed25519": signature})
+
+
+@pytest.mark.parametrize("keys", ["", None, [], "not base64", "AAAA", b64encode(bytes(32)).decode()])
+def test_lets_nobody_in_by_a_key_that_is_none(keys: object) -> None:
+    with pytest.raises(Forbidden):
+        verify(b"{}", signing.headers(b"{}", TOLD_AT), keys)
+
+
+def test_a_key_that_is_none_does_not_shut_out_the_other() -> None:
+    assert verify(b"{}", signing.headers(b"{}", TOLD_AT), ["not base64", signing.PUBLIC_KEY]) == Verified()
