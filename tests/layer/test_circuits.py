@@ -17,6 +17,7 @@ from tests.layer.delivering import let_pass, relayed
 
 FAULTS = ["temporary", "misconfigured", "unknown"]
 ANSWERS = ["permanent", "opted_out"]
+UNASKED = ["unready", "unsendable"]
 LATER = timedelta(hours=1)
 CIRCUIT = "SELECT changed_at, open_until, openings FROM circuits"
 OPEN_FOR = "SELECT round(extract(epoch FROM open_until - changed_at))::int FROM circuits"
@@ -26,7 +27,7 @@ def end(claimed: OutboundMessage, failure: str | None) -> Recorded:
     """Records as delivery does after a failure of this kind, or after a success."""
     if failure is None:
         return attempts.record(claimed.token, Status.SENT)
-    if failure in ANSWERS:
+    if failure in (*ANSWERS, "unsendable"):
         return attempts.record(claimed.token, Status.FAILED, failure=failure)
     status = Status.UNKNOWN if failure == "unknown" else Status.QUEUED
     return attempts.record(claimed.token, status, failure=failure, wait=LATER)
@@ -77,9 +78,10 @@ def test_the_few_of_a_burst_that_time_out_and_so_end_last_open_nothing() -> None
         [None] * 6 + ["temporary"] * 5,
         ["throttled"] * 20,
         *([answer] * 20 for answer in ANSWERS),
+        *([unasked] * 20 + ["temporary"] * 9 for unasked in UNASKED),
         [None] * 20 + ["temporary"] * 9,
     ],
-    ids=["nine", "five of eleven", "throttled", *ANSWERS, "nine of the last twenty"],
+    ids=["nine", "five of eleven", "throttled", *ANSWERS, *UNASKED, "nine of the last twenty"],
 )
 def test_stays_closed_for_less(failures: list[str | None]) -> None:
     assert not any(attempt(*failures))
@@ -142,6 +144,22 @@ def test_so_does_an_answer_that_is_no_fault(database: Database, answer: str) -> 
     open_circuit()
     let_pass(database, 30)
     attempt(answer)
+    assert attempts.open_circuits() == []
+
+
+@pytest.mark.parametrize("failure", UNASKED)
+def test_an_attempt_that_did_not_ask_the_provider_says_nothing_of_it(
+    database: Database, failure: str
+) -> None:
+    attempt(*["temporary"] * 9, *[failure] * 20)
+    assert attempt("temporary") == [True], "they are not among the last twenty"
+    let_pass(database, 31)
+    before = database.rows("SELECT changed_at, openings FROM circuits")
+    assert attempt(failure) == [False]
+    assert database.rows("SELECT changed_at, openings FROM circuits") == before
+    assert attempts.open_circuits() == ["sms"]
+    let_pass(database, 31)
+    attempt(None)
     assert attempts.open_circuits() == []
 
 

@@ -35,10 +35,11 @@ CREATE OR REPLACE FUNCTION watch_provider(in_attempt attempts) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
     faults CONSTANT text[] := '{temporary,misconfigured,unknown}';  -- the others are an answer of a provider that is well
+    unasked CONSTANT text[] := '{unready,unsendable}';  -- these say nothing of the provider
     since timestamptz := clock_timestamp() - interval '1 minute';
     circuit circuits;
 BEGIN
-    IF in_attempt.failure = 'unready' THEN  -- the provider was not asked
+    IF in_attempt.failure = ANY (unasked) THEN
         RETURN false;
     ELSIF in_attempt.failure IS NULL OR in_attempt.failure <> ALL (faults) THEN
         UPDATE circuits c SET open_until = NULL, openings = 0, changed_at = clock_timestamp()
@@ -54,7 +55,7 @@ BEGIN
         SELECT count(*) >= 10 AND 2 * count(*) FILTER (WHERE recent.failure = ANY (faults)) >= count(*)
           FROM (SELECT a.failure FROM attempts a
                  WHERE a.provider_type = in_attempt.provider_type AND a.ended_at IS NOT NULL
-                   AND a.failure IS DISTINCT FROM 'unready'
+                   AND (a.failure = ANY (unasked)) IS NOT TRUE
                    AND a.started_at > greatest(since, circuit.changed_at)
                  -- By their beginnings: after a burst its time-outs are all that ended last.
                  ORDER BY a.started_at DESC LIMIT 20) AS recent)

@@ -7,22 +7,26 @@ https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Preve
 
 import http.client
 import mimetypes
+import re
 import socket
 import ssl
 import time
 from collections.abc import Sequence
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from string import punctuation
 from typing import NamedTuple, cast
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from messaging.providers.http import CONNECT_TIMEOUT, Until, left
-from messaging.providers.provider import PermanentFailure, Unready
+from messaging.providers.provider import Unready, Unsendable
 
 BUDGET = 8.0  # seconds for all that one message refers to
 MAX_BYTES = 10_000_000  # of all of it: ten messages at once are in memory, each several times over
 MAX_REDIRECTS = 3
+_PUBLIC = IPv6Network("2000::/3")  # all that is given to the public internet
 _EMBEDDED = IPv6Network("64:ff9b::/96")  # NAT64: the last 32 bits are an IPv4 address
+_CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 
 
 class Fetched(NamedTuple):
@@ -31,12 +35,12 @@ class Fetched(NamedTuple):
     content: bytes
 
 
-def fetch(urls: Sequence[str], max_bytes: int = MAX_BYTES) -> list[Fetched]:
+def fetch(urls: Sequence[str], max_bytes: int = MAX_BYTES, budget: float = BUDGET) -> list[Fetched]:
     """What is at these URLs, in their order; at most `max_bytes` of all together.
 
-    Raises Unready where one may be there later, and PermanentFailure where not, or where it leads inside.
+    Raises Unready where one may be there later, and Unsendable where not, or where it leads inside.
     """
-    deadline = time.monotonic() + BUDGET
+    deadline = time.monotonic() + budget
     fetched: list[Fetched] = []
     for url in urls:
         fetched.append(_fetch(url, max_bytes, deadline))
@@ -48,18 +52,16 @@ def _fetch(url: str, max_bytes: int, deadline: float) -> Fetched:
     for _ in range(MAX_REDIRECTS + 1):
         try:
             answer, moved_to = _ask(url, max_bytes, deadline)
+            url = urljoin(url, moved_to or "")
         except (OSError, http.client.HTTPException) as error:
             raise Unready(
                 "attachment_away", f"An attachment could not be fetched: {type(error).__name__}."
             ) from error
         except ValueError as error:
-            raise PermanentFailure("attachment_refused", "An attachment's URL is not one.") from error
+            raise Unsendable("attachment_refused", "An attachment's URL is not one.") from error
         if not moved_to:
             return answer
-        url = urljoin(url, moved_to)
-    raise PermanentFailure(
-        "attachment_refused", "An attachment's URL leads from one to the next without an end."
-    )
+    raise Unsendable("attachment_refused", "An attachment's URL leads from one to the next without an end.")
 
 
 def _ask(url: str, max_bytes: int, deadline: float) -> tuple[Fetched, str | None]:
@@ -71,12 +73,7 @@ def _ask(url: str, max_bytes: int, deadline: float) -> tuple[Fetched, str | None
     with _connected(parts.hostname, port, deadline) as plain:
         sock = _tls().wrap_socket(plain, server_hostname=parts.hostname) if parts.scheme == "https" else plain
         with sock:
-            connection = http.client.HTTPConnection(parts.hostname, port)
-            connection.sock = sock
-            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request(
-                "GET", path, headers={"Accept-Encoding": "identity", "User-Agent": "messaging"}
-            )
+            _request(sock, parts, port)
             until = cast("socket.socket", Until(deadline, sock))  # it is asked for its file alone
             with http.client.HTTPResponse(until, method="GET") as answer:
                 answer.begin()
@@ -85,28 +82,46 @@ def _ask(url: str, max_bytes: int, deadline: float) -> tuple[Fetched, str | None
                 if answer.status != 200:
                     _refused(answer.status)
                 content = answer.read(max_bytes + 1)
+                if len(content) > max_bytes:
+                    raise Unsendable("attachment_too_large", "The attachments are too large.")
                 if answer.length:  # what it promised and did not send
                     raise http.client.IncompleteRead(content, answer.length)
-                if len(content) > max_bytes:
-                    raise PermanentFailure("attachment_too_large", "The attachments are too large.")
-                name = unquote(parts.path.rpartition("/")[2]) or "attachment"
-                kind = answer.headers.get_content_type() if answer.getheader("Content-Type") else None
-                guessed = mimetypes.guess_type(name)[0]
-                return Fetched(name[-255:], kind or guessed or "application/octet-stream", content), None
+                return Fetched(*_named(parts, answer), content), None
+
+
+def _request(sock: socket.socket, parts: SplitResult, port: int) -> None:
+    """Asks for it over a connection that is there."""
+    connection = http.client.HTTPConnection(parts.hostname or "", port)
+    connection.default_port = 443 if parts.scheme == "https" else 80  # which Host does not name
+    connection.sock = sock
+    # What is escaped stays so: a signed URL must not be written in another way.
+    target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=punctuation)
+    connection.request("GET", target, headers={"Accept-Encoding": "identity", "User-Agent": "messaging"})
+
+
+def _named(parts: SplitResult, answer: http.client.HTTPResponse) -> tuple[str, str]:
+    """Its name and type; they become a mail's headers, and stand on one line."""
+    name = unquote(parts.path.rpartition("/")[2])
+    name = "".join(one if one.isprintable() and one not in "/\\" else "_" for one in name)[-255:]
+    name = name or "attachment"
+    kind = answer.headers.get_content_type() if answer.getheader("Content-Type") else ""
+    if not _CONTENT_TYPE.fullmatch(kind):
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return name, kind
 
 
 def _refused(status: int) -> None:
     reason = f"An attachment's URL answered {status}."
     if status >= 500 or status in (408, 425, 429):
         raise Unready("attachment_away", reason)
-    raise PermanentFailure("attachment_missing", reason)
+    raise Unsendable("attachment_missing", reason)
 
 
 def _connected(host: str, port: int, deadline: float) -> socket.socket:
     """To one of the name's addresses, all of which have to be public. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     if not all(_is_public(str(address[0])) for *_, address in found):
-        raise PermanentFailure("attachment_refused", "An attachment's URL leads into a private network.")
+        raise Unsendable("attachment_refused", "An attachment's URL leads into a private network.")
     failure: OSError = ConnectionError()
     for family, kind, protocol, _, address in found:
         sock = socket.socket(family, kind, protocol)
@@ -126,6 +141,8 @@ def _is_public(text: str) -> bool:
     """Also of what stands for another address, and would lead there."""
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address):
+        if address not in _PUBLIC and address not in _EMBEDDED:
+            return False
         for inner in _inner(address):
             if not _is_public(str(inner)):
                 return False

@@ -102,6 +102,13 @@ class PermanentFailure(Failure):
     kind = "permanent"
 
 
+class Unsendable(PermanentFailure):
+    """The same without a word of the provider, which was not asked: something that the message needs is not
+    there, or may not be sent."""
+
+    kind = "unsendable"
+
+
 class OptedOut(PermanentFailure):
     """The contact wants no more messages from this sender."""
 
