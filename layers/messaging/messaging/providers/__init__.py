@@ -5,7 +5,7 @@ from typing import Any
 
 from messaging.models import Channel
 from messaging.problems import NotFound
-from messaging.providers import house, telnyx
+from messaging.providers import house, telnyx, twilio
 from messaging.providers.provider import Limits, Provider
 from messaging.settings import secret, settings
 
@@ -13,6 +13,7 @@ REGISTRY: dict[str, type[Provider]] = {
     "sms": house.Sms,
     "email": house.Email,
     "telnyx": telnyx.Telnyx,
+    "twilio": twilio.Twilio,
 }
 
 
