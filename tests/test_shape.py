@@ -1,6 +1,7 @@
 """The code keeps to its own map: what may import what, where each thing is known, how files are named."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -194,3 +195,33 @@ def test_a_function_has_one_name_everywhere() -> None:
 def test_a_handler_says_what_triggers_it(folder: Path) -> None:
     app = ast.parse((folder / "app.py").read_text(encoding="utf-8"))
     assert ast.get_docstring(app)
+
+
+# --- Names of vendors --------------------------------------------------------------------------------
+
+REGISTRY_FILE = LAYER / "providers" / "__init__.py"
+
+
+def vendors() -> set[str]:
+    """As the registry and its files name them; those that are called by their channel are built in."""
+    kinds = REGISTRY.keys() - {channel.value for channel in Channel}
+    return kinds | {REGISTRY[kind].__module__.rpartition(".")[2] for kind in kinds}
+
+
+def says(text: str, name: str) -> bool:
+    """As a word of its own, however it is written: open-fax, open_fax, OpenFax, OPENFAX. A link is none."""
+    words = re.sub(r"https?://\S+", "", text)
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words)
+    pattern = r"(?<![a-z])" + r"[-_ ]?".join(re.split(r"[-_]", name)) + r"(?![a-z])"
+    return any(re.search(pattern, one.lower()) for one in (words, apart))
+
+
+@pytest.mark.parametrize("name", sorted(vendors()))
+def test_a_vendor_is_known_to_its_own_files_alone(name: str) -> None:
+    """Those that bear its name, its tests' and its playing part's among them, and the registry."""
+    files = [
+        file
+        for file in python_files("layers", "functions", "local", "tests", "bench")
+        if file != REGISTRY_FILE and not says(file.relative_to(ROOT).as_posix(), name)
+    ]
+    assert [file for file in files if says(file.read_text(encoding="utf-8"), name)] == []

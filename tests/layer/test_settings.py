@@ -41,8 +41,8 @@ def test_variables_are_read_once(configure: Configure, monkeypatch: pytest.Monke
         ("sms", {"sms": "sms"}),
         ("sms,email", {"sms": "sms", "email": "email"}),
         (" email , sms ,", {"email": "email", "sms": "sms"}),
-        ("twilio-eu=twilio", {"twilio-eu": "twilio"}),
-        ("sms, twilio-eu = twilio ,twilio=", {"sms": "sms", "twilio-eu": "twilio", "twilio": "twilio"}),
+        ("sms-eu=sms", {"sms-eu": "sms"}),
+        ("sms, sms-eu = sms ,email=", {"sms": "sms", "sms-eu": "sms", "email": "email"}),
     ],
 )
 def test_providers_are_named_instances_of_a_type_in_order_of_preference(
@@ -53,8 +53,8 @@ def test_providers_are_named_instances_of_a_type_in_order_of_preference(
 
 
 def test_a_sending_address_may_have_providers_of_its_own(configure: Configure) -> None:
-    configure(SENDER_PROVIDERS='{"+12016661234": ["twilio-eu", "sms"], "user@example.com": []}')
-    assert settings().sender_providers == {"+12016661234": ["twilio-eu", "sms"], "user@example.com": []}
+    configure(SENDER_PROVIDERS='{"+12016661234": ["sms-eu", "sms"], "user@example.com": []}')
+    assert settings().sender_providers == {"+12016661234": ["sms-eu", "sms"], "user@example.com": []}
 
 
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False), ("1", True), ("0", False)])
@@ -73,9 +73,9 @@ def test_unsigned_webhooks_are_let_in_by_the_very_word(
         ("MAX_ATTEMPTS", "many"),
         ("MAX_ATTEMPTS", "1.5"),
         ("ALLOW_UNSIGNED_WEBHOOKS", "perhaps"),
-        ("SENDER_PROVIDERS", "twilio"),
+        ("SENDER_PROVIDERS", "sms"),
         ("SENDER_PROVIDERS", "[]"),
-        ("SENDER_PROVIDERS", '{"+12016661234": "twilio"}'),
+        ("SENDER_PROVIDERS", '{"+12016661234": "sms"}'),
         ("SENDER_PROVIDERS", '{"+12016661234": [1]}'),
         ("SENDER_PROVIDERS", '{"+12016661234": null}'),
     ],

@@ -198,9 +198,16 @@ def secured(certificate: Certificate, script: Script) -> Script:
 def test_a_secure_address_is_fetched_from_whom_the_system_trusts(
     internet: Internet, authority: Authority
 ) -> None:
-    with internet.serving(secured(authority.certify(PUBLIC), answer(200, b"content"))):
+    received: list[bytes] = []
+
+    def script(client: socket.socket) -> None:
+        received.append(read_request(client))
+        client.sendall(HEAD + b"Content-Length: 7\r\n\r\ncontent")
+
+    with internet.serving(secured(authority.certify(PUBLIC), script)):
         assert fetch([f"https://{PUBLIC}/a"])[0].content == b"content"
     assert internet.reached == [(PUBLIC, 443)]
+    assert f"\r\nHost: {PUBLIC}\r\n".encode() in received[0]
 
 
 @pytest.mark.usefixtures("authority")
