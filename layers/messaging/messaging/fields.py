@@ -28,6 +28,11 @@ def _storable(text: str) -> str:
     return text
 
 
+def cleaned(text: str) -> str:
+    """What Postgres can hold of it: no NUL, no half of a surrogate pair."""
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
 def _storable_json(fields: dict[str, Any]) -> dict[str, Any]:
     try:
         written = json.dumps(fields, allow_nan=False, ensure_ascii=False)

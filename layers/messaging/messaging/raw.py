@@ -6,21 +6,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
+from messaging.fields import cleaned
 from messaging.models import Channel
 
 _CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
-def _storable(text: str) -> str:
-    """What Postgres' text can hold of it: no NUL, no half of a surrogate pair."""
-    return text.replace("\0", "").encode(errors="replace").decode()
-
-
 def _without_credentials(headers: Mapping[str, str]) -> dict[str, str]:
     return {
-        _storable(name): _storable(value)
-        for name, value in headers.items()
-        if name.lower() not in _CREDENTIALS
+        cleaned(name): cleaned(value) for name, value in headers.items() if name.lower() not in _CREDENTIALS
     }
 
 
@@ -33,8 +27,8 @@ class RawRequest(BaseModel):
     route: Channel
     """`mms` comes in by the route of `sms`."""
     provider: str
-    url: Annotated[str, AfterValidator(_storable)]
-    query: Annotated[str, AfterValidator(_storable)]
+    url: Annotated[str, AfterValidator(cleaned)]
+    query: Annotated[str, AfterValidator(cleaned)]
     headers: Annotated[dict[str, str], AfterValidator(_without_credentials)]
     body: bytes
     received_at: AwareDatetime

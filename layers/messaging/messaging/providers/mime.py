@@ -1,0 +1,204 @@
+"""A mail as it travels (RFC 5322, MIME), taken apart within bounds: whoever wrote it, nothing of it raises.
+
+The standard library's parser is not used for this: it goes as deep as a mail pretends to be, looks for every
+boundary in every line, and its headers raise where they are malformed.
+https://www.rfc-editor.org/rfc/rfc2045
+"""
+
+import mimetypes
+import quopri
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from email.message import Message
+from html import escape
+from typing import NamedTuple
+
+from messaging.fields import cleaned
+from messaging.models import File
+from messaging.problems import Unreadable
+from messaging.providers.charset import decode, unbase64, words
+
+MAX_PARTS = 1000
+MAX_DEPTH = 20
+"""Of multiparts within each other; what lies deeper is kept as one file."""
+MAX_DECLARATION = 4000  # characters of a header that says what a part is
+
+Headers = Mapping[str, Sequence[str]]
+"""Names in lower case; values unfolded, with their encoded words as they came."""
+
+_HEAD_END = re.compile(rb"(?:\A|\n)\r?\n")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
+_KIND = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+class _Text(NamedTuple):
+    is_html: bool
+    text: str
+
+
+class _Bodies(NamedTuple):
+    """The same told twice: to who wants plain text and to who wants HTML, as far as it is there as that."""
+
+    plain: Sequence[_Text]
+    html: Sequence[_Text]
+
+
+@dataclass
+class Parts:
+    """What stands in a mail beside its headers."""
+
+    text: str | None = None
+    """Where all that it says is there as plain text."""
+    html: str | None = None
+    files: list[File] = field(default_factory=list)
+    content_ids: dict[str, int] = field(default_factory=dict)
+    """By which the HTML names an image (`cid:`): its place among the files."""
+    _seen: int = 0
+
+    def enter(self) -> None:
+        self._seen += 1
+        if self._seen > MAX_PARTS:
+            raise Unreadable(f"The mail has more than {MAX_PARTS} parts.")
+
+    def keep(self, kept: File, content_id: str = "") -> _Bodies:
+        if content_id:
+            self.content_ids.setdefault(content_id, len(self.files))
+        self.files.append(kept)
+        return _Bodies([], [])
+
+
+def split(raw: bytes) -> tuple[Headers, bytes]:
+    """The headers of a mail or of a part, and what follows them."""
+    end = _HEAD_END.search(raw)
+    head, content = (raw[: end.start()], raw[end.end() :]) if end else (raw, b"")
+    return headers(head), content
+
+
+def headers(block: bytes) -> Headers:
+    found: dict[str, list[str]] = {}
+    for line in _FOLD.sub(b" ", block).split(b"\n"):
+        name, colon, value = line.partition(b":")
+        if colon:
+            found.setdefault(decode(name, None).strip().lower(), []).append(decode(value, None).strip())
+    return found
+
+
+def first(headers: Headers, name: str) -> str:
+    return next(iter(headers.get(name, ())), "")
+
+
+def parts(headers: Headers, content: bytes) -> Parts:
+    """Raises Unreadable where there are too many."""
+    found = Parts()
+    bodies = _part(headers, content, found, MAX_DEPTH)
+    if bodies.plain and not any(one.is_html for one in bodies.plain):
+        found.text = "\n".join(one.text for one in bodies.plain)
+    if any(one.is_html for one in bodies.html):
+        found.html = "\n".join(
+            one.text if one.is_html else f"<pre>{escape(one.text)}</pre>" for one in bodies.html
+        )
+    return found
+
+
+def file(name: str | None, content_type: str, content: bytes) -> File:
+    """A file by the name that its sender gave it, without folders, or by one that says what it is."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if not _KIND.fullmatch(kind) or len(kind) > 255:
+        kind = "application/octet-stream"
+    name = _UNPRINTABLE.sub(" ", cleaned(words(name or ""))).replace("\\", "/").rpartition("/")[2].strip()
+    stem, dot, end = name.rpartition(".")
+    if len(name) > 255:
+        name = stem[: 255 - len(dot + end)] + dot + end if len(end) < 20 else name[:255]
+    return File(
+        name=name or f"attachment{mimetypes.guess_extension(kind) or ''}", content_type=kind, content=content
+    )
+
+
+def _part(headers: Headers, content: bytes, found: Parts, depth: int, default: str = "text/plain") -> _Bodies:
+    found.enter()
+    declared = _Declared.by(headers, default)
+    if declared.kind.startswith("multipart/") and declared.boundary:
+        if not depth:
+            return found.keep(file(None, declared.kind, content))
+        inner = "message/rfc822" if declared.kind == "multipart/digest" else "text/plain"
+        children = [
+            _part(*split(part), found, depth - 1, inner) for part in _between(declared.boundary, content)
+        ]
+        if children:
+            return _alternative(children) if declared.kind == "multipart/alternative" else _mixed(children)
+    content = _decoded(content, first(headers, "content-transfer-encoding"))
+    is_body = declared.kind in ("text/plain", "text/html") or declared.kind.startswith("multipart/")
+    if is_body and not declared.name and declared.disposition != "attachment":
+        text = decode(content, declared.charset).replace("\r\n", "\n")
+        bodies = [_Text(declared.kind == "text/html", text)]
+        return _Bodies(bodies, bodies)
+    content_id = first(headers, "content-id").strip("<> ")
+    return found.keep(file(declared.name, declared.kind, content), content_id)
+
+
+def _mixed(children: Sequence[_Bodies]) -> _Bodies:
+    return _Bodies(
+        [one for child in children for one in child.plain], [one for child in children for one in child.html]
+    )
+
+
+def _alternative(children: Sequence[_Bodies]) -> _Bodies:
+    """Of those that say the same in several ways: to each who reads, what is in the way that is wanted."""
+    plain = [child for child in children if not any(one.is_html for one in child.plain)]
+    html = [child for child in children if any(one.is_html for one in child.html)]
+    told = _Bodies(_mixed(plain).plain, _mixed(html).html)
+    return _Bodies(told.plain or told.html, told.html or told.plain)
+
+
+def _between(boundary: str, content: bytes) -> Iterator[bytes]:
+    line = re.compile(b"--" + re.escape(boundary.encode()) + rb"(--)?[ \t]*(?:\r?\n|\Z)")
+    start: int | None = None
+    for found in line.finditer(content):
+        if content[found.start() - 1 : found.start()] not in (b"", b"\n"):
+            continue
+        if start is not None:
+            yield content[start : found.start()].removesuffix(b"\n").removesuffix(b"\r")
+        if found[1]:
+            return
+        start = found.end()
+    if start is not None:  # the last one was not closed
+        yield content[start:]
+
+
+def _decoded(content: bytes, encoding: str) -> bytes:
+    match encoding.lower():
+        case "base64":
+            return unbase64(content)
+        case "quoted-printable":
+            return quopri.decodestring(content)
+    return content
+
+
+class _Declared(NamedTuple):
+    """What a part is by its headers."""
+
+    kind: str
+    charset: str | None = None
+    boundary: str | None = None
+    disposition: str | None = None
+    name: str | None = None
+
+    @classmethod
+    def by(cls, headers: Headers, default: str) -> "_Declared":
+        message = Message()  # for the parameters' many forms (RFC 2231)
+        message.set_default_type(default)
+        for name in ("content-type", "content-disposition"):
+            if value := first(headers, name)[:MAX_DECLARATION]:
+                message[name] = value
+        try:
+            return cls(
+                message.get_content_type(),
+                message.get_content_charset(),
+                message.get_boundary(),
+                message.get_content_disposition(),
+                message.get_filename(),
+            )
+        except Exception:  # noqa: BLE001  # of many kinds, where the parameters are not well-formed
+            return cls("application/octet-stream")
