@@ -90,12 +90,15 @@ def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget
     if not 300 <= answered.status < 600:  # 1xx, for one, is followed by another answer
         raise OutcomeUnknown("no_answer", f"The provider answered {answered.status}, and nothing final.")
     code, reason = str(answered.status), f"The provider answered {answered.status}."
-    failure: Failure = PermanentFailure(code, reason)
-    kind = _FAILURES.get(answered.status, TemporaryFailure if answered.status >= 500 else None)
-    if kind:
-        failure = kind(code, reason, retry_after(answered.headers.get("retry-after")))
+    failure = refused(answered.status, code, reason, answered.headers.get("retry-after"))
     failure.body, failure.headers = answered.body, answered.headers
     raise failure
+
+
+def refused(status: int, code: str, reason: str, wait: str | None) -> Failure:
+    """What an answer that is no 2xx says by its status, and by its Retry-After."""
+    kind = _FAILURES.get(status, TemporaryFailure if status >= 500 else None)
+    return kind(code, reason, retry_after(wait)) if kind else PermanentFailure(code, reason)
 
 
 def _prepared(
