@@ -107,7 +107,10 @@ def test_some_do_not_know_each_other(name: str, strangers: set[str]) -> None:
         (("sqlalchemy",), {*STORE, "functions/migrate"}),
         (("pg8000",), {"database"}),
         (("alembic",), {"functions/migrate"}),
-        (("boto3", "botocore", "aws_lambda_powertools.utilities.parameters"), {"queue", "settings", "spool"}),
+        (
+            ("boto3", "botocore", "aws_lambda_powertools.utilities.parameters"),
+            {"providers", "queue", "settings", "spool"},
+        ),
         (("http.client", "urllib.request", "requests", "httpx", "urllib3", "aiohttp"), {"providers"}),
         (("os.environ", "os.getenv"), {"settings"}),
         (("standardwebhooks",), {"providers"}),

@@ -1,0 +1,207 @@
+"""What becomes of a call to Amazon: botocore itself, over real HTTP, against each answer and each silence."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from messaging.providers import aws
+from messaging.providers.provider import (
+    Failure,
+    Misconfigured,
+    OptedOut,
+    OutcomeUnknown,
+    PermanentFailure,
+    TemporaryFailure,
+    Throttled,
+)
+from tests.layer.providers.vendor import Script, answering, hang, playing, read_request
+
+REQUEST = {"DestinationPhoneNumber": "+18045551234", "MessageBody": "Hello"}
+KEYS = {"region": "us-west-2", "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI"}
+KINDS: aws.Kinds = {"OPTED_OUT": OptedOut, "Suspended": Misconfigured, "Quota": TemporaryFailure}
+READ_TIMEOUT = 0.5  # seconds
+
+
+def answer(status: int, fields: object, head: str = "") -> Script:
+    body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
+    return answering(f"HTTP/1.1 {status} x\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
+def call(url: str, **secret: str) -> Mapping[str, Any]:
+    fields = {**KEYS, "endpoint_url": url, **secret}
+    return aws.call(fields, "pinpoint-sms-voice-v2", "send_text_message", REQUEST, KINDS, READ_TIMEOUT)
+
+
+def failure(script: Script) -> Failure:
+    with playing(script) as address, pytest.raises(Failure) as raised:
+        call(f"http://{address}")
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        *((code, Throttled) for code in ("ThrottlingException", "Throttling", "TooManyRequestsException")),
+        ("RequestLimitExceeded", Throttled),
+        *((code, Misconfigured) for code in ("AccessDeniedException", "UnrecognizedClientException")),
+        *((code, Misconfigured) for code in ("ExpiredTokenException", "InvalidSignatureException")),
+        *((code, Misconfigured) for code in ("InvalidClientTokenId", "MissingAuthenticationTokenException")),
+        ("RequestExpired", TemporaryFailure),
+        ("ValidationException", PermanentFailure),
+        *(("Suspended", Misconfigured), ("Quota", TemporaryFailure)),  # the service's own
+    ],
+)
+def test_a_code_says_more_than_its_status(code: str, kind: type[Failure]) -> None:
+    found = failure(answer(400, {"__type": f"com.amazonaws.x#{code}", "Message": "Because."}))
+    assert (type(found), found.code, found.reason) == (kind, code, "Because.")
+
+
+def test_a_reason_says_more_than_its_code() -> None:
+    found = failure(answer(400, {"__type": "Quota", "Reason": "OPTED_OUT", "Message": "Because."}))
+    assert type(found) is TemporaryFailure, "of an error without such a field it is no reason"
+    found = failure(
+        answer(400, {"__type": "ConflictException", "Reason": "OPTED_OUT", "Message": "Because."})
+    )
+    assert (type(found), found.code) == (OptedOut, "ConflictException.OPTED_OUT")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *((400, PermanentFailure), (401, Misconfigured), (403, Misconfigured), (404, PermanentFailure)),
+        *((413, PermanentFailure), (429, Throttled), (500, TemporaryFailure), (503, TemporaryFailure)),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{}"])
+def test_without_a_known_code_the_status_says_it(status: int, kind: type[Failure], body: bytes) -> None:
+    found = failure(answer(status, body))
+    assert type(found) is kind
+    assert found.code
+    assert found.reason
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "Suspended", "Unheard-of"])
+def test_retry_after_is_handed_on(code: str) -> None:
+    found = failure(answer(503, {"__type": code}, "Retry-After: 30\r\n"))
+    assert isinstance(found, TemporaryFailure)
+    assert found.retry_after == timedelta(seconds=30)
+
+
+def test_the_words_of_an_answer_can_be_kept() -> None:
+    body = b'{"__type": "A\\u0000\\ud800", "Message": "' + b"\\u0000\\ud800" * 5000 + b'"}'
+    found = failure(answer(400, body))
+    for text in (found.code, found.reason):
+        assert 0 < len(text.encode()) <= 1000
+        assert "\0" not in text
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(lambda _: None, id="closes"),
+        pytest.param(read_request, id="closes after it has read"),
+        pytest.param(hang, id="hangs"),
+        pytest.param(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"), id="answers half"),
+        pytest.param(answering(b"\0\xff" * 100), id="answers noise"),
+        pytest.param(answer(200, b"[]"), id="answers something else"),
+    ],
+)
+def test_where_the_request_may_have_been_taken_the_outcome_is_unknown(script: Script) -> None:
+    found = failure(script)
+    assert (type(found), found.code) == (OutcomeUnknown, "no_answer")
+
+
+def test_where_nobody_listens_nothing_was_written() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    for url in (f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}", "http://nowhere.invalid"):
+        with pytest.raises(TemporaryFailure) as raised:
+            call(url)
+        assert raised.value.code == "not_connected"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *({"region": ""}, {"region": "a b"}, {"region": "x" * 300}, {"endpoint_url": "nowhere"}),
+        *({"endpoint_url": "ftp://x y"}, {"secret_access_key": ""}),
+    ],
+)
+def test_a_secret_that_leads_nowhere_calls_nobody(secret: dict[str, str]) -> None:
+    called: list[bytes] = []
+    with (
+        playing(lambda client: called.append(read_request(client))) as address,
+        pytest.raises(TemporaryFailure) as raised,
+    ):
+        call(**{"url": f"http://{address}", **secret})
+    assert type(raised.value) is Misconfigured
+    assert called == []
+
+
+def test_a_request_that_amazon_has_no_form_for_is_not_sent() -> None:
+    with pytest.raises(PermanentFailure) as raised:
+        aws.call(
+            {**KEYS, "endpoint_url": "http://127.0.0.1:9"},
+            "pinpoint-sms-voice-v2",
+            "send_text_message",
+            {"MessageBody": ""},
+            KINDS,
+        )
+    assert raised.value.code == "not_valid"
+
+
+def counted(script: Script) -> tuple[Script, Callable[[], int]]:
+    """The script, and how many connections it has served."""
+    served: list[bytes] = []
+
+    def wrapped(client: socket.socket) -> None:
+        served.append(b"")
+        script(client)
+
+    return wrapped, lambda: len(served)
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_one_attempt_is_one_request(status: int) -> None:
+    script, served = counted(answer(status, {"__type": "ThrottlingException"}))
+    failure(script)
+    assert served() == 1
+
+
+def test_a_connection_serves_one_call() -> None:
+    """One that was kept open over a frozen environment would take a message and never answer."""
+    hung_up: list[bytes] = []
+
+    def script(client: socket.socket) -> None:
+        read_request(client)
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        hung_up.append(client.recv(1))
+
+    counting, served = counted(script)
+    with playing(counting) as address:
+        for _ in range(3):
+            call(f"http://{address}")
+    assert served() == 3
+    assert hung_up == [b""] * 3
+
+
+def test_calls_of_several_threads_do_not_disturb_each_other() -> None:
+    ended: list[object] = []
+    barrier = threading.Barrier(8)
+
+    def run(address: str) -> None:
+        barrier.wait()
+        ended.append(call(f"http://{address}").get("MessageId"))
+
+    with playing(answer(200, {"MessageId": "message-9"})) as address:
+        threads = [threading.Thread(target=run, args=(address,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert ended == ["message-9"] * 8
