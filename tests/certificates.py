@@ -28,9 +28,9 @@ class Authority:
         self.bundle.write_bytes(_pem(own.sign(self._key, hashes.SHA256())))
 
     def certify(self, address: str) -> Certificate:
-        """A server at this IP address."""
+        """A server at this IP address, or of this name."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+        names = x509.SubjectAlternativeName([_alternative(address)])
         unsigned = _unsigned(_name(address), self._name, key).add_extension(names, critical=False)
         made = Certificate(self._folder / f"{address}.crt", self._folder / f"{address}.key")
         made.certificate.write_bytes(_pem(unsigned.sign(self._key, hashes.SHA256())))
@@ -43,6 +43,13 @@ class Authority:
             )
         )
         return made
+
+
+def _alternative(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
 
 
 def _name(text: str) -> x509.Name:
