@@ -5,7 +5,7 @@ from typing import Any
 
 from messaging.models import Channel
 from messaging.problems import NotFound
-from messaging.providers import house, telnyx, twilio
+from messaging.providers import aws_sms, house, telnyx, twilio
 from messaging.providers.provider import Limits, Provider
 from messaging.settings import secret, settings
 
@@ -14,6 +14,7 @@ REGISTRY: dict[str, type[Provider]] = {
     "email": house.Email,
     "telnyx": telnyx.Telnyx,
     "twilio": twilio.Twilio,
+    "aws-sms": aws_sms.AwsSms,
 }
 
 

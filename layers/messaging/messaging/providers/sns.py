@@ -38,8 +38,6 @@ TOLERANCE = timedelta(minutes=65)
 BUDGET = 4.0  # seconds for the certificate, and for the confirmation: SNS waits 15 for an answer
 
 ANSWER = Answer(content_type="text/plain")
-TEST = "Successfully validated SNS topic for Amazon SES event publishing."
-"""What tells nothing, and is no JSON."""
 
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
@@ -103,11 +101,12 @@ def verify(webhook: Webhook, secret: Mapping[str, Any]) -> Verified:
     return Verified()
 
 
-def notification(webhook: Webhook) -> Notification | None:
-    """What the topic tells, which is JSON; None where it speaks of itself. Raises Unreadable and Invalid."""
+def notification(webhook: Webhook, greeting: str = "") -> Notification | None:
+    """What the topic tells, which is JSON; None where it speaks of itself, or says no more than the service's
+    greeting. Raises Unreadable and Invalid."""
     try:
         envelope = Envelope.model_validate(json_object(webhook.body))
-        if envelope.type != "Notification" or envelope.message == TEST:
+        if envelope.type != "Notification" or envelope.message == greeting:
             return None
         told_at = _TIME.validate_python(envelope.timestamp)
         return Notification(json_object(envelope.message.encode()), told_at)

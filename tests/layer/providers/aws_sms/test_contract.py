@@ -1,0 +1,25 @@
+"""End User Messaging keeps to the contract."""
+
+import json
+from pathlib import Path
+
+from messaging.providers.aws_sms import AwsSms
+from tests import calls
+from tests.layer.providers.amazon import Amazon, envelope
+
+PAYLOADS = Path(__file__).parent / "payloads"
+
+
+def request(name: str) -> bytes:
+    return json.dumps(envelope((PAYLOADS / f"{name}.json").read_text())).encode()
+
+
+class TestAwsSms(Amazon):
+    provider = AwsSms
+    sent = calls.NEW_SMS
+    accepted = b'{"MessageId": "9539975a-e71f-45f3-b496-8d98dc098a77"}'
+    sent_id = "9539975a-e71f-45f3-b496-8d98dc098a77"
+    inbound = request("inbound")
+    inbound_id = "cae173d2-66b9-564c-8309-21f858e9fb84"
+    report = request("delivered")
+    delivered = b"TEXT_DELIVERED"
