@@ -1,6 +1,5 @@
 """Whichever provider calls: what is kept of its request, through the function that takes it."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,46 +8,13 @@ import pytest
 from messaging.models import Channel
 from messaging.providers import REGISTRY
 from messaging.providers.provider import Webhook
-from tests.aws import Aws
 from tests.calls import Answer, call
-from tests.conftest import TABLES, Configure, Database
+from tests.conftest import TABLES, Database
+from tests.functions.conftest import REGISTERED, Deploy
 from tests.layer.providers import spoiling
-from tests.layer.providers.contract import Contract, contracts
-from tests.layer.providers.speaking import NAME, PUBLIC_URL
+from tests.layer.providers.contract import Contract
+from tests.layer.providers.speaking import NAME
 from tests.printed import Printed
-
-Deploy = Callable[..., None]
-
-TYPES = {provider: name for name, provider in REGISTRY.items()}
-REGISTERED = [one for one in contracts() if one.provider in TYPES]
-
-
-def names(these: list[type[Contract]]) -> list[str]:
-    return [f"{TYPES[one.provider]} {one.__name__}" for one in these]
-
-
-@pytest.fixture(params=REGISTERED, ids=names(REGISTERED))
-def speaker(request: pytest.FixtureRequest) -> Iterator[Contract]:
-    spoken: Contract = request.param()
-    with spoken.at_work():
-        yield spoken
-
-
-@pytest.fixture
-def deploy(aws: Aws, configure: Configure, speaker: Contract, database: Database) -> Deploy:
-    """With this provider as the only one, and these fields in its secret."""
-
-    def deploy(fields: object) -> None:
-        secret = aws.keep({NAME: fields})
-        configure(
-            PROVIDERS=f"{NAME}={TYPES[speaker.provider]}",
-            PROVIDER_SECRET_ARN=secret,
-            PUBLIC_URL=PUBLIC_URL,
-            ALLOW_UNSIGNED_WEBHOOKS="",
-        )
-
-    deploy(speaker.secret("http://127.0.0.1:9/"))
-    return deploy
 
 
 def told(speaker: Contract, webhook: Webhook) -> Answer:

@@ -1,9 +1,11 @@
 """What a provider's test says of its vendor: how it answers, how it calls, and how it signs."""
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -88,6 +90,11 @@ class Speaking(ABC):
     def tampered(self, body: bytes) -> Sequence[bytes]:
         """Others than the one that was signed; fewer where not every byte is."""
         return [body + b" ", body[:-1], b"", b"\xff\xfe"]
+
+    def recorded(self) -> Sequence[bytes]:
+        """Requests as the vendor documents them, without a signature inside: all under payloads/."""
+        here = Path(sys.modules[type(self).__module__].__file__ or "").parent
+        return [file.read_bytes() for file in sorted((here / "payloads").glob("*"))]
 
     @contextmanager
     def reaching(self, address: str) -> Iterator[Provider]:

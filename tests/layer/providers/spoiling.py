@@ -36,7 +36,7 @@ def with_field(body: bytes, content_type: str, name: str, value: str) -> bytes:
     if body[:1] in (b"{", b"["):
         return _written(_renamed(json.loads(body), name, value))
     if "multipart" in content_type:
-        parts = _parts(body, content_type)
+        parts = multipart(body, content_type)
         return b"".join(_with_content(one, value) if _names(one, name) else one for one in parts)
     fields = [(known, value if known == name else old) for known, old in _form(body)]
     return urlencode(fields, errors="replace").encode()
@@ -47,7 +47,7 @@ def with_more(body: bytes, content_type: str) -> bytes:
     if body[:1] == b"{":
         return _written({**json.loads(body), "more": "x"})
     if "multipart" in content_type:
-        first, *rest = _parts(body, content_type)
+        first, *rest = multipart(body, content_type)
         head = first.partition(b"\r\n")[0] + b'\r\nContent-Disposition: form-data; name="more"'
         return b"".join((_with_content(head, "x"), first, *rest))
     return body + b"&more=x"
@@ -56,11 +56,11 @@ def with_more(body: bytes, content_type: str) -> bytes:
 def _fields(body: bytes, content_type: str) -> st.SearchStrategy[bytes]:
     if body[:1] in (b"{", b"["):
         known = json.loads(body)
-        paths = st.sampled_from(list(_paths(known)))
-        changes = st.lists(st.tuples(paths, st.sampled_from(ODD) | JSON), min_size=1, max_size=3)
-        return changes.map(lambda changes: _written(_changed(known, changes)))
+        where = st.sampled_from([(), *paths(known)])
+        changes = st.lists(st.tuples(where, st.sampled_from(ODD) | JSON), min_size=1, max_size=3)
+        return changes.map(lambda changes: _written(_changed(known, changes))) | _doubled(body, known)
     if "multipart" in content_type:
-        return _shuffled(_parts(body, content_type)).map(b"".join)
+        return _shuffled(multipart(body, content_type)).map(b"".join)
     names = [name for name, _ in _form(body)]
     more = st.lists(st.tuples(st.sampled_from(names) | st.text(max_size=9), st.sampled_from(ODD_TEXT)))
     pairs = st.tuples(_shuffled(_form(body)), more).map(lambda both: [*both[0], *both[1]])
@@ -102,7 +102,7 @@ def _form(body: bytes) -> list[tuple[str, str]]:
     return parse_qsl(body.decode(), keep_blank_values=True)
 
 
-def _parts(body: bytes, content_type: str) -> list[bytes]:
+def multipart(body: bytes, content_type: str) -> list[bytes]:
     """Of a multipart body, each with the line that begins it; the last is the line that ends it."""
     boundary = b"--" + content_type.partition("boundary=")[2].split(";")[0].strip('" ').encode()
     return [boundary + part for part in body.split(boundary)[1:]]
@@ -119,13 +119,20 @@ def _with_content(part: bytes, value: str) -> bytes:
 # --- JSON, and JSON in the strings of JSON -----------------------------------------------------------
 
 
-def _paths(value: Any) -> Iterator[Path]:
+def paths(value: Any) -> Iterator[Path]:
     """To everything in it."""
     inner = _inner(value)
     if isinstance(inner, (dict, list)):
         for name, one in inner.items() if isinstance(inner, dict) else enumerate(inner):
             yield (name,)
-            yield from ((name, *rest) for rest in _paths(one))
+            yield from ((name, *rest) for rest in paths(one))
+
+
+def found(value: Any, path: Path) -> Any:
+    """What is there, read where it is JSON itself."""
+    for name in path:
+        value = _inner(value)[name]
+    return _inner(value)
 
 
 def _inner(value: Any) -> Any:
@@ -138,23 +145,34 @@ def _inner(value: Any) -> Any:
     return value
 
 
+def _doubled(body: bytes, known: Any) -> st.SearchStrategy[bytes]:
+    """With a name that comes twice, first or last with something else."""
+    names = st.sampled_from([*known] if isinstance(known, dict) else [""])
+    more = st.tuples(names, st.sampled_from(ODD)).map(lambda pair: _written(dict([pair]))[1:-1])
+    ends = body.rstrip()
+    return more.map(lambda one: body[:1] + one + b"," + body[1:]) | more.map(
+        lambda one: ends[:-1] + b"," + one + ends[-1:]
+    )
+
+
 def _changed(value: Any, changes: list[tuple[Path, Any]]) -> Any:
     for path, odd in changes:
-        value = _at(value, path, odd)
+        value = at(value, path, odd)
     return value
 
 
-def _at(value: Any, path: Path, odd: Any) -> Any:
+def at(value: Any, path: Path, odd: Any) -> Any:
     """With something else at the path, or nothing where that is None; as it is where that leads nowhere."""
+    if not path:
+        return odd
     inner = _inner(value)
     name = path[0]
     if isinstance(inner, dict) and name in inner:
-        changed: Any = {**inner, name: _at(inner[name], path[1:], odd) if path[1:] else odd}
+        changed: Any = {**inner, name: at(inner[name], path[1:], odd)}
         if not path[1:] and odd is None:
             del changed[name]
     elif isinstance(inner, list) and isinstance(name, int) and name < len(inner):
-        one = _at(inner[name], path[1:], odd) if path[1:] else odd
-        changed = [*inner[:name], one, *inner[name + 1 :]]
+        changed = [*inner[:name], at(inner[name], path[1:], odd), *inner[name + 1 :]]
     else:
         return value
     return json.dumps(changed) if isinstance(value, str) else changed

@@ -1,0 +1,39 @@
+"""A deployment of one provider, whichever it is."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from messaging.providers import REGISTRY
+from tests.aws import Aws
+from tests.conftest import Configure, Database
+from tests.layer.providers.contract import Contract, contracts
+from tests.layer.providers.speaking import NAME, PUBLIC_URL
+
+Deploy = Callable[[object], None]
+
+TYPES = {provider: name for name, provider in REGISTRY.items()}
+REGISTERED = [one for one in contracts() if one.provider in TYPES]
+
+
+@pytest.fixture(params=REGISTERED, ids=lambda one: f"{TYPES[one.provider]} {one.__name__}")
+def speaker(request: pytest.FixtureRequest) -> Iterator[Contract]:
+    spoken: Contract = request.param()
+    with spoken.at_work():
+        yield spoken
+
+
+@pytest.fixture
+def deploy(aws: Aws, configure: Configure, speaker: Contract, database: Database) -> Deploy:
+    """With this provider as the only one, and these fields in its secret."""
+
+    def deploy(fields: object) -> None:
+        configure(
+            PROVIDERS=f"{NAME}={TYPES[speaker.provider]}",
+            PROVIDER_SECRET_ARN=aws.keep({NAME: fields}),
+            PUBLIC_URL=PUBLIC_URL,
+            ALLOW_UNSIGNED_WEBHOOKS="",
+        )
+
+    deploy(speaker.secret("http://127.0.0.1:9/"))
+    return deploy

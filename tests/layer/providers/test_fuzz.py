@@ -1,0 +1,76 @@
+"""No request is too strange for the one who reads it: it ends in our words, and costs what it is worth.
+
+FUZZ=long tries as many as take about a minute of each provider.
+"""
+
+import os
+import time
+import tracemalloc
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from messaging.providers.provider import Webhook
+from tests.layer.providers import spoiling
+from tests.layer.providers.contract import Contract, contracts
+from tests.layer.providers.growing import grown
+
+LONG = os.environ.get("FUZZ") == "long"
+EXAMPLES = settings(max_examples=20_000 if LONG else 100)
+SIZE = 5_000_000 if LONG else 200_000  # bytes
+KINDS = ("", "text/plain", "application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+
+every = pytest.mark.parametrize("speaker", [one() for one in contracts()], ids=lambda one: type(one).__name__)
+
+
+def requests(speaker: Contract) -> list[Webhook]:
+    """All that its vendor is known to send."""
+    return [speaker.request(body) for body in (*speaker.bodies(), *speaker.recorded())]
+
+
+def nearly(request: Webhook) -> st.SearchStrategy[Webhook]:
+    bodies = spoiling.spoilt(request.body, request.headers["content-type"])
+    return bodies.map(lambda body: replace(request, body=body))
+
+
+def check(speaker: Contract, request: Webhook) -> None:
+    began = time.process_time()
+    speaker.reads(request)
+    assert time.process_time() - began < 0.5 + len(request.body) / 500_000
+
+
+@every
+def test_of_any_body(speaker: Contract) -> None:
+    @EXAMPLES
+    @given(
+        spoiling.ANYTHING, st.sampled_from([*KINDS, *(speaker.content_type(one) for one in speaker.bodies())])
+    )
+    def read(body: bytes, kind: str) -> None:
+        check(speaker, speaker.webhook(body, {"content-type": kind}))
+
+    read()
+
+
+@every
+def test_of_what_is_nearly_the_vendor_s(speaker: Contract) -> None:
+    spoilt = [nearly(request) for request in requests(speaker)]
+
+    @EXAMPLES
+    @given(st.one_of(spoilt))
+    def read(request: Webhook) -> None:
+        check(speaker, request)
+
+    read()
+
+
+@every
+def test_of_what_is_much_more_than_the_vendor_s(speaker: Contract) -> None:
+    for request in requests(speaker)[: None if LONG else 3]:
+        for body in grown(request.body, request.headers["content-type"], SIZE):
+            tracemalloc.start()
+            check(speaker, replace(request, body=body))
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert peak < 20_000_000 + 20 * len(body)
