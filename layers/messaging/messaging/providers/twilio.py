@@ -113,7 +113,7 @@ class Inbound(BaseModel, extra="allow"):
 
 class Callback(BaseModel):
     provider_message_id: Id = Field(alias="MessageSid")
-    word: Annotated[Text, Field(max_length=64)] = Field(alias="MessageStatus")
+    word: Annotated[Text, Field(min_length=1, max_length=64)] = Field(alias="MessageStatus")
     code: Annotated[Text, Field(max_length=64)] = Field("", alias="ErrorCode")
     reason: Reason = Field("", alias="ErrorMessage")
 

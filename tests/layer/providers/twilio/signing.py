@@ -5,6 +5,11 @@ from urllib.parse import parse_qs
 
 from twilio.request_validator import RequestValidator
 
+from messaging.problems import Forbidden
+from messaging.providers.provider import Webhook
+from messaging.providers.twilio import Twilio
+
+URL = "https://api.example.com/api/webhooks/sms/twilio"
 TOKEN, OTHER_TOKEN = "5ed1f2a1b8e64d7cba0e8f3c2d9a4b71", "c0ffee00c0ffee00c0ffee00c0ffee00"
 HEADER = "x-twilio-signature"
 FORM, JSON = "application/x-www-form-urlencoded; charset=UTF-8", "application/json"
@@ -39,3 +44,19 @@ def form(url: str, body: bytes, token: str = TOKEN) -> dict[str, str]:
 def json(url: str, token: str = TOKEN) -> dict[str, str]:
     """The same of JSON, whose hash is in the URL."""
     return {HEADER: signature(url, {}, token), "content-type": JSON}
+
+
+def provider(token: object = TOKEN) -> Twilio:
+    return Twilio("twilio", {"account_sid": "AC1", "auth_token": token})
+
+
+def signed(body: bytes, query: str = "reference=7", url: str = URL, signed_url: str = "") -> Webhook:
+    called = f"{signed_url or url}?{query}".rstrip("?")
+    return Webhook(url, query, form(called, body), body)
+
+
+def lets_in(webhook: Webhook, made: Twilio | None = None) -> bool:
+    try:
+        return (made or provider()).verify(webhook).signed
+    except Forbidden:
+        return False

@@ -1,0 +1,66 @@
+"""Which bodies are let in: forms, and JSON that the URL vouches for."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from messaging.providers.provider import Webhook
+from tests.layer.providers.twilio import signing
+from tests.layer.providers.twilio.signing import FORM, HEADER, JSON, URL, lets_in, signed
+
+BODY = b'{"CallSid": "CA1", "Caller": "+12349013030"}'
+HASH = hashlib.sha256(BODY).hexdigest()
+OTHER_HASH = hashlib.sha256(b"{}").hexdigest()
+
+
+def signed_json(query: str, body: bytes = BODY) -> Webhook:
+    return Webhook(URL, query, signing.json(f"{URL}?{query}"), body)
+
+
+@pytest.mark.parametrize(
+    "query", [f"bodySHA256={HASH}", f"reference=7&bodySHA256={HASH}", f"bodySHA256={HASH}&bodySHA256={HASH}"]
+)
+def test_lets_in_json_whose_hash_is_in_the_url(query: str) -> None:
+    webhook = signed_json(query)
+    assert lets_in(webhook)
+    assert lets_in(
+        replace(webhook, headers={**webhook.headers, "content-type": "Application/JSON; charset=utf-8"})
+    )
+    assert not lets_in(replace(webhook, body=BODY + b" "))
+    assert not lets_in(replace(webhook, query=""))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "reference=7",
+        "bodySHA256=",
+        f"bodySHA256={OTHER_HASH}",
+        f"bodySHA256={HASH}&bodySHA256={OTHER_HASH}",
+        f"bodySHA256={HASH.upper()}",
+        f"bodysha256={HASH}",
+        f"bodySHA256={HASH}%ff",
+        "bodySHA256=é",
+    ],
+)
+def test_refuses_json_that_the_url_does_not_vouch_for(query: str) -> None:
+    assert not lets_in(signed_json(query))
+
+
+@pytest.mark.parametrize(
+    "kind", [None, "", "text/plain", "multipart/form-data; boundary=x", "application/xml", JSON]
+)
+def test_refuses_a_body_of_another_type(kind: str | None) -> None:
+    webhook = signed(b"a=1")
+    headers = {HEADER: webhook.headers[HEADER], **({} if kind is None else {"content-type": kind})}
+    assert not lets_in(replace(webhook, headers=headers))
+    alone = Webhook(URL, "", {**headers, HEADER: signing.signature(URL, {})}, b"a=1")
+    assert not lets_in(alone)
+    assert lets_in(replace(alone, body=b""))
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"a=%ff", b"a=&" * 1001])
+def test_refuses_what_is_no_form(body: bytes) -> None:
+    assert not lets_in(Webhook(URL, "", {HEADER: signing.signature(URL, {}), "content-type": FORM}, body))

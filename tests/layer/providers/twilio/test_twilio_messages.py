@@ -1,0 +1,132 @@
+"""What a message from Twilio tells."""
+
+from urllib.parse import parse_qsl
+
+import pytest
+
+from messaging.models import Channel
+from messaging.problems import Invalid, Unreadable
+from tests.layer.providers.twilio.reading import TOLD_AT, changed, message, payload, read
+
+OURS, CONTACT = "+12016661234", "+18045551234"
+
+
+@pytest.mark.parametrize(
+    ("name", "sender", "recipient", "body"),
+    [
+        ("sms", CONTACT, OURS, "Is the 3 o'clock slot still free? 100% sure & ready + waiting"),
+        ("international", "+4915112345678", "+4915735987654", "Grüße aus Köln\nこんにちは، مرحبا"),
+        ("emoji", CONTACT, OURS, "👍🏽 👨‍👩‍👧 🇩🇪"),
+        ("long", CONTACT, OURS, "0123456789 abcde" * 100),
+        ("blanks", CONTACT, OURS, "  spaces in front and behind  \n"),
+        ("empty", CONTACT, OURS, ""),
+        ("opt_out", CONTACT, OURS, "Stop"),
+        ("help", CONTACT, OURS, "HELP"),
+        ("add_ons", CONTACT, OURS, "Hi"),
+        ("short_code", "24273", OURS, "Your code is 000000"),
+    ],
+)
+def test_reads_a_text(name: str, sender: str, recipient: str, body: str) -> None:
+    found = message(payload(name))
+    assert (found.type, found.attachments) == (Channel.SMS, [])
+    assert (found.sender, found.recipient, found.body) == (sender, recipient, body)
+    assert found.timestamp == TOLD_AT
+    assert found.provider_message_id == dict(parse_qsl(payload(name).decode()))["MessageSid"]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "types"),
+    [
+        ("mms", "Look at this", ["image/jpeg"]),
+        ("media_only", "", ["image/png"]),
+        ("several_media", "Three of them", ["image/jpeg", "audio/amr", "text/vcard"]),
+    ],
+)
+def test_reads_media_in_their_order(name: str, body: str, types: list[str]) -> None:
+    found = message(payload(name))
+    assert (found.type, found.body) == (Channel.MMS, body)
+    fields = dict(parse_qsl(payload(name).decode()))
+    assert found.attachments == [fields[f"MediaUrl{number}"] for number in range(len(types))]
+    assert [found.extra[f"MediaContentType{number}"] for number in range(len(types))] == types
+    assert not [name for name in found.extra if name.startswith("MediaUrl")]
+
+
+@pytest.mark.parametrize("told", ["0", "1", "99", "-1", "", "many", None])
+def test_the_media_are_those_that_there_are(told: str | None) -> None:
+    urls = {f"MediaUrl{number}": f"https://example.com/{number}" for number in (11, 2, 0, 10)}
+    found = message(changed("sms", NumMedia=told, **urls))
+    assert found.attachments == [f"https://example.com/{number}" for number in (0, 2, 10, 11)]
+    assert found.type is Channel.MMS
+
+
+def test_media_that_are_said_to_be_there_and_are_not_are_none() -> None:
+    found = message(changed("mms", MediaUrl0=None))
+    assert (found.type, found.attachments, found.extra["NumMedia"]) == (Channel.SMS, [], "1")
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        (
+            "sms",
+            {"FromCity": "RICHMOND", "NumSegments": "1", "SmsStatus": "received", "ReferralNumMedia": "0"},
+        ),
+        ("international", {"FromCity": "", "FromCountry": "DE"}),
+        ("opt_out", {"OptOutType": "STOP", "MessagingServiceSid": "MG" + "89abcdef01234567" * 2}),
+        ("help", {"OptOutType": "HELP"}),
+        ("add_ons", {"AddOns": '{"status":"successful","message":null,"code":null,"results":{}}'}),
+        ("long", {"NumSegments": "11"}),
+    ],
+)
+def test_keeps_what_else_it_says(name: str, extra: dict[str, str]) -> None:
+    found = message(payload(name)).extra
+    assert {name: found[name] for name in extra} == extra
+    assert not {"MessageSid", "From", "To", "Body"} & found.keys()
+
+
+@pytest.mark.parametrize("name", ["whatsapp", "whatsapp_button", "rcs"])
+def test_says_that_it_cannot_read_what_came_by_another_channel(name: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        read(payload(name))
+    assert [error["field"] for error in raised.value.errors] == ["From", "To"]
+
+
+@pytest.mark.parametrize("missing", ["MessageSid", "From", "To", "Body"])
+def test_names_what_a_message_lacks(missing: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        read(changed("sms", **{missing: None}))
+    assert [error["field"] for error in raised.value.errors] == [missing]
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"MessageSid": ""}, "MessageSid"),
+        ({"MessageSid": "x" * 513}, "MessageSid"),
+        ({"From": "x" * 65}, "From"),
+        ({"Body": "a\0"}, "Body"),
+        ({"Body": "x" * (2**20 + 1)}, "Body"),
+        ({"MediaUrl0": "ftp://example.com/"}, "attachments.0"),
+        ({"MediaUrl0": "https://example.com/" + "x" * 2048}, "attachments.0"),
+        ({f"MediaUrl{number}": "https://example.com/" for number in range(101)}, "attachments"),
+        ({"FromCity": "a\0"}, "extra"),
+    ],
+)
+def test_names_what_of_a_message_cannot_be_kept(fields: dict[str, str], named: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        read(changed("sms", **fields))
+    assert [error["field"] for error in raised.value.errors] == [named]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b'{"MessageSid": "SM1"}', b"[]", b"a", b"=", b"&&", b"MessageStatus=sent"]
+)
+def test_what_is_no_message_and_no_report_is_invalid(body: bytes) -> None:
+    with pytest.raises(Invalid):
+        read(body)
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"Body=%ff", b"a=&" * 1001])
+def test_what_is_no_form_is_unreadable(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        read(body)

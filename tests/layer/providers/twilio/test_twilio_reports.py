@@ -1,0 +1,105 @@
+"""What Twilio tells became of what we sent."""
+
+import pytest
+
+from messaging.models import Status
+from messaging.problems import Invalid
+from messaging.providers.twilio import Twilio
+from tests.layer.providers.twilio.reading import TOLD_AT, changed, payload, read, report
+
+SENT = "SM20" + "5a" * 15
+WORDS = {
+    "accepted": Status.SENT,
+    "scheduled": Status.SENT,
+    "queued": Status.SENT,
+    "sending": Status.SENT,
+    "sent": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "read": Status.READ,
+    "failed": Status.FAILED,
+    "undelivered": Status.FAILED,
+    "canceled": Status.FAILED,
+    "partially_delivered": None,
+    "receiving": None,
+    "received": None,
+    "Delivered": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sent", (Status.SENT, None, None)),
+        ("delivered", (Status.DELIVERED, None, None)),
+        ("undelivered", (Status.FAILED, "30003", None)),
+        ("failed", (Status.FAILED, "21610", "Attempt to send to unsubscribed recipient")),
+        ("canceled", (Status.FAILED, "canceled", None)),
+        ("whatsapp_read", (Status.READ, None, None)),
+        ("rcs_read", (Status.READ, None, None)),
+        ("whatsapp_failed", (Status.FAILED, "63024", None)),
+    ],
+)
+def test_reads_a_report(name: str, expected: tuple[object, ...]) -> None:
+    found = report(payload(name), "reference=7")
+    assert (found.status, found.code, found.reason) == expected
+    assert (found.provider_message_id, found.reference) == (SENT, 7)
+
+
+@pytest.mark.parametrize(("word", "status"), WORDS.items())
+def test_reads_each_status(word: str, status: Status | None) -> None:
+    found = report(changed("sent", MessageStatus=word))
+    assert found.status is status
+    assert found.code == (word if status in (None, Status.FAILED) else None)
+
+
+def test_a_report_is_of_the_time_of_its_arrival() -> None:
+    """The carrier's time has no zone: it may be hours off either way."""
+    assert report(payload("delivered")).timestamp == TOLD_AT
+
+
+@pytest.mark.parametrize(
+    ("query", "reference"),
+    [
+        ("reference=7", 7),
+        ("reference=9223372036854775807", 2**63 - 1),
+        ("reference=9223372036854775808", None),
+        ("reference=" + "9" * 400, None),
+        ("reference=-7", None),
+        ("reference=\u0667", None),
+        ("reference=", None),
+        ("other=7", None),
+        ("", None),
+    ],
+)
+def test_a_report_brings_our_id_back(query: str, reference: int | None) -> None:
+    found = report(payload("sent"), query)
+    assert (found.reference, found.provider_message_id) == (reference, SENT)
+
+
+def test_a_reason_is_told_without_a_number_and_in_bounds() -> None:
+    text = "Sent to +1 (804) 555-1234 from +12016661234, see https://example.com/a?b=c . " + "x" * 5000
+    reason = report(changed("failed", ErrorMessage=text)).reason
+    assert reason is not None
+    assert reason.startswith("Sent to … from …, see … . xxx")
+    assert len(reason) == 1000
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"MessageSid": None}, "MessageSid"),
+        ({"MessageSid": "x" * 513}, "MessageSid"),
+        ({"MessageStatus": ""}, "MessageStatus"),
+        ({"MessageStatus": "x" * 65}, "MessageStatus"),
+        ({"ErrorCode": "x" * 65}, "ErrorCode"),
+        ({"ErrorMessage": "a\0"}, "ErrorMessage"),
+    ],
+)
+def test_names_what_is_wrong_with_a_report(fields: dict[str, str | None], named: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        read(changed("failed", **fields))
+    assert [error["field"] for error in raised.value.errors] == [named]
+
+
+def test_answers_with_twiml_that_says_nothing() -> None:
+    assert Twilio("twilio", {}).answer([None]) == ("<Response/>", "text/xml", 200)

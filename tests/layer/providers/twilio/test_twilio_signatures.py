@@ -1,0 +1,195 @@
+"""Who may tell it: signatures by Twilio's own library, and the vector that its documentation has."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from messaging.problems import Forbidden
+from messaging.providers.provider import Webhook
+from tests.conftest import Configure
+from tests.layer.providers.twilio import signing
+from tests.layer.providers.twilio.signing import (
+    FORM,
+    HEADER,
+    JSON,
+    OTHER_TOKEN,
+    TOKEN,
+    URL,
+    lets_in,
+    provider,
+    signed,
+)
+
+PAYLOADS = sorted((Path(__file__).parent / "payloads").glob("*.form"))
+
+
+def test_lets_in_what_the_documentation_signs() -> None:
+    body = (
+        b"CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212"
+    )
+    headers = {HEADER: "RSOYDt4T1cUTdK1PDd93/VVr8B8=", "content-type": FORM}
+    webhook = Webhook("https://mycompany.com/myapp.php", "foo=1&bar=2", headers, body)
+    assert lets_in(webhook, provider("12345"))
+    assert not lets_in(replace(webhook, query="bar=2&foo=1"), provider("12345"))
+
+
+@pytest.mark.parametrize("file", PAYLOADS, ids=[file.stem for file in PAYLOADS])
+def test_lets_in_each_payload_and_none_that_was_changed(file: Path) -> None:
+    webhook = signed(file.read_bytes())
+    assert lets_in(webhook)
+    for spoilt in (
+        b"",
+        webhook.body[:-1],
+        webhook.body + b"1",
+        webhook.body + b"&more=",
+        b"more=&" + webhook.body,
+    ):
+        assert not lets_in(replace(webhook, body=spoilt))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"a=",
+        b"a=&b=",
+        b"b=2&a=1",
+        b"a=2&a=1",
+        b"a=1&a=1",
+        b"a=1&a=2&b=&b=&a=1",
+        b"a=+1+&b=%20%0A",
+        b"a=%2B1%26&b=%3D",
+        b"a=\xc3\xa9&b=%F0%9F%91%8D",
+        b"Z=1&a=2&A=3&_=4&10=5&9=6",
+    ],
+)
+def test_blanks_and_fields_that_repeat_are_signed_as_they_are(body: bytes) -> None:
+    assert lets_in(signed(body))
+    assert not lets_in(replace(signed(body), body=body + b"&c=1"))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "reference=7",
+        "a=1&a=1&b=",
+        "a=%2b%2B+%20'",
+        "q=%C3%A9&q=é",
+        "a=1;b=2",
+        "=",
+        "&&",
+        "a?b",
+        "foo=bar#x",
+    ],
+)
+def test_the_query_is_signed_as_it_was_sent(query: str) -> None:
+    webhook = signed(b"a=1", query)
+    assert lets_in(webhook)
+    assert not lets_in(replace(webhook, query=f"{query}&"))
+
+
+@pytest.mark.parametrize(
+    ("url", "signed_url"),
+    [
+        ("https://api.example.com/hook", "https://api.example.com:443/hook"),
+        ("https://api.example.com:443/hook", "https://api.example.com/hook"),
+        ("https://api.example.com:8443/hook", "https://api.example.com/hook"),
+        ("https://api.example.com:8443/hook", "https://api.example.com:8443/hook"),
+        ("http://127.0.0.1/hook", "http://127.0.0.1:80/hook"),
+        ("http://127.0.0.1:8080/hook", "http://127.0.0.1/hook"),
+        ("https://api.example.com/hook", "https://api.example.com/hook"),
+        ("https://api.example.com/", "https://api.example.com:443/"),
+        ("https://api.example.com", "https://api.example.com:443"),
+        ("https://api.example.com/a:1//b", "https://api.example.com:443/a:1//b"),
+    ],
+)
+def test_the_port_may_be_signed_or_not(url: str, signed_url: str) -> None:
+    assert lets_in(signed(b"a=1", "b=2", url, signed_url))
+
+
+@pytest.mark.parametrize(
+    "signed_url",
+    [
+        "http://api.example.com/hook",
+        "https://api.example.com:8443/hook",
+        "https://api.example.com:80/hook",
+        "https://API.example.com/hook",
+        "https://api.example.com/Hook",
+        "https://api.example.com/hook/",
+        "https://user@api.example.com/hook",
+        "https://evil.example/hook",
+    ],
+)
+def test_another_address_is_refused(signed_url: str) -> None:
+    assert not lets_in(signed(b"a=1", "", "https://api.example.com/hook", signed_url))
+
+
+def test_no_header_says_where_it_was_called() -> None:
+    webhook = signed(b"a=1", "", URL, "https://evil.example/api/webhooks/sms/twilio")
+    told = {"host": "evil.example", "x-forwarded-host": "evil.example", "x-forwarded-proto": "https"}
+    assert not lets_in(replace(webhook, headers={**webhook.headers, **told}))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda _: "",
+        lambda one: one[:-1],
+        lambda one: f"{one} ",
+        lambda one: one.lower(),
+        lambda one: one.rstrip("="),
+        lambda one: f"{one},{one}",
+        lambda one: "é\ud800" + one,
+        lambda one: hashlib.sha1(one.encode()).hexdigest(),
+    ],
+)
+def test_refuses_another_signature(spoil: Callable[[str], str]) -> None:
+    webhook = signed(b"a=1")
+    assert not lets_in(replace(webhook, headers={**webhook.headers, HEADER: spoil(webhook.headers[HEADER])}))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        (TOKEN, True),
+        ([TOKEN], True),
+        ([OTHER_TOKEN, TOKEN], True),
+        ([TOKEN, OTHER_TOKEN], True),
+        (OTHER_TOKEN, False),
+        ([OTHER_TOKEN], False),
+        ([TOKEN[:-1], TOKEN.upper()], False),
+    ],
+)
+def test_believes_each_of_its_tokens(tokens: object, expected: bool) -> None:
+    assert lets_in(signed(b"a=1"), provider(tokens)) is expected
+
+
+@pytest.mark.parametrize("tokens", [None, "", [], [""], ["", None]])
+def test_without_a_token_nobody_is_let_in(tokens: object, configure: Configure) -> None:
+    configure(ALLOW_UNSIGNED_WEBHOOKS="true")
+    called = f"{URL}?reference=7"
+    for headers in (
+        {},
+        {"content-type": FORM},
+        signing.form(called, b"a=1", token=""),
+        signing.form(called, b"a=1"),
+    ):
+        assert not lets_in(Webhook(URL, "reference=7", headers, b"a=1"), provider(tokens))
+
+
+def test_the_refusal_holds_nothing_of_the_request() -> None:
+    for webhook in (
+        replace(signed(b"Body=secret"), query="x"),
+        Webhook(URL, "bodySHA256=secret", {"content-type": JSON}, b"{}"),
+        signed(b"a=1", url="secret://x"),
+        Webhook(URL, "", {"content-type": FORM}, b"secret=%ff"),
+    ):
+        with pytest.raises(Forbidden) as raised:
+            provider(OTHER_TOKEN).verify(webhook)
+        for text in (str(raised.value), str(raised.value.__cause__)):
+            assert "secret" not in text
+            assert OTHER_TOKEN not in text
