@@ -23,12 +23,12 @@ import hmac
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
 
 from messaging.address import PhoneAddress
 from messaging.fields import Body, Text
@@ -85,7 +85,7 @@ class Listed(Sent):
     sender: str | None = Field(alias="from")  # None while a messaging service has not chosen
     body: str | None
     num_media: int
-    date_created: Annotated[datetime, BeforeValidator(parsedate_to_datetime)]
+    date_created: Annotated[AwareDatetime, BeforeValidator(lambda told: parsedate_to_datetime(str(told)))]
 
     def may_be(self, message: OutboundMessage) -> bool:
         """Twilio may have put words in front (on a trial), replaced characters, or removed the text."""
