@@ -6,12 +6,13 @@ stack       everything together            server       HTTP/1.1
 backing     what the functions lean on     function     a pool of warm processes
 postgres    with unprivileged              environment  one of them from outside; worker from inside
 aws         SQS, Secrets Manager, S3       queues       SQS event source mappings
-provider    plays the house contract       schedule     schedules
-behaviour   how well it does so            logs         what the functions print
-record      what it was sent; reports      process      children that never outlive us, with watch
-template    what is declared               folder       what survives a restart
-intrinsics  !Ref, !Sub and the like        redrive      dead letters, put back
-ports, client, errors                      replay       of webhooks that were kept
+provider    plays whatever is asked for    schedule     schedules
+vendors     whom it plays, a file each     logs         what the functions print
+behaviour   how well it does so            process      children that never outlive us, with watch
+record      what it was sent; reports      folder       what survives a restart
+template    what is declared               redrive      dead letters, put back
+intrinsics  !Ref, !Sub and the like        replay       of webhooks that were kept
+ports, client, errors
 """
 
 from local.backing import Options

@@ -11,8 +11,9 @@ from local import ports
 from local.aws import SECRET, Aws
 from local.folder import Folder
 from local.postgres import Postgres
-from local.provider import HOUSE, Provider
+from local.provider import Provider
 from local.template import Template
+from local.vendors import HOUSE, PLAYED
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -82,14 +83,14 @@ class Backing:
                     self._postgres.forget()
                 self.folder.forget()
             secret = self.folder.signing_secret()
-            instances = _house_instances(options.parameters.get("Providers", ""))
+            instances = _instances(options.parameters.get("Providers", ""))
             self.provider = Provider(provider_port, gateway, secret, host, instances)
-            urls = {name: f"{self.provider.url}/{name}" for name in instances} | dict(options.provider_urls)
-            self._house = {
-                name: {"url": url, "signing_secret": secret}
-                | ({} if name in options.unasked else {"lookup_url": f"{url}/lookup"})
-                for name, url in urls.items()
+            self._credentials = {
+                name: vendor.credentials(options.provider_urls.get(name, f"{self.provider.url}/{name}"))
+                for name, vendor in self.provider.vendors.items()
             }
+            for name in options.unasked:
+                del self._credentials[name]["lookup_url"]
             say(f"A provider that plays along: {self.provider.url}")
             undo.callback(self.provider.stop)
             self.provider.start()
@@ -118,14 +119,14 @@ class Backing:
         self.aws.start()
         self.aws.create_queues(self.template.queues)
         self.aws.create_buckets(self.template.buckets.values())
-        self.aws.keep_secret(self._house)
+        self.aws.keep_secret(self._credentials)
 
     def stop_aws(self) -> None:
         self.aws.stop()
 
 
-def _house_instances(configured: str) -> dict[str, str]:
-    """Those of the product's providers that speak the house contract: a name and a type each."""
+def _instances(configured: str) -> dict[str, str]:
+    """Those of the product's providers that we can play: a name and a type each."""
     pairs = [part.partition("=") for part in configured.split(",") if part.strip()]
     kinds = {name.strip(): kind.strip() or name.strip() for name, _, kind in pairs}
-    return {name: kind for name, kind in kinds.items() if kind in HOUSE} or dict(HOUSE)
+    return {name: kind for name, kind in kinds.items() if kind in PLAYED} or dict(HOUSE)

@@ -1,7 +1,8 @@
-"""The playing provider: speaks the house contract from the other side, and misbehaves when told to.
+"""The playing provider: is any number of vendors' instances, and misbehaves when told to.
 
-POST   /<instance>                       what the product sends: kept, answered with an id, reported on
-GET    /<instance>/lookup?reference=...  whether it has taken a message of this reference
+*      /<instance>[/...]                 the vendor's own API: what the product sends is kept, answered with
+                                         an id and reported on; it may be asked about a message as well
+POST   /<instance>/inbound               has it send something in: the fields of Letter
 GET    /requests                         what it was sent, the newest last; /lookups what it was asked
 DELETE /requests                         forgets that it was asked anything; what it has taken it knows still
 PUT    /behaviour                        how it is from now on: the fields of Behaviour, or a list of such;
@@ -11,24 +12,22 @@ PUT    /<instance>[/lookup]/behaviour    how it is there alone; a look-up heeds 
 
 import json
 import threading
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from http import HTTPStatus
 from urllib.parse import parse_qs
-
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from local import behaviour
 from local.behaviour import Behaviour, Behaviours
 from local.record import Received, Record
 from local.reports import Reporter
 from local.server import Raw, Request, Response, Server, json_response
+from local.vendors import HOUSE, PLAYED
+from local.vendors.vendor import Answered, Letter, Vendor, headers
 
-ID_FIELDS = {"sms": "messaging_provider_id", "email": "xillio_id"}
-HOUSE = {"sms": "sms", "email": "email"}
+NOT_FOUND = json_response(404, {"message": "Not Found"})
 GARBAGE = Raw([b"\x00\xff SSH-2.0-nobody\r\n" * 10])
 HALF = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 60\r\n\r\n{"message'
 DRIP_SECONDS = 0.25
@@ -43,19 +42,18 @@ class Provider:
         host: str = "127.0.0.1",
         instances: Mapping[str, str] = HOUSE,
     ) -> None:
-        """`gateway` is where the reports go; `secret` signs and verifies, both ways; `instances` are the
-        names by which the product knows it, each with its type."""
-        self._gateway = gateway
-        self._signer = Webhook(secret)
-        self._instances = instances
+        """`gateway` is where the reports go; of `secret` all is made that signs and verifies, both ways;
+        `instances` are the names by which the product knows it, each with its type."""
+        self.vendors: Mapping[str, Vendor] = {
+            name: PLAYED[kind](name, gateway, secret) for name, kind in instances.items()
+        }
         self._lock = threading.Lock()
         self._sent = Record()
-        self._asked = Record()
-        self._taken: dict[tuple[str, str], str] = {}
+        self._questions = Record()
         self._everywhere = Behaviours()
         self._there: dict[str, Behaviours] = {}
         self._server = _Door(host, port, self._answer)
-        self._reporter = Reporter(self._signer)
+        self._reporter = Reporter()
         self._stopped = threading.Event()
         self.url = self._server.url
 
@@ -75,11 +73,11 @@ class Provider:
 
     @property
     def lookups(self) -> list[Received]:
-        return self._asked.all()
+        return self._questions.all()
 
     def forget(self) -> None:
         self._sent.forget()
-        self._asked.forget()
+        self._questions.forget()
 
     def behave(self, *told: Behaviour, at: str | None = None, seed: int = 0) -> None:
         """From now on, and everywhere unless `at` names a path; told nothing, well."""
@@ -96,19 +94,19 @@ class Provider:
 
     def _answer(self, request: Request) -> Response | Raw | None:
         match request.method, request.path.strip("/").split("/"):
-            case "POST", [instance] if instance in self._instances:
-                return self._message(instance, request)
-            case "GET", [instance, "lookup"] if instance in self._instances:
-                return self._look_up(instance, request)
             case "GET", ["requests" | "lookups" as which]:
                 record = self.requests if which == "requests" else self.lookups
                 return json_response(200, [asdict(received) for received in record])
             case "DELETE", ["requests"]:
                 self.forget()
                 return Response(204)
-            case "PUT", [*path, "behaviour"] if not path or path[0] in self._instances:
+            case "PUT", [*path, "behaviour"] if not path or path[0] in self.vendors:
                 return self._told("/".join(path) or None, request)
-        return json_response(404, {"message": "Not Found"})
+            case "POST", [instance, "inbound"] if instance in self.vendors:
+                return self._sends_in(self.vendors[instance], request)
+            case _, [instance, *path] if instance in self.vendors:
+                return self._asked(instance, path, request)
+        return NOT_FOUND
 
     def _told(self, path: str | None, request: Request) -> Response:
         try:
@@ -125,57 +123,45 @@ class Provider:
         self.behave(*told, at=path, seed=seed)
         return json_response(200, asked)
 
-    def _message(self, instance: str, request: Request) -> Response | Raw | None:
-        headers = _headers(request)
+    def _sends_in(self, vendor: Vendor, request: Request) -> Response:
         try:
-            message = self._signer.verify(request.body, headers)
-        except (WebhookVerificationError, ValueError):
-            body = request.body.decode("utf-8", "replace")
-            return self._refuse(self._sent, Received(request.path, headers, body))
-        reference = str(message.get("reference"))
-        told, seconds = self._behaviour(instance, reference)
-        provider_id = f"{instance}-{uuid.uuid4()}" if told.takes else None
-        number = self._sent.add(Received(request.path, headers, message, provider_id))
-        name = ID_FIELDS[self._instances[instance]]
-        if provider_id is not None:
-            with self._lock:
-                self._taken.setdefault((instance, reference), provider_id)
-            identity = {name: provider_id} | ({"reference": reference} if told.reference else {})
-            self._reporter.report(self._webhook(instance), identity, told.reports, told.report_delay)
-        self._stopped.wait(seconds)
-        return self._end(self._sent, number, told, {name: provider_id} if provider_id else None)
+            post = vendor.inbound(Letter.model_validate_json(request.body))
+        except ValueError as error:
+            return json_response(422, {"message": str(error)})
+        try:
+            status, answer = post.send()
+        except OSError as error:
+            return json_response(502, {"message": f"no answer of the webhook: {error}"})
+        return json_response(200, {"status": status, "answer": answer})
 
-    def _look_up(self, instance: str, request: Request) -> Response | Raw | None:
-        headers = _headers(request)
-        reference = parse_qs(request.query).get("reference", [""])[0]
-        asked = Received(request.path, headers, {"reference": reference})
-        try:
-            self._signer.verify(request.body, headers, json_parse=False)
-        except (WebhookVerificationError, ValueError):
-            return self._refuse(self._asked, asked)
-        told, seconds = self._behaviour(f"{instance}/lookup", reference)
-        with self._lock:
-            provider_id = self._taken.get((instance, reference))
-        number = self._asked.add(replace(asked, id=provider_id))
+    def _asked(self, instance: str, path: Sequence[str], request: Request) -> Response | Raw | None:
+        vendor = self.vendors[instance]
+        asked = vendor.read(request, path)
+        if asked is None:
+            return NOT_FOUND
+        record = self._questions if asked.looks_up else self._sent
+        received = Received(request.path, headers(request), asked.body)
+        if asked.refusal is not None:
+            record.end(record.add(received), asked.refusal.status)
+            return asked.refusal
+        told, seconds = self._behaviour(f"{instance}/lookup" if asked.looks_up else instance, asked.reference)
+        answered = Answered(None, vendor.failure(told.status))
+        if told.takes:
+            answered = vendor.answer(asked)
+        number = record.add(replace(received, id=answered.id))
+        if answered.id is not None and not asked.looks_up:
+            self._reporter.report(vendor.reports(asked, answered.id, told), told.report_delay)
         self._stopped.wait(seconds)
-        if provider_id is None and told.takes:
-            told = replace(told, status=404)
-        name = ID_FIELDS[self._instances[instance]]
-        return self._end(self._asked, number, told, {name: provider_id} if told.takes else None)
+        return self._end(record, number, told, answered.response)
 
     def _behaviour(self, path: str, reference: str) -> tuple[Behaviour, float]:
         with self._lock:
             elsewhere = Behaviours() if path.endswith("/lookup") else self._everywhere
             return self._there.get(path, elsewhere).draw(path, reference)
 
-    def _refuse(self, record: Record, received: Received) -> Response:
-        record.end(record.add(received), 401)
-        return json_response(401, {"message": "the signature does not match"})
-
-    def _end(
-        self, record: Record, number: int, told: Behaviour, answer: Mapping[str, Any] | None
-    ) -> Response | Raw | None:
-        record.end(number, told.status if told.close is None and told.answer is None else None)
+    def _end(self, record: Record, number: int, told: Behaviour, own: Response) -> Response | Raw | None:
+        answer = _as_told(told, own)
+        record.end(number, answer.status if told.close is None and told.answer is None else None)
         if told.close is not None:
             return None
         match told.answer:
@@ -185,19 +171,12 @@ class Provider:
                 return Raw([HALF])
             case "drip":
                 return Raw(self._drops(), DRIP_SECONDS)
-        extra = _retry_after(told)
-        if isinstance(told.body, str):
-            return Response(told.status, told.body.encode(), extra)
-        return json_response(told.status, told.body or answer or {"message": "told to fail"}, extra)
+        return answer
 
     def _drops(self) -> Iterator[bytes]:
         yield HALF
         while not self._stopped.is_set():
             yield b" "
-
-    def _webhook(self, instance: str) -> str:
-        kind = self._instances[instance]
-        return f"{self._gateway}/api/webhooks/{kind}" + (f"/{instance}" if instance != kind else "")
 
 
 class _Door(Server):
@@ -211,12 +190,19 @@ class _Door(Server):
         return False
 
 
+def _as_told(told: Behaviour, own: Response) -> Response:
+    """A status of 200 is that of the vendor's own answer, which may be another."""
+    status = own.status if told.status == HTTPStatus.OK else told.status
+    extra = _retry_after(told)
+    if isinstance(told.body, str):
+        return Response(status, told.body.encode(), extra)
+    if told.body:
+        return json_response(status, told.body, extra)
+    return replace(own, status=status, headers=[*own.headers, *extra])
+
+
 def _retry_after(told: Behaviour) -> list[tuple[str, str]]:
     if told.retry_at is not None:
         moment = datetime.now(UTC) + timedelta(seconds=told.retry_at)
         return [("retry-after", format_datetime(moment, usegmt=True))]
     return [("retry-after", str(told.retry_after))] if told.retry_after is not None else []
-
-
-def _headers(request: Request) -> dict[str, str]:
-    return {name.lower(): value for name, value in request.headers}

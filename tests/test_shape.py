@@ -202,7 +202,7 @@ def test_a_handler_says_what_triggers_it(folder: Path) -> None:
 
 # --- Names of vendors --------------------------------------------------------------------------------
 
-REGISTRY_FILE = LAYER / "providers" / "__init__.py"
+REGISTRIES = {LAYER / "providers" / "__init__.py", ROOT / "local" / "vendors" / "__init__.py"}
 
 
 def vendors() -> set[str]:
@@ -212,8 +212,9 @@ def vendors() -> set[str]:
 
 
 def says(text: str, name: str) -> bool:
-    """As a word of its own, however it is written: open-fax, open_fax, OpenFax, OPENFAX. A link is none."""
-    words = re.sub(r"https?://\S+", "", text)
+    """As a word of its own, however it is written: open-fax, open_fax, OpenFax, OPENFAX. A link is none, and
+    neither is a header, whose name is given."""
+    words = re.sub(r"(https?://|\b[Xx]-)\S+", "", text)
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words)
     pattern = r"(?<![a-z])" + r"[-_ ]?".join(re.split(r"[-_]", name)) + r"(?![a-z])"
     return any(re.search(pattern, one.lower()) for one in (words, apart))
@@ -221,10 +222,10 @@ def says(text: str, name: str) -> bool:
 
 @pytest.mark.parametrize("name", sorted(vendors()))
 def test_a_vendor_is_known_to_its_own_files_alone(name: str) -> None:
-    """Those that bear its name, its tests' and its playing part's among them, and the registry."""
+    """Those that bear its name, its tests' and its playing part's among them, and the registries."""
     files = [
         file
         for file in python_files("layers", "functions", "local", "tests", "bench")
-        if file != REGISTRY_FILE and not says(file.relative_to(ROOT).as_posix(), name)
+        if file not in REGISTRIES and not says(file.relative_to(ROOT).as_posix(), name)
     ]
     assert [file for file in files if says(file.read_text(encoding="utf-8"), name)] == []

@@ -1,5 +1,6 @@
 """What the playing provider does with messages and with questions about them."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from local import Behaviour
 from local.provider import Provider
 from local.server import Server
-from tests.local.sending import MESSAGE, SECRET, Product, look_up, send
+from tests.local.sending import MESSAGE, SECRET, Product, call, look_up, send
 from tests.local.waiting import eventually
 
 
@@ -82,6 +83,30 @@ def test_one_instance_fails_and_the_other_works(product: Product) -> None:
     finally:
         provider.stop()
         gateway.stop()
+
+
+@pytest.mark.parametrize(("channel", "type"), [("sms", "mms"), ("email", "email")])
+def test_it_sends_a_signed_message_in(provider: Provider, product: Product, channel: str, type: str) -> None:
+    urls = ["https://example.com/a.jpg"]
+    letter = {"from": "them", "to": "us", "body": "Hi", "attachments": urls, "id": "message-1"}
+    told = call("POST", f"{provider.url}/{channel}/inbound", json.dumps(letter).encode())
+    assert told == (200, {"status": 200, "answer": "{}"})
+    [(path, message)] = product.reports
+    assert path == f"/api/webhooks/{channel}"
+    assert "message-1" in message.values()
+    assert (message["from"], message["type"], message["attachments"]) == ("them", type, urls)
+
+
+def test_it_says_that_nobody_answers_what_it_sends_in() -> None:
+    provider = Provider(0, "http://127.0.0.1:9", SECRET)
+    provider.start()
+    try:
+        letter = json.dumps({"from": "them", "to": "us"}).encode()
+        assert call("POST", f"{provider.url}/sms/inbound", letter)[0] == 502
+        assert call("POST", f"{provider.url}/sms/inbound", b"[]")[0] == 422
+        assert call("POST", f"{provider.url}/nobody/inbound", letter)[0] == 404
+    finally:
+        provider.stop()
 
 
 def test_its_reports_need_not_name_our_id(provider: Provider, product: Product) -> None:
