@@ -1,70 +1,44 @@
 """What is said once everything runs: where it is, and what to try."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 from local.aws import SECRET
 from local.backing import Backing
 from local.stack import Stack
+from local.vendors.house import House
 
 US, THEM = "+12016661234", "+18045551234"
 WHEN = "2024-11-01T14:00:00Z"
-TRY = [
-    ("/api/messages/sms", {"from": US, "to": THEM, "type": "sms", "body": "Hello"}),
-    (
-        "/api/messages/sms",
-        {
-            "from": US,
-            "to": THEM,
-            "type": "mms",
-            "body": "Look",
-            "attachments": ["https://example.com/image.jpg"],
-        },
-    ),
-    (
-        "/api/messages/email",
-        {"from": "user@example.com", "to": "contact@example.org", "body": "Hello <b>you</b>"},
-    ),
-    (
-        "/api/webhooks/sms",
-        {
-            "from": THEM,
-            "to": US,
-            "type": "sms",
-            "messaging_provider_id": "message-1",
-            "body": "Hi",
-            "timestamp": WHEN,
-        },
-    ),
-    (
-        "/api/webhooks/sms",
-        {
-            "from": THEM,
-            "to": US,
-            "type": "mms",
-            "messaging_provider_id": "message-2",
-            "body": "See",
-            "attachments": ["https://example.com/photo.jpg"],
-            "timestamp": WHEN,
-        },
-    ),
-    (
-        "/api/webhooks/email",
-        {
-            "from": "contact@example.org",
-            "to": "user@example.com",
-            "xillio_id": "message-3",
-            "body": "<p>Hi</p>",
-            "timestamp": WHEN,
-        },
-    ),
-]
+OUR_EMAIL, THEIR_EMAIL = "user@example.com", "contact@example.org"
+IMAGE, PHOTO = "https://example.com/image.jpg", "https://example.com/photo.jpg"
+NOTE = {"name": "note.txt", "type": "text/plain", "content": "SGVsbG8="}
+Messages = dict[str, list[dict[str, Any]]]
+
+SEND: Messages = {
+    "sms": [
+        {"from": US, "to": THEM, "type": "sms", "body": "Hello"},
+        {"from": US, "to": THEM, "type": "mms", "body": "Look", "attachments": [IMAGE]},
+    ],
+    "email": [{"from": OUR_EMAIL, "to": THEIR_EMAIL, "body": "Hello <b>you</b>"}],
+}
+BUILT_IN: Messages = {
+    "sms": [
+        {"messaging_provider_id": "message-1", "type": "sms", "body": "Hi"},
+        {"messaging_provider_id": "message-2", "type": "mms", "body": "See", "attachments": [PHOTO]},
+    ],
+    "email": [{"xillio_id": "message-3", "body": "<p>Hi</p>"}],
+}
+"""Webhooks as the built-in providers post them, which are open here to what is not signed."""
+VENDORS: Messages = {
+    "sms": [{"body": "Hi"}, {"body": "See", "attachments": [PHOTO]}],
+    "email": [{"subject": "Hi", "body": "See the note", "attachments": [NOTE]}],
+}
+"""What a vendor that plays along is to sign and post."""
 
 
 def started(stack: Stack) -> str:
-    posts = [
-        f"  curl {stack.url}{path} -H 'content-type: application/json' -d '{json.dumps(body)}'"
-        for path, body in TRY
-    ]
     return "\n".join(
         [
             "",
@@ -75,7 +49,10 @@ def started(stack: Stack) -> str:
             f"  the functions' logs: {stack.logs.folder}",
             "",
             "Try, in another terminal:",
-            *posts,
+            *(
+                f"  curl {url} -H 'content-type: application/json' -d '{json.dumps(fields)}'"
+                for url, fields in _posts(stack)
+            ),
             f"  curl {stack.url}/api/conversations",
             f"  curl {stack.url}/api/conversations/1/messages",
             "",
@@ -83,6 +60,25 @@ def started(stack: Stack) -> str:
             "",
         ]
     )
+
+
+def _posts(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
+    vendors = stack.provider.vendors
+    inbound = {
+        "sms": {"from": THEM, "to": US},
+        "email": {"from": THEIR_EMAIL, "to": OUR_EMAIL},
+    }
+    for channel, messages in SEND.items():
+        if channel in [vendor.channel for vendor in vendors.values()]:
+            yield from ((f"{stack.url}/api/messages/{channel}", message) for message in messages)
+    for name, vendor in vendors.items():
+        addresses = inbound[vendor.channel]
+        if isinstance(vendor, House):
+            for message in BUILT_IN[vendor.channel]:
+                yield vendor.webhook, addresses | message | {"timestamp": WHEN}
+        else:
+            for letter in VENDORS[vendor.channel]:
+                yield f"{stack.provider.url}/{name}/inbound", addresses | letter
 
 
 def services_started(backing: Backing) -> str:
