@@ -125,26 +125,27 @@ def test_a_callback_heals_a_lost_answer(api: Api, send: Callable[..., None], wor
 
 
 @pytest.mark.parametrize(
-    ("found", "seconds", "expected"),
+    ("listed", "seconds", "expected"),
     [
-        (listing("Hello"), FIRST_LOOK, ("sent", "SM9")),
-        (listing("Hello", "other"), FIRST_LOOK, ("sent", "SM9")),
-        (listing("Hello", "Hello"), FIRST_LOOK, ("unknown", None)),
-        (listing("Hello", "Hello"), 600, ("unknown", None)),
-        (listing("other"), FIRST_LOOK, ("unknown", None)),
-        (listing("other"), 61, ("queued", None)),
-        ((503, {}), 61, ("unknown", None)),
+        (["Hello"], FIRST_LOOK, ("sent", "SM9")),
+        (["Hello", "other"], FIRST_LOOK, ("sent", "SM9")),
+        (["Hello", "Hello"], FIRST_LOOK, ("unknown", None)),
+        (["Hello", "Hello"], 600, ("unknown", None)),
+        (["other"], FIRST_LOOK, ("unknown", None)),
+        (["other"], 61, ("queued", None)),
+        (None, 61, ("unknown", None)),
     ],
 )
 def test_a_look_up_heals_what_it_can_tell(
     api: Api,
     send: Callable[..., None],
     database: Database,
-    found: tuple[int, object],
+    listed: list[str] | None,
     seconds: float,
     expected: tuple[str, str | None],
 ) -> None:
     send(LOST)
+    found = (503, {}) if listed is None else listing(*listed)
     let_pass(database, seconds)
     api.answers = [found]
     assert deliver(1) == []
