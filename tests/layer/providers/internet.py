@@ -35,13 +35,13 @@ class Internet:
             self._server = (host, int(port))
             yield
 
-    def resolve(self, host: str, port: int, **more: Any) -> list[Any]:
+    def resolve(self, host: str, port: int, family: int = 0, type: int = 0, **more: Any) -> list[Any]:
         self.asked.append(host)
         if host not in self.names:  # an address in letters, in any of the ways that there are
-            return _resolve(host, port, flags=socket.AI_NUMERICHOST, **more)
+            return _resolve(host, port, family, type, flags=socket.AI_NUMERICHOST, **more)
         first, *later = self.names[host]
         self.names[host] = later or [first]
-        return [found for address in first for found in _resolve(address, port, **more)]
+        return [found for address in first for found in _resolve(address, port, family, type, **more)]
 
     def connect(self, sock: socket.socket, address: tuple[Any, ...]) -> None:
         self.reached.append(address[:2])
