@@ -5,13 +5,14 @@ from typing import Any
 
 from messaging.models import Channel
 from messaging.problems import NotFound
-from messaging.providers import aws_sms, house, telnyx, twilio
+from messaging.providers import aws_sms, house, sendgrid, telnyx, twilio
 from messaging.providers.provider import Limits, Provider
 from messaging.settings import secret, settings
 
 REGISTRY: dict[str, type[Provider]] = {
     "sms": house.Sms,
     "email": house.Email,
+    "sendgrid": sendgrid.SendGrid,
     "telnyx": telnyx.Telnyx,
     "twilio": twilio.Twilio,
     "aws-sms": aws_sms.AwsSms,

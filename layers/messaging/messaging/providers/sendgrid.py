@@ -1,0 +1,250 @@
+"""SendGrid: email, by its v3 API, its Event Webhook and its Inbound Parse Webhook.
+
+Out, POST to /v3/mail/send:
+
+    Authorization: Bearer SG.Kq3
+    {"personalizations": [{"to": [{"email": "contact@example.org"}],
+                           "custom_args": {"reference": "7", "instance": "sendgrid"}}],
+     "from": {"email": "user@example.com"}, "subject": "Hi",
+     "content": [{"type": "text/plain", "value": "Hello"}]}
+    202, X-Message-Id: LRzXl_NHStOGhQ4kofSm_A
+    400, {"errors": [{"message": "Does not contain a valid address.", "field": "from.email", "help": null}]}
+
+In, events come in batches and bear our arguments; a mail is a form, in raw mode whole in its field `email`:
+
+    [{"event": "bounce", "email": "contact@example.org", "timestamp": 1600112492, "type": "bounce",
+      "status": "5.1.1", "reason": "550 5.1.1 unknown", "reference": "7", "instance": "sendgrid",
+      "sg_message_id": "LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-756b745b58-kmzbl-18-5F5FC76C-9.0"}]
+    headers=Message-ID: <1@example.org>...  subject=Hi  text=Hello  html=  charsets={"text":"iso-8859-1"}
+    envelope={"to":["user@example.com"],"from":"contact@example.org"}  content-ids={"logo":"attachment1"}
+    attachment-info={"attachment1":{"filename":"a.png","type":"image/png"}}  attachment1=...  SPF=pass
+
+Both are signed: ECDSA on P-256 over the time and the body, which the secret's `public_key` verifies:
+
+    X-Twilio-Email-Event-Webhook-Timestamp: 1600112502
+    X-Twilio-Email-Event-Webhook-Signature: MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM...
+
+There is no look-up: the Email Activity API is bought separately. The event `processed` tells what was taken.
+https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
+https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
+https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook
+"""
+
+import base64
+import hashlib
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import PydanticCustomError, from_json
+
+from messaging import address
+from messaging.fields import MAX_BODY, Text, cleaned
+from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
+from messaging.problems import Forbidden, Invalid, Unreadable
+from messaging.providers import body, ecdsa, http, mail, mail_form, mime
+from messaging.providers.fetch import fetch
+from messaging.providers.provider import (
+    Answer,
+    Failure,
+    Limits,
+    Misconfigured,
+    OutcomeUnknown,
+    ProviderResult,
+    Throttled,
+    Verified,
+    Webhook,
+)
+from messaging.providers.words import said
+
+STATUS = {
+    "processed": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "bounce": Status.FAILED,  # also of the type `blocked`: SendGrid tries no more
+    "dropped": Status.FAILED,
+    "open": Status.READ,
+}
+"""Of events. `deferred` is still under way, a click may be a scanner's, the others are about the contact."""
+
+NO_SUBJECT = "(no subject)"  # in the place of none, which SendGrid refuses; as mail readers have it
+TOLERANCE = 300  # seconds
+
+
+class Event(BaseModel):
+    event: Annotated[Text, Field(min_length=1, max_length=64)]
+    email: Annotated[str, Field(max_length=1000)] = ""
+    timestamp: Annotated[int, Field(ge=0, lt=253402300800)] | None = None
+    sg_message_id: str | None = None
+    sg_machine_open: bool = False
+    status: Any = None
+    type: Any = None
+    reason: Any = None
+    response: Any = None
+    reference: Any = None
+    instance: Any = None
+    recipient: Any = None
+
+    def read(self, received_at: datetime) -> DeliveryReport:
+        reference, id = body.our_id(str(self.reference)), _id(self.sg_message_id)
+        if reference is None and id is None:
+            raise Invalid.field("sg_message_id", "names no message that we sent")
+        status, word = STATUS.get(self.event), self.event
+        if self.recipient and self.recipient != mark(self.reference, self.email):
+            status, word = None, f"copy_{word}"  # which says nothing of the message itself
+        elif word == "open" and self.sg_machine_open:
+            status, word = None, "machine_open"  # of a proxy that fetches whatever arrives
+        elif status is Status.FAILED:
+            word = said(self.status) or said(self.type) or word
+        at = received_at if self.timestamp is None else datetime.fromtimestamp(self.timestamp, UTC)
+        tells = status in (None, Status.FAILED)
+        return DeliveryReport(
+            provider_message_id=id,
+            reference=reference,
+            status=status,
+            code=word if tells else None,
+            reason=said(self.reason) or said(self.response) if tells else None,
+            timestamp=at,
+        )
+
+
+class SendGrid:
+    channels = frozenset({Channel.EMAIL})
+    limits = Limits(body=MAX_BODY, attachments=100, cc=50, reply_to=True, headers=20)
+
+    def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
+        self.name = name
+        self._api_key = secret.get("api_key")
+        self._url = str(secret.get("api_url") or "https://api.sendgrid.com").rstrip("/") + "/v3/mail/send"
+        keys = secret.get("public_key") or []
+        self._public_keys = [str(one) for one in (keys if isinstance(keys, list) else [keys])]
+
+    def send(self, message: OutboundMessage) -> ProviderResult:
+        if not self._api_key:
+            raise Misconfigured("not_configured", f"The secret holds no api_key for {self.name}.")
+        written = json.dumps(self._written(message), ensure_ascii=False).encode()
+        headers = {"Authorization": f"Bearer {self._api_key}", "Content-Type": "application/json"}
+        try:
+            answer = http.post(self._url, written, headers)
+        except Failure as failure:
+            raise _as_told(failure) from failure
+        if answer.status != 202:
+            raise OutcomeUnknown("unreadable_answer", f"The answer is {answer.status}, and not 202.")
+        return ProviderResult(_id(answer.headers.get("x-message-id")))
+
+    def _written(self, message: OutboundMessage) -> dict[str, Any]:
+        arguments = {"reference": str(message.id), "instance": self.name}
+        to: dict[str, Any] = {"to": [{"email": message.recipient}], "custom_args": arguments}
+        if copies := [
+            {"email": one} for one in message.cc if one != message.recipient
+        ]:  # refused where twice
+            to["cc"] = copies
+            arguments["recipient"] = mark(message.id, message.recipient)
+        kinds = zip(("text/plain", "text/html"), mail.texts(message), strict=True)
+        files = [
+            {
+                "content": base64.b64encode(one.content).decode(),
+                "filename": re.sub("[;,]", "_", one.name),  # which are refused
+                "type": one.content_type,
+                "disposition": "attachment",
+            }
+            for one in fetch(message.attachments)
+        ]
+        fields = {
+            "personalizations": [to],
+            "from": {"email": message.sender},
+            "reply_to": {"email": message.reply_to} if message.reply_to else None,
+            "subject": ((message.subject or "").strip() and message.subject) or NO_SUBJECT,
+            "content": [{"type": kind, "value": text} for kind, text in kinds if text],
+            "attachments": files,
+            "headers": message.headers,
+        }
+        return {name: value for name, value in fields.items() if value}
+
+    def verify(self, webhook: Webhook) -> Verified:
+        told = webhook.headers.get("x-twilio-email-event-webhook-timestamp", "")
+        at = _seconds(told)
+        if at is None or abs(at - webhook.received_at.timestamp()) > TOLERANCE:
+            raise Forbidden("The request is stale, or bears no time.")
+        signature = webhook.headers.get("x-twilio-email-event-webhook-signature", "")
+        try:
+            ecdsa.verify(self._public_keys, signature, told.encode() + webhook.body)
+        except ValueError as error:
+            raise Forbidden("The request is not signed by this provider.") from error
+        return Verified()
+
+    def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
+        if "json" not in (kind := webhook.headers.get("content-type", "json")) and "form" in kind:
+            return _received(webhook)
+        events = body.json_value(webhook.body)
+        if not isinstance(events, list):
+            raise Unreadable("The body is no batch of events.")
+        return [part for one in events for part in self._read(one, webhook.received_at)]
+
+    def _read(self, fields: Any, received_at: datetime) -> Sequence[DeliveryReport | Invalid]:
+        """Nothing of an event about the account, or another instance's message."""
+        try:
+            event = Event.model_validate(fields)
+            ours = event.event != "account_status_change" and event.instance in (None, self.name)
+            return [event.read(received_at)] if ours else []
+        except Invalid as invalid:
+            return [invalid]
+        except ValidationError as error:
+            return [Invalid.found(error.errors(include_input=False, include_url=False))]
+
+    def answer(self, kept: Sequence[Message | None]) -> Answer:  # noqa: ARG002  # all is answered alike
+        return Answer(content_type="text/plain")
+
+
+def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
+    fields = mail_form.named(body.form(webhook))
+    read = mail.read(fields["email"].content) if "email" in fields else _put_together(fields)
+    extra = mail_form.said(fields, ("dkim", "SPF", "spam_score", "spam_report", "sender_ip"))
+    recipients = mail_form.json(fields, "envelope").get("to")
+    return mail_form.reached(read, recipients, webhook.received_at, extra)
+
+
+def _put_together(fields: mail_form.Fields) -> mail.Mail:
+    charsets = mail_form.json(fields, "charsets")
+    text, html, *told = mail_form.texts(fields, charsets, "text", "html", "subject", "from", "to", "cc")
+    headers = dict(mime.headers(fields["headers"].content if "headers" in fields else b""))
+    for name, value in zip(("subject", "from", "to", "cc"), told, strict=True):
+        if value and (name == "subject" or name not in headers):  # its charset is known only here
+            headers[name] = [value]
+    files = mail_form.files(fields, mail_form.json(fields, "attachment-info"))
+    content_ids = mail_form.content_ids(mail_form.json(fields, "content-ids"), files)
+    return mail.headed(headers, text, html, list(files.values()), content_ids)
+
+
+def _as_told(failure: Failure) -> Failure:
+    """With the reason that stands in the answer, and the wait that its head asks for."""
+    with suppress(ValueError, TypeError, KeyError, AttributeError):
+        wrong = [(one.get("field"), one["message"]) for one in from_json(failure.body)["errors"]]
+        reason = said("; ".join(f"{field}: {text}" if field else text for field, text in wrong))
+        failure.reason = reason or failure.reason
+    reset = _seconds(failure.headers.get("x-ratelimit-reset", ""))
+    if isinstance(failure, Throttled) and reset is not None:
+        left = timedelta(seconds=max(reset - time.time(), 0))
+        failure.retry_after = max(left, failure.retry_after or left)
+    return failure
+
+
+def _seconds(digits: str) -> int | None:
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 12 else None
+
+
+def _id(text: str | None) -> str | None:
+    """An X-Message-Id, and what stands before the first dot of its events' sg_message_id, are the same."""
+    id = cleaned(text or "").partition(".")[0].strip()
+    return id if 0 < len(id) <= 512 else None
+
+
+def mark(reference: object, recipient: str) -> str:
+    """Tells the recipient from copies; arguments are not to hold an address, as SendGrid keeps them."""
+    with suppress(PydanticCustomError):
+        recipient = address.email(recipient)
+    return hashlib.sha256(f"{reference} {recipient}".encode()).hexdigest()[:8]

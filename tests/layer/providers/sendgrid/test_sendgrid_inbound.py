@@ -1,0 +1,224 @@
+"""Mail as Inbound Parse posts it, in rows: what its bytes are read as."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from messaging.models import InboundMessage
+from messaging.problems import Invalid, Unreadable
+from messaging.providers.provider import Webhook
+from messaging.providers.sendgrid import SendGrid
+from tests.layer.providers.sendgrid.test_contract import FORM
+
+PAYLOADS = Path(__file__).parent / "payloads"
+RECEIVED = datetime(2024, 11, 1, 14, 0, 5, tzinfo=UTC)
+SAID = {"dkim": "{@example.org : pass}", "spf": "pass", "sender_ip": "192.0.2.25"}
+
+
+def read(body: bytes, content_type: str = FORM) -> list[Any]:
+    webhook = Webhook("https://example.com/hook", "", {"content-type": content_type}, body, RECEIVED)
+    return list(SendGrid("sendgrid", {}).parse(webhook))
+
+
+def form(**fields: str) -> bytes:
+    """With the files' names after a bar."""
+    parts = []
+    for field, content in fields.items():
+        name, _, filename = field.partition("|")
+        named = f'name="{name}"' + (f'; filename="{filename}"' if filename else "")
+        parts.append(f"--xYzZY\r\nContent-Disposition: form-data; {named}\r\n\r\n{content}\r\n")
+    return "".join([*parts, "--xYzZY--\r\n"]).encode()
+
+
+MAIL = {
+    "headers": "Message-ID: <1@example.org>\n",
+    "from": "contact@example.org",
+    "subject": "Hello",
+    "text": "Hello",
+    "envelope": '{"to":["user@example.com"],"from":"contact@example.org"}',
+}
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (
+            "inbound_text",
+            {"subject": "Hello", "body": "Hello there.\n\nAnn\n", "html": None, "cc": [], "files": []},
+        ),
+        (
+            "inbound_html",
+            {
+                "subject": "Grüße aus Köln 🎉",
+                "body": "Schöne Grüße 🎉\n",
+                "html": "<p>Schöne <b>Grüße</b> 🎉</p>",
+            },
+        ),
+        ("inbound_iso_2022_jp", {"subject": "こんにちは 会議の件", "body": "明日の会議は午後三時です。\n"}),
+        (
+            "inbound_windows_1252",
+            {
+                "subject": "Café – 5 €",  # noqa: RUF001  # the dash is what is tested
+                "body": "“Ça coûte 5 €”, dit-il…\n",
+                "html": "<p>“Ça coûte 5&nbsp;€”</p>",
+            },
+        ),
+        ("inbound_empty", {"subject": None, "body": "", "html": None}),
+        ("inbound_media_only", {"subject": "IMG_2359", "body": "", "html": None}),
+        ("inbound_inline_image", {"subject": "Different File Types"}),
+        ("inbound_recipients", {"cc": ["bob@example.net", "user@example.com"]}),
+        (
+            "inbound_raw",
+            {
+                "subject": "Halló 👋",
+                "body": "Halló, ein sehr langer Satz, der in der Mitte umbrochen wurde,"
+                " weil eine Zeile nur 76 Zeichen hat.\n",
+                "html": '<div dir="ltr">Halló</div>\n',
+            },
+        ),
+        ("inbound_raw_iso_2022_jp", {"subject": "件名です", "body": "本文です。\n", "html": None}),
+        ("inbound_without_id", {"body": "No id\n"}),
+    ],
+)
+def test_reads_a_mail(payload: str, expected: dict[str, object]) -> None:
+    message, *_ = read((PAYLOADS / f"{payload}.form").read_bytes())
+    assert isinstance(message, InboundMessage)
+    assert (message.type, message.sender) == ("email", "contact@example.org")
+    assert message.recipient == "user@example.com"
+    assert message.timestamp == datetime(2024, 11, 1, 14, tzinfo=UTC)
+    assert {name: getattr(message, name) for name in expected} == expected
+    assert message.extra.items() >= SAID.items()
+
+
+@pytest.mark.parametrize(
+    ("payload", "files", "content_ids"),
+    [
+        (
+            "inbound_media_only",
+            [("IMG_2359.png", "image/png", b"\x89PNG"), ("Übersicht – Q3.pdf", "application/pdf", b"%PDF")],  # noqa: RUF001
+            None,
+        ),
+        (
+            "inbound_inline_image",
+            [
+                ("MG_2359.png", "image/png", b"\x89PNG"),
+                (
+                    "DockMcWordface.docx",
+                    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+                    b"PK\x03\x04",
+                ),
+            ],
+            {"ii_1562e2169c132d83": 0},
+        ),
+        ("inbound_raw", [("ann.vcf", "text/x-vcard", b"BEGI")], None),
+    ],
+)
+def test_keeps_what_came_with_it(
+    payload: str, files: list[tuple[str, str, bytes]], content_ids: dict[str, int] | None
+) -> None:
+    [message] = read((PAYLOADS / f"{payload}.form").read_bytes())
+    assert [(one.name, one.content_type, one.content[:4]) for one in message.files] == files
+    assert message.extra.get("content_ids") == content_ids
+
+
+def test_keeps_every_byte_of_a_file() -> None:
+    [message] = read((PAYLOADS / "inbound_media_only.form").read_bytes())
+    assert message.files[1].content == b"%PDF-1.7\r\n\x80\xff\x00--xYzZ\r\n"
+
+
+def test_is_one_message_for_each_of_our_addresses_and_the_rest_stand() -> None:
+    first, bad, last = read((PAYLOADS / "inbound_recipients.form").read_bytes())
+    assert [first.recipient, last.recipient] == ["user@example.com", "sales@example.com"]
+    ids = [first.provider_message_id, last.provider_message_id]
+    assert ids == ["message-1@example.org/user@example.com", "message-1@example.org/sales@example.com"]
+    assert isinstance(bad, Invalid)
+    assert [error["field"] for error in bad.errors] == ["to"]
+
+
+def test_a_mail_without_a_message_id_is_the_same_when_it_comes_again() -> None:
+    body = (PAYLOADS / "inbound_without_id.form").read_bytes()
+    [first], [again] = read(body), read(body.replace(b"xYzZY", b"aBcDe"), FORM.replace("xYzZY", "aBcDe"))
+    assert first.provider_message_id == again.provider_message_id
+    [other] = read(body.replace(b"No id", b"Another"))
+    assert first.provider_message_id != other.provider_message_id
+
+
+def test_says_what_else_is_known_of_it() -> None:
+    [message] = read((PAYLOADS / "inbound_html.form").read_bytes())
+    assert message.extra["message_id"] == "message-1@example.org"
+    assert message.extra["in_reply_to"] == "sent-7@example.com"
+    assert message.extra["references"] == ["sent-1@example.com", "sent-7@example.com"]
+    assert message.extra["spam_score"] == "0.1"
+    assert message.extra["spam_report"].startswith("Spam detection software")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"envelope": None}, "envelope"),
+        ({"envelope": "{"}, "envelope"),
+        ({"envelope": '{"to":"user@example.com"}'}, "envelope"),
+        ({"envelope": '{"to":[]}'}, "envelope"),
+        ({"envelope": json.dumps({"to": [f"{n}@example.com" for n in range(51)]})}, "envelope"),
+        ({"envelope": '{"to":[7]}'}, "to"),
+        ({"from": "nobody"}, "from"),
+        ({"from": None}, "from"),
+    ],
+)
+def test_says_what_it_cannot_read(changes: dict[str, str | None], field: str) -> None:
+    fields = {name: value for name, value in {**MAIL, **changes}.items() if value is not None}
+    try:
+        [invalid] = read(form(**fields))
+    except Invalid as raised:
+        invalid = raised
+    assert [error["field"] for error in invalid.errors] == [field]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"charsets": "no JSON"}, {"body": "Hello"}),
+        ({"charsets": '{"text": 7, "subject": "no-such-charset"}'}, {"body": "Hello", "subject": "Hello"}),
+        ({"attachment-info": "[]", "attachment1": "x"}, {"body": "Hello"}),
+        ({"attachment-info": '{"attachment1": 7}', "attachment1|a.txt": "x"}, {"body": "Hello"}),
+        ({"content-ids": '{"a": "attachment9", "b": 7}'}, {"body": "Hello"}),
+        ({"headers": "From: Ann <ann@example.org>\nSubject: other\n"}, {"sender": "ann@example.org"}),
+        ({"headers": "Subject: other\n", "subject": ""}, {"subject": "other"}),
+        ({"headers": ""}, {"sender": "contact@example.org", "subject": "Hello"}),
+    ],
+)
+def test_reads_the_mail_whatever_is_said_beside_it(changes: dict[str, str], expected: dict[str, str]) -> None:
+    [message] = read(form(**{**MAIL, **changes}))
+    assert {name: getattr(message, name) for name in expected} == expected
+    assert len(message.files) == len([name for name in changes if name.startswith("attachment1")])
+
+
+@pytest.mark.parametrize(
+    ("about", "field", "name"),
+    [
+        ('{"filename": "a.pdf", "name": "b.pdf"}', "attachment1|c.pdf", "a.pdf"),
+        ('{"filename": "", "name": "b.pdf"}', "attachment1|c.pdf", "b.pdf"),
+        ('{"filename": "a.pdf"}', "attachment1", "a.pdf"),
+        ("{}", "attachment1|c.pdf", "c.pdf"),
+        ('{"filename": 7}', "picture|c.pdf", "c.pdf"),
+        ("{}", "attachment1", "attachment.txt"),
+    ],
+)
+def test_a_file_has_its_sender_s_name(about: str, field: str, name: str) -> None:
+    [message] = read(form(**MAIL, **{"attachment-info": f'{{"attachment1": {about}}}', field: "x"}))
+    assert [one.name for one in message.files] == [name]
+
+
+@pytest.mark.parametrize("body", [b"", b"--xYzZY", b"--xYzZY\r\n\r\nx", form(**MAIL)[:-30]])
+def test_refuses_a_form_that_is_none(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        read(body)
+
+
+def test_a_form_of_another_kind_is_read_too() -> None:
+    body = b"from=contact%40example.org&text=Hi&envelope=%7B%22to%22%3A%5B%22user%40example.com%22%5D%7D"
+    [message] = read(body, "application/x-www-form-urlencoded")
+    assert (message.sender, message.body) == ("contact@example.org", "Hi")
