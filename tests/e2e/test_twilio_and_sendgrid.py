@@ -1,0 +1,101 @@
+"""The round trip through Twilio and SendGrid, as the playing provider plays them."""
+
+import base64
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from local import Stack, running
+from local.guide import started
+from tests.e2e.client import Answer, call, get, post
+from tests.e2e.conftest import assert_problem, keeping_nothing
+from tests.e2e.test_command import shell
+from tests.local.waiting import eventually
+
+US, THEM = "+12016661234", "+18045559876"
+OUR_EMAIL, THEIR_EMAIL = "user@example.com", "ann@example.org"
+IMAGE = "https://example.com/image.jpg"
+NOTE = {"name": "note.txt", "type": "text/plain", "content": base64.b64encode(b"Buy milk").decode()}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running(relay_every=0.5, parameters={"Providers": "twilio,sendgrid"}) as stack:
+        yield stack
+
+
+def delivered(stack: Stack, answer: Answer) -> dict[str, Any]:
+    assert answer.status == 202, answer
+    url = f"{stack.url}{answer.headers['location']}"
+    eventually(lambda: get(url).body["status"] == "delivered")
+    message: dict[str, Any] = get(url).body
+    return message
+
+
+def sends_in_twice(stack: Stack, instance: str, letter: dict[str, Any]) -> None:
+    for _ in range(2):
+        answer = post(f"{stack.provider.url}/{instance}/inbound", letter)
+        assert (answer.status, answer.body["status"]) == (200, 200), answer
+
+
+def messages(stack: Stack, contact: str) -> list[dict[str, Any]]:
+    url = f"{stack.url}/api/conversations"
+    [one] = get(f"{url}?{urlencode({'address': contact})}").body["conversations"]
+    found: list[dict[str, Any]] = get(f"{url}/{one['id']}/messages").body["messages"]
+    return found
+
+
+def test_texts_and_pictures_go_out_and_come_in_by_one_conversation(stack: Stack) -> None:
+    sent = {"from": US, "to": THEM, "body": "Grüße"}
+    url, picture = f"{stack.url}/api/messages/sms", {"type": "mms", "attachments": [IMAGE]}
+    outbound = [delivered(stack, post(url, fields)) for fields in (sent, sent | picture)]
+    assert [one["provider_message_id"][:2] for one in outbound] == ["SM", "MM"]
+    assert {event["kind"] for event in outbound[0]["events"]} == {"attempt", "report"}
+    received = {"from": THEM, "to": US, "body": "Hi 🙂"}
+    sends_in_twice(stack, "twilio", received | {"id": "SM1"})
+    sends_in_twice(stack, "twilio", received | {"id": "MM1", "attachments": [IMAGE]})
+    told = ("direction", "type", "body", "attachments")
+    assert [tuple(one[name] for name in told) for one in messages(stack, THEM)] == [
+        ("outbound", "sms", "Grüße", []),
+        ("outbound", "mms", "Grüße", [IMAGE]),
+        ("inbound", "sms", "Hi 🙂", []),
+        ("inbound", "mms", "Hi 🙂", [IMAGE]),
+    ]
+
+
+def test_a_mail_goes_out_and_one_with_a_file_comes_in_by_one_conversation(stack: Stack) -> None:
+    sent = {"from": OUR_EMAIL, "to": THEIR_EMAIL, "subject": "Grüße", "body": "Hello <b>you</b>"}
+    outbound = delivered(stack, post(f"{stack.url}/api/messages/email", sent))
+    [request] = [one for one in stack.provider.requests if one.path == "/sendgrid/v3/mail/send"]
+    assert (request.id, request.body["subject"]) == (outbound["provider_message_id"], "Grüße")
+    received = {"from": f"Ann <{THEIR_EMAIL}>", "to": OUR_EMAIL, "subject": "Re: Grüße", "body": "Hi 🙂"}
+    sends_in_twice(stack, "sendgrid", received | {"id": "<1@example.org>", "attachments": [NOTE]})
+    first, inbound = messages(stack, THEIR_EMAIL)
+    assert (first["id"], inbound["direction"]) == (outbound["id"], "inbound")
+    assert (inbound["from"], inbound["subject"], inbound["body"]) == (THEIR_EMAIL, "Re: Grüße", "Hi 🙂")
+
+
+def test_what_is_shown_to_try_works(stack: Stack) -> None:
+    lines = [line for line in started(stack).splitlines() if line.startswith("  curl ")]
+    assert [shell(line).status for line in lines] == [202, 202, 202, 200, 200, 200, 200, 200]
+    assert [line.split()[1] for line in lines[3:6]] == [
+        f"{stack.provider.url}/{instance}/inbound" for instance in ("twilio", "twilio", "sendgrid")
+    ]
+
+
+def test_what_they_did_not_sign_is_forbidden(stack: Stack) -> None:
+    text = urlencode({"MessageSid": "SM2", "From": THEM, "To": US, "Body": "Hi"})
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    event = '[{"event": "delivered", "sg_message_id": "1.recvd", "reference": "1"}]'
+    signature = {
+        "x-twilio-email-event-webhook-timestamp": str(int(time.time())),
+        "x-twilio-email-event-webhook-signature": base64.b64encode(bytes(70)).decode(),
+    }
+    with keeping_nothing(stack):
+        for more in ({}, {"x-twilio-signature": base64.b64encode(bytes(20)).decode()}):
+            assert_problem(call("POST", f"{stack.url}/api/webhooks/sms/twilio", text, form | more), 403)
+        for headers in ({}, signature):
+            assert_problem(call("POST", f"{stack.url}/api/webhooks/email/sendgrid", event, headers), 403)
