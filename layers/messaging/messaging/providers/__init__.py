@@ -5,7 +5,7 @@ from typing import Any
 
 from messaging.models import Channel
 from messaging.problems import NotFound
-from messaging.providers import aws_sms, house, sendgrid, telnyx, twilio
+from messaging.providers import aws_sms, house, mailgun, sendgrid, telnyx, twilio
 from messaging.providers.provider import Limits, Provider
 from messaging.settings import secret, settings
 
@@ -13,6 +13,7 @@ REGISTRY: dict[str, type[Provider]] = {
     "sms": house.Sms,
     "email": house.Email,
     "sendgrid": sendgrid.SendGrid,
+    "mailgun": mailgun.Mailgun,
     "telnyx": telnyx.Telnyx,
     "twilio": twilio.Twilio,
     "aws-sms": aws_sms.AwsSms,

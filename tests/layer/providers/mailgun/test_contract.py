@@ -1,0 +1,55 @@
+"""Mailgun keeps to the contract, whichever of its two ways a mail comes by."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from messaging.models import Channel
+from messaging.providers import mailgun
+from tests import calls
+from tests.layer.providers.contract import Contract
+from tests.layer.providers.mailgun import signing
+
+HEADERS = json.dumps([["Message-Id", "<message-1>"], ["From", "contact@example.org"]])
+MAIL = {"recipient": "user@example.com", "from": "contact@example.org", "message-headers": HEADERS}
+REPORT = {
+    "event": "delivered",
+    "message": {"headers": {"message-id": "message-9"}},
+    "user-variables": {"reference": "7"},
+}
+
+
+class Mailgun(Contract):
+    provider = mailgun.Mailgun
+    sent: ClassVar = {**calls.NEW_EMAIL, "type": Channel.EMAIL}
+    accepted = b'{"id": "<message-9>", "message": "Queued. Thank you."}'
+    inbound_id = "message-1/user@example.com"
+    report = json.dumps({"event-data": REPORT}).encode()
+    signs_body = False
+    signature_fields = ("timestamp", "token", "signature")
+    tolerance = timedelta(hours=12)
+    keys = (("signing_key", signing.OTHER_KEY),)
+
+    def secret(self, url: str) -> Mapping[str, Any]:
+        return {"api_url": url, "api_key": "key-secret", "signing_key": signing.KEY}
+
+    def content_type(self, body: bytes) -> str:
+        if body.startswith(b"--"):
+            return signing.MULTIPART
+        return "application/json" if body.startswith(b"{") else signing.URLENCODED
+
+    def signed(self, body: bytes, at: datetime) -> bytes:
+        return signing.signed(body, self.content_type(body), at)
+
+
+class TestUrlencoded(Mailgun):
+    inbound = urlencode({**MAIL, "body-plain": "in"}).encode()
+    batch = urlencode({**MAIL, "recipient": "user@example.com,nobody,other@example.com"}).encode()
+    unreadable = urlencode({**MAIL, "recipient": "nobody"}).encode()
+
+
+class TestMultipart(Mailgun):
+    inbound = signing.multipart(MAIL, {"attachment-1": ("a.png", "image/png", bytes(range(256)))})
+    unreadable = signing.multipart({"recipient": "user@example.com", "body-mime": "no mail"}, {})

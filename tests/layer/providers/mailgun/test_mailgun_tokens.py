@@ -1,0 +1,52 @@
+"""What is kept of requests whose body nobody signed: of each token's, the one that came first."""
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.aws import Aws
+from tests.calls import Answer, call
+from tests.conftest import Configure, Database
+from tests.layer.providers.mailgun.signing import KEY, URLENCODED, signature
+
+MAIL = {"recipient": "user@example.com", "from": "contact@example.org", "body-plain": "in"}
+
+
+@pytest.fixture(autouse=True)
+def deployed(aws: Aws, configure: Configure, database: Database) -> None:
+    secret = aws.keep({"mails": {"signing_key": KEY}})
+    configure(PROVIDERS="mails=mailgun", PROVIDER_SECRET_ARN=secret)
+
+
+def post(signed: dict[str, str], **fields: str) -> Answer:
+    written = urlencode({**MAIL, **fields, **signed}).encode()
+    return call("POST", "/api/webhooks/email/mails", written, {"content-type": URLENCODED})
+
+
+def kept(database: Database) -> tuple[object, object]:
+    """Requests and messages."""
+    requests = database.value("SELECT count(*) FROM webhook_requests")
+    return requests, database.value("SELECT count(*) FROM messages")
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(hours=8)], ids=["at once", "after an outage"])
+def test_a_token_lets_one_body_in_as_often_as_it_comes(database: Database, age: timedelta) -> None:
+    signed = signature(datetime.now(UTC) - age)
+    assert [post(signed).status for _ in range(3)] == [200, 200, 200]
+    assert kept(database) == (1, 1)
+    for forged in ({"body-plain": "forged"}, {"from": "evil@example.org"}, {"recipient": "x@example.com"}):
+        assert post(signed, **forged).status == 403
+    assert kept(database) == (1, 1)
+    assert database.value("SELECT body FROM messages") == "in"
+
+
+def test_each_request_of_its_own_token_is_kept(database: Database) -> None:
+    for body in ("one", "two"):
+        assert post(signature(), **{"body-plain": body}).status == 200
+    assert kept(database) == (2, 2)
+
+
+def test_what_was_signed_yesterday_is_not_kept(database: Database) -> None:
+    assert post(signature(datetime.now(UTC) - timedelta(days=1))).status == 403
+    assert kept(database) == (0, 0)
