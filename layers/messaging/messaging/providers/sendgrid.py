@@ -178,7 +178,7 @@ class SendGrid:
         return Verified()
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
-        if "json" not in (kind := webhook.headers.get("content-type", "json")) and "form" in kind:
+        if "form" in webhook.headers.get("content-type", "").partition(";")[0].lower():
             return _received(webhook)
         events = body.json_value(webhook.body)
         if not isinstance(events, list):

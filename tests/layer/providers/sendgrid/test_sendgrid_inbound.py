@@ -218,6 +218,11 @@ def test_refuses_a_form_that_is_none(body: bytes) -> None:
         read(body)
 
 
+def test_a_form_is_told_from_events_by_its_kind_alone() -> None:
+    [message] = read(form(**MAIL).replace(b"xYzZY", b"json"), "Multipart/Form-Data; boundary=json")
+    assert message.body == "Hello"
+
+
 def test_a_form_of_another_kind_is_read_too() -> None:
     body = b"from=contact%40example.org&text=Hi&envelope=%7B%22to%22%3A%5B%22user%40example.com%22%5D%7D"
     [message] = read(body, "application/x-www-form-urlencoded")
