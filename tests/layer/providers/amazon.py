@@ -166,6 +166,10 @@ class Amazon(Contract):
         keys = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI"}
         return {"region": "us-west-2", **keys, "endpoint_url": url, "topics": TOPIC}
 
+    def recorded(self) -> list[bytes]:
+        """What is recorded is what SNS carries."""
+        return [json.dumps(envelope(body.decode())).encode() for body in super().recorded()]
+
     def content_type(self, body: bytes) -> str:
         return "text/plain; charset=UTF-8"
 

@@ -18,8 +18,8 @@ from tests.layer.providers.contract import Contract, contracts
 from tests.layer.providers.growing import grown
 
 LONG = os.environ.get("FUZZ") == "long"
-EXAMPLES = settings(max_examples=20_000 if LONG else 100)
-SIZE = 5_000_000 if LONG else 200_000  # bytes
+EXAMPLES = settings(max_examples=3_000 if LONG else 100)
+SIZE = 2_000_000 if LONG else 200_000  # bytes
 KINDS = ("", "text/plain", "application/json", "application/x-www-form-urlencoded", "multipart/form-data")
 
 every = pytest.mark.parametrize("speaker", [one() for one in contracts()], ids=lambda one: type(one).__name__)
