@@ -21,8 +21,7 @@ In, messages to the messaging profile's URL, and reports to the message's own:
 
 Our id comes back in the body's `webhook_url`, which is signed; the query is not. There is no look-up: a
 message can be asked for by Telnyx's own id alone. An answer is wanted within two seconds: reading a request
-calls nobody, and what it tells is kept by one transaction. A group's message is kept as its sender's; whom
-else it reached stands in `extra`, under `cc`.
+calls nobody, and one transaction keeps it. A group's message is its sender's; `extra.cc` has the others.
 
 https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks
 https://developers.telnyx.com/docs/messaging/messages/error-codes
@@ -59,6 +58,7 @@ from messaging.providers.provider import (
     Verified,
     Webhook,
 )
+from messaging.providers.words import said
 from messaging.settings import settings
 
 TOLERANCE = 300  # seconds, as in Telnyx's own libraries
@@ -108,8 +108,8 @@ class Received(BaseModel):
 
 class Fault(BaseModel, coerce_numbers_to_str=True):
     code: Word
-    title: Text | None = None
-    detail: Text | None = None
+    title: Any = None
+    detail: Any = None
 
 
 class Recipient(BaseModel):
@@ -133,7 +133,7 @@ def _as_told(failure: Failure) -> Failure:
     """The failure with the code and the reason of the answer, and of the kind that the code says."""
     with suppress(ValueError, TypeError, LookupError):  # it need not say more than its status
         told = Fault.model_validate(from_json(failure.body)["errors"][0])
-        failure.code, failure.reason = told.code, told.detail or told.title or failure.reason
+        failure.code, failure.reason = told.code, said(told.detail) or said(told.title) or failure.reason
     if isinstance(failure, Throttled) and failure.retry_after is None:
         failure.retry_after = http.retry_after(failure.headers.get("x-ratelimit-reset"))
     kind = FAILURES.get(failure.code, type(failure))
@@ -243,7 +243,7 @@ def _reports(event: Event, told_at: datetime) -> list[DeliveryReport]:
             reference=our_id(ours and ours[1]),
             status=STATUS.get(word, on_its_way),
             code=fault.code or (None if on_its_way or word == STATUS.get(word) else word),
-            reason=fault.detail or fault.title,
+            reason=said(fault.detail) or said(fault.title),
             timestamp=told_at,
         )
         for word in [one.status or event.event_type for one in sent.to] or [event.event_type]

@@ -116,10 +116,19 @@ def test_a_status_without_an_error_is_told_in_telnyx_s_word(status: str, expecte
     assert (report.status, report.code) == (expected, status or "message.finalized")
 
 
-def test_an_error_may_have_a_number_and_no_detail() -> None:
-    [report] = read(changed("delivery_failed", errors=[{"code": 40001, "title": "Not routable"}]))
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        ({"code": 40001, "title": "Not routable"}, "40001", "Not routable"),
+        ({"code": "40001", "title": "Not routable", "detail": ""}, "40001", "Not routable"),
+        ({"code": "40001", "title": 7, "detail": []}, "40001", None),
+        ({"code": "40001", "detail": "x" * 5000}, "40001", "x" * 500),
+    ],
+)
+def test_an_error_says_as_much_as_it_can(error: dict[str, Any], code: str, reason: str | None) -> None:
+    [report] = read(changed("delivery_failed", errors=[error]))
     assert isinstance(report, DeliveryReport)
-    assert (report.code, report.reason) == ("40001", "Not routable")
+    assert (report.code, report.reason) == (code, reason)
 
 
 @pytest.mark.parametrize(
