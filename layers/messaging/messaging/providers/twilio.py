@@ -70,10 +70,10 @@ PAGE = 250  # messages of a look-up: at their longest about as much as we read o
 CLOCKS = timedelta(seconds=5)  # by which Twilio's and the database's may differ
 TAKEN_WITHIN = timedelta(minutes=1)  # of the attempt's begin
 AROUND = timedelta(minutes=10)  # the attempt: what is like ours in there may be taken for it
-_PRIVATE = re.compile(r"\w+://\S+|\+?\d[\d ().-]{5,}\d")  # a URL, a phone number
+_PRIVATE = re.compile(r"https?://\S+|\+?\d[\d ().-]{5,}\d")  # a URL, a phone number
 
 Id = Annotated[Text, Field(min_length=1, max_length=512)]
-Reason = Annotated[Text, AfterValidator(lambda text: _PRIVATE.sub("…", text)[:1000])]
+Reason = Annotated[Text, AfterValidator(lambda text: _PRIVATE.sub("…", text[:5000])[:1000])]
 
 
 class Sent(BaseModel):

@@ -1,5 +1,7 @@
 """What Twilio tells became of what we sent."""
 
+import time
+
 import pytest
 
 from messaging.models import Status
@@ -82,6 +84,13 @@ def test_a_reason_is_told_without_a_number_and_in_bounds() -> None:
     assert reason is not None
     assert reason.startswith("Sent to … from …, see … . xxx")
     assert len(reason) == 1000
+
+
+@pytest.mark.parametrize("text", ["x", "1", "1 ", "https://", "h", "+"])
+def test_a_long_reason_takes_no_time(text: str) -> None:
+    began = time.monotonic()
+    report(changed("failed", ErrorMessage=text * 100_000))
+    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(
