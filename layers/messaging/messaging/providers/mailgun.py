@@ -132,7 +132,7 @@ class Mailgun:
         return Verified(once=token)
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
-        if "json" not in webhook.headers.get("content-type", ""):
+        if "json" not in webhook.headers.get("content-type", "").lower().partition(";")[0]:
             return _received(webhook)
         return [_report(body.json_object(webhook.body).get("event-data"), webhook.received_at)]
 
@@ -175,7 +175,7 @@ def _form(fields: Sequence[tuple[str, str | Fetched]]) -> tuple[bytes, str]:
 def _signature(webhook: Webhook) -> list[str]:
     """What stands in the fields of SIGNED; empty where there is none."""
     try:
-        if "json" in webhook.headers.get("content-type", ""):
+        if "json" in webhook.headers.get("content-type", "").lower().partition(";")[0]:
             told = body.json_object(webhook.body).get("signature")
             return [str(_at(told, name) or "") for name in SIGNED]
         fields = mail_form.named(body.form(webhook))

@@ -11,7 +11,15 @@ import pytest
 from messaging.problems import Forbidden
 from messaging.providers.mailgun import Mailgun
 from messaging.providers.provider import Verified, Webhook
-from tests.layer.providers.mailgun.signing import KEY, MULTIPART, OTHER_KEY, URLENCODED, multipart, signature
+from tests.layer.providers.mailgun.signing import (
+    BOUNDARY,
+    KEY,
+    MULTIPART,
+    OTHER_KEY,
+    URLENCODED,
+    multipart,
+    signature,
+)
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOKEN = "50digits" + "e" * 42
@@ -35,6 +43,16 @@ def test_lets_in_each_form_and_gives_its_token() -> None:
         (multipart(signed, {"attachment-1": ("a", "image/png", b"\xff")}), MULTIPART),
     ):
         assert verify(body, kind) == Verified(once=TOKEN)
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
+def test_what_is_json_says_so(kind: str) -> None:
+    assert verify(written(signature(NOW, TOKEN)), kind).once == TOKEN
+
+
+def test_a_form_s_boundary_may_be_any() -> None:
+    form = multipart(signature(NOW, TOKEN), {}).replace(BOUNDARY.encode(), b"json")
+    assert verify(form, "multipart/form-data; boundary=json").once == TOKEN
 
 
 def test_a_time_may_be_a_number() -> None:
