@@ -84,6 +84,14 @@ def test_a_parameter_is_checked(tmp_path: Path, given: dict[str, str], complaint
         read(tmp_path, FUNCTION % "x", **given)
 
 
+def test_a_parameter_that_is_given_wins_over_ours(tmp_path: Path) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text(HEAD + FUNCTION % "!Sub '${Size} ${Mode}'")
+    ours = {"Size": "9", "Mode": "fast", "Colour": "red"}
+    [function] = Template(path, {"Size": "10"}, ours, endpoint="", gateway="").functions
+    assert function.variables == {"V": "10 fast"}
+
+
 def test_a_parameter_without_a_default_must_be_given(tmp_path: Path) -> None:
     (tmp_path / "template.yaml").write_text("Parameters: {Needed: {Type: String}}\nResources: {}\n")
     with pytest.raises(CannotStart, match="--parameter Needed="):
