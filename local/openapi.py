@@ -94,7 +94,7 @@ def _finish(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> No
     """What Powertools does not know of an operation: its problems, and what the built-in webhooks take."""
     from messaging.providers import house
 
-    answers = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
+    answers = {status: answer for status, answer in operation["responses"].items() if status[0] in "23"}
     operation["responses"] = answers | {
         "default": {
             "description": "A problem",

@@ -18,12 +18,14 @@ class Aws:
     """A queue for each direction, a bucket, and secrets as they are asked for."""
 
     bucket = "inbound-requests"
+    media = "media"
 
     def __init__(self) -> None:
         self._sqs, self._secrets, self._s3 = _clients()
         self.queue_url = self._sqs.create_queue(QueueName="outbound")["QueueUrl"]
         self.inbound_url = self._sqs.create_queue(QueueName="inbound")["QueueUrl"]
-        self._s3.create_bucket(Bucket=self.bucket)
+        for bucket in (self.bucket, self.media):
+            self._s3.create_bucket(Bucket=bucket)
 
     def keep(self, fields: Any) -> str:
         """The ARN of a secret that holds these fields."""
@@ -63,9 +65,12 @@ class Aws:
             for message in found.get("Messages", [])
         ]
 
-    def objects(self) -> list[str]:
-        """The keys in the bucket."""
-        return [item["Key"] for item in self._s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])]
+    def objects(self, bucket: str = bucket) -> list[str]:
+        """The keys in a bucket."""
+        return [item["Key"] for item in self._s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+    def content(self, bucket: str, key: str) -> bytes:
+        return self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def lose_the_queues(self) -> None:
         for url in (self.queue_url, self.inbound_url):
@@ -79,8 +84,8 @@ def _clients() -> tuple["SQSClient", "SecretsManagerClient", "S3Client"]:
 
 def forget() -> None:
     """The product's clients, which keep the address that they were made for."""
-    from messaging import queue, settings, spool
+    from messaging import clients, queue, settings
 
-    for client in (queue._client, spool._sqs, spool._s3):  # noqa: SLF001  # an environment ends with its clients
+    for client in (queue._client, clients.sqs, clients.s3):  # noqa: SLF001  # an environment ends with its clients
         client.cache_clear()
     settings._secrets_manager.cache_clear()  # noqa: SLF001

@@ -196,6 +196,7 @@ def aws(configure: Configure) -> Iterator[playing.Aws]:
             OUTBOUND_QUEUE_URL=played.queue_url,
             INBOUND_QUEUE_URL=played.inbound_url,
             INBOUND_BUCKET=played.bucket,
+            MEDIA_BUCKET=played.media,
         )
         yield played
 
@@ -208,7 +209,7 @@ def aws_at(configure: Configure) -> Iterator[Callable[[str], None]]:
         playing.forget()
         queues = {"OUTBOUND_QUEUE_URL": "outbound", "INBOUND_QUEUE_URL": "inbound"}
         urls = {name: f"{address}/000000000000/{queue}" for name, queue in queues.items()}
-        configure(AWS_ENDPOINT_URL=address, INBOUND_BUCKET="bucket", **urls)
+        configure(AWS_ENDPOINT_URL=address, INBOUND_BUCKET="bucket", MEDIA_BUCKET="media", **urls)
 
     yield look
     playing.forget()

@@ -109,7 +109,7 @@ def test_some_do_not_know_each_other(name: str, strangers: set[str]) -> None:
         (("alembic",), {"functions/migrate"}),
         (
             ("boto3", "botocore", "aws_lambda_powertools.utilities.parameters"),
-            {"providers", "queue", "settings", "spool"},
+            {"clients", "providers", "queue", "settings"},
         ),
         (("http.client", "urllib.request", "requests", "httpx", "urllib3", "aiohttp"), {"providers"}),
         (("os.environ", "os.getenv"), {"settings"}),

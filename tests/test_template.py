@@ -35,6 +35,7 @@ INBOUND = {
     "DEFAULT_REGION",
     "INBOUND_BUCKET",
     "INBOUND_QUEUE_URL",
+    "MEDIA_BUCKET",
     "PUBLIC_URL",
 }
 VARIABLES = {
@@ -44,11 +45,11 @@ VARIABLES = {
     | {"MAX_AGE", "MAX_ATTEMPTS", "OUTBOUND_QUEUE_URL", "PUBLIC_URL", "UNKNOWN_AFTER"},
     "SmsWebhook": PROVIDERS | INBOUND,
     "EmailWebhook": PROVIDERS | INBOUND,
-    "Conversations": {"DEFAULT_REGION", "PROVIDERS"},
+    "Conversations": {"DEFAULT_REGION", "MEDIA_BUCKET", "PROVIDERS"},
     "Relay": {"OUTBOUND_QUEUE_URL", "RAW_RETENTION_DAYS"},
     "Migrate": set[str](),
 }
-OBJECTS = "${InboundRequests.Arn}/*"
+OBJECTS = ("${InboundRequests.Arn}/*", "${Media.Arn}/*")
 PLATFORM_POLICIES = {  # AWS's own: log, trace, attach to a VPC, receive from a queue
     "AWSLambdaBasicExecutionRole",
     "AWSXrayWriteOnlyAccess",
@@ -141,16 +142,19 @@ def test_what_we_grant_names_its_actions_and_its_resource(template: dict[str, An
                 assert statement["Effect"] == "Allow"
                 for action in listed(statement["Action"]):
                     assert "*" not in action.removesuffix("SendMessage*")  # it and its batch
-                assert "*" not in json.dumps(statement["Resource"]).replace(OBJECTS, "")
+                resource_of = json.dumps(statement["Resource"])
+                assert "*" not in resource_of or any(objects in resource_of for objects in OBJECTS)
                 granted.setdefault(name, []).extend(listed(statement["Action"]))
     sends = {f"{name}Role": ["sqs:SendMessage*"] for name in ("SendMessage", "DeliverMessage", "Relay")}
     reads = {name: ["secretsmanager:GetSecretValue"] for name in ("ReadDatabaseSecret", "ReadProviderSecret")}
     holds = [
         *("sqs:SendMessage", "sqs:ChangeMessageVisibility"),
         *("s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
+        "s3:PutObject",  # of the files
     ]
     held = {f"{name}Role": holds for name in ("SmsWebhook", "EmailWebhook")}
-    assert granted == sends | reads | held | {"RelayEveryMinuteRole": ["lambda:InvokeFunction"]}
+    links = {"ConversationsRole": ["s3:GetObject"]}
+    assert granted == sends | reads | held | links | {"RelayEveryMinuteRole": ["lambda:InvokeFunction"]}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -83,12 +83,21 @@ def alarms(template: dict[str, Any], queue: str) -> dict[str, int]:
 
 
 def test_what_is_too_long_for_a_queue_lies_safe_and_longer_than_its_pointer(template: dict[str, Any]) -> None:
-    (bucket,) = of_type(template, "AWS::S3::Bucket").values()
+    bucket = of_type(template, "AWS::S3::Bucket")["InboundRequests"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert list(inside(bucket["BucketEncryption"], "SSEAlgorithm")) == ["AES256"]
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
     assert rule["Status"] == "Enabled"
     assert rule["ExpirationInDays"] * 24 * 3600 > 2 * TWO_WEEKS
+
+
+def test_files_lie_as_safe_and_as_long_as_their_messages(template: dict[str, Any]) -> None:
+    bucket = template["Resources"]["Media"]
+    properties = bucket["Properties"]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert list(inside(properties["BucketEncryption"], "SSEAlgorithm")) == ["AES256"]
+    assert "LifecycleConfiguration" not in properties
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
 def test_queues_are_encrypted(template: dict[str, Any]) -> None:

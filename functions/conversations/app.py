@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from description import allowed, document, page
 from pydantic import BeforeValidator
 
-from messaging import health, views, web
+from messaging import health, media, views, web
 from messaging.address import Address
 from messaging.fields import Time
 from messaging.health import Health
@@ -27,6 +27,13 @@ EitherAddress = Annotated[
 ]
 DOCUMENT: dict[int, Any] = {
     200: {"description": "This document.", "content": {web.JSON: {"schema": {"type": "object"}}}}
+}
+FOUND: dict[int, Any] = {
+    302: {
+        "description": "Where it lies: at the URL that it came with, or for 15 minutes where we keep it.",
+        "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
+        "content": {},
+    }
 }
 PAGE: dict[int, Any] = {
     200: {
@@ -71,6 +78,14 @@ def list_messages(
 @app.get("/api/messages/<id>", responses=web.shows(MessageWithEvents), tags=["Read"])
 def get_message(id: Id) -> Response[str]:
     return web.found(views.message(id), "message")
+
+
+@app.get("/api/messages/<id>/attachments/<number>", responses=FOUND, tags=["Read"])
+def get_attachment(id: Id, number: Annotated[int, Path(ge=1, le=1000)]) -> Response[str]:
+    kept = views.attachment(id, number)
+    if kept is None:
+        raise NotFound("There is no such attachment.")
+    return web.elsewhere(media.link(kept))
 
 
 @app.get("/healthz", responses=web.shows(Health), tags=["About"])

@@ -35,7 +35,9 @@ def test_a_request_lies_in_the_queue_as_it_came(aws: Aws) -> None:
     [record] = aws.held()
     written = json.loads(record["body"])
     assert base64.urlsafe_b64decode(written.pop("body")) == ODD
-    assert written.keys() == {*("route", "provider", "url", "query", "headers", "received_at", "verified_at")}
+    assert written.keys() == {
+        *("route", "provider", "url", "query", "headers", "received_at", "verified_at", "once")
+    }
     assert written["headers"].keys() == {"webhook-id", "x-odd"}
     assert aws.objects() == []
 

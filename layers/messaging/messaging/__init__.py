@@ -3,9 +3,9 @@
 Read the modules in this order; a module imports only from those before it, and `tables` to `views` alone
 know SQLAlchemy:
 
-    problems settings telemetry address fields models pages raw
+    problems settings telemetry clients address fields models pages raw
     tables database store attempts arrivals health cursor views
-    providers queue spool outbox delivery inbox web consumer receiver
+    providers queue spool media outbox delivery inbox web consumer receiver
 
 What goes out passes `outbox` and `delivery`, what comes in passes `inbox`; the two sides do not know each
 other. Nor do `store` and `providers`: one speaks to Postgres, the other to the vendors.

@@ -126,10 +126,15 @@ def _row(
 
 
 def _inbound(part: InboundMessage) -> dict[str, Any]:
+    files = [
+        {"key": one.key, "name": one.name, "content_type": one.content_type, "size": len(one.content)}
+        for one in part.files
+    ]
+    content = part.content()
     return {
         "kind": "inbound",
         "provider_message_id": part.provider_message_id,
-        "content": part.content(),
+        "content": content | {"attachments": content["attachments"] + files},
         "extra": part.extra or None,
     }
 

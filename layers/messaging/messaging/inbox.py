@@ -7,7 +7,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import NamedTuple
 
-from messaging import arrivals, providers, spool
+from messaging import arrivals, media, providers, spool
 from messaging.arrivals import Kept, Outcome, Selector
 from messaging.database import Refused
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
@@ -17,7 +17,7 @@ from messaging.raw import RawRequest
 from messaging.spool import Missing, Pointer
 from messaging.telemetry import count, fault, logger
 
-REPLAY_TIME = 12.0  # seconds kept for one more request, which a slow database may take
+REPLAY_TIME = 20.0  # seconds kept for one more request, which a slow database and bucket may take
 REPLAY_BATCH = 10  # requests of up to 6 MB each
 
 Read = Sequence[InboundMessage | DeliveryReport | Exception]
@@ -148,6 +148,7 @@ def _keep(request: RawRequest, read: Read) -> Sequence[Kept | None]:
     """What became of each part; None of one that could not be read. All is kept, or this raises."""
     parts = [one for one in read if not isinstance(one, Exception)]
     faults = _faults(read)
+    media.keep([file for part in parts if isinstance(part, InboundMessage) for file in part.files])
     try:
         kept = arrivals.keep(request, parts, "; ".join(map(_words, faults)) or None)
     except Refused as refusal:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -165,6 +166,11 @@ class File(BaseModel):
     name: Annotated[Text, Field(max_length=255)]
     content_type: Annotated[Text, Field(max_length=255)]
     content: bytes
+
+    @property
+    def key(self) -> str:
+        """Where it is kept: what holds the same is one object, however often it comes."""
+        return sha256(self.content).hexdigest()
 
 
 class InboundMessage(Content):

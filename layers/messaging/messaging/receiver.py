@@ -18,7 +18,7 @@ from messaging.settings import settings
 from messaging.spool import Delayed
 from messaging.telemetry import fault, flush, logger
 
-KEEP_TIME = 12.0  # seconds that a record may take where the database is slow
+KEEP_TIME = 20.0  # seconds that a record may take where the database is slow, and the files' bucket
 
 Event = dict[str, Any]
 Handler = Callable[[Event, LambdaContext], Any]

@@ -42,6 +42,8 @@ class Settings(BaseModel):
     """The queue of a function that receives: of what it could not keep in the database yet."""
     inbound_bucket: str = ""
     """The bucket of what is too long for that queue."""
+    media_bucket: str = ""
+    """The bucket of files that came inside webhooks."""
     raw_retention_days: int = Field(30, ge=1)
     """How long a verified webhook is kept as it came, to be replayed."""
 

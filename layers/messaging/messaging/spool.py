@@ -1,26 +1,22 @@
 """The queue of a function that receives: verified webhooks, raw, that the database was not there to keep.
 
 It holds the only copy. What is too long for the queue lies in a bucket, and the queue holds a pointer to it.
-boto3 is imported only here, when the database is away: it would double the cold start of every webhook.
 """
 
 import json
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 
+from messaging import clients
 from messaging.problems import Unavailable
 from messaging.raw import RawRequest
 from messaging.settings import settings
 from messaging.telemetry import logger
 
 if TYPE_CHECKING:
-    from botocore.config import Config
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import ChangeMessageVisibilityBatchRequestEntryTypeDef
 
 MAX_RECORD = 200_000  # bytes: SQS takes 256 KiB
@@ -54,7 +50,7 @@ def put(request: RawRequest) -> None:
     try:
         if len(record) > MAX_RECORD:
             record = _put_object(request, record)
-        _sqs().send_message(QueueUrl=settings().inbound_queue_url, MessageBody=record)
+        clients.sqs().send_message(QueueUrl=settings().inbound_queue_url, MessageBody=record)
     except Exception as error:
         logger.warning("The inbound queue is away", extra={"cause": type(error).__name__})
         raise Unavailable("The database is away; try again.") from error
@@ -64,7 +60,7 @@ def put(request: RawRequest) -> None:
 def _put_object(request: RawRequest, record: str) -> str:
     # No two have one object: the second would be gone with the first one's keep.
     key = f"{request.route}/{request.received_at:%Y-%m-%d}/{uuid4()}"
-    _s3().put_object(Bucket=settings().inbound_bucket, Key=key, Body=record.encode())
+    clients.s3().put_object(Bucket=settings().inbound_bucket, Key=key, Body=record.encode())
     return Pointer(key=key, provider=request.provider, digest=request.digest.hex()).model_dump_json()
 
 
@@ -79,7 +75,7 @@ def read(record: str) -> RawRequest | Pointer:
 def fetch(pointer: Pointer) -> RawRequest:
     """Raises Missing."""
     try:
-        found = _s3().get_object(Bucket=settings().inbound_bucket, Key=pointer.key)["Body"].read()
+        found = clients.s3().get_object(Bucket=settings().inbound_bucket, Key=pointer.key)["Body"].read()
     except Exception as error:
         raise Missing("The bucket does not give an object.") from error
     return RawRequest.model_validate_json(found)
@@ -88,7 +84,7 @@ def fetch(pointer: Pointer) -> RawRequest:
 def forget(pointer: Pointer) -> None:
     """After its keep; one that stays is deleted by the bucket itself later."""
     try:
-        _s3().delete_object(Bucket=settings().inbound_bucket, Key=pointer.key)
+        clients.s3().delete_object(Bucket=settings().inbound_bucket, Key=pointer.key)
     except Exception as error:  # noqa: BLE001  # the request is kept, and nothing of the bucket's undoes that
         logger.warning("An object stays in the bucket", extra={"cause": type(error).__name__})
 
@@ -101,7 +97,7 @@ def put_off(records: Sequence[Delayed]) -> None:
         for n, one in enumerate(records)
     ]
     try:
-        _sqs().change_message_visibility_batch(QueueUrl=settings().inbound_queue_url, Entries=entries)
+        clients.sqs().change_message_visibility_batch(QueueUrl=settings().inbound_queue_url, Entries=entries)
     except Exception as error:  # noqa: BLE001  # they come again in any case
         logger.warning("The inbound queue is away", extra={"cause": type(error).__name__})
 
@@ -109,24 +105,3 @@ def put_off(records: Sequence[Delayed]) -> None:
 def wait(receives: int) -> int:
     """Seconds after which a record is given again."""
     return min(FIRST_WAIT << min(receives - 1, 10), LONGEST_WAIT)
-
-
-@cache
-def _sqs() -> "SQSClient":
-    import boto3
-
-    return boto3.client("sqs", config=_config())
-
-
-@cache
-def _s3() -> "S3Client":
-    import boto3
-
-    return boto3.client("s3", config=_config())
-
-
-def _config() -> "Config":
-    from botocore.config import Config
-
-    # The webhook has waited for the database already: both together must end within the function's time-out.
-    return Config(connect_timeout=0.5, read_timeout=1.5, retries={"total_max_attempts": 2})

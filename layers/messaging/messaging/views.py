@@ -4,7 +4,7 @@ Pages walk by key, never by offset: the last one costs what the first one costs.
 problems.Unavailable where the database is away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -72,6 +72,15 @@ def message(id: int) -> str | None:
         {},
     )
     return f'{rows[0][0][:-1]},"events":{rows[0][1]}}}' if rows else None
+
+
+def attachment(id: int, number: int) -> Mapping[str, Any] | None:
+    """A message's attachment, the first being 1: {"url"}, or {"key", "name", "content_type", "size"}."""
+    found = select(messages.c.attachments[number - 1]).where(
+        messages.c.id == id, messages.c.account_id == ACCOUNT
+    )
+    rows = run(found, {})
+    return rows[0][0] if rows else None
 
 
 def conversation(id: int) -> str | None:

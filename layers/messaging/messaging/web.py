@@ -152,6 +152,10 @@ def found(document: str | None, what: str) -> Response[str]:
     return Response(200, JSON, document)
 
 
+def elsewhere(url: str) -> Response[str]:
+    return Response(302, "text/plain", "", {"Location": url, "Cache-Control": "no-store"})
+
+
 def page(name: str, page: "Page") -> Response[str]:
     items = ",".join(page.items)
     return Response(200, JSON, f'{{"{name}":[{items}],"next_cursor":{json.dumps(page.next_cursor)}}}')

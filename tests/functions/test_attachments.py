@@ -1,0 +1,65 @@
+"""GET /api/messages/{id}/attachments/{number}: to what lies elsewhere, and to what we keep."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from messaging import arrivals, media
+from messaging.models import File
+from tests import making
+from tests.aws import Aws
+from tests.calls import call
+from tests.conftest import Database
+
+URL = "https://example.com/a%20b.jpg?signed=1%2B1"
+
+pytestmark = pytest.mark.usefixtures("providers", "database")
+
+
+@pytest.fixture
+def kept(aws: Aws, database: Database) -> None:
+    """A message with an attachment at a URL, and one that came inside its webhook."""
+    files = [File(name="\u00e9.png", content_type="image/png", content=b"\x89PNG")]
+    media.keep(files)
+    arrivals.keep(making.request(), [making.inbound(attachments=[URL], files=files)])
+
+
+@pytest.mark.usefixtures("kept")
+def test_leads_to_where_an_attachment_lies() -> None:
+    shown = call("GET", "/api/messages/1").json["attachments"]
+    assert shown == [URL, "/api/messages/1/attachments/2"]
+    first = call("GET", "/api/messages/1/attachments/1")
+    assert (first.status, first.headers["location"], first.body) == (302, URL, b"")
+
+
+@pytest.mark.usefixtures("kept")
+def test_what_we_keep_is_given_for_a_while_to_be_saved(aws: Aws) -> None:
+    answer = call("GET", "/api/messages/1/attachments/2")
+    assert (answer.status, answer.headers["cache-control"]) == (302, "no-store")
+    link = urlsplit(answer.headers["location"])
+    assert link.path.rpartition("/")[2] == aws.objects(aws.media)[0]
+    assert "response-content-disposition=attachment" in link.query
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("path", ["1/attachments/3", "1/attachments/1000", "2/attachments/1"])
+def test_there_is_no_other(path: str) -> None:
+    answer = call("GET", f"/api/messages/{path}")
+    assert (answer.status, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("number", ["0", "-1", "1001", "x", "1.5"])
+def test_a_number_is_one(number: str) -> None:
+    answer = call("GET", f"/api/messages/1/attachments/{number}")
+    assert (answer.status, answer.json["errors"][0]["field"]) == (422, "number")
+
+
+def test_an_attachment_of_a_message_that_went_out_is_where_its_sender_said(database: Database) -> None:
+    making.accept(making.sms(type="mms", attachments=[URL]))
+    assert call("GET", "/api/messages/1/attachments/1").headers["location"] == URL
+
+
+def test_the_address_is_read_alone() -> None:
+    answer = call("DELETE", "/api/messages/1/attachments/1")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET")
