@@ -88,7 +88,7 @@ def test_every_operation_promises_its_problems() -> None:
     for _, path, operation in operations():
         problem = operation["responses"]["default"]["content"]
         assert problem.keys() == {"application/problem+json"}, path
-        assert [status for status in operation["responses"] if status.startswith("2")], path
+        assert [status for status in operation["responses"] if status[0] in "23"], path
 
 
 @pytest.mark.parametrize(
