@@ -69,7 +69,6 @@ RETRIES = "#rc=5&rp=all"  # of a callback, whatever was wrong; else one, where n
 PAGE = 250  # messages of a look-up: at their longest about as much as we read of an answer
 CLOCKS = timedelta(seconds=5)  # by which Twilio's and the database's may differ
 TAKEN_WITHIN = timedelta(minutes=1)  # of the attempt's begin
-AROUND = timedelta(minutes=10)  # the attempt: what is like ours in there may be taken for it
 _PRIVATE = re.compile(r"https?://\S+|\+?\d[\d ().-]{5,}\d")  # a URL, a phone number
 
 Id = Annotated[Text, Field(min_length=1, max_length=512)]
@@ -96,7 +95,6 @@ class Listed(Sent):
 
 class Page(BaseModel):
     messages: list[Listed]
-    next_page_uri: str | None
 
 
 class Refusal(BaseModel):
@@ -150,7 +148,7 @@ class Twilio:
         except ValidationError as error:
             raise OutcomeUnknown("unreadable_answer", "The answer holds no sid.") from error
 
-    def look_up(self, message: OutboundMessage) -> ProviderResult | None:
+    def look_up(self, message: OutboundMessage) -> ProviderResult:
         """By address, text and time: Twilio does not list our id, nor DateSent of one that still waits."""
         url, headers = self._messages()
         asked = {"To": message.recipient, "PageSize": PAGE}
@@ -161,13 +159,12 @@ class Twilio:
         except ValidationError as error:
             raise OutcomeUnknown("unreadable_answer", "The answer is no list of messages.") from error
         began = message.attempted_at
-        like = [(one.date_created - began, one) for one in page.messages if one.may_be(message)]
-        match [one for after, one in like if -CLOCKS <= after <= TAKEN_WITHIN]:
+        like = [one for one in page.messages if one.may_be(message)]
+        match [one for one in like if -CLOCKS <= one.date_created - began <= TAKEN_WITHIN]:
             case [one] if (one.body, one.num_media) == (message.body, len(message.attachments)):
                 return ProviderResult(one.sid)
-        if page.next_page_uri or any(abs(after) <= AROUND for after, _ in like):
-            raise OutcomeUnknown("ambiguous", "Twilio has messages of which any may be this one, or none.")
-        return None
+        # That it is not there yet proves nothing: the list is said to lag, by minutes and more.
+        raise OutcomeUnknown("not_listed", "Twilio lists no message that is this one for certain.")
 
     def _messages(self) -> tuple[str, dict[str, str]]:
         if not (self._account and self._password):
