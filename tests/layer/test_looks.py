@@ -21,6 +21,7 @@ from tests.layer.delivering import accept, deliver, events, let_pass, relayed, s
 pytestmark = pytest.mark.usefixtures("aws")
 
 FIRST_LOOK, BELIEVED_AFTER, UNKNOWN_AFTER = 15, 60, 600
+LOST = ["attempt", 1, "unknown", "no_answer"]
 NEXT_LOOK = """
     SELECT extract(epoch FROM m.next_attempt_at - a.ended_at)::float, m.next_nudge_at = m.next_attempt_at
       FROM messages m JOIN attempts a ON a.message_id = m.id AND a.number = m.attempt_count"""
@@ -77,6 +78,27 @@ def test_it_is_told_when_the_attempt_began(database: Database, aws: Aws, provide
     lose(aws, providers)
     let_pass(database, UNKNOWN_AFTER)
     assert look().message.attempted_at == database.value("SELECT started_at FROM attempts")
+
+
+class Mistaken(house.Sms):
+    """Tells messages apart by what they say, and has one of two."""
+
+    def look_up(self, message: OutboundMessage) -> ProviderResult:  # noqa: ARG002
+        return ProviderResult("p-1")
+
+
+def test_one_that_finds_another_message_has_found_nothing(
+    database: Database, aws: Aws, providers: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(aws, providers)
+    making.sent(making.claimed(), "p-1")
+    monkeypatch.setitem(registry.REGISTRY, "sms", Mistaken)
+    let_pass(database, FIRST_LOOK)
+    deliver(1)
+    assert state(database, 1) == ("unknown", "no_answer", 1)
+    let_pass(database, UNKNOWN_AFTER)
+    deliver(1)
+    assert events(database) == [LOST, ["settled", 1, "unknown", "no_evidence"]]
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.UNKNOWN, Status.SENT])

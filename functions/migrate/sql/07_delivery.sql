@@ -176,6 +176,13 @@ BEGIN
     SELECT * INTO STRICT attempt FROM attempts a WHERE a.token = in_token;
     IF in_provider_message_id IS NOT NULL THEN
         PERFORM lock_provider_message(attempt.provider_type, in_provider_message_id);
+        IF attempt.outcome = 'unknown' AND EXISTS (
+            SELECT FROM attempts other
+             WHERE other.provider_type = attempt.provider_type AND other.token <> in_token
+               AND other.provider_message_id = in_provider_message_id)
+        THEN
+            in_status := 'unknown';  -- a look-up that found another message has found nothing
+        END IF;
     END IF;
     UPDATE attempts a
        SET outcome = in_status, failure = in_failure, ended_at = clock_timestamp(),

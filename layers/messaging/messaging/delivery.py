@@ -188,8 +188,10 @@ def _settle(unknown: Unknown, result: Result) -> list[Due]:
     message = unknown.message
     if isinstance(result, ProviderResult):
         recorded = attempts.record(message.token, Status.SENT, provider_message_id=result.provider_message_id)
-        _tell(message, Status.SENT, recorded, None)
-        return _due(message.id, recorded)
+        if recorded.status is not Status.UNKNOWN:
+            _tell(message, Status.SENT, recorded, None)
+            return _due(message.id, recorded)
+        # else another message has this id: the provider cannot tell them apart, and nothing was found
     if result is None and unknown.seconds >= min(NOT_THERE_AFTER, settings().unknown_after):
         again = message.tries < settings().max_attempts
         ended = Status.QUEUED if again else Status.FAILED, "not_found", "The provider does not have it."
