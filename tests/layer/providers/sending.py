@@ -1,10 +1,11 @@
 """What sending comes to, whatever the vendor answers."""
 
 import socket
+from itertools import chain
 
 import pytest
 
-from messaging.models import OutboundMessage
+from messaging.models import Channel, OutboundMessage
 from messaging.problems import Invalid
 from messaging.providers.provider import (
     Failure,
@@ -34,9 +35,13 @@ KINDS = {
 }
 
 
+def written(status: int, body: bytes = b"", head: bytes = b"") -> bytes:
+    first = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\n"
+    return first.encode() + head + b"\r\n" + body
+
+
 def answer(status: int, body: bytes = b"", head: bytes = b"") -> Script:
-    written = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\n".encode()
-    return answering(written + head + b"\r\n" + body)
+    return answering(written(status, body, head))
 
 
 def in_turn(*scripts: Script) -> Script:
@@ -58,11 +63,14 @@ def sent(provider: Provider, message: OutboundMessage) -> ProviderResult | Failu
 
 
 class Sending(Speaking):
-    def took(self, id: bytes | None = None) -> Script:
+    def taken(self, id: bytes | None = None) -> bytes:
         """The answer to one that was taken."""
         known = self.sent_id.encode()
         body, head = (part.replace(known, id or known) for part in (self.accepted, self.accepted_head))
-        return answer(self.accepted_status, body, head)
+        return written(self.accepted_status, body, head)
+
+    def took(self, id: bytes | None = None) -> Script:
+        return answering(self.taken(id))
 
     def test_gives_the_vendor_s_id_of_a_message_that_was_taken(self) -> None:
         with playing(self.took()) as address, self.reaching(address) as provider:
@@ -112,6 +120,32 @@ class Sending(Speaking):
             port = listener.getsockname()[1]
         with self.reaching(f"127.0.0.1:{port}") as provider, pytest.raises(TemporaryFailure):
             provider.send(self.message())
+
+    def test_says_all_that_it_is_given(self) -> None:
+        limits = self.provider.limits
+        given: dict[str, object] = {"body": "body-words"}
+        if Channel.EMAIL in self.provider.channels:
+            given |= {"subject": "subject-words", "html": "<p>html-words</p>"}
+        if limits.cc:
+            given["cc"] = ["copy@example.com", "another@example.com"]
+        if limits.reply_to:
+            given["reply_to"] = "reply@example.com"
+        if limits.headers:
+            given["headers"] = {"X-Given": "header-words"}
+        message = self.message(**given)
+        received: list[bytes] = []
+
+        def script(client: socket.socket) -> None:
+            received.append(read_request(client))
+            client.sendall(self.taken())
+
+        with playing(script) as address, self.reaching(address) as provider:
+            provider.send(message)
+        [request] = received
+        said = self.said(request.partition(b"\r\n\r\n")[2])
+        told = [message.sender, message.recipient, *message.cc, message.reply_to, message.subject]
+        told += [message.body, message.html and "html-words", *chain(*message.headers.items())]
+        assert [one for one in told if one and one not in said] == [], "nothing is dropped silently"
 
     def test_what_it_cannot_do_is_refused_before_it_is_kept(self) -> None:
         limits = self.provider.limits

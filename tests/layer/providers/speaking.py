@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 import pytest
@@ -90,6 +91,11 @@ class Speaking(ABC):
     def tampered(self, body: bytes) -> Sequence[bytes]:
         """Others than the one that was signed; fewer where not every byte is."""
         return [body + b" ", body[:-1], b"", b"\xff\xfe"]
+
+    def said(self, body: bytes) -> str:
+        """What the body of a request to the vendor says, for a message's words to be found in it."""
+        text = body.decode(errors="replace")
+        return text if text.startswith("{") else unquote_plus(text)
 
     def recorded(self) -> Sequence[bytes]:
         """Requests as the vendor documents them, without a signature inside: all under payloads/."""
