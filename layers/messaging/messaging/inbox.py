@@ -41,10 +41,6 @@ def receive(channel: Channel, provider_name: str, webhook: Webhook) -> Answer:
     """
     provider = _serving(channel, provider_name)
     verified = provider.verify(webhook)
-    read = _read(provider, webhook)
-    if not verified.signed:
-        for error in _faults(read):
-            raise error
     request = RawRequest(
         route=channel,
         provider=provider_name,
@@ -57,10 +53,14 @@ def receive(channel: Channel, provider_name: str, webhook: Webhook) -> Answer:
         once=verified.once,
     )
     try:
+        read = _read(provider, webhook)
+        if not verified.signed:
+            for error in _faults(read):
+                raise error
         kept = _keep(request, read)
     except Unavailable:
         spool.put(request)
-        return _later("It was kept, and is read once the database is back.")
+        return _later("It was kept, and is read once what that needs is back.")
     if kept and not any(map(_is_whole, kept)):
         return _later("It was kept, and could not be read yet.")
     return provider.answer([one and one.message for one in kept])
@@ -136,6 +136,8 @@ def _serving(channel: Channel, name: str) -> Provider:
 def _read(provider: Provider, webhook: Webhook) -> Read:
     try:
         return provider.parse(webhook)
+    except Unavailable:
+        raise  # nothing is wrong with the request
     except Exception as error:  # noqa: BLE001  # a fault of the provider's file must not lose what it was to read
         return [error]
 

@@ -170,7 +170,8 @@ class Provider(Protocol):
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
         """What the request tells, and the same again whenever it is read. Of several parts one that cannot be
-        read is the Invalid that says why, in its place. Raises Unreadable or Invalid where none can."""
+        read is the Invalid that says why, in its place. Raises Unreadable or Invalid where none can, and
+        Unavailable where what it is read from is away."""
 
     def answer(self, kept: Sequence[Message | None]) -> Answer:
         """What the vendor wants to hear, once all of it is committed: a message for each part of the request
