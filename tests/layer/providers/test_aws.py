@@ -98,6 +98,8 @@ def test_the_words_of_an_answer_can_be_kept() -> None:
     for text in (found.code, found.reason):
         assert 0 < len(text.encode()) <= 1000
         assert "\0" not in text
+    found = failure(answer(400, {"__type": "A", "Message": "No <user@example.com> here."}))
+    assert found.reason == "No <<address>> here."
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 from messaging.models import Channel
 from messaging.problems import NotFound
-from messaging.providers import aws_sms, house, mailgun, sendgrid, telnyx, twilio
+from messaging.providers import aws_sms, house, mailgun, sendgrid, ses, telnyx, twilio
 from messaging.providers.provider import Limits, Provider
 from messaging.settings import secret, settings
 
@@ -17,6 +17,7 @@ REGISTRY: dict[str, type[Provider]] = {
     "telnyx": telnyx.Telnyx,
     "twilio": twilio.Twilio,
     "aws-sms": aws_sms.AwsSms,
+    "ses": ses.Ses,
 }
 
 

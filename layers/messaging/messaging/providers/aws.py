@@ -27,6 +27,7 @@ from messaging.providers.provider import (
     TemporaryFailure,
     Throttled,
 )
+from messaging.providers.words import said
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -99,11 +100,10 @@ def read_object(secret: Mapping[str, Any], bucket: str, key: str, max_bytes: int
     with _in_our_words({}), _client(secret, "s3", OBJECT_TIMEOUT) as client:
         found = client.get_object(Bucket=bucket, Key=key)
         with found["Body"] as body:
-            content: bytes = body.read(max_bytes + 1) if found["ContentLength"] <= max_bytes else b""
-        whole = len(content) == found["ContentLength"]
-    if not whole:
-        raise PermanentFailure("too_large", f"The object is larger than {max_bytes} bytes.")
-    return content
+            if found["ContentLength"] <= max_bytes:
+                content: bytes = body.read()
+                return content
+    raise PermanentFailure("too_large", f"The object is larger than {max_bytes} bytes.")
 
 
 @contextmanager
@@ -142,18 +142,13 @@ def _told(answer: Mapping[str, Any], kinds: Kinds) -> Failure:
     status = int(meta.get("HTTPStatusCode", 500))
     error = answer.get("Error", {})
     name, why = error.get("Code") or status, answer.get("Reason")
-    code = _text(f"{name}.{why}" if why else name, 200)
-    reason = _text(error.get("Message") or f"Amazon answered {status}.", 1000)
+    code = said(f"{name}.{why}" if why else str(name)) or str(status)
+    reason = said(error.get("Message")) or f"Amazon answered {status}."
     kind = kinds.get(str(why)) or kinds.get(str(name)) or _ANYWHERE.get(str(name))
     wait = meta.get("HTTPHeaders", {}).get("retry-after")
     if kind is None:
         return refused(status, code, reason, wait)
     return kind(code, reason, retry_after(wait)) if issubclass(kind, TemporaryFailure) else kind(code, reason)
-
-
-def _text(value: object, longest: int) -> str:
-    """Of an answer, such as the database can keep it."""
-    return str(value).replace("\0", "").encode(errors="replace").decode()[:longest]
 
 
 @contextmanager

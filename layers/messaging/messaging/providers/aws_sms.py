@@ -46,6 +46,7 @@ from messaging.providers.provider import (
     Verified,
     Webhook,
 )
+from messaging.providers.words import said
 
 STATUS: Mapping[str, Status] = {
     "TEXT_SENT": Status.SENT,
@@ -109,9 +110,7 @@ class Event(BaseModel):
     at: Annotated[int, Field(ge=0, le=253_402_300_799_999)] = Field(alias="eventTimestamp")
     """Milliseconds."""
     id: Id = Field(alias="messageId")
-    description: Annotated[Text, Field(max_length=1000)] | None = Field(
-        None, alias="messageStatusDescription"
-    )
+    description: str | None = Field(None, alias="messageStatusDescription")
     final: bool = Field(default=True, alias="isFinal")
     context: dict[str, Any] = {}
 
@@ -125,7 +124,7 @@ class Event(BaseModel):
             reference=our_id(str(self.context.get("reference"))),
             status=status,
             code=self.kind if why else None,
-            reason=self.description if why else None,
+            reason=said(self.description) if why else None,
             timestamp=datetime.fromtimestamp(self.at / 1000, UTC),
         )
 
