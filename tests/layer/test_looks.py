@@ -83,7 +83,7 @@ def test_it_is_told_when_the_attempt_began(database: Database, aws: Aws, provide
 class Mistaken(house.Sms):
     """Tells messages apart by what they say, and has one of two."""
 
-    def look_up(self, message: OutboundMessage) -> ProviderResult:  # noqa: ARG002
+    def look_up(self, message: OutboundMessage) -> ProviderResult:
         return ProviderResult("p-1")
 
 
