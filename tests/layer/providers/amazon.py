@@ -166,6 +166,11 @@ class Amazon(Contract):
         keys = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI"}
         return {"region": "us-west-2", **keys, "endpoint_url": url, "topics": TOPIC}
 
+    def said(self, body: bytes) -> str:
+        """With the mail inside."""
+        raw = json.loads(body).get("Content", {}).get("Raw", {}).get("Data", "")
+        return body.decode() + base64.b64decode(raw).decode()
+
     def recorded(self) -> list[bytes]:
         """What is recorded is what SNS carries."""
         return [json.dumps(envelope(body.decode())).encode() for body in super().recorded()]
