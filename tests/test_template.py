@@ -49,7 +49,11 @@ VARIABLES = {
     "Relay": {"OUTBOUND_QUEUE_URL", "RAW_RETENTION_DAYS"},
     "Migrate": set[str](),
 }
-OBJECTS = ("${InboundRequests.Arn}/*", "${Media.Arn}/*")
+OBJECTS = ("${InboundRequests.Arn}/*", "${Media.Arn}/*", "${AmazonMailBucket}/*")
+AMAZON = {  # what a function may do there, where a parameter says so
+    "DeliverMessage": ("SendsThroughAmazon", "SendThroughAmazon"),
+    "EmailWebhook": ("HasAmazonMailBucket", "ReadAmazonMail"),
+}
 PLATFORM_POLICIES = {  # AWS's own: log, trace, attach to a VPC, receive from a queue
     "AWSLambdaBasicExecutionRole",
     "AWSXrayWriteOnlyAccess",
@@ -154,6 +158,8 @@ def test_what_we_grant_names_its_actions_and_its_resource(template: dict[str, An
     ]
     held = {f"{name}Role": holds for name in ("SmsWebhook", "EmailWebhook")}
     links = {"ConversationsRole": ["s3:GetObject"]}
+    for _, policy in AMAZON.values():
+        assert granted.pop(policy)
     assert granted == sends | reads | held | links | {"RelayEveryMinuteRole": ["lambda:InvokeFunction"]}
 
 
@@ -161,10 +167,11 @@ def test_what_we_grant_names_its_actions_and_its_resource(template: dict[str, An
 def test_a_function_reads_only_the_secrets_that_it_is_told_of(template: dict[str, Any], name: str) -> None:
     role = of_type(template, "AWS::IAM::Role")[f"{name}Role"]
     ours = [policy for policy in role["ManagedPolicyArns"] if isinstance(policy, dict)]
-    expected = ["Database", "Provider"] if "PROVIDER_SECRET_ARN" in VARIABLES[name] else ["Database"]
+    secrets = ["Database", "Provider"] if "PROVIDER_SECRET_ARN" in VARIABLES[name] else ["Database"]
+    expected = [(f"Has{secret}Secret", f"Read{secret}Secret") for secret in secrets]
     assert ours == [
-        {"Fn::If": [f"Has{secret}Secret", {"Ref": f"Read{secret}Secret"}, {"Ref": "AWS::NoValue"}]}
-        for secret in expected
+        {"Fn::If": [condition, {"Ref": policy}, {"Ref": "AWS::NoValue"}]}
+        for condition, policy in [*expected, *([AMAZON[name]] if name in AMAZON else [])]
     ]
     platform = {arn.rsplit("/", 1)[-1] for arn in role["ManagedPolicyArns"] if isinstance(arn, str)}
     assert platform <= PLATFORM_POLICIES

@@ -1,0 +1,35 @@
+"""What the template lets the functions do at Amazon, where a parameter says so."""
+
+from typing import Any
+
+import pytest
+
+from tests import declared
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "actions", "resource"),
+    [
+        (
+            *("SendThroughAmazon", "SendsThroughAmazon"),
+            ["ses:SendEmail", "ses:SendRawEmail", "sms-voice:SendTextMessage"],
+            {"Ref": "AmazonSendingArns"},
+        ),
+        (
+            *("ReadAmazonMail", "HasAmazonMailBucket", "s3:GetObject"),
+            {"Fn::Sub": "arn:${AWS::Partition}:s3:::${AmazonMailBucket}/*"},
+        ),
+    ],
+)
+def test_grants_what_sending_and_reading_need_and_no_more(
+    name: str, condition: str, actions: Any, resource: object
+) -> None:
+    policy = declared.template()["Resources"][name]
+    assert policy["Condition"] == condition
+    [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement == {"Effect": "Allow", "Action": actions, "Resource": resource}
+
+
+def test_without_the_parameters_nothing_is_granted() -> None:
+    parameters = declared.template()["Parameters"]
+    assert {parameters[name]["Default"] for name in ("AmazonSendingArns", "AmazonMailBucket")} == {""}
