@@ -25,9 +25,9 @@ _NO_CHARSETS = {
     "mbcs",
     "oem",
     "punycode",
-    "raw_unicode_escape",
+    "raw-unicode-escape",
     "undefined",
-    "unicode_escape",
+    "unicode-escape",
 }
 """Codecs of Python's that no mail is written in; what is said to be ASCII often is not."""
 
