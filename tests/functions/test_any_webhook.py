@@ -20,7 +20,7 @@ from tests.layer.providers.contract import Contract
 from tests.layer.providers.test_fuzz import LONG, nearly
 
 EXAMPLES = settings(
-    max_examples=5000 if LONG else 40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=2_000 if LONG else 40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 KEPT = "SELECT count(*) FROM webhook_requests"
 
