@@ -9,7 +9,7 @@ import pytest
 
 import messaging
 from messaging.models import Channel
-from messaging.providers import REGISTRY
+from messaging.providers import REGISTRY, kind
 from tests.calls import template
 
 ROOT = Path(__file__).parent.parent
@@ -207,8 +207,8 @@ REGISTRIES = {LAYER / "providers" / "__init__.py", ROOT / "local" / "vendors" / 
 
 def vendors() -> set[str]:
     """As the registry and its files name them; those that are called by their channel are built in."""
-    kinds = REGISTRY.keys() - {channel.value for channel in Channel}
-    return kinds | {REGISTRY[kind].__module__.rpartition(".")[2] for kind in kinds}
+    names = REGISTRY.keys() - {channel.value for channel in Channel}
+    return names | {kind(name).__module__.rpartition(".")[2] for name in names}
 
 
 def says(text: str, name: str) -> bool:

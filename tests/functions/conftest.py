@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from messaging.providers import REGISTRY
+from messaging.providers import REGISTRY, kind
 from tests.aws import Aws
 from tests.conftest import Configure, Database
 from tests.layer.providers.contract import Contract, contracts
@@ -12,7 +12,7 @@ from tests.layer.providers.speaking import NAME, PUBLIC_URL
 
 Deploy = Callable[[object], None]
 
-TYPES = {provider: name for name, provider in REGISTRY.items()}
+TYPES = {kind(name): name for name in REGISTRY}
 REGISTERED = [one for one in contracts() if one.provider in TYPES]
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from messaging.models import OutboundMessage
-from messaging.providers import REGISTRY
+from messaging.providers import kind
 from messaging.providers.aws_sms import AwsSms
 from messaging.providers.provider import (
     Failure,
@@ -92,5 +92,5 @@ def test_each_refusal_is_the_right_kind(code: str, reason: str | None, kind: typ
 
 
 def test_carries_texts_alone() -> None:
-    assert {channel.value for channel in REGISTRY["aws-sms"].channels} == {"sms"}
-    assert REGISTRY["aws-sms"].limits.attachments == 0
+    assert {channel.value for channel in kind("aws-sms").channels} == {"sms"}
+    assert kind("aws-sms").limits.attachments == 0
