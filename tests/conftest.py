@@ -19,6 +19,11 @@ from local.provider import Provider
 from tests import aws as playing
 from tests.printed import Printed, let_the_logger_print
 
+# The contract's asserts say what they saw, as those of any test; said here, before anybody imports them.
+pytest.register_assert_rewrite(
+    *(f"tests.layer.providers.{name}" for name in ("contract", "receiving", "sending", "speaking"))
+)
+
 SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 # As in a function's environment; set before the product is imported by any test.
