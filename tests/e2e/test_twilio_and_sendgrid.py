@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 
@@ -76,6 +77,12 @@ def test_a_mail_goes_out_and_one_with_a_file_comes_in_by_one_conversation(stack:
     first, inbound = messages(stack, THEIR_EMAIL)
     assert (first["id"], inbound["direction"]) == (outbound["id"], "inbound")
     assert (inbound["from"], inbound["subject"], inbound["body"]) == (THEIR_EMAIL, "Re: Grüße", "Hi 🙂")
+    [path] = inbound["attachments"]
+    assert path == f"/api/messages/{inbound['id']}/attachments/1"
+    with urlopen(stack.url + path) as file:  # which follows to the bucket
+        assert not file.url.startswith(stack.url)
+        assert (file.read(), file.headers["Content-Type"]) == (b"Buy milk", "text/plain")
+        assert file.headers["Content-Disposition"] == "attachment; filename*=UTF-8''note.txt"
 
 
 def test_what_is_shown_to_try_works(stack: Stack) -> None:
