@@ -238,4 +238,7 @@ def logs() -> None:
 
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    from messaging.telemetry import metrics
+
+    metrics.clear_metrics()  # of what was counted before and printed nowhere
     return Printed(capsys)
