@@ -67,10 +67,10 @@ def test_of_what_is_nearly_the_vendor_s(speaker: Contract) -> None:
 
 @every
 def test_of_what_is_much_more_than_the_vendor_s(speaker: Contract) -> None:
-    for request in requests(speaker)[: 8 if LONG else 3]:
+    for request in requests(speaker)[:3]:
         for body in grown(request.body, request.headers["content-type"], SIZE):
             tracemalloc.start()
             check(speaker, replace(request, body=body))
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
-            assert peak < 4_000_000 + 20 * len(body)
+            assert peak < 4_000_000 + 40 * len(body)  # a model for every few bytes
