@@ -162,10 +162,10 @@ def test_with_too_little_time_left_nothing_is_claimed(
 ) -> None:
     accept(aws, 2)
     with pytest.raises(TimeoutError):
-        deliver(1, 2, seconds=14.9)
+        deliver(1, 2, seconds=19.9)
     assert providers.requests == []
     assert state(database) == ("queued", None, 0)
-    deliver(1, 2, seconds=15.1)
+    deliver(1, 2, seconds=20.1)
     assert state(database) == ("sent", None, 1)
 
 

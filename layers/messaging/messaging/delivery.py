@@ -11,8 +11,8 @@ from messaging import attempts, outbox, providers, queue
 from messaging.attempts import Nudge, Recorded, Unknown
 from messaging.models import OutboundMessage, Status
 from messaging.problems import Unavailable
-from messaging.providers import http
 from messaging.providers.provider import (
+    SEND_TIME,
     Failure,
     LooksUp,
     Misconfigured,
@@ -55,7 +55,7 @@ def deliver(ids: Sequence[int], seconds_left: Callable[[], float]) -> None:
     be claimed, and TimeoutError where the time left is too short to call anybody.
     """
     instances = {name: _provider(name) for name in settings().providers}
-    if seconds_left() < http.BUDGET + RECORD_TIME:
+    if seconds_left() < SEND_TIME + RECORD_TIME:
         raise TimeoutError
     claimed = attempts.claim(ids, timedelta(seconds=seconds_left() + LEASE_MARGIN))
     away = outbox.nudge(claimed.waiting, BEHIND_ANOTHER)

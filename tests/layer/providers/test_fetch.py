@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from messaging.providers import aws, http
 from messaging.providers import fetch as product
 from messaging.providers.fetch import Fetched, fetch
-from messaging.providers.provider import Failure, Unready, Unsendable
+from messaging.providers.provider import SEND_TIME, Failure, Unready, Unsendable
 from tests.certificates import Authority, Certificate
 from tests.layer.providers.internet import PUBLIC, Internet
 from tests.layer.providers.sending import answer
@@ -231,3 +232,7 @@ def test_is_not_fooled_by_the_machine_s_own_server() -> None:
     """Without any of the fakes: what is here is not fetched."""
     with playing(answer(200, b"inside")) as address, pytest.raises(Unsendable):
         fetch([f"http://{address}/"])
+
+
+def test_a_send_has_the_time_for_it() -> None:
+    assert product.BUDGET + max(http.BUDGET, aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT) <= SEND_TIME

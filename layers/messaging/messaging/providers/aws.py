@@ -36,7 +36,7 @@ Kinds = Mapping[str, type[Failure]]
 """What a service's own codes and reasons mean."""
 
 CONNECT_TIMEOUT = 3.0  # seconds
-READ_TIMEOUT = 10.0
+READ_TIMEOUT = 7.0
 OBJECT_TIMEOUT = 3.0  # for each part of an object: a webhook waits for it, and its vendor for that
 
 _ANYWHERE: Kinds = {

@@ -21,7 +21,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 from messaging.providers.http import CONNECT_TIMEOUT, Until, left
 from messaging.providers.provider import Unready, Unsendable
 
-BUDGET = 8.0  # seconds for all that one message refers to
+BUDGET = 5.0  # seconds for all that one message refers to
 MAX_BYTES = 10_000_000  # of all of it: ten messages at once are in memory, each several times over
 MAX_REDIRECTS = 3
 _PUBLIC = IPv6Network("2000::/3")  # all that is given to the public internet

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 from messaging.models import Channel, Content, DeliveryReport, InboundMessage, Message, OutboundMessage
 from messaging.problems import Invalid
 
+SEND_TIME = 15.0  # seconds that a send may take, with all that it fetches before its call
+
 
 @dataclass(frozen=True)
 class Webhook:
@@ -163,7 +165,8 @@ class Provider(Protocol):
         """In the configuration, in the route and in messages.provider_type."""
 
     def send(self, message: OutboundMessage) -> ProviderResult:
-        """Makes one attempt, beside others in other threads. Raises one of the Failures, and nothing else."""
+        """Makes one attempt within SEND_TIME, beside others in other threads. Raises one of the Failures, and
+        nothing else."""
 
     def verify(self, webhook: Webhook) -> Verified:
         """Raises Forbidden unless the provider signed this request, lately; without a secret always."""
