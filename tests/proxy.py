@@ -35,6 +35,7 @@ class Connection:
         self._client, self._server, self._proxy = client, server, proxy
         self._loss: Loss | None = None
         self._silent = False
+        self._answered = True
         for work in (self._requests, self._answers):
             threading.Thread(target=work, daemon=True).start()
 
@@ -52,6 +53,9 @@ class Connection:
     def _requests(self) -> None:
         with self._client.makefile("rb") as stream:
             for message in messages(stream, greeting=True):
+                if self._answered:
+                    self._proxy.round_trips += 1
+                    self._answered = False
                 if message[:1] == EXECUTE and (loss := self._proxy.take_loss()):
                     self._loss = loss
                     if not loss.arrives:
@@ -65,6 +69,7 @@ class Connection:
         kept = b""
         with self._server.makefile("rb") as stream:
             for message in messages(stream):
+                self._answered = True
                 if self._loss is None:
                     if not self._silent:
                         self._client.sendall(message)
@@ -97,6 +102,8 @@ class Proxy:
         self._listener: socket.socket | None = None
         self._connections: list[Connection] = []
         self._losses: list[Loss] = []
+        self.round_trips = 0
+        """How often something was sent after an answer: what a network's delay is paid for."""
         self.let_in()
 
     @property

@@ -105,7 +105,7 @@ def test_some_do_not_know_each_other(name: str, strangers: set[str]) -> None:
     ("packages", "knowers"),
     [
         (("sqlalchemy",), {*STORE, "functions/migrate"}),
-        (("pg8000",), {"database"}),
+        (("pg8000",), {"database", "driver"}),
         (("alembic",), {"functions/migrate"}),
         (
             ("boto3", "botocore", "aws_lambda_powertools.utilities.parameters"),

@@ -4,7 +4,7 @@ Read the modules in this order; a module imports only from those before it, and 
 know SQLAlchemy:
 
     problems settings telemetry clients address fields models pages raw
-    tables database store attempts arrivals health cursor views
+    tables driver database store attempts arrivals health cursor views
     providers queue spool media outbox delivery inbox web consumer receiver
 
 What goes out passes `outbox` and `delivery`, what comes in passes `inbox`; the two sides do not know each

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, Executable, Row, Select, bindparam, column, creat
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.types import TypeEngine
 
+from messaging import driver
 from messaging.problems import Unavailable
 from messaging.settings import secret, settings
 from messaging.telemetry import logger
@@ -41,7 +42,7 @@ def engine() -> Engine:
     # The pool logs a stack trace and the SQL for a connection that it finds dead: here that is no news.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     return create_engine(
-        "postgresql+pg8000://",
+        f"postgresql+{driver.NAME if settings().one_round_trip else 'pg8000'}://",
         creator=connect,
         isolation_level="AUTOCOMMIT",
         pool_size=1,
@@ -127,7 +128,7 @@ def connect(answer_timeout: float | None = ANSWER_TIMEOUT) -> pg8000.Connection:
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(answer_timeout)  # here: TLS takes the socket over, and its time-out with it
-        return pg8000.Connection(
+        return _driver()(
             unquote(url.username or ""),
             host=host,
             password=unquote(url.password or ""),
@@ -141,6 +142,10 @@ def connect(answer_timeout: float | None = ANSWER_TIMEOUT) -> pg8000.Connection:
     except BaseException:
         sock.close()
         raise
+
+
+def _driver() -> type[pg8000.Connection]:
+    return driver.Connection if settings().one_round_trip else pg8000.Connection
 
 
 @cache

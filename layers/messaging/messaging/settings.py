@@ -37,6 +37,9 @@ class Settings(BaseModel):
     database_ca_file: str = ""
     """A PEM bundle that vouches for the database; the system's where empty."""
 
+    one_round_trip: bool = True
+    """Of a statement; false goes back to pg8000 as it comes, with three."""
+
     outbound_queue_url: str = ""
     inbound_queue_url: str = ""
     """The queue of a function that receives: of what it could not keep in the database yet."""
