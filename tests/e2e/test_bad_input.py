@@ -101,9 +101,22 @@ def test_a_message_without_one_of_its_fields_is_refused_by_the_field_s_name(stac
 
 
 @pytest.mark.parametrize("path", [SEND_SMS, SEND_EMAIL])
-@pytest.mark.parametrize("field", ["unknown", "cc", "reply_to", "headers", "metadata", "send_at"])
+@pytest.mark.parametrize("field", ["unknown", "bcc", "metadata", "send_at"])
 def test_a_field_that_means_nothing_is_refused_by_its_name(stack: Stack, path: str, field: str) -> None:
     assert_problem(send(stack, path, json.dumps(RIGHT[path] | {field: None})), 422, field)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("cc", ["a@example.org"]), ("reply_to", "a@example.org"), ("headers", {"X-A": "1"})],
+)
+def test_what_no_sms_can_have_is_refused_by_field_and_provider(
+    stack: Stack, field: str, value: object
+) -> None:
+    answer = send(stack, SEND_SMS, json.dumps(RIGHT[SEND_SMS] | {field: value}))
+    assert_problem(answer, 422, field)
+    [error] = answer.body["errors"]
+    assert error["message"] == "sms takes none"
 
 
 @ANY

@@ -214,7 +214,7 @@ def test_a_report_does_not_reach_another_provider_s_message(sent: str) -> None:
     assert calls.message(1)["status"] == "sent"
 
 
-def test_counts_each_thing_once(sent: str, printed: Printed) -> None:
+def test_counts_each_thing_once(printed: Printed, sent: str) -> None:
     flush()
     assert {name: len(values) for name, values in printed.metrics.items()} == {
         "Accepted": 1,

@@ -68,7 +68,7 @@ LANGUAGE sql AS $$
         attachments, created_at, updated_at, next_nudge_at)
     SELECT in_conversation.account_id, in_conversation.id, in_direction, in_status, in_provider, in_providers,
            in_provider_message_id, in_policy, in_token, in_extra, octet_length(to_json(in_content::text)::text),
-           content.type, content.cc, content.reply_to, content.headers, content.subject, content.body, content.html,
+           content.type, coalesce(content.cc, '[]'), content.reply_to, coalesce(content.headers, '{}'), content.subject, content.body, content.html,
            content.timestamp,
            -- A URL, or an object for what we keep ourselves.
            (SELECT coalesce(jsonb_agg(CASE jsonb_typeof(one) WHEN 'object' THEN one

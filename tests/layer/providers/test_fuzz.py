@@ -38,7 +38,7 @@ def nearly(request: Webhook) -> st.SearchStrategy[Webhook]:
 def check(speaker: Contract, request: Webhook) -> None:
     began = time.process_time()
     speaker.reads(request)
-    assert time.process_time() - began < 0.5 + len(request.body) / 500_000
+    assert time.process_time() - began < 5 + len(request.body) / 100_000  # far from what is quadratic
 
 
 @every
