@@ -4,18 +4,36 @@ What it can say stands in speaking.py; subclasses are named Test..., so that pyt
 and stand in a test_contract.py, so that the suites that run over every provider find them too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from messaging.models import Channel
-from messaging.providers.provider import TemporaryFailure
+from messaging.providers.provider import Misconfigured, TemporaryFailure
 from tests.conftest import Configure
 from tests.layer.providers.receiving import Receiving
 from tests.layer.providers.sending import Sending
 from tests.layer.providers.speaking import NAME
+
+ODD_SECRETS: Sequence[object] = (
+    "",
+    " ",
+    "\ud800",
+    [],
+    [""],
+    [" "],
+    [None],
+    [[]],
+    None,
+    5,
+    True,
+    {},
+    {"a": "b"},
+    "whsec_",
+)
+"""What somebody writes by mistake: of no use to either side."""
 
 
 class Contract(Sending, Receiving):
@@ -37,6 +55,19 @@ class Contract(Sending, Receiving):
             bare.send(self.message())
         for request in (self.webhook(self.inbound), *map(self.request, self.bodies())):
             self.refused(request, bare)
+
+    @pytest.mark.parametrize("odd", ODD_SECRETS, ids=repr)
+    def test_a_secret_that_is_none_neither_sends_nor_lets_anybody_in(
+        self, odd: object, configure: Configure
+    ) -> None:
+        configure(ALLOW_UNSIGNED_WEBHOOKS="")
+        made = self.made(dict.fromkeys(self.secret(""), odd))
+        with pytest.raises(Misconfigured):
+            made.send(self.message())
+        for body in self.bodies():
+            self.refused(self.request(body), made)
+            for field, _ in self.keys:
+                self.refused(self.request(body), self.made({field: odd}))
 
 
 def contracts() -> Iterator[type[Contract]]:

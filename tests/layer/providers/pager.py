@@ -24,12 +24,13 @@ from messaging.fields import Body, Text
 from messaging.models import MAX_ID, Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import http
+from messaging.providers.credentials import single
 from messaging.providers.provider import (
     Answer,
     Limits,
+    Misconfigured,
     OutcomeUnknown,
     ProviderResult,
-    TemporaryFailure,
     Verified,
     Webhook,
 )
@@ -64,12 +65,12 @@ class Pager:
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        self._url = secret.get("url")
-        self._key = str(secret.get("key", "")).encode()
+        self._url = single(secret, "url")
+        self._key = single(secret, "key").encode()
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         if not self._url:
-            raise TemporaryFailure("not_configured", "There is no url.")
+            raise Misconfigured("not_configured", "The secret holds no url.")
         form = {"dst": message.recipient, "src": message.sender, "text": message.body, "ref": message.id}
         answer = http.post(
             self._url, urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}

@@ -40,7 +40,8 @@ def named(name: str) -> Provider:
     known = settings().providers.get(name)
     if known is None:
         raise NotFound(f"This deployment has no provider {name[:64]!r}.")
-    return kind(known)(name, _secrets().get(name, {}))
+    fields = _secrets().get(name)
+    return kind(known)(name, fields if isinstance(fields, dict) else {})
 
 
 def serving(channel: Channel, sender: str) -> list[str]:

@@ -18,6 +18,7 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
+from messaging.providers.credentials import single
 from messaging.providers.http import refused, retry_after
 from messaging.providers.provider import (
     Failure,
@@ -119,6 +120,8 @@ def _in_our_words(kinds: Kinds) -> Iterator[None]:
     _leaving.set(False)
     try:
         yield
+    except Failure:
+        raise
     except ClientError as error:
         raise _told(error.response, kinds) from error
     except (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError) as error:
@@ -157,15 +160,15 @@ def _client(secret: Mapping[str, Any], service: str, read_timeout: float) -> Ite
     and never answers. It costs some 10 ms."""
     from botocore.config import Config
 
-    if not secret.get("region"):
-        raise ValueError
+    if not single(secret, "region"):
+        raise Misconfigured("not_configured", "The secret holds no region.")
     with _making:
         client: Any = _session().client(
             cast("Any", service),
-            region_name=str(secret["region"]),
-            endpoint_url=secret.get("endpoint_url") or None,
-            aws_access_key_id=secret.get("access_key_id") or None,
-            aws_secret_access_key=secret.get("secret_access_key") or None,
+            region_name=single(secret, "region"),
+            endpoint_url=single(secret, "endpoint_url") or None,
+            aws_access_key_id=single(secret, "access_key_id") or None,
+            aws_secret_access_key=single(secret, "secret_access_key") or None,
             config=Config(
                 connect_timeout=CONNECT_TIMEOUT,
                 read_timeout=read_timeout,

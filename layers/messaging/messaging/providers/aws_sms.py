@@ -34,6 +34,7 @@ from messaging.models import Channel, DeliveryReport, InboundMessage, Message, O
 from messaging.problems import Invalid
 from messaging.providers import aws, sns
 from messaging.providers.body import our_id
+from messaging.providers.credentials import single
 from messaging.providers.provider import (
     Answer,
     Limits,
@@ -140,12 +141,12 @@ class AwsSms:
     def send(self, message: OutboundMessage) -> ProviderResult:
         request = {
             "DestinationPhoneNumber": message.recipient,
-            "OriginationIdentity": self._secret.get("origination_identity") or message.sender,
+            "OriginationIdentity": single(self._secret, "origination_identity") or message.sender,
             "MessageBody": message.body,
             "Context": {"reference": str(message.id)},
         }
-        if self._secret.get("configuration_set"):
-            request["ConfigurationSetName"] = self._secret["configuration_set"]
+        if named := single(self._secret, "configuration_set"):
+            request["ConfigurationSetName"] = named
         answer = aws.call(self._secret, "pinpoint-sms-voice-v2", "send_text_message", request, FAILURES)
         try:
             return ProviderResult(_ID.validate_python(answer.get("MessageId")))

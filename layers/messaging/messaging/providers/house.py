@@ -33,7 +33,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 from standardwebhooks import Webhook as Signature
-from standardwebhooks import WebhookVerificationError
+from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 
 from messaging.address import EmailAddress, PhoneAddress
 from messaging.fields import MAX_BODY, Body, Text, Time
@@ -49,6 +49,7 @@ from messaging.models import (
 from messaging.problems import Forbidden, Invalid
 from messaging.providers import http
 from messaging.providers.body import json_object, our_id
+from messaging.providers.credentials import several, single
 from messaging.providers.provider import (
     Answer,
     Failure,
@@ -63,8 +64,7 @@ from messaging.providers.provider import (
 )
 from messaging.settings import settings
 
-FAILURES: Mapping[str, type[Failure]] = {"opted_out": OptedOut}
-"""Codes that say more than the status of the answer."""
+FAILURES: Mapping[str, type[Failure]] = {"opted_out": OptedOut}  # codes that say more than a status
 
 STATUS = {"sent": Status.SENT, "delivered": Status.DELIVERED, "read": Status.READ, "failed": Status.FAILED}
 
@@ -115,8 +115,7 @@ class Report(BaseModel):
     reference: NumberOrText | None = None
     status: Annotated[Text, Field(max_length=64)]
     error: FailedWith | None = None
-    timestamp: Time = Field(default_factory=lambda: datetime.now(UTC))
-    """Where there is none, that of the request's arrival."""
+    timestamp: Time = Field(default_factory=lambda: datetime.now(UTC))  # else that of the arrival
 
     def read(self) -> DeliveryReport:
         reference = our_id(self.reference)
@@ -152,10 +151,13 @@ class House:
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        self._url: str | None = secret.get("url")
-        self._lookup_url: str | None = secret.get("lookup_url")
-        signing = secret.get("signing_secret") or ()
-        self._signatures = [Signature(one) for one in ([signing] if isinstance(signing, str) else signing)]
+        self._url = single(secret, "url")
+        self._lookup_url = single(secret, "lookup_url")
+        self._signs = bool(secret.get("signing_secret"))
+        self._signatures: list[Signature] = []
+        for one in several(secret, "signing_secret"):
+            with suppress(EmptyWebhookSecretError, ValueError):  # `whsec_` alone, and what is not base64
+                self._signatures.append(Signature(one))
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         if not self._url:
@@ -174,8 +176,8 @@ class House:
         if not self._lookup_url:
             raise Misconfigured("not_configured", f"The secret holds no lookup_url for {self.name}.")
         try:
-            signed = self._signed(f"msg_{message.id}", "")
-            answer = http.get(f"{self._lookup_url}?reference={message.id}", signed)
+            url = f"{self._lookup_url}?reference={message.id}"
+            answer = http.get(url, self._signed(f"msg_{message.id}", ""))
         except PermanentFailure as failure:
             if failure.code != "404":
                 raise
@@ -190,8 +192,10 @@ class House:
 
     def _signed(self, id: str, body: str) -> dict[str, str]:
         """The first secret signs; the others are only believed, while they are rotated out."""
-        if not self._signatures:
+        if not self._signs:
             return {}
+        if not self._signatures:
+            raise Misconfigured("not_configured", f"The signing_secret of {self.name} is none.")
         now = datetime.now(UTC)
         return {
             "webhook-id": id,
@@ -201,9 +205,7 @@ class House:
 
     def verify(self, webhook: Webhook) -> Verified:
         if settings().allow_unsigned_webhooks and "webhook-signature" not in webhook.headers:
-            return Verified(
-                signed=False
-            )  # by the deployment's word; a signature that is there must still be right
+            return Verified(signed=False)  # by the deployment's word; one that is there must still be right
         refused: Exception | None = None
         for signature in self._signatures:
             try:
@@ -215,12 +217,11 @@ class House:
         raise Forbidden("The request is not signed by this provider.") from refused
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
-        fields = json_object(webhook.body)
-        told_at = {"timestamp": webhook.received_at}
+        fields = {"timestamp": webhook.received_at} | json_object(webhook.body)
         try:
             if "status" in fields and "from" not in fields:
-                return [Report.model_validate(told_at | fields).read()]
-            found = self.inbound.model_validate(told_at | fields)
+                return [Report.model_validate(fields).read()]
+            found = self.inbound.model_validate(fields)
             known = {field.alias or name for name, field in self.inbound.model_fields.items()}
             extra = {name: value for name, value in fields.items() if name not in known}
             told = {"provider_message_id": found.provider_message_id, "extra": extra}

@@ -51,6 +51,7 @@ from messaging.fields import MAX_BODY, Text, cleaned
 from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import body, http, mail, mail_form, mailbox, mime
+from messaging.providers.credentials import several, single
 from messaging.providers.fetch import Fetched, fetch
 from messaging.providers.provider import (
     Answer,
@@ -90,11 +91,10 @@ class Mailgun:
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        self._url = (secret.get("api_url") or "https://api.mailgun.net").rstrip("/")
-        self._api_key: str | None = secret.get("api_key")
-        self._domain: str | None = secret.get("domain")
-        keys = secret.get("signing_key") or ()
-        self._signing_keys: Sequence[str] = [keys] if isinstance(keys, str) else keys
+        self._url = (single(secret, "api_url") or "https://api.mailgun.net").rstrip("/")
+        self._api_key = single(secret, "api_key")
+        self._domain = single(secret, "domain")
+        self._signing_keys = several(secret, "signing_key")
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         if not self._api_key:

@@ -48,6 +48,7 @@ from messaging.fields import MAX_BODY, Text, cleaned
 from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import body, ecdsa, http, mail, mail_form, mime
+from messaging.providers.credentials import several, single
 from messaging.providers.fetch import fetch
 from messaging.providers.provider import (
     Answer,
@@ -118,10 +119,9 @@ class SendGrid:
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        self._api_key = secret.get("api_key")
-        self._url = str(secret.get("api_url") or "https://api.sendgrid.com").rstrip("/") + "/v3/mail/send"
-        keys = secret.get("public_key") or []
-        self._public_keys = [str(one) for one in (keys if isinstance(keys, list) else [keys])]
+        self._api_key = single(secret, "api_key")
+        self._url = (single(secret, "api_url") or "https://api.sendgrid.com").rstrip("/") + "/v3/mail/send"
+        self._public_keys = several(secret, "public_key")
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         if not self._api_key:

@@ -41,7 +41,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from messaging.fields import MAX_BODY, Time, cleaned
 from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage
 from messaging.problems import Invalid, Unavailable, Unreadable
-from messaging.providers import aws, mail, ses_events, sns
+from messaging.providers import aws, credentials, mail, ses_events, sns
 from messaging.providers.fetch import Fetched, fetch
 from messaging.providers.provider import (
     Answer,
@@ -108,7 +108,7 @@ class Ses:
         self._secret = secret
 
     def send(self, message: OutboundMessage) -> ProviderResult:
-        if not self._secret.get("region"):
+        if not credentials.single(self._secret, "region"):
             raise Misconfigured("not_configured", f"The secret holds no region for {self.name}.")
         copies = [_ascii(one) for one in message.cc if one != message.recipient]
         request = {
@@ -117,8 +117,8 @@ class Ses:
             "Content": {"Raw": {"Data": written(message, copies, fetch(message.attachments))}},
             "EmailTags": [{"Name": "reference", "Value": str(message.id)}],
         }
-        if self._secret.get("configuration_set"):
-            request["ConfigurationSetName"] = self._secret["configuration_set"]
+        if named := credentials.single(self._secret, "configuration_set"):
+            request["ConfigurationSetName"] = named
         answer = aws.call(self._secret, "sesv2", "send_email", request, FAILURES)
         try:
             return ProviderResult(_ID.validate_python(answer.get("MessageId")))

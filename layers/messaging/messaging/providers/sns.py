@@ -28,6 +28,7 @@ from messaging.fields import Time
 from messaging.problems import Forbidden, Invalid, Problem, Unavailable, Unreadable
 from messaging.providers import http
 from messaging.providers.body import json_object
+from messaging.providers.credentials import several
 from messaging.providers.provider import Answer, Failure, Misconfigured, PermanentFailure, Verified, Webhook
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ ANSWER = Answer(content_type="text/plain")
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 """What is signed, in its order."""
-_TIME: TypeAdapter[datetime] = TypeAdapter(Time)
+_TIME: TypeAdapter[datetime] = TypeAdapter(Time, config=ConfigDict(hide_input_in_errors=True))
 
 
 class Notification(NamedTuple):
@@ -77,7 +78,6 @@ def verify(webhook: Webhook, secret: Mapping[str, Any]) -> Verified:
 
     Raises Forbidden, and Unavailable where Amazon is away: SNS comes again after a 5xx.
     """
-    topics = secret.get("topics") or ()
     try:
         envelope = Envelope.model_validate(json_object(webhook.body))
         told_at = _TIME.validate_python(envelope.timestamp)
@@ -85,7 +85,7 @@ def verify(webhook: Webhook, secret: Mapping[str, Any]) -> Verified:
         signed = envelope.signed()
     except (Problem, ValueError) as error:
         raise Forbidden("The request is no envelope of SNS.") from error
-    if envelope.topic not in ([topics] if isinstance(topics, str) else topics):
+    if envelope.topic not in several(secret, "topics"):
         raise Forbidden("The topic is none of this provider's.")
     if abs(webhook.received_at - told_at) > TOLERANCE:
         raise Forbidden("The request is stale.")

@@ -45,6 +45,7 @@ from messaging.models import Channel, DeliveryReport, InboundMessage, Message, O
 from messaging.problems import Forbidden, Invalid
 from messaging.providers import http
 from messaging.providers.body import json_object, our_id
+from messaging.providers.credentials import several, single
 from messaging.providers.provider import (
     Answer,
     Failure,
@@ -148,11 +149,10 @@ class Telnyx:
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        self._url = (secret.get("api_url") or "https://api.telnyx.com").rstrip("/") + "/v2/messages"
-        self._api_key: str | None = secret.get("api_key")
-        self._profile: str | None = secret.get("messaging_profile_id")
-        keys = secret.get("public_key") or ()
-        self._public_keys: Sequence[str] = [keys] if isinstance(keys, str) else keys
+        self._url = (single(secret, "api_url") or "https://api.telnyx.com").rstrip("/") + "/v2/messages"
+        self._api_key = single(secret, "api_key")
+        self._profile = single(secret, "messaging_profile_id")
+        self._public_keys = several(secret, "public_key")
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         if not self._api_key:
@@ -185,11 +185,11 @@ class Telnyx:
         signed_at = webhook.headers.get("telnyx-timestamp", "")
         if not _SECONDS.fullmatch(signed_at):
             raise Forbidden("The request bears no time of its signature.")
-        text = f"{signed_at}|".encode() + webhook.body
+        signed = f"{signed_at}|".encode() + webhook.body
         for key in self._public_keys:
             with suppress(InvalidSignature, ValueError):  # ValueError: not of the form
                 signature = b64decode(webhook.headers.get("telnyx-signature-ed25519", ""), validate=True)
-                Ed25519PublicKey.from_public_bytes(b64decode(key, validate=True)).verify(signature, text)
+                Ed25519PublicKey.from_public_bytes(b64decode(key, validate=True)).verify(signature, signed)
                 break
         else:
             raise Forbidden("The request is not signed by this provider.")

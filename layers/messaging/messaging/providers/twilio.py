@@ -36,6 +36,7 @@ from messaging.models import Channel, DeliveryReport, InboundMessage, Message, O
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import http
 from messaging.providers.body import our_id, urlencoded
+from messaging.providers.credentials import several, single
 from messaging.providers.provider import (
     Answer,
     Failure,
@@ -122,14 +123,13 @@ class Twilio:
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        tokens = secret.get("auth_token") or ()
-        self._tokens = [one for one in ([tokens] if isinstance(tokens, str) else tokens) if one]
-        self._account: str = secret.get("account_sid") or ""
-        self._user: str = secret.get("api_key_sid") or self._account
-        self._password: str = secret.get("api_key_secret") or next(iter(self._tokens), "")
-        self._service: str = secret.get("messaging_service_sid") or ""
+        self._tokens = several(secret, "auth_token")
+        self._account = single(secret, "account_sid")
+        self._user = single(secret, "api_key_sid") or self._account
+        self._password = single(secret, "api_key_secret") or next(iter(self._tokens), "")
+        self._service = single(secret, "messaging_service_sid")
         self._validity = str(secret.get("validity_period") or "")
-        self._api: str = secret.get("api_url") or "https://api.twilio.com"
+        self._api = single(secret, "api_url") or "https://api.twilio.com"
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         url, headers = self._messages()
@@ -168,7 +168,8 @@ class Twilio:
 
     def _messages(self) -> tuple[str, dict[str, str]]:
         if not (self._account and self._password):
-            raise Misconfigured("not_configured", f"The secret holds no credentials for {self.name}.")
+            field = "auth_token or api_key_secret" if self._account else "account_sid"
+            raise Misconfigured("not_configured", f"The secret holds no {field} for {self.name}.")
         key = b64encode(f"{self._user}:{self._password}".encode()).decode()
         url = f"{self._api.rstrip('/')}/2010-04-01/Accounts/{quote(self._account, safe='')}/Messages.json"
         return url, {"Authorization": f"Basic {key}"}
@@ -181,8 +182,8 @@ class Twilio:
         rest = slash + path + (webhook.query and f"?{webhook.query}") + _signed_fields(webhook)
         given = webhook.headers.get("x-twilio-signature", "").encode(errors="replace")
         for host in (name, f"{name}:{port or {'http': 80}.get(scheme, 443)}"):  # Twilio may sign either
-            text = f"{scheme}://{host}{rest}".encode(errors="replace")
-            made = (b64encode(hmac.digest(token.encode(), text, "sha1")) for token in self._tokens)
+            signed = f"{scheme}://{host}{rest}".encode(errors="replace")
+            made = (b64encode(hmac.digest(token.encode(), signed, "sha1")) for token in self._tokens)
             if any(hmac.compare_digest(one, given) for one in made):
                 return Verified()
         raise Forbidden("The request is not signed by this provider.")

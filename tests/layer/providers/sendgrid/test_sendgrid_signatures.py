@@ -120,18 +120,14 @@ def test_believes_each_of_the_secret_s_keys(keys: object) -> None:
         signing.shown(ec.generate_private_key(ec.SECP384R1()).public_key()),
         signing.shown(ed25519.Ed25519PrivateKey.generate().public_key()),
         signing.shown(rsa.generate_private_key(65537, 2048).public_key()),
-        7,
-        {"key": PUBLIC_KEY},
-        [None],
-        [[PUBLIC_KEY]],
     ],
-    ids=["words", "four", "cut", "beheaded", "pem", "p384", "ed25519", "rsa", "7", "object", "null", "lists"],
+    ids=["words", "four", "cut", "beheaded", "pem", "p384", "ed25519", "rsa"],
 )
 def test_says_that_the_secret_s_key_is_none(key: object) -> None:
     assert "has to be one on P-256" in reason(headers(BODY, NOW), key=key)
 
 
-@pytest.mark.parametrize("key", [None, "", []])
+@pytest.mark.parametrize("key", [None, "", [], 7, {"key": PUBLIC_KEY}, [None], [[PUBLIC_KEY]]])
 def test_without_a_key_nobody_is_let_in(key: object) -> None:
     assert "no public key" in reason(headers(BODY, NOW), key=key)
 

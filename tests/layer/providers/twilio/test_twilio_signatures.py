@@ -168,14 +168,14 @@ def test_believes_each_of_its_tokens(tokens: object, expected: bool) -> None:
     assert lets_in(signed(b"a=1"), provider(tokens)) is expected
 
 
-@pytest.mark.parametrize("tokens", [None, "", [], [""], ["", None]])
+@pytest.mark.parametrize("tokens", [None, "", " ", [], [""], ["", None], [" "], 7, {"current": TOKEN}])
 def test_without_a_token_nobody_is_let_in(tokens: object, configure: Configure) -> None:
     configure(ALLOW_UNSIGNED_WEBHOOKS="true")
     called = f"{URL}?reference=7"
     for headers in (
         {},
         {"content-type": FORM},
-        signing.form(called, b"a=1", token=""),
+        *(signing.form(called, b"a=1", token=token) for token in ("", " ", "7", "current")),
         signing.form(called, b"a=1"),
     ):
         assert not lets_in(Webhook(URL, "reference=7", headers, b"a=1"), provider(tokens))

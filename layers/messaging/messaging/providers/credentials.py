@@ -1,0 +1,25 @@
+"""The fields of a provider's secret as somebody wrote them: what is of no use counts as missing.
+
+So a slip of the pen lets nobody in, and says at the first send which field it is in.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+from messaging.fields import cleaned
+
+
+def single(secret: Mapping[str, Any], field: str) -> str:
+    """Empty of what is missing, blank or no text."""
+    written = secret.get(field)
+    return written if _is_text(written) else ""
+
+
+def several(secret: Mapping[str, Any], field: str) -> list[str]:
+    """One, or each of a list: the keys of a field that is being rotated. Empty where there is none."""
+    written = secret.get(field)
+    return [one for one in (written if isinstance(written, list) else [written]) if _is_text(one)]
+
+
+def _is_text(written: object) -> TypeGuard[str]:
+    return isinstance(written, str) and bool(written.strip()) and cleaned(written) == written
