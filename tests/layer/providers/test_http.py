@@ -238,3 +238,12 @@ def test_retry_after_is_handed_on(status: int) -> None:
     found = failure(answering(answer.encode()))
     assert isinstance(found, TemporaryFailure)
     assert found.retry_after == timedelta(seconds=30)
+
+
+def test_a_chunk_without_an_end_is_given_up_soon() -> None:
+    chunk = HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"
+    with (
+        playing(dripping(chunk, b"x" * 1_000_000)) as address,
+        pytest.raises(OutcomeUnknown, match="TooLong"),
+    ):
+        post(address)

@@ -18,7 +18,7 @@ from string import punctuation
 from typing import NamedTuple, cast
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
-from messaging.providers.http import CONNECT_TIMEOUT, Until, left
+from messaging.providers.http import CONNECT_TIMEOUT, TooLong, Until, left
 from messaging.providers.provider import Unready, Unsendable
 
 BUDGET = 5.0  # seconds for all that one message refers to
@@ -53,6 +53,8 @@ def _fetch(url: str, max_bytes: int, deadline: float) -> Fetched:
         try:
             answer, moved_to = _ask(url, max_bytes, deadline)
             url = urljoin(url, moved_to or "")
+        except TooLong as error:
+            raise _too_large() from error
         except (OSError, http.client.HTTPException) as error:
             raise Unready(
                 "attachment_away", f"An attachment could not be fetched: {type(error).__name__}."
@@ -74,7 +76,7 @@ def _ask(url: str, max_bytes: int, deadline: float) -> tuple[Fetched, str | None
         sock = _tls().wrap_socket(plain, server_hostname=parts.hostname) if parts.scheme == "https" else plain
         with sock:
             _request(sock, parts, port)
-            until = cast("socket.socket", Until(deadline, sock))  # it is asked for its file alone
+            until = cast("socket.socket", Until(deadline, sock, max_bytes))  # it is asked for its file alone
             with http.client.HTTPResponse(until, method="GET") as answer:
                 answer.begin()
                 if answer.status in (301, 302, 303, 307, 308) and (moved_to := answer.getheader("Location")):
@@ -83,10 +85,14 @@ def _ask(url: str, max_bytes: int, deadline: float) -> tuple[Fetched, str | None
                     _refused(answer.status)
                 content = answer.read(max_bytes + 1)
                 if len(content) > max_bytes:
-                    raise Unsendable("attachment_too_large", "The attachments are too large.")
+                    raise _too_large()
                 if answer.length:  # what it promised and did not send
                     raise http.client.IncompleteRead(content, answer.length)
                 return Fetched(*_named(parts, answer), content), None
+
+
+def _too_large() -> Unsendable:
+    return Unsendable("attachment_too_large", "The attachments are too large.")
 
 
 def _request(sock: socket.socket, parts: SplitResult, port: int) -> None:

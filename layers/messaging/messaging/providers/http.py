@@ -76,7 +76,8 @@ def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget
         raise Misconfigured("not_configured", "The provider's url is not one.") from error
     try:
         connection.endheaders(body)
-        until = cast("socket.socket", Until(deadline, connection.sock))  # it is asked for its file alone
+        # It is asked for its file alone.
+        until = cast("socket.socket", Until(deadline, connection.sock, MAX_ANSWER))
         with http.client.HTTPResponse(until, method=method) as answer:
             answer.begin()
             heads = {name.lower(): value for name, value in answer.getheaders()}
@@ -132,12 +133,21 @@ def retry_after(value: str | None) -> timedelta | None:
         return None
 
 
-class Until(io.RawIOBase):
-    """A socket to read from by a deadline, which a server that drips byte after byte cannot move."""
+class TooLong(http.client.HTTPException):
+    """More came than was asked for."""
 
-    def __init__(self, deadline: float, sock: socket.socket) -> None:
+
+class Until(io.RawIOBase):
+    """A socket to read from by a deadline, which a server that drips byte after byte cannot move, and to a
+    limit: http.client takes a chunk of the size -1 for all that may come.
+
+    A body of `most` bytes comes through, with its head and in chunks, if they are not of a few bytes each.
+    """
+
+    def __init__(self, deadline: float, sock: socket.socket, most: int) -> None:
         self._deadline = deadline
         self._sock = sock
+        self._left = 2 * most + 1_000_000
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self)
@@ -147,13 +157,17 @@ class Until(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         self._sock.settimeout(left(self._deadline))
-        return self._sock.recv_into(buffer)
+        received = self._sock.recv_into(buffer)
+        self._left -= received
+        if self._left < 0:
+            raise TooLong
+        return received
 
 
 def _read(answer: http.client.HTTPResponse) -> bytes:
     body = answer.read(MAX_ANSWER + 1)
     if len(body) > MAX_ANSWER:
-        raise http.client.HTTPException("the answer is too long")
+        raise TooLong
     if answer.length:  # what it promised and did not send
         raise http.client.IncompleteRead(body, answer.length)
     return body
