@@ -129,4 +129,4 @@ def _instances(configured: str) -> dict[str, str]:
     """Those of the product's providers that we can play: a name and a type each."""
     pairs = [part.partition("=") for part in configured.split(",") if part.strip()]
     kinds = {name.strip(): kind.strip() or name.strip() for name, _, kind in pairs}
-    return {name: kind for name, kind in kinds.items() if kind in PLAYED} or dict(HOUSE)
+    return {name: kind for name, kind in kinds.items() if kind in PLAYED} if kinds else dict(HOUSE)
