@@ -218,3 +218,15 @@ def test_what_came_twice_before_is_one_from_now_on(empty: Database) -> None:
         )
     migrate()
     assert empty.rows("SELECT id FROM message_events ORDER BY id") == [[1], [3], [4], [5], [6]]
+
+
+def test_tokens_that_two_instances_kept_are_told_apart(empty: Database) -> None:
+    assert alembic("upgrade", "0005").returncode == 0
+    empty.rows(
+        "INSERT INTO webhook_requests (route, provider_type, received_at, verified_at, url, query, headers,"
+        " body, digest, once)"
+        " SELECT 'email', name, now(), now(), '', '', '{}', '', '', once"
+        "   FROM (VALUES ('mailgun', 'token'), ('mailgun-mime', 'token'), ('sms', NULL)) AS old (name, once)"
+    )
+    migrate()
+    assert empty.rows("SELECT once FROM webhook_requests ORDER BY id") == [["1 token"], ["2 token"], [None]]

@@ -34,7 +34,7 @@ class RawRequest(BaseModel):
     received_at: AwareDatetime
     verified_at: AwareDatetime
     once: str | None = None
-    """What its vendor signed in the body's stead: no other request may bear it."""
+    """Of what its vendor signed in the body's stead: no other request may bear it."""
 
     @property
     def digest(self) -> bytes:

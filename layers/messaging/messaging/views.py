@@ -34,7 +34,7 @@ from messaging.problems import Unavailable
 from messaging.store import ACCOUNT
 from messaging.tables import conversations, messages
 
-REVISION = "0005"
+REVISION = "0006"
 """The Alembic revision that this code was written for; a test holds it at the migrations' head."""
 
 MAX_PAGE_BYTES = 4_000_000

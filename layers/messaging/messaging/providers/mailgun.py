@@ -116,25 +116,27 @@ class Mailgun:
         """With the reason of the answer. That there is no such domain is our mistake where it is our word."""
         with suppress(ValueError, TypeError, LookupError):
             failure.reason = said(from_json(failure.body)["message"]) or failure.reason
-        ours = failure.code == "404" and self._domain
-        return Misconfigured(failure.code, failure.reason) if ours else failure
+        return Misconfigured("404", failure.reason) if failure.code == "404" and self._domain else failure
 
     def verify(self, webhook: Webhook) -> Verified:
         timestamp, token, *signatures = _signature(webhook)
         text = (timestamp + token).encode(errors="replace")
-        made = [hmac.new(key.encode(), text, hashlib.sha256).hexdigest() for key in self._signing_keys]
         known = [one.encode(errors="replace") for one in signatures]
-        if not token.isascii() or not any(hmac.compare_digest(a.encode(), b) for a in made for b in known):
+        made = {key: hmac.new(key.encode(), text, hashlib.sha256).hexdigest() for key in self._signing_keys}
+        keys = [key for key, a in made.items() if any(hmac.compare_digest(a.encode(), b) for b in known)]
+        if not token.isascii() or not keys:
             raise Forbidden("The request is not signed by this provider.")
         at = int(timestamp) if _SECONDS.fullmatch(timestamp) else 0
         if not token or abs(webhook.received_at.timestamp() - at) > TOLERANCE:
             raise Forbidden("The request was signed at another time.")
-        return Verified(once=token)
+        return Verified(once=hmac.new(keys[0].encode(), f"once {token}".encode(), hashlib.sha256).hexdigest())
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
         if "json" not in webhook.headers.get("content-type", "").lower().partition(";")[0]:
             return _received(webhook)
-        return [_report(body.json_object(webhook.body).get("event-data"), webhook.received_at)]
+        event = body.json_object(webhook.body).get("event-data")
+        routed = _at(event, "flags", "is-routed") is True  # a mail that came in, and none that we sent
+        return [] if routed else [_report(event, webhook.received_at)]
 
     def answer(self, kept: Sequence[Message | None]) -> Answer:  # noqa: ARG002  # all is answered alike
         return Answer()
@@ -178,8 +180,7 @@ def _signature(webhook: Webhook) -> list[str]:
         if "json" in webhook.headers.get("content-type", "").lower().partition(";")[0]:
             told = body.json_object(webhook.body).get("signature")
             return [str(_at(told, name) or "") for name in SIGNED]
-        fields = mail_form.named(body.form(webhook))
-        return [text or "" for text in mail_form.texts(fields, {}, *SIGNED)]
+        return [text or "" for text in mail_form.texts(mail_form.named(body.form(webhook)), {}, *SIGNED)]
     except Unreadable as error:
         raise Forbidden("The request bears no signature.") from error
 

@@ -32,8 +32,8 @@ class Verified(NamedTuple):
     """False where the deployment lets it in without a signature: then what cannot be read is the caller's
     fault, and not ours."""
     once: str | None = None
-    """What the vendor signed in the body's stead, good for this body alone: another one that bears it is
-    refused."""
+    """A hash of what the vendor signed in the body's stead, and of the key: good for this body alone. Another
+    one that bears it is refused, whichever instance it comes to."""
 
 
 class Answer(NamedTuple):

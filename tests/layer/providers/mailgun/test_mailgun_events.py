@@ -142,6 +142,13 @@ def test_refuses_what_tells_nothing_of_a_mail(fields: dict[str, Any]) -> None:
         read(changed("delivered", **fields))
 
 
+def test_an_event_of_a_mail_that_came_in_and_was_routed_tells_nothing() -> None:
+    headers = {"content-type": "application/json"}
+    body = changed("failed_permanent", flags={"is-routed": True})
+    assert Mailgun("mailgun", {}).parse(Webhook("https://api.example.com/", "", headers, body)) == []
+    assert read(changed("failed_permanent", flags={"is-routed": False})).status is Status.FAILED
+
+
 @pytest.mark.parametrize("body", [b"{}", b'{"event-data": []}', b'{"event-data": null}'])
 def test_refuses_what_holds_no_event(body: bytes) -> None:
     with pytest.raises(Invalid):

@@ -23,6 +23,7 @@ from tests.layer.providers.mailgun.signing import (
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOKEN = "50digits" + "e" * 42
+ONCE = hmac.new(KEY.encode(), f"once {TOKEN}".encode(), hashlib.sha256).hexdigest()
 
 
 def verify(body: bytes, kind: str = "application/json", keys: object = KEY) -> Verified:
@@ -34,6 +35,17 @@ def written(signed: object) -> bytes:
     return json.dumps({"signature": signed, "event-data": {}}).encode()
 
 
+def test_what_lets_in_one_body_is_of_the_token_and_of_its_key() -> None:
+    both = [OTHER_KEY, KEY]
+    tokens = [
+        verify(written(signature(NOW, token, key)), keys=both).once
+        for token in (TOKEN, TOKEN[1:])
+        for key in both
+    ]
+    assert len(set(tokens)) == len(tokens)
+    assert TOKEN not in "".join(map(str, tokens))
+
+
 def test_lets_in_each_form_and_gives_its_token() -> None:
     signed = signature(NOW, TOKEN)
     for body, kind in (
@@ -42,22 +54,22 @@ def test_lets_in_each_form_and_gives_its_token() -> None:
         (b"body-mime=%E9&" + urlencode(signed).encode(), URLENCODED),
         (multipart(signed, {"attachment-1": ("a", "image/png", b"\xff")}), MULTIPART),
     ):
-        assert verify(body, kind) == Verified(once=TOKEN)
+        assert verify(body, kind) == Verified(once=ONCE)
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
 def test_what_is_json_says_so(kind: str) -> None:
-    assert verify(written(signature(NOW, TOKEN)), kind).once == TOKEN
+    assert verify(written(signature(NOW, TOKEN)), kind).once == ONCE
 
 
 def test_a_form_s_boundary_may_be_any() -> None:
     form = multipart(signature(NOW, TOKEN), {}).replace(BOUNDARY.encode(), b"json")
-    assert verify(form, "multipart/form-data; boundary=json").once == TOKEN
+    assert verify(form, "multipart/form-data; boundary=json").once == ONCE
 
 
 def test_a_time_may_be_a_number() -> None:
     signed = signature(NOW, TOKEN)
-    assert verify(written({**signed, "timestamp": int(signed["timestamp"])})).once == TOKEN
+    assert verify(written({**signed, "timestamp": int(signed["timestamp"])})).once == ONCE
 
 
 def test_a_parent_account_s_key_is_as_good() -> None:
@@ -66,8 +78,8 @@ def test_a_parent_account_s_key_is_as_good() -> None:
         **signature(NOW, TOKEN, OTHER_KEY),
         "parent-signature": signature(NOW, TOKEN)["signature"],
     }
-    assert verify(written(signed)).once == TOKEN
-    assert verify(urlencode(signed).encode(), URLENCODED).once == TOKEN
+    assert verify(written(signed)).once == ONCE
+    assert verify(urlencode(signed).encode(), URLENCODED).once == ONCE
     with pytest.raises(Forbidden):
         verify(written(signed), keys="a third")
 
@@ -86,7 +98,7 @@ def test_lets_in_retries_and_nothing_older(age: timedelta, is_let_in: bool) -> N
     signed = signature(NOW - age, TOKEN)
     for body, kind in ((written(signed), "application/json"), (urlencode(signed).encode(), URLENCODED)):
         if is_let_in:
-            assert verify(body, kind).once == TOKEN
+            assert verify(body, kind).once == ONCE
         else:
             with pytest.raises(Forbidden, match="another time"):
                 verify(body, kind)

@@ -8,20 +8,21 @@ import pytest
 from tests.aws import Aws
 from tests.calls import Answer, call
 from tests.conftest import Configure, Database
-from tests.layer.providers.mailgun.signing import KEY, URLENCODED, signature
+from tests.layer.providers.mailgun.signing import KEY, OTHER_KEY, URLENCODED, signature
 
 MAIL = {"recipient": "user@example.com", "from": "contact@example.org", "body-plain": "in"}
 
 
 @pytest.fixture(autouse=True)
 def deployed(aws: Aws, configure: Configure, database: Database) -> None:
-    secret = aws.keep({"mails": {"signing_key": KEY}})
-    configure(PROVIDERS="mails=mailgun", PROVIDER_SECRET_ARN=secret)
+    keys = {"mails": KEY, "mails-mime": [OTHER_KEY, KEY], "others": OTHER_KEY}
+    secret = aws.keep({name: {"signing_key": key} for name, key in keys.items()})
+    configure(PROVIDERS=",".join(f"{name}=mailgun" for name in keys), PROVIDER_SECRET_ARN=secret)
 
 
-def post(signed: dict[str, str], **fields: str) -> Answer:
+def post(signed: dict[str, str], to: str = "mails", **fields: str) -> Answer:
     written = urlencode({**MAIL, **fields, **signed}).encode()
-    return call("POST", "/api/webhooks/email/mails", written, {"content-type": URLENCODED})
+    return call("POST", f"/api/webhooks/email/{to}", written, {"content-type": URLENCODED})
 
 
 def kept(database: Database) -> tuple[object, object]:
@@ -39,6 +40,19 @@ def test_a_token_lets_one_body_in_as_often_as_it_comes(database: Database, age: 
         assert post(signed, **forged).status == 403
     assert kept(database) == (1, 1)
     assert database.value("SELECT body FROM messages") == "in"
+
+
+def test_a_token_is_known_at_each_instance_that_has_its_key(database: Database) -> None:
+    signed = signature()
+    assert post(signed).status == 200
+    for forged in ({}, {"body-plain": "forged"}):
+        assert post(signed, "mails-mime", **forged).status == 403
+    assert kept(database) == (1, 1)
+    token = signed["token"]
+    assert post(signature(token=token, key=OTHER_KEY), "others").status == 200
+    assert post(signature(token=token, key=OTHER_KEY), "mails-mime").status == 403
+    assert kept(database) == (2, 2)
+    assert database.value("SELECT count(*) FROM webhook_requests WHERE once = :token", token=token) == 0
 
 
 def test_each_request_of_its_own_token_is_kept(database: Database) -> None:
