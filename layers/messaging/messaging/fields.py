@@ -13,7 +13,7 @@ MAX_BODY = 2**20  # bytes of UTF-8
 _HEADER = re.compile(r"[!-9;-~]+")  # RFC 5322: printable, and no colon
 _OURS = re.compile(
     r"(?i)from|sender|to|cc|bcc|reply-to|subject|date|message-id|mime-version|content-.*|received|return-path"
-    r"|dkim-signature"
+    r"|dkim-signature|resent-.*"
 )
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -83,6 +83,8 @@ def _in_utc(time: datetime) -> datetime:
 
 Text = Annotated[str, AfterValidator(_storable)]
 Body = Annotated[Text, AfterValidator(_at_most_one_mebibyte)]
+CleanedBody = Annotated[Body, BeforeValidator(lambda text: cleaned(text) if isinstance(text, str) else text)]
+"""Of a message that somebody sent us: what cannot be kept of it does not lose the rest."""
 Subject = Annotated[Text, Field(max_length=998), AfterValidator(_one_line)]
 """A line of a mail's head: RFC 5322 allows 998 characters, and a second line would be a header of its own."""
 WebAddress = Annotated[

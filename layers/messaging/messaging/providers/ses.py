@@ -185,6 +185,9 @@ def _reached(
 
 def written(message: OutboundMessage, copies: Sequence[str], files: Sequence[Fetched]) -> bytes:
     """The mail as it travels. Raises PermanentFailure where it cannot be written as one."""
+    for name in message.headers:
+        if name.lower().startswith("x-ses-"):
+            raise PermanentFailure("not_valid", f"SES takes {name} as an order: it cannot be a header.")
     text, html = mail.texts(message)
     mime = EmailMessage()
     try:
@@ -209,7 +212,7 @@ def written(message: OutboundMessage, copies: Sequence[str], files: Sequence[Fet
             name = "".join(letter if letter.isprintable() else "_" for letter in one.name)
             mime.add_attachment(one.content, maintype=kind, subtype=subtype, filename=name)
         return mime.as_bytes(policy=_WHOLE_LINES)
-    except (ValueError, LookupError) as error:
+    except Exception as error:
         raise PermanentFailure("not_valid", "This cannot be written as a mail.") from error
 
 
