@@ -29,7 +29,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from messaging.address import PhoneAddress
-from messaging.fields import Body, Text
+from messaging.fields import CleanedBody, Text
 from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
 from messaging.problems import Invalid
 from messaging.providers import aws, sns
@@ -97,7 +97,7 @@ class Inbound(BaseModel):
 
     sender: PhoneAddress = Field(alias="originationNumber")
     recipient: PhoneAddress = Field(alias="destinationNumber")
-    body: Body = Field("", alias="messageBody")
+    body: CleanedBody = Field("", alias="messageBody")
     id: Id = Field(alias="inboundMessageId")
 
     def read(self, told_at: datetime) -> InboundMessage:

@@ -40,7 +40,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from messaging.address import PhoneAddress
-from messaging.fields import Body, Text, Time
+from messaging.fields import CleanedBody, Text, Time
 from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid
 from messaging.providers import http
@@ -103,7 +103,7 @@ class Received(BaseModel):
     sender: Party = Field(alias="from")
     to: Annotated[list[Any], Field(min_length=1, max_length=100)]
     subject: Text | None = None
-    text: Body | None = None
+    text: CleanedBody | None = None
     media: list[dict[str, Any]] = []
 
 

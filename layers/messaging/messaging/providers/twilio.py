@@ -31,7 +31,7 @@ from urllib.parse import quote, urlencode
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
 
 from messaging.address import PhoneAddress
-from messaging.fields import Body, Text
+from messaging.fields import Body, Text, cleaned
 from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import http
@@ -189,7 +189,7 @@ class Twilio:
         raise Forbidden("The request is not signed by this provider.")
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
-        fields = dict(urlencoded(webhook.body))
+        fields = {cleaned(name): cleaned(value) for name, value in urlencoded(webhook.body)}
         try:
             return [(_report if "MessageStatus" in fields else _inbound)(fields, webhook)]
         except ValidationError as error:

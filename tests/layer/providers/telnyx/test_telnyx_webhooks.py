@@ -63,6 +63,12 @@ def test_reads_what_was_received(name: str, channel: Channel, body: str, attachm
     assert message.subject == ("A picture" if name == "received_mms" else None)
 
 
+def test_what_cannot_be_kept_of_a_text_does_not_lose_the_rest() -> None:
+    [message] = read(changed("received_sms", text="a\0b"))
+    assert isinstance(message, InboundMessage)
+    assert message.body == "ab"
+
+
 def test_keeps_what_else_was_said() -> None:
     [stop] = read(payload("received_stop"))
     [mms] = read(payload("received_mms"))
