@@ -62,6 +62,9 @@ _FORGET_PARKED = text(_FORGET.format(table="parked_reports", time="created_at"))
 _FORGET_REQUESTS = text(_FORGET.format(table="webhook_requests", time="received_at")).bindparams(*_AGE)
 
 
+USED = "Another request came with the same token."
+
+
 class Outcome(StrEnum):
     """What became of a part of a request."""
 
@@ -97,7 +100,7 @@ def keep(
         rows = run(_RECEIVE, _row(request, parts, unread))
     except Refused as refusal:
         if "webhook_requests_once_key" in refusal.args:
-            raise Forbidden("Another request came with the same token.") from None
+            raise Forbidden(USED) from None
         raise
     return [
         Kept(Outcome(outcome), message and Message.model_validate_json(message), fault)
@@ -163,6 +166,13 @@ def is_kept(provider: str, digest: bytes) -> bool:
         webhook_requests.c.digest == bindparam("digest"),
     )
     return bool(run(found, {"provider": provider, "digest": digest}))
+
+
+def is_used(once: str, digest: bytes) -> bool:
+    """Whether another request bore what is good for one alone: a look before work for nothing."""
+    table = webhook_requests.c
+    found = select(table.id).where(table.once == bindparam("once"), table.digest != bindparam("digest"))
+    return bool(run(found, {"once": once, "digest": digest}))
 
 
 class Selector(NamedTuple):

@@ -150,7 +150,10 @@ def _keep(request: RawRequest, read: Read) -> Sequence[Kept | None]:
     """What became of each part; None of one that could not be read. All is kept, or this raises."""
     parts = [one for one in read if not isinstance(one, Exception)]
     faults = _faults(read)
-    media.keep([file for part in parts if isinstance(part, InboundMessage) for file in part.files])
+    files = [file for part in parts if isinstance(part, InboundMessage) for file in part.files]
+    if files and request.once and arrivals.is_used(request.once, request.digest):
+        raise Forbidden(arrivals.USED)  # before its files lie in the bucket, where nobody looks for them
+    media.keep(files)
     try:
         kept = arrivals.keep(request, parts, "; ".join(map(_words, faults)) or None)
     except Refused as refusal:

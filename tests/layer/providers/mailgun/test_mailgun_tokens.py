@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
+import boto3
 import pytest
 
 from tests.aws import Aws
 from tests.calls import Answer, call
 from tests.conftest import Configure, Database
-from tests.layer.providers.mailgun.signing import KEY, OTHER_KEY, URLENCODED, signature
+from tests.layer.providers.mailgun.signing import KEY, MULTIPART, OTHER_KEY, URLENCODED, multipart, signature
 
 MAIL = {"recipient": "user@example.com", "from": "contact@example.org", "body-plain": "in"}
 
@@ -53,6 +54,16 @@ def test_a_token_is_known_at_each_instance_that_has_its_key(database: Database) 
     assert post(signature(token=token, key=OTHER_KEY), "mails-mime").status == 403
     assert kept(database) == (2, 2)
     assert database.value("SELECT count(*) FROM webhook_requests WHERE once = :token", token=token) == 0
+
+
+def test_what_comes_with_a_used_token_leaves_no_file(aws: Aws, database: Database) -> None:
+    signed = signature()
+    for to, content, status in (("mails", b"1", 200), ("mails", b"2", 403), ("mails-mime", b"3", 403)):
+        body = multipart({**MAIL, **signed}, {"attachment-1": ("a.txt", "text/plain", content)})
+        answered = call("POST", f"/api/webhooks/email/{to}", body, {"content-type": MULTIPART})
+        assert answered.status == status
+    assert boto3.client("s3").list_objects_v2(Bucket=aws.media)["KeyCount"] == 1
+    assert kept(database) == (1, 1)
 
 
 def test_each_request_of_its_own_token_is_kept(database: Database) -> None:
