@@ -199,3 +199,10 @@ def test_a_greeting_tells_nothing() -> None:
 def test_says_what_it_cannot_read(body: bytes, problem: type[Problem]) -> None:
     with pytest.raises(problem):
         sns.notification(webhook(body))
+
+
+@pytest.mark.parametrize("time", ["call +18045551234", "2024 +18045551234"])
+def test_the_refusal_holds_nothing_of_the_request(time: str) -> None:
+    with pytest.raises(Forbidden) as raised:
+        sns.verify(webhook(signed(envelope({}, Timestamp=time))), SECRET)
+    assert "18045551234" not in f"{raised.value} {raised.value.__cause__}"
