@@ -226,7 +226,7 @@ def test_tokens_that_two_instances_kept_are_told_apart(empty: Database) -> None:
         "INSERT INTO webhook_requests (route, provider_type, received_at, verified_at, url, query, headers,"
         " body, digest, once)"
         " SELECT 'email', name, now(), now(), '', '', '{}', '', '', once"
-        "   FROM (VALUES ('mailgun', 'token'), ('mailgun-mime', 'token'), ('sms', NULL)) AS old (name, once)"
+        "   FROM (VALUES ('one', 'token'), ('another', 'token'), ('sms', NULL)) AS old (name, once)"
     )
     migrate()
     assert empty.rows("SELECT once FROM webhook_requests ORDER BY id") == [["1 token"], ["2 token"], [None]]
