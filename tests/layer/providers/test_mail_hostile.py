@@ -22,6 +22,12 @@ def test_parts_that_lie_too_deep_are_one_file_and_too_many_are_refused() -> None
         composed(multipart("mixed", *["\r\nx"] * 1001))
 
 
+@pytest.mark.parametrize("boundary", ["*=utf-7''+2AA-", "*0*=utf-7''+2AA-", "*=unicode_escape''%5Cud800"])
+def test_a_boundary_of_no_characters_separates_nothing(boundary: str) -> None:
+    found = composed(f"Content-Type: multipart/mixed; boundary{boundary}\r\n\r\n--x\r\n\r\nhi")
+    assert (found.text, found.files) == ("--x\r\n\r\nhi".replace("\r", ""), [])
+
+
 PIECES = st.sampled_from(
     [
         *(

@@ -153,7 +153,9 @@ def _alternative(children: Sequence[_Bodies]) -> _Bodies:
 
 
 def _between(boundary: str, content: bytes) -> Iterator[bytes]:
-    line = re.compile(b"--" + re.escape(boundary.encode()) + rb"(--)?[ \t]*(?:\r?\n|\Z)")
+    line = re.compile(
+        b"--" + re.escape(boundary.encode(errors="surrogatepass")) + rb"(--)?[ \t]*(?:\r?\n|\Z)"
+    )
     start: int | None = None
     for found in line.finditer(content):
         if content[found.start() - 1 : found.start()] not in (b"", b"\n"):
