@@ -63,6 +63,13 @@ def test_html_beside_a_body_gives_both() -> None:
     assert mail.texts(Content.model_validate(content)) == ("a <b>", "<p>a")
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\r\n"])
+def test_html_without_content_is_none(blank: str) -> None:
+    content = {"type": "email", "from": US, "to": US, "html": blank}
+    assert mail.texts(Content.model_validate({**content, "body": "text"})) == ("text", None)
+    assert mail.texts(Content.model_validate({**content, "body": "<p>text"})) == (None, "<p>text")
+
+
 # --- In ----------------------------------------------------------------------------------------------
 
 

@@ -39,7 +39,7 @@ _MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
 
 def texts(message: Content) -> tuple[str | None, str | None]:
     """Text and HTML of a mail to be sent. Its body is HTML where it holds a tag and `html` is not given."""
-    if message.html is not None:
+    if message.html and message.html.strip():
         return message.body, message.html
     return (None, message.body) if _TAG.search(message.body) else (message.body, None)
 
