@@ -22,7 +22,8 @@ from messaging.providers.mime import Headers, file, first, parts, split
 MAX_COPIES = 50
 MAX_FILES = 100
 MAX_SUBJECT = 1000  # characters
-MAX_ID = 512  # characters of a provider's id
+MAX_MESSAGE_ID = 180
+"""Characters of one that stands in the provider's id, which has 512: beside it, a mark and an address."""
 
 _ELEMENTS = (
     "a|abbr|address|article|aside|b|bdi|bdo|big|blockquote|body|br|button|caption|center|cite|code|col|colgroup"
@@ -35,6 +36,7 @@ _TAG = re.compile(rf"(?i)<(?:!doctype\s[^<>]*>|!--|/?(?:{_ELEMENTS})(?=[\s/>])[^
 """Of HTML alone: <name> in a text is a placeholder, <user@example.com> an address."""
 
 _MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
+_SANE = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")
 
 
 def texts(message: Content) -> tuple[str | None, str | None]:
@@ -104,7 +106,7 @@ def headed(
 
 def _id(text: str) -> str | None:
     found = _MESSAGE_ID.search(text)
-    return (found[1] if found else text.strip()) or None
+    return (found[1] if found else text.strip("<> \t\r\n")) or None
 
 
 def _date(text: str) -> datetime | None:
@@ -158,7 +160,7 @@ def inbound(
                 "html": html,
                 "timestamp": mail.date or received_at,
                 "files": _bundled([*mail.files, *long]),
-                "provider_message_id": f"{_identity(mail)[: MAX_ID - len(to) - 1]}/{to}",
+                "provider_message_id": f"{_identity(mail)}/{to}",
                 "extra": {name: value for name, value in said.items() if value} | dict(extra or {}),
             }
         )
@@ -206,11 +208,10 @@ def _bundled(files: Sequence[File]) -> list[File]:
 
 
 def _identity(mail: Mail) -> str:
-    """The Message-ID; of a mail without one, or with one that is too long, what is the same each time."""
-    if mail.message_id and len(mail.message_id) < 180:
-        return mail.message_id
+    """The Message-ID, which anyone may give to any mail, and what is the same each time that this comes."""
     told = [mail.message_id, mail.sender, *mail.to, mail.subject, mail.text, mail.html, str(mail.date)]
     hashed = hashlib.sha256(
         to_json([*told, *(hashlib.sha256(one.content).hexdigest() for one in mail.files)])
     )
-    return hashed.hexdigest()
+    id, mark = mail.message_id or "", hashed.hexdigest()[:40]
+    return f"{id}/{mark}" if len(id) < MAX_MESSAGE_ID and _SANE.fullmatch(id) else mark

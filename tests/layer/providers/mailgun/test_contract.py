@@ -12,7 +12,7 @@ from tests import calls
 from tests.layer.providers.contract import Contract
 from tests.layer.providers.mailgun import signing
 
-HEADERS = json.dumps([["Message-Id", "<message-1>"], ["From", "contact@example.org"]])
+HEADERS = json.dumps([["Message-Id", "<message-1@example.org>"], ["From", "contact@example.org"]])
 MAIL = {"recipient": "user@example.com", "from": "contact@example.org", "message-headers": HEADERS}
 REPORT = {
     "event": "delivered",
@@ -25,7 +25,6 @@ class Mailgun(Contract):
     provider = mailgun.Mailgun
     sent: ClassVar = {**calls.NEW_EMAIL, "type": Channel.EMAIL}
     accepted = b'{"id": "<message-9>", "message": "Queued. Thank you."}'
-    inbound_id = "message-1/user@example.com"
     report = json.dumps({"event-data": REPORT}).encode()
     signs_body = False
     signature_fields = ("timestamp", "token", "signature")
@@ -45,11 +44,13 @@ class Mailgun(Contract):
 
 
 class TestUrlencoded(Mailgun):
+    inbound_id = "message-1@example.org/b73717448e3a29aa700a31cd14f8f42381cdc42a/user@example.com"
     inbound = urlencode({**MAIL, "body-plain": "in"}).encode()
     batch = urlencode({**MAIL, "recipient": "user@example.com,nobody,other@example.com"}).encode()
     unreadable = urlencode({**MAIL, "recipient": "nobody"}).encode()
 
 
 class TestMultipart(Mailgun):
+    inbound_id = "message-1@example.org/b287d8ffd5c1a69483b548306d044839aa21c6da/user@example.com"
     inbound = signing.multipart(MAIL, {"attachment-1": ("a.png", "image/png", bytes(range(256)))})
     unreadable = signing.multipart({"recipient": "user@example.com", "body-mime": "no mail"}, {})

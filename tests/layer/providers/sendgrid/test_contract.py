@@ -31,7 +31,7 @@ class TestSendGrid(Contract):
     accepted_head = b"X-Message-Id: message-9\r\n"
     accepted_status = 202
     inbound = INBOUND.read_bytes()
-    inbound_id = "message-1@example.org/user@example.com"
+    inbound_id = "message-1@example.org/76b552b96e157f451e447cdebf085bc9cd4fb239/user@example.com"
     report = json.dumps([EVENT]).encode()
     batch = json.dumps([EVENT, {"event": "delivered"}, {**EVENT, "event": "bounce"}]).encode()
     keys = (("public_key", signing.OTHER_PUBLIC_KEY),)

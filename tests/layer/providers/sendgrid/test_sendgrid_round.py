@@ -149,7 +149,10 @@ def test_a_mail_is_kept_once_for_each_of_our_addresses(api: Api, database: Datab
         headers = {"content-type": content_type, **signing.headers(sent)}
         assert call("POST", HOOK, sent, headers).status == 200
     kept = {id for [id] in database.rows("SELECT provider_message_id FROM messages")}
-    assert kept == {f"message-1@example.org/{name}@example.com" for name in ("user", "sales")}
+    assert kept == {
+        f"message-1@example.org/732b3589ad2d55b0ffc9260c145c350a1b94fc3a/{name}@example.com"
+        for name in ("user", "sales")
+    }
     assert database.rows("SELECT count(*) FROM messages") == [[2]]
 
 
