@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 FUNCTION = "DeliverMessage"
-SECONDS = 16
+SECONDS = 21
 """That a killed delivery has: about the fewest with which it begins, so that its lease ends soon."""
 SILENT = Behaviour(reports=())
 """No report tells what became of a message."""
