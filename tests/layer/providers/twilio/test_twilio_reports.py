@@ -101,7 +101,6 @@ def test_a_long_reason_takes_no_time(text: str) -> None:
         ({"MessageStatus": ""}, "MessageStatus"),
         ({"MessageStatus": "x" * 65}, "MessageStatus"),
         ({"ErrorCode": "x" * 65}, "ErrorCode"),
-        ({"ErrorMessage": "a\0"}, "ErrorMessage"),
     ],
 )
 def test_names_what_is_wrong_with_a_report(fields: dict[str, str | None], named: str) -> None:
