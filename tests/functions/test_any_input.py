@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -98,6 +99,8 @@ def check(answer: Answer, method: str, path: str, before: object, after: object)
     if answer.status >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
         assert before == after
+    for error in answer.json.get("errors", []) if answer.status >= 400 else []:
+        assert not re.search(r"\bInput\b|\bshould\b|validation|<\w+\.", error["message"])
 
 
 @pytest.mark.parametrize(

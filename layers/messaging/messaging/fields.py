@@ -46,7 +46,7 @@ def _storable_json(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _at_most_one_mebibyte(text: str) -> str:
     if len(text.encode()) > MAX_BODY:
-        raise PydanticCustomError("too_long", "must be at most 1 MiB of UTF-8")
+        raise PydanticCustomError("mebibyte", "must be at most 1 MiB of UTF-8")
     return text
 
 

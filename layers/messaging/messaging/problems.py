@@ -3,11 +3,38 @@
 https://www.rfc-editor.org/rfc/rfc9457
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 CONTENT_TYPE = "application/problem+json"
+
+_WORDS: Mapping[str, str] = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field of this request",
+    "none_required": "must be left out",
+    **dict.fromkeys(("literal_error", "enum"), "must be {expected}"),
+    "string_type": "must be a string",
+    "list_type": "must be a list",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "must be an object"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    **dict.fromkeys(
+        ("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "must be a whole number"
+    ),
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    **dict.fromkeys(("too_short", "string_too_short"), "must not be empty"),
+    **dict.fromkeys(("too_long", "string_too_long"), "must have at most {max_length} {parts}"),
+    **dict.fromkeys(("url_parsing", "url_scheme"), "must be a URL that begins with http:// or https://"),
+    **dict.fromkeys(
+        ("datetime_parsing", "datetime_from_date_parsing"),
+        "must be a time in RFC 3339, such as 2024-11-01T14:00:00Z",
+    ),
+}
+"""By the types of pydantic's errors; those that are our own bear their words themselves."""
+_PARTS = {"List": "items", "Dictionary": "entries"}
+_MEMBER = re.compile(r"<[\w.]+: ('[^']*')>")  # of an enum, as Python shows it
 
 
 class Problem(Exception):
@@ -78,11 +105,22 @@ class Invalid(Problem):
         """What pydantic found; `skip` leaves out the first parts of each location ("body", "query")."""
         return cls(
             "The request cannot be accepted.",
-            [
-                {"field": ".".join(str(part) for part in error["loc"][skip:]), "message": error["msg"]}
-                for error in errors
-            ],
+            [{"field": _place(error["loc"][skip:]), "message": _said(error)} for error in errors],
         )
+
+
+def _place(path: Sequence[str | int]) -> str:
+    return ".".join(str(part) for part in path if part != "[key]")  # beside the key itself
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """In the words of whoever wrote the request, and not of the types that read it."""
+    words = _WORDS.get(error["type"])
+    if words is None:
+        return str(error["msg"])
+    told = dict(error.get("ctx") or {})
+    parts = _PARTS.get(told.get("field_type", ""), "characters")
+    return _MEMBER.sub(r"\1", words.format(**told, parts=parts))
 
 
 class Unavailable(Problem):

@@ -13,7 +13,7 @@ from messaging.arrivals import Selector
 from messaging.consumer import seconds_left
 from messaging.fields import Time
 from messaging.models import MAX_ID, Channel
-from messaging.problems import Unavailable
+from messaging.problems import Invalid, Unavailable
 from messaging.settings import settings
 from messaging.spool import Delayed
 from messaging.telemetry import fault, flush, logger
@@ -104,8 +104,8 @@ def _replay(channel: Channel, event: Event, context: LambdaContext) -> dict[str,
     try:
         order = Order.model_validate(event["replay"])
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, ('replay', *one['loc'])))}: {one['msg']}" for one in error.errors()]
-        raise ValueError("; ".join(wrong)) from None
+        found = Invalid.found([one | {"loc": ("replay", *one["loc"])} for one in error.errors()])
+        raise ValueError("; ".join(f"{one['field']}: {one['message']}" for one in found.errors)) from None
     chosen = Selector(channel, order.unparsed, order.since, order.until, order.provider, order.ids)
     replayed = inbox.replay(chosen, order.after, lambda: seconds_left(context))
     logger.info("Replayed", extra=replayed._asdict())
