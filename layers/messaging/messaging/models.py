@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -167,7 +168,7 @@ class File(BaseModel):
     content_type: Annotated[Text, Field(max_length=255)]
     content: bytes
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Where it is kept: what holds the same is one object, however often it comes."""
         return sha256(self.content).hexdigest()

@@ -1,7 +1,6 @@
 """Mails by whoever wrote them: within bounds of parts, depth and time, and never a fault."""
 
 from contextlib import nullcontext, suppress
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -9,9 +8,8 @@ from hypothesis import strategies as st
 
 from messaging.problems import Invalid, Unreadable
 from messaging.providers import mail
+from tests.layer.providers.mailing import NOW, inbound
 from tests.layer.providers.test_mail_read import FORWARDED, HTML, IMAGE, PDF, TEXT, composed, multipart
-
-NOW = datetime(2024, 11, 1, 14, tzinfo=UTC)
 
 
 def test_parts_that_lie_too_deep_are_one_file_and_too_many_are_refused() -> None:
@@ -80,10 +78,10 @@ def test_whatever_comes_becomes_a_message_or_is_refused(pieces: list[str], sende
     raw = f"From: {sender}\r\n{''.join(pieces)}".encode(errors="surrogatepass")
     try:
         found = mail.read(raw)
-        message = mail.inbound(found, "us@example.com", NOW)
+        message = inbound(found, "us@example.com", NOW)
     except (Unreadable, Invalid):
         return
-    assert mail.inbound(mail.read(raw), "us@example.com", NOW) == message
+    assert inbound(mail.read(raw), "us@example.com", NOW) == message
 
 
 @pytest.mark.parametrize(
@@ -96,4 +94,4 @@ def test_a_header_without_an_end_takes_no_time(name: str, piece: str) -> None:
     """What is quadratic would take minutes."""
     raw = f"{name}: a {piece * (300_000 // len(piece))}\r\nFrom: a@example.com\r\n\r\nx".encode()
     with nullcontext() if name != "From" else suppress(Invalid):
-        mail.inbound(mail.read(raw), "us@example.com", NOW)
+        inbound(mail.read(raw), "us@example.com", NOW)

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from messaging.providers import mail
-from messaging.providers.mail import inbound
 from messaging.providers.mime import file
-from tests.layer.providers.test_mail import NOW, US, mailed
+from tests.layer.providers.mailing import NOW, US, inbound, mailed
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,11 @@ import base64
 import codecs
 import quopri
 import re
+from encodings import __path__ as codec_folder
+from encodings import normalize_encoding
+from encodings.aliases import aliases
+from functools import cache
+from pkgutil import iter_modules
 
 from messaging.fields import cleaned
 
@@ -52,12 +57,21 @@ def decode(content: bytes, charset: str | None) -> str:
 def _codec(charset: str | None) -> str | None:
     if not charset or len(charset) > 40:
         return None
+    wanted = _WRITTEN.sub("", charset.lower())
+    if normalize_encoding(wanted).replace(".", "_") not in _known():
+        return None
     try:
-        name = codecs.lookup(_WRITTEN.sub("", charset.lower())).name
+        name = codecs.lookup(wanted).name
         "".encode(name)  # refused by a codec of something else than text
     except (LookupError, ValueError):
         return None
     return None if name in _NO_CHARSETS else _SUPERSETS.get(name, name)
+
+
+@cache
+def _known() -> frozenset[str]:
+    """All that may be looked up: of others Python keeps each for ever, once it was looked for on the disk."""
+    return frozenset({*aliases, *(module.name for module in iter_modules(codec_folder))})
 
 
 def words(header: str) -> str:

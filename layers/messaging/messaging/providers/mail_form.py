@@ -2,18 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from messaging.models import File, InboundMessage
+from messaging.models import File
 from messaging.problems import Invalid, Unreadable
-from messaging.providers import mail
 from messaging.providers.body import Field, json_object
 from messaging.providers.charset import decode
 from messaging.providers.mime import file
 
-MAX_RECIPIENTS = 50
-"""Of one mail in one request: it is kept as often."""
 MAX_SAID = 5000  # characters
 
 _ATTACHMENT = re.compile(r"attachment-?[0-9]{1,4}")
@@ -75,16 +71,9 @@ def said(fields: Fields, names: Sequence[str]) -> dict[str, str]:
     return {name: value[:MAX_SAID] for name, value in found.items() if value}
 
 
-def reached(
-    read: mail.Mail, recipients: object, received_at: datetime, extra: Mapping[str, Any]
-) -> list[InboundMessage | Invalid]:
-    """The mail for each of our addresses that its envelope names. Raises Invalid where it names none."""
-    if not isinstance(recipients, list) or not 0 < len(recipients) <= MAX_RECIPIENTS:
-        raise Invalid.field("envelope", "names nobody whom it reached, or too many")
-    parts: list[InboundMessage | Invalid] = []
-    for recipient in dict.fromkeys(map(str, recipients)):
-        try:
-            parts.append(mail.inbound(read, recipient, received_at, extra))
-        except Invalid as invalid:
-            parts.append(invalid)
-    return parts
+def recipients(fields: Fields) -> list[str]:
+    """Those of our addresses that the mail's envelope names. Raises Invalid where it names none."""
+    named = json(fields, "envelope").get("to")
+    if not isinstance(named, list) or not named:
+        raise Invalid.field("envelope", "names nobody whom it reached")
+    return [str(one) for one in named]

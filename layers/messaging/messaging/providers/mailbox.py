@@ -1,7 +1,7 @@
 """The addresses in a mail's headers, each with whatever its writer put around it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pydantic_core import PydanticCustomError
 
@@ -19,10 +19,19 @@ _GROUP = re.compile(r'(?:[^"<@:]*+:)?')
 
 
 def mailboxes(*lists: str) -> list[str]:
-    """Each address with its name, out of a header's value, also those of a group."""
-    written = (one for text in lists for one in _MAILBOX.findall(text))
+    """Each address with its name, out of a header's value, also those of a group; what stands past the
+    1,000th of a list is one."""
+    written = (one for text in lists for one in _each(text))
     found = (one.removeprefix(named[0]).strip() for one in written if (named := _GROUP.match(one)))
     return [one for one in found if one]
+
+
+def _each(text: str) -> Iterator[str]:
+    for place, one in enumerate(_MAILBOX.finditer(text)):
+        if place == MAX_READ:
+            yield text[one.start() :]
+            return
+        yield one[0]
 
 
 def readable(written: Sequence[str], most: int) -> tuple[list[str], list[str]]:

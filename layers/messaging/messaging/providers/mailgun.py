@@ -50,7 +50,7 @@ from messaging import address
 from messaging.fields import MAX_BODY, Text, cleaned
 from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
-from messaging.providers import body, http, mail, mail_form, mailbox, mime
+from messaging.providers import body, http, inbound_mail, mail, mail_form, mailbox, mime
 from messaging.providers.credentials import several, single
 from messaging.providers.fetch import Fetched, fetch
 from messaging.providers.provider import (
@@ -199,7 +199,7 @@ def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
     extra = mail_form.said(fields, ("sender", "message-url", "attachments"))
     extra |= {name: mime.first(headers, name) for name in VERDICTS if name in headers}
     [recipient] = mail_form.texts(fields, {}, "recipient")
-    return mail_form.reached(read, mailbox.mailboxes(recipient or ""), webhook.received_at, extra)
+    return inbound_mail.messages(read, mailbox.mailboxes(recipient or ""), webhook.received_at, extra)
 
 
 def _headers(fields: mail_form.Fields) -> mime.Headers:

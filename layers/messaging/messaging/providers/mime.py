@@ -19,10 +19,17 @@ from messaging.models import File
 from messaging.problems import Unreadable
 from messaging.providers.charset import decode, unbase64, words
 
+MAX_HEADERS = 10_000
+"""Of a mail with those of its parts."""
+MAX_HEAD = 2**20
+"""Bytes of one block of headers. Postfix takes 102,400, Exim 1 MiB."""
 MAX_PARTS = 1000
 MAX_DEPTH = 20
 """Of multiparts within each other; what lies deeper is kept as one file."""
 MAX_DECLARATION = 4000  # characters of a header that says what a part is
+MAX_PARAMETERS = 100  # of it: the library's time is the square of their number
+
+Bytes = bytes | memoryview
 
 Headers = Mapping[str, Sequence[str]]
 """Names in lower case; values unfolded, with their encoded words as they came."""
@@ -56,11 +63,14 @@ class Parts:
     content_ids: dict[str, int] = field(default_factory=dict)
     """By which the HTML names an image (`cid:`): its place among the files."""
     _seen: int = 0
+    _headers: int = 0
 
-    def enter(self) -> None:
+    def enter(self, headers: Headers) -> None:
         self._seen += 1
         if self._seen > MAX_PARTS:
             raise Unreadable(f"The mail has more than {MAX_PARTS} parts.")
+        self._headers += sum(map(len, headers.values()))
+        _check(self._headers)
 
     def keep(self, kept: File, content_id: str = "") -> _Bodies:
         if content_id:
@@ -69,28 +79,45 @@ class Parts:
         return _Bodies([], [])
 
 
-def split(raw: bytes) -> tuple[Headers, bytes]:
-    """The headers of a mail or of a part, and what follows them."""
-    end = _HEAD_END.search(raw)
-    head, content = (raw[: end.start()], raw[end.end() :]) if end else (raw, b"")
-    return headers(head), content
+def split(raw: Bytes) -> tuple[Headers, memoryview]:
+    """The headers of a mail or of a part, and what follows them. Where their end is far off, there are none.
+    Raises Unreadable where they are too many."""
+    raw = memoryview(raw)  # a slice of bytes would be a copy of them, for every part within a part
+    end = _HEAD_END.search(raw, 0, MAX_HEAD)
+    if end:
+        return headers(bytes(raw[: end.start()])), raw[end.end() :]
+    return (headers(bytes(raw)), raw[len(raw) :]) if len(raw) <= MAX_HEAD else ({}, raw)
 
 
 def headers(block: bytes) -> Headers:
+    """Raises Unreadable where they are too many."""
+    unfolded = _FOLD.sub(b" ", block)
+    _check(unfolded.count(b"\n"))
     found: dict[str, list[str]] = {}
-    for line in _FOLD.sub(b" ", block).split(b"\n"):
+    for line in unfolded.split(b"\n"):
         name, colon, value = line.partition(b":")
         if colon:
             found.setdefault(decode(name, None).strip().lower(), []).append(decode(value, None).strip())
     return found
 
 
+def bounded(headers: Headers) -> Headers:
+    """These, wherever they stood. Raises Unreadable where they are too many."""
+    _check(sum(map(len, headers.values())))
+    return headers
+
+
+def _check(count: int) -> None:
+    if count > MAX_HEADERS:
+        raise Unreadable(f"The mail has more than {MAX_HEADERS} headers.")
+
+
 def first(headers: Headers, name: str) -> str:
     return next(iter(headers.get(name, ())), "")
 
 
-def parts(headers: Headers, content: bytes) -> Parts:
-    """Raises Unreadable where there are too many."""
+def parts(headers: Headers, content: Bytes) -> Parts:
+    """Raises Unreadable where there are too many, or too many headers in them."""
     found = Parts()
     bodies = _part(headers, content, found, MAX_DEPTH)
     if bodies.plain and not any(one.is_html for one in bodies.plain):
@@ -116,19 +143,19 @@ def file(name: str | None, content_type: str, content: bytes) -> File:
     )
 
 
-def _part(headers: Headers, content: bytes, found: Parts, depth: int, default: str = "text/plain") -> _Bodies:
-    found.enter()
+def _part(headers: Headers, content: Bytes, found: Parts, depth: int, default: str = "text/plain") -> _Bodies:
+    found.enter(headers)
     declared = _Declared.by(headers, default)
     if declared.kind.startswith("multipart/") and declared.boundary:
         if not depth:
-            return found.keep(file(None, declared.kind, content))
+            return found.keep(file(None, declared.kind, bytes(content)))
         inner = "message/rfc822" if declared.kind == "multipart/digest" else "text/plain"
         children = [
             _part(*split(part), found, depth - 1, inner) for part in _between(declared.boundary, content)
         ]
         if children:
             return _alternative(children) if declared.kind == "multipart/alternative" else _mixed(children)
-    content = _decoded(content, first(headers, "content-transfer-encoding"))
+    content = _decoded(bytes(content), first(headers, "content-transfer-encoding"))
     is_body = declared.kind in ("text/plain", "text/html") or declared.kind.startswith("multipart/")
     if is_body and not declared.name and declared.disposition != "attachment":
         text = decode(content, declared.charset).replace("\r\n", "\n")
@@ -152,7 +179,7 @@ def _alternative(children: Sequence[_Bodies]) -> _Bodies:
     return _Bodies(told.plain or told.html, told.html or told.plain)
 
 
-def _between(boundary: str, content: bytes) -> Iterator[bytes]:
+def _between(boundary: str, content: Bytes) -> Iterator[Bytes]:
     line = re.compile(
         b"--" + re.escape(boundary.encode(errors="surrogatepass")) + rb"(--)?[ \t]*(?:\r?\n|\Z)"
     )
@@ -161,12 +188,17 @@ def _between(boundary: str, content: bytes) -> Iterator[bytes]:
         if content[found.start() - 1 : found.start()] not in (b"", b"\n"):
             continue
         if start is not None:
-            yield content[start : found.start()].removesuffix(b"\n").removesuffix(b"\r")
+            yield content[start : max(start, _line_end(content, found.start()))]
         if found[1]:
             return
         start = found.end()
     if start is not None:  # the last one was not closed
         yield content[start:]
+
+
+def _line_end(content: Bytes, line: int) -> int:
+    """Where the line before ends, whose end belongs to the boundary."""
+    return line - 2 if content[line - 2 : line] == b"\r\n" else line - 1
 
 
 def _decoded(content: bytes, encoding: str) -> bytes:
@@ -193,7 +225,7 @@ class _Declared(NamedTuple):
         message.set_default_type(default)
         for name in ("content-type", "content-disposition"):
             if value := first(headers, name)[:MAX_DECLARATION]:
-                message[name] = value
+                message[name] = ";".join(value.split(";")[:MAX_PARAMETERS])
         try:
             return cls(
                 message.get_content_type(),

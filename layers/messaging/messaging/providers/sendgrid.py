@@ -47,7 +47,7 @@ from messaging import address
 from messaging.fields import MAX_BODY, Text, cleaned
 from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
-from messaging.providers import body, ecdsa, http, mail, mail_form, mime
+from messaging.providers import body, ecdsa, http, inbound_mail, mail, mail_form, mime
 from messaging.providers.credentials import several, single
 from messaging.providers.fetch import fetch
 from messaging.providers.provider import (
@@ -204,8 +204,7 @@ def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
     fields = mail_form.named(body.form(webhook))
     read = mail.read(fields["email"].content) if "email" in fields else _put_together(fields)
     extra = mail_form.said(fields, ("dkim", "SPF", "spam_score", "spam_report", "sender_ip"))
-    recipients = mail_form.json(fields, "envelope").get("to")
-    return mail_form.reached(read, recipients, webhook.received_at, extra)
+    return inbound_mail.messages(read, mail_form.recipients(fields), webhook.received_at, extra)
 
 
 def _put_together(fields: mail_form.Fields) -> mail.Mail:

@@ -41,7 +41,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from messaging.fields import MAX_BODY, Time, cleaned
 from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage
 from messaging.problems import Invalid, Unavailable, Unreadable
-from messaging.providers import aws, credentials, mail, ses_events, sns
+from messaging.providers import aws, credentials, inbound_mail, mail, ses_events, sns
 from messaging.providers.fetch import Fetched, fetch
 from messaging.providers.provider import (
     Answer,
@@ -136,10 +136,10 @@ class Ses:
             if found.told.get("notificationType") == "Received":
                 received = Received.model_validate(found.told)
                 read, verdicts = mail.read(self._content(received)), _verdicts(found.told["receipt"])
-                return [
-                    _reached(read, to, received, verdicts)
-                    for to in dict.fromkeys(received.receipt.recipients)
-                ]
+                # By SES's id, for a sender may give two mails one Message-ID.
+                return inbound_mail.messages(
+                    read, received.receipt.recipients, received.receipt.timestamp, verdicts, received.mail.id
+                )
             return [ses_events.report(found.told)]
         except ValidationError as error:
             raise Invalid.found(error.errors(include_input=False, include_url=False)) from None
@@ -169,18 +169,6 @@ class Ses:
 def _verdicts(receipt: Mapping[str, Any]) -> dict[str, str]:
     told = {name: receipt.get(name) for name in VERDICTS}
     return {name: cleaned(str(one.get("status"))[:64]) for name, one in told.items() if isinstance(one, dict)}
-
-
-def _reached(
-    read: mail.Mail, recipient: str, received: Received, verdicts: Mapping[str, str]
-) -> InboundMessage | Invalid:
-    """Named by SES's id, for a sender may give two mails one Message-ID; and by the recipient, for two rules
-    may tell of one mail."""
-    try:
-        message = mail.inbound(read, recipient, received.receipt.timestamp, verdicts)
-    except Invalid as invalid:
-        return invalid
-    return message.model_copy(update={"provider_message_id": f"{received.mail.id}/{message.recipient}"})
 
 
 def written(message: OutboundMessage, copies: Sequence[str], files: Sequence[Fetched]) -> bytes:

@@ -1,0 +1,27 @@
+"""A mail that came in, and the message that one of our addresses has of it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from messaging.models import InboundMessage
+from messaging.problems import Invalid
+from messaging.providers import inbound_mail
+from messaging.providers.mail import Mail
+
+NOW = datetime(2024, 11, 1, 14, tzinfo=UTC)
+US = "us@example.com"
+
+
+def mailed(**fields: Any) -> Mail:
+    return Mail(**{"sender": "Ann <Ann@Example.com>", "message_id": "1@example.com"} | fields)
+
+
+def inbound(
+    mail: Mail, to: str, at: datetime = NOW, extra: Mapping[str, Any] | None = None
+) -> InboundMessage:
+    """Raises Invalid."""
+    [message] = inbound_mail.messages(mail, [to], at, extra)
+    if isinstance(message, Invalid):
+        raise message
+    return message
