@@ -141,7 +141,8 @@ def _record(message: OutboundMessage, result: Result, seconds_left: Callable[[],
     if isinstance(result, Misconfigured):
         count("Misconfigured")
         logger.error(
-            "A provider refuses our credentials or cannot be used", extra={"provider": message.provider}
+            "A provider refuses our credentials or cannot be used",
+            extra={"provider": message.provider, "code": code},
         )
     elif isinstance(result, OptedOut):
         count("OptedOut")

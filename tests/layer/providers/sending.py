@@ -22,9 +22,14 @@ from tests.layer.providers.vendor import Script, answering, playing, read_reques
 
 ODD = (b"", b"{}", b"[]", b"null", b"\xff", b"<html>", b'"\\ud800"', b"1e999", b"[" * 5000, b'{"a":' * 5000)
 KINDS = {
+    301: Misconfigured,
+    302: Misconfigured,
+    307: Misconfigured,
     400: PermanentFailure,
     401: Misconfigured,
     403: Misconfigured,
+    404: Misconfigured,
+    405: Misconfigured,
     413: PermanentFailure,
     422: PermanentFailure,
     429: Throttled,

@@ -73,7 +73,7 @@ def test_a_reason_says_more_than_its_code() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        *((400, PermanentFailure), (401, Misconfigured), (403, Misconfigured), (404, PermanentFailure)),
+        *((400, PermanentFailure), (401, Misconfigured), (403, Misconfigured), (404, Misconfigured)),
         *((413, PermanentFailure), (429, Throttled), (500, TemporaryFailure), (503, TemporaryFailure)),
     ],
 )

@@ -86,7 +86,7 @@ def test_what_it_does_not_know_is_none() -> None:
         (answer(204), OutcomeUnknown),
         (answering(b"\x00\xff SSH-2.0-nobody\r\n"), OutcomeUnknown),
         (lambda _: None, OutcomeUnknown),
-        (answer(302), PermanentFailure),
+        (answer(302), Misconfigured),
         (answer(400), PermanentFailure),
         (answer(410), PermanentFailure),
         (answer(401), Misconfigured),

@@ -7,7 +7,7 @@ import pytest
 
 from messaging.models import OutboundMessage
 from messaging.providers import house
-from messaging.providers.provider import Failure, PermanentFailure, TemporaryFailure
+from messaging.providers.provider import Failure, Misconfigured, OptedOut, PermanentFailure, TemporaryFailure
 from tests.layer.providers.vendor import answering, playing
 
 CLAIMED = {"id": 7, "provider": "sms", "token": UUID(int=7), "attempt": 1, "tries": 1}
@@ -24,6 +24,10 @@ FILTERED = {"error": {"code": 30007, "reason": "Filtered"}}
 CASES: list[tuple[int, object, tuple[type[Failure], str, str]]] = [
     (400, FILTERED, (PermanentFailure, "30007", "Filtered")),
     (503, FILTERED, (TemporaryFailure, "30007", "Filtered")),
+    (404, FILTERED, (PermanentFailure, "30007", "Filtered")),
+    (404, {"error": {"code": "opted_out"}}, (OptedOut, "opted_out", "The provider answered 404.")),
+    (404, {"error": "Not Found"}, (Misconfigured, "404", "The provider answered 404.")),
+    (302, {}, (Misconfigured, "302", "The provider answered 302.")),
     (400, {"error": {"reason": "Filtered"}}, (PermanentFailure, "400", "Filtered")),
     (400, {"error": {"code": "30007"}}, (PermanentFailure, "30007", "The provider answered 400.")),
     *((400, silent, (PermanentFailure, "400", "The provider answered 400.")) for silent in SILENT),

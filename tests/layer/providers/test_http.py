@@ -92,8 +92,9 @@ def test_every_2xx_is_accepted(status: int) -> None:
         *((status, Misconfigured) for status in (401, 403)),  # our credentials: until they are mended
         (429, Throttled),
         *((status, TemporaryFailure) for status in (408, 425, 500, 501, 502, 503, 504, 507, 522, 599)),
-        *((status, PermanentFailure) for status in (300, 301, 302, 307, 308)),  # never followed
-        *((status, PermanentFailure) for status in (400, 402, 404, 405, 409, 410, 413, 415, 422, 451)),
+        *((status, Misconfigured) for status in (300, 301, 302, 307, 308)),  # never followed
+        *((status, Misconfigured) for status in (404, 405)),  # it leads nowhere: nobody has read the message
+        *((status, PermanentFailure) for status in (400, 402, 409, 410, 413, 415, 422, 451)),
     ],
 )
 def test_an_answer_that_is_no_2xx_says_what_to_do(status: int, kind: type[Failure]) -> None:

@@ -19,7 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
 from messaging.providers.credentials import single
-from messaging.providers.http import refused, retry_after
+from messaging.providers.http import of_kind, refused
 from messaging.providers.provider import (
     Failure,
     Misconfigured,
@@ -149,9 +149,7 @@ def _told(answer: Mapping[str, Any], kinds: Kinds) -> Failure:
     reason = said(error.get("Message")) or f"Amazon answered {status}."
     kind = kinds.get(str(why)) or kinds.get(str(name)) or _ANYWHERE.get(str(name))
     wait = meta.get("HTTPHeaders", {}).get("retry-after")
-    if kind is None:
-        return refused(status, code, reason, wait)
-    return kind(code, reason, retry_after(wait)) if issubclass(kind, TemporaryFailure) else kind(code, reason)
+    return of_kind(kind, code, reason, wait) if kind else refused(status, code, reason, wait)
 
 
 @contextmanager

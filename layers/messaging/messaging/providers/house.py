@@ -65,7 +65,6 @@ from messaging.providers.provider import (
 from messaging.settings import settings
 
 FAILURES: Mapping[str, type[Failure]] = {"opted_out": OptedOut}  # codes that say more than a status
-
 STATUS = {"sent": Status.SENT, "delivered": Status.DELIVERED, "read": Status.READ, "failed": Status.FAILED}
 
 
@@ -133,12 +132,13 @@ class Report(BaseModel):
 
 
 def _as_told(failure: Failure) -> Failure:
-    """The failure with the code and the reason of the answer, and of the kind that the code says."""
+    """As the answer's code and reason say: a 404 that has a code is about the message, and not the URL."""
+    status = failure.code
     with suppress(ValueError, TypeError, KeyError):  # it need not say more than its status
         told = FailedWith.model_validate(from_json(failure.body)["error"])
         failure.code, failure.reason = told.code or failure.code, told.reason or failure.reason
-    kind = FAILURES.get(failure.code)
-    return kind(failure.code, failure.reason) if kind else failure
+    otherwise = PermanentFailure if status == "404" and failure.code != status else type(failure)
+    return http.retold(failure, FAILURES.get(failure.code, otherwise))
 
 
 class House:
@@ -176,9 +176,9 @@ class House:
         if not self._lookup_url:
             raise Misconfigured("not_configured", f"The secret holds no lookup_url for {self.name}.")
         try:
-            url = f"{self._lookup_url}?reference={message.id}"
-            answer = http.get(url, self._signed(f"msg_{message.id}", ""))
-        except PermanentFailure as failure:
+            headers = self._signed(f"msg_{message.id}", "")
+            answer = http.get(f"{self._lookup_url}?reference={message.id}", headers)
+        except Failure as failure:
             if failure.code != "404":
                 raise
             return None

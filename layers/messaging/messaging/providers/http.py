@@ -31,8 +31,8 @@ CONNECT_TIMEOUT = 3.0  # seconds of it for each address that the name stands for
 MAX_ANSWER = 1_000_000  # bytes
 
 _FAILURES: Mapping[int, type[TemporaryFailure]] = {
-    401: Misconfigured,
-    403: Misconfigured,
+    **dict.fromkeys((401, 403), Misconfigured),
+    **dict.fromkeys((*range(300, 400), 404, 405), Misconfigured),  # its URL leads elsewhere, or nowhere
     408: TemporaryFailure,
     425: TemporaryFailure,
     429: Throttled,
@@ -98,8 +98,20 @@ def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget
 
 def refused(status: int, code: str, reason: str, wait: str | None) -> Failure:
     """What an answer that is no 2xx says by its status, and by its Retry-After."""
-    kind = _FAILURES.get(status, TemporaryFailure if status >= 500 else None)
-    return kind(code, reason, retry_after(wait)) if kind else PermanentFailure(code, reason)
+    return of_kind(
+        _FAILURES.get(status, TemporaryFailure if status >= 500 else PermanentFailure), code, reason, wait
+    )
+
+
+def retold(failure: Failure, kind: type[Failure]) -> Failure:
+    """What an answer says by its own code: another kind than its status, with the same wait."""
+    if isinstance(failure, kind):
+        return failure
+    return of_kind(kind, failure.code, failure.reason, failure.headers.get("retry-after"))
+
+
+def of_kind(kind: type[Failure], code: str, reason: str, wait: str | None) -> Failure:
+    return kind(code, reason, retry_after(wait)) if issubclass(kind, TemporaryFailure) else kind(code, reason)
 
 
 def _prepared(

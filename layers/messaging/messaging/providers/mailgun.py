@@ -59,19 +59,15 @@ from messaging.providers.provider import (
     Limits,
     Misconfigured,
     OutcomeUnknown,
+    PermanentFailure,
     ProviderResult,
     Verified,
     Webhook,
 )
 from messaging.providers.words import said
 
-STATUS = {
-    "accepted": Status.SENT,
-    "delivered": Status.DELIVERED,
-    "failed": Status.FAILED,  # where its severity is permanent
-    "rejected": Status.FAILED,
-    "opened": Status.READ,
-}
+STATUS = {"accepted": Status.SENT, "delivered": Status.DELIVERED, "opened": Status.READ}
+STATUS |= dict.fromkeys(("failed", "rejected"), Status.FAILED)  # failed where its severity is permanent
 """Of events. A click may be a scanner's, the others are about the contact."""
 REASONS = (("delivery-status", "message"), ("reject", "reason"), ("reason",))
 
@@ -113,10 +109,12 @@ class Mailgun:
             raise OutcomeUnknown("unreadable_answer", "The answer holds no id.") from error
 
     def _as_told(self, failure: Failure) -> Failure:
-        """With the reason of the answer. That there is no such domain is our mistake where it is our word."""
+        """With the reason of the answer. A 404 that bears one says that there is no such domain."""
         with suppress(ValueError, TypeError, LookupError):
             failure.reason = said(from_json(failure.body)["message"]) or failure.reason
-        return Misconfigured("404", failure.reason) if failure.code == "404" and self._domain else failure
+            if failure.code == "404" and not self._domain:
+                return PermanentFailure("404", failure.reason)
+        return failure
 
     def verify(self, webhook: Webhook) -> Verified:
         timestamp, token, *signatures = _signature(webhook)

@@ -84,7 +84,7 @@ FAILURES: Mapping[str, type[Failure]] = {
 """Codes that say more than the status of the answer."""
 
 _MESSAGING = re.compile("40[0-9]{3}")
-"""A code about the message, also where the answer's status is 403."""
+"""A code about the message, also where the answer's status is 403 or 404."""
 _REFERENCE = re.compile("[?&]reference=([0-9]+)")
 _SECONDS = re.compile("[0-9]{1,12}")
 
@@ -135,12 +135,12 @@ def _as_told(failure: Failure) -> Failure:
     with suppress(ValueError, TypeError, LookupError):  # it need not say more than its status
         told = Fault.model_validate(from_json(failure.body)["errors"][0])
         failure.code, failure.reason = told.code, said(told.detail) or said(told.title) or failure.reason
+    about_it = isinstance(failure, Misconfigured) and _MESSAGING.fullmatch(failure.code)
+    kind = FAILURES.get(failure.code, PermanentFailure if about_it else type(failure))
+    reset, failure = failure.headers.get("x-ratelimit-reset"), http.retold(failure, kind)
     if isinstance(failure, Throttled) and failure.retry_after is None:
-        failure.retry_after = http.retry_after(failure.headers.get("x-ratelimit-reset"))
-    kind = FAILURES.get(failure.code, type(failure))
-    if kind is Misconfigured and _MESSAGING.fullmatch(failure.code) and failure.code not in FAILURES:
-        kind = PermanentFailure
-    return failure if kind is type(failure) else kind(failure.code, failure.reason)
+        failure.retry_after = http.retry_after(reset)
+    return failure
 
 
 class Telnyx:

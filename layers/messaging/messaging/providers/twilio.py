@@ -206,8 +206,7 @@ def _as_told(failure: Failure) -> Failure:
     except ValidationError:
         return failure
     failure.code, failure.reason = str(told.code), told.message or failure.reason
-    kind = FAILURES.get(told.code, type(failure))
-    return failure if isinstance(failure, kind) else kind(failure.code, failure.reason)
+    return http.retold(failure, FAILURES.get(told.code, type(failure)))
 
 
 def _signed_fields(webhook: Webhook) -> str:

@@ -186,6 +186,11 @@ def test_gives_mailgun_s_reason(status: int, domain: str | None, kind: type[Fail
     assert raised.value.reason == "to parameter is not a valid address: <address>"
 
 
+def test_where_mailgun_is_not_at_the_url_the_message_is_not_at_fault() -> None:
+    with pytest.raises(Misconfigured):
+        send(answer(404, b"<h1>Not Found</h1>"))
+
+
 @pytest.mark.parametrize("body", [b"Forbidden", b"{}", b'{"message": 7}', b'{"message": ""}', b"[]", b""])
 def test_an_answer_need_give_no_reason(body: bytes) -> None:
     with pytest.raises(Misconfigured) as raised:

@@ -102,6 +102,8 @@ def test_an_instance_s_name_is_part_of_the_path(configure: Configure) -> None:
         (402, "20100", Misconfigured),
         (400, "40312", Misconfigured),
         (422, "40320", Misconfigured),
+        (404, "10005", Misconfigured),
+        (404, "40003", PermanentFailure),
         (422, "40318", Throttled),
         (429, "10011", Throttled),
         (500, "10007", TemporaryFailure),
@@ -122,8 +124,11 @@ def test_a_code_says_what_kind_of_failure_it_is(status: int, code: str, kind: ty
         (b"", None),
     ],
 )
-def test_waits_for_as_long_as_the_limit_lasts(head: bytes, wait: timedelta | None) -> None:
-    failure = failing(429, "10011", head)
+@pytest.mark.parametrize(("status", "code"), [(429, "10011"), (422, "40318")])
+def test_waits_for_as_long_as_the_limit_lasts(
+    status: int, code: str, head: bytes, wait: timedelta | None
+) -> None:
+    failure = failing(status, code, head)
     assert isinstance(failure, Throttled)
     assert failure.retry_after == wait
 

@@ -138,7 +138,7 @@ def refused(status: int, answer: object, head: str = "") -> Failure:
         *((400, code, Throttled) for code in (30001, 30022)),
         *((503, code, TemporaryFailure) for code in (20500, 20503)),
         *((401, code, Misconfigured) for code in (20003, 20005, 20006, 20008)),
-        *((404, code, Misconfigured) for code in (20404, 21701, 21705)),
+        *((404, code, Misconfigured) for code in (20404, 21701, 21705, 99999)),
         *((400, code, Misconfigured) for code in (10001, 21609, 21703)),
         *((400, code, PermanentFailure) for code in (21211, 21212, 21408, 21606, 21608, 21612, 21614, 21617)),
         *((403, code, PermanentFailure) for code in (21211, 21408, 21608, 21614)),
@@ -200,9 +200,18 @@ def test_the_reason_is_told_without_numbers_and_in_bounds(told: str, reason: str
     assert refused(400, {"code": 21211, "message": told}).reason == reason
 
 
-def test_heeds_how_long_to_wait() -> None:
-    failure = refused(429, {"code": 20429, "message": "Too many requests"}, "Retry-After: 7\r\n")
-    assert isinstance(failure, Throttled)
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (429, 20429, Throttled),
+        (503, 20503, TemporaryFailure),
+        *((status, 30022, Throttled) for status in (400, 401, 503)),  # of another kind than its status
+        (400, 21703, Misconfigured),
+    ],
+)
+def test_heeds_how_long_to_wait(status: int, code: int, kind: type[TemporaryFailure]) -> None:
+    failure = refused(status, {"code": code, "message": "Too many requests"}, "Retry-After: 7\r\n")
+    assert type(failure) is kind
     assert failure.retry_after == timedelta(seconds=7)
 
 
