@@ -43,7 +43,7 @@ def test_hands_a_message_to_its_provider_once(
         (Behaviour(status=401), "queued", "401"),
         (Behaviour(status=400), "failed", "400"),
         (Behaviour(status=422), "failed", "422"),
-        (Behaviour(status=302), "failed", "302"),
+        (Behaviour(status=302), "queued", "302"),
         (Behaviour(close="before"), "unknown", "no_answer"),
         (Behaviour(close="after"), "unknown", "no_answer"),
         (Behaviour(body="<html>"), "unknown", "unreadable_answer"),
