@@ -79,7 +79,7 @@ def test_also_where_the_first_cannot_be_reached_or_used(
 @pytest.mark.parametrize(
     ("told", "status"),
     [
-        *((Behaviour(status=status), "failed") for status in (302, 400, 404, 422)),
+        *((Behaviour(status=status), "failed") for status in (400, 410, 422)),
         (Behaviour(status=400, body={"error": {"code": "opted_out"}}), "failed"),
         (Behaviour(close="before"), "unknown"),
         (Behaviour(close="after"), "unknown"),

@@ -58,11 +58,11 @@ FATES = [
     _once("answers 429, Retry-After: a date", ("queued", "429"), SENT, wait=3, status=429, retry_at=4),
     *(
         _once(f"answers {status}", ("queued", str(status)), SENT, status=status)
-        for status in (401, 403, 408, 425, 429, 500, 503)
+        for status in (302, 401, 403, 404, 408, 425, 429, 500, 503)
     ),
     _for_ever("answers 503 for ever", Behaviour(status=503), "503"),
     REFUSED,
-    *(_once(f"answers {status}", ("failed", str(status)), status=status) for status in (302, 400, 404, 410)),
+    *(_once(f"answers {status}", ("failed", str(status)), status=status) for status in (400, 410, 422)),
     UNREAD,
     _not_taken("closes the socket after reading", Behaviour(close="before", times=1)),
     _not_taken("hangs", Behaviour(delay=HANGS, close="before", times=1)),
