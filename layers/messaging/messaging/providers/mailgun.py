@@ -25,8 +25,7 @@ and from webhooks JSON, one event each:
                     "delivery-status": {"code": 550, "message": "..."}, "user-variables": {"reference": "7"}}}
 
 The signature is the hex HMAC-SHA256 of timestamp and token, and not of the body: a token is good for one
-request. There is no look-up: the Events API is deprecated, may tell of a message late, and is not asked by
-variables; what is not there may have been sent.
+request. There is no look-up: the Events API tells late, and is not asked by variables.
 
 https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
@@ -197,7 +196,9 @@ def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
     extra = mail_form.said(fields, ("sender", "message-url", "attachments"))
     extra |= {name: mime.first(headers, name) for name in VERDICTS if name in headers}
     [recipient] = mail_form.texts(fields, {}, "recipient")
-    return inbound_mail.messages(read, mailbox.mailboxes(recipient or ""), webhook.received_at, extra)
+    if not (reached := mailbox.mailboxes(recipient or "")):
+        raise Invalid.field("recipient", "names nobody whom it reached")
+    return inbound_mail.messages(read, reached, webhook.received_at, extra)
 
 
 def _headers(fields: mail_form.Fields) -> mime.Headers:
@@ -220,8 +221,9 @@ def _report(event: Any, received_at: datetime) -> DeliveryReport:
     word, at = said(_at(event, "event")), _at(event, "timestamp")
     id = cleaned(str(_at(event, "message", "headers", "message-id") or "")).strip("<>")[:512] or None
     reference = body.our_id(str(_at(event, "user-variables", "reference")))
-    if word is None or (id is None and reference is None):
-        raise Invalid.field("event-data", "is no event of a message")
+    for field, told in (("event", word), ("message.headers.message-id", id or reference)):
+        if told is None:
+            raise Invalid.field(f"event-data.{field}", "is not that of a message that we sent")
     status, code = STATUS.get(word), word
     to, main = _at(event, "recipient"), _at(event, "user-variables", "recipient")
     if to and main and _plain(to) != _plain(main):

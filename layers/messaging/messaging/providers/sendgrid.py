@@ -139,9 +139,7 @@ class SendGrid:
     def _written(self, message: OutboundMessage) -> dict[str, Any]:
         arguments = {"reference": str(message.id), "instance": self.name}
         to: dict[str, Any] = {"to": [{"email": message.recipient}], "custom_args": arguments}
-        if copies := [
-            {"email": one} for one in message.cc if one != message.recipient
-        ]:  # refused where twice
+        if copies := [{"email": one} for one in message.cc if one != message.recipient]:  # refused if twice
             to["cc"] = copies
             arguments["recipient"] = mark(message.id, message.recipient)
         kinds = zip(("text/plain", "text/html"), mail.texts(message), strict=True)
@@ -168,9 +166,11 @@ class SendGrid:
     def verify(self, webhook: Webhook) -> Verified:
         told = webhook.headers.get("x-twilio-email-event-webhook-timestamp", "")
         at = _seconds(told)
+        signature = webhook.headers.get("x-twilio-email-event-webhook-signature", "")
+        if not signature:
+            raise Forbidden("The request bears no signature.")
         if at is None or abs(at - webhook.received_at.timestamp()) > TOLERANCE:
             raise Forbidden("The request is stale, or bears no time.")
-        signature = webhook.headers.get("x-twilio-email-event-webhook-signature", "")
         try:
             ecdsa.verify(self._public_keys, signature, told.encode() + webhook.body)
         except ValueError as error:

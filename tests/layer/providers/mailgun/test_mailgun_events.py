@@ -13,6 +13,7 @@ from messaging.providers.mailgun import Mailgun
 from messaging.providers.provider import Webhook
 
 PAYLOADS = Path(__file__).parent / "payloads"
+ID = "event-data.message.headers.message-id"
 SENT = "20260203192638.000be97f99f8cea1@sample.mailgun.com"
 TOLD_AT = datetime.fromtimestamp(1770146798.4165, UTC)
 RECEIVED_AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -128,18 +129,17 @@ def test_a_failure_without_a_severity_is_final() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "named"),
     [
-        {"event": None},
-        {"event": ""},
-        {"event": 7},
-        {"message": None, "user_variables": None},
-        {"message": {"headers": []}, "user_variables": {"reference": "x"}},
+        *(({"event": event}, "event-data.event") for event in (None, "", 7)),
+        ({"message": None, "user_variables": None}, ID),
+        ({"message": {"headers": []}, "user_variables": {"reference": "x"}}, ID),
     ],
 )
-def test_refuses_what_tells_nothing_of_a_mail(fields: dict[str, Any]) -> None:
-    with pytest.raises(Invalid):
+def test_refuses_what_tells_nothing_of_a_mail(fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(Invalid) as raised:
         read(changed("delivered", **fields))
+    assert [error["field"] for error in raised.value.errors] == [named]
 
 
 def test_an_event_of_a_mail_that_came_in_and_was_routed_tells_nothing() -> None:

@@ -134,8 +134,9 @@ def test_reads_a_mail_as_it_came(name: str, subject: str, body: str, kind: str) 
 
 @pytest.mark.parametrize("recipient", ["", ",", " , "])
 def test_refuses_what_reached_nobody(recipient: str) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid) as raised:
         parse(urlencode({**fields("received"), "recipient": recipient}).encode())
+    assert [error["field"] for error in raised.value.errors] == ["recipient"]
 
 
 def test_refuses_what_is_no_mail() -> None:
