@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import IO, NamedTuple
 from urllib.parse import urlsplit
 
-EXECUTE, READY = b"E", b"Z"
+EXECUTE, READY, TERMINATE = b"E", b"Z", b"X"
 """Of the messages: https://www.postgresql.org/docs/current/protocol-message-formats.html"""
 
 
@@ -53,7 +53,7 @@ class Connection:
     def _requests(self) -> None:
         with self._client.makefile("rb") as stream:
             for message in messages(stream, greeting=True):
-                if self._answered:
+                if self._answered and message[:1] != TERMINATE:  # which nobody answers
                     self._proxy.round_trips += 1
                     self._answered = False
                 if message[:1] == EXECUTE and (loss := self._proxy.take_loss()):
