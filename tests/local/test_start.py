@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local import ports
@@ -97,10 +98,16 @@ def test_being_killed_leaves_nothing_and_the_next_start_finds_what_was_kept(
         assert run.sql("SELECT count(*) FROM kept") == [[0]]
 
 
+def lock_of(cluster: object) -> Path:
+    """Its first line is the number of the process that serves the cluster."""
+    return Path(str(cluster)) / "postmaster.pid"
+
+
 def test_a_postgres_left_behind_is_ended_first(folder: Path, template: Path) -> None:
     with started(folder, "services", template=template) as run:
         family = run.family()
-        [postmaster] = [process for process in family if process.cmdline()[0].endswith("bin/postgres")]
+        [[cluster]] = run.sql("SHOW data_directory")
+        postmaster = psutil.Process(int(lock_of(cluster).read_text().splitlines()[0]))
         run.process.send_signal(signal.SIGSTOP)  # so that it takes no notice
         postmaster.parent().kill()
         run.end(signal.SIGKILL)
@@ -113,8 +120,7 @@ def test_a_postgres_left_behind_is_ended_first(folder: Path, template: Path) -> 
 def test_a_lock_file_whose_process_is_another_by_now_is_no_hindrance(folder: Path, template: Path) -> None:
     with started(folder, "services", template=template) as run:
         [[cluster]] = run.sql("SHOW data_directory")
-    lock = Path(str(cluster)) / "postmaster.pid"
-    lock.write_text(f"{os.getpid()}\n{cluster}\n1\n1\n\n127.0.0.1\n0 0\nready\n")
+    lock_of(cluster).write_text(f"{os.getpid()}\n{cluster}\n1\n1\n\n127.0.0.1\n0 0\nready\n")
     with started(folder, "services", template=template) as run:
         assert run.sql("SELECT 1") == [[1]]
 
