@@ -1,6 +1,7 @@
 """Has the functions that receive read again what they have kept, in a service that runs here."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.request import Request
@@ -14,22 +15,27 @@ from local.template import Template
 def replay(options: Options, chosen: Mapping[str, Any], say: Callable[[str], None]) -> int:
     """Gives 1 where some could still not be read. Raises CannotStart."""
     template = Template(options.template, options.parameters, {}, endpoint="", gateway="")
-    failed = 0
+    any_failed = False
     for function in template.functions:
         if function.has_url:  # providers call these, and no other
-            replayed, still_failed = _all(f"http://{options.host}:{options.port}", function.name, chosen)
-            say(f"{function.name}: {replayed} replayed, {still_failed} failed")
-            failed += still_failed
-    return 1 if failed else 0
+            done = _all(f"http://{options.host}:{options.port}", function.name, chosen)
+            said = f"{function.name}: {done['replayed']} replayed, {done['failed']} failed"
+            if left := done["not_configured"]:
+                said += f", {left} left as they were: their providers are not configured"
+            say(said)
+            any_failed |= done["failed"] > 0
+    return 1 if any_failed else 0
 
 
-def _all(url: str, function: str, chosen: Mapping[str, Any]) -> tuple[int, int]:
+def _all(url: str, function: str, chosen: Mapping[str, Any]) -> Counter[str]:
     """Each invocation does what there is time for."""
-    replayed, failed, after = 0, 0, 0
+    done: Counter[str] = Counter()
+    after = 0
     while after is not None:
-        done = _invoke(url, function, {"replay": {**chosen, "after": after}})
-        replayed, failed, after = replayed + done["replayed"], failed + done["failed"], done["after"]
-    return replayed, failed
+        answer = _invoke(url, function, {"replay": {**chosen, "after": after}})
+        after = answer.pop("after")
+        done.update(answer)
+    return done
 
 
 def _invoke(url: str, function: str, event: object) -> Any:

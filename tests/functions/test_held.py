@@ -139,7 +139,7 @@ def test_reads_again_what_it_is_told_to(database: Database) -> None:
         ({"since": "2024-01-01T00:00:00Z", "provider": "sms", "after": 1}, 2),
     ):
         done = invoke("sms_webhook", {"replay": chosen})
-        assert done == {"replayed": replayed, "failed": 0, "after": None}
+        assert done == {"replayed": replayed, "failed": 0, "not_configured": 0, "after": None}
         assert invoke("email_webhook", {"replay": chosen})["replayed"] == 0
     assert database.rows(KEPT) == [["message-0"], ["message-1"], ["message-2"]]
 

@@ -47,7 +47,7 @@ def receive(fields: Mapping[str, object], *, signed: bool = True) -> Answer:
     return inbox.receive(Channel.SMS, "sms", webhook(json.dumps(fields).encode(), signed=signed))
 
 
-def replay(selector: Selector = UNPARSED) -> tuple[int, int, int | None]:
+def replay(selector: Selector = UNPARSED) -> tuple[int, int, int, int | None]:
     return inbox.replay(selector, 0, lambda: 20)
 
 
@@ -90,12 +90,12 @@ def test_a_fault_of_ours_is_told_by_its_place_and_replayed_once_it_is_mended(
             assert receive(INBOUND_SMS).status == 202
         [[fault]] = database.rows(REQUESTS)
         assert str(fault).startswith("KeyError in test_receiving.py, line ")
-        assert replay() == (0, 1, None)
+        assert replay() == (0, 1, 0, None)
     assert database.value(MESSAGES) == 0
-    assert replay() == (1, 0, None)
+    assert replay() == (1, 0, 0, None)
     assert database.rows(REQUESTS) == [[None]]
-    assert replay() == (0, 0, None)
-    assert replay(Selector(Channel.SMS, ids=[1])) == (1, 0, None)
+    assert replay() == (0, 0, 0, None)
+    assert replay(Selector(Channel.SMS, ids=[1])) == (1, 0, 0, None)
     assert database.value(MESSAGES) == 1
 
 
@@ -147,11 +147,13 @@ def test_one_part_that_cannot_be_read_does_not_lose_the_others(
     assert database.rows(REQUESTS) == [["Invalid: src"]]
 
 
-def test_a_request_of_a_provider_that_is_gone_fails_alone(database: Database, configure: Configure) -> None:
+def test_a_request_of_a_provider_that_is_gone_is_left_and_told_apart(
+    database: Database, configure: Configure
+) -> None:
     receive(INBOUND_SMS)
     database.rows("UPDATE webhook_requests SET provider_type = 'gone', fault = 'x'")
     receive({**INBOUND_SMS, "messaging_provider_id": "message-2"})
-    assert replay(Selector(Channel.SMS, ids=[1, 2])) == (1, 1, None)
+    assert replay(Selector(Channel.SMS, ids=[1, 2])) == (1, 0, 1, None)
 
 
 def test_a_replay_ends_before_its_time_and_says_where_to_go_on(database: Database) -> None:
@@ -159,15 +161,15 @@ def test_a_replay_ends_before_its_time_and_says_where_to_go_on(database: Databas
         receive({**INBOUND_SMS, "messaging_provider_id": f"message-{n}"})
     left = iter([20.0] * 12 + [0.0])
     everything = Selector(Channel.SMS, provider="sms")
-    assert inbox.replay(everything, 0, lambda: next(left)) == (12, 0, 12)
-    assert inbox.replay(everything, 12, lambda: 20) == (13, 0, None)
+    assert inbox.replay(everything, 0, lambda: next(left)) == (12, 0, 0, 12)
+    assert inbox.replay(everything, 12, lambda: 20) == (13, 0, 0, None)
 
 
 def test_only_what_came_by_its_route_is_a_function_s_to_replay(database: Database) -> None:
     body = json.dumps(INBOUND_EMAIL).encode()
     inbox.receive(Channel.EMAIL, "email", webhook(body))
-    assert replay(Selector(Channel.SMS, ids=[1])) == (0, 0, None)
-    assert replay(Selector(Channel.EMAIL, ids=[1])) == (1, 0, None)
+    assert replay(Selector(Channel.SMS, ids=[1])) == (0, 0, 0, None)
+    assert replay(Selector(Channel.EMAIL, ids=[1])) == (1, 0, 0, None)
 
 
 # --- While the database is away ----------------------------------------------------------------------

@@ -41,8 +41,8 @@ def port(orders: list[Order], answers: list[dict[str, Any]]) -> Iterator[int]:
     server.stop()
 
 
-def done(replayed: int, failed: int = 0, after: int | None = None) -> dict[str, Any]:
-    return {"replayed": replayed, "failed": failed, "after": after}
+def done(replayed: int, failed: int = 0, after: int | None = None, not_configured: int = 0) -> dict[str, Any]:
+    return {"replayed": replayed, "failed": failed, "not_configured": not_configured, "after": after}
 
 
 def test_goes_on_until_there_are_no_more(
@@ -56,6 +56,16 @@ def test_goes_on_until_there_are_no_more(
         ("SmsWebhook", {"unparsed": True, "after": 0}),
         ("SmsWebhook", {"unparsed": True, "after": 12}),
         ("EmailWebhook", {"unparsed": True, "after": 0}),
+    ]
+
+
+def test_says_apart_what_nobody_is_configured_to_read(port: int, answers: list[dict[str, Any]]) -> None:
+    answers += [done(1, not_configured=2, after=12), done(0, not_configured=1), done(0)]
+    said: list[str] = []
+    assert replay(Options(port=port), {"unparsed": True}, said.append) == 0
+    assert said == [
+        "SmsWebhook: 1 replayed, 0 failed, 3 left as they were: their providers are not configured",
+        "EmailWebhook: 0 replayed, 0 failed",
     ]
 
 

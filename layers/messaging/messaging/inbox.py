@@ -28,6 +28,8 @@ class Replayed(NamedTuple):
     replayed: int
     failed: int
     """Still at fault, wholly or in part."""
+    not_configured: int
+    """Of a provider that is not of this deployment any more: as they were."""
     after: int | None
     """The last request that there was time for; None where there are no more."""
 
@@ -103,23 +105,25 @@ def replay(selector: Selector, after: int, seconds_left: Callable[[], float]) ->
 
     Raises Unavailable; the same call again does no harm.
     """
-    replayed = failed = 0
+    replayed = failed = not_configured = 0
     while requests := arrivals.requests(selector, after, REPLAY_BATCH):
         for id, request in requests:
             if seconds_left() < REPLAY_TIME:
-                return Replayed(replayed, failed, after)
-            if _keep_again(id, request):
-                replayed += 1
+                return Replayed(replayed, failed, not_configured, after)
+            try:
+                whole = _keep_again(id, request)
+            except NotFound:
+                not_configured += 1
             else:
-                failed += 1
+                replayed, failed = replayed + whole, failed + (not whole)
             after = id
-    return Replayed(replayed, failed, None)
+    return Replayed(replayed, failed, not_configured, None)
 
 
 def _keep_again(id: int, request: RawRequest) -> bool:
     try:
         return keep(request)
-    except Unavailable:
+    except (Unavailable, NotFound):
         raise
     except Exception as error:  # noqa: BLE001  # whatever is wrong with one, the others can be read
         fault("A request could not be replayed", error, request_id=id)
