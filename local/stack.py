@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MIGRATE = "Migrate"
 """The function that is invoked once everything is there, as `make deploy` does."""
+INVALID = "InvalidSetting"
+"""What a function raises at its start where a parameter says what cannot be, and which."""
 GRACE = 3
 """Seconds that functions at work have to end by themselves when all of it stops."""
 
@@ -129,13 +131,16 @@ class Stack:
         self._backing.start_aws()
 
     def _prewarm(self, say: Callable[[str], None]) -> None:
-        """One environment each. A function that does not start is no reason for the others not to."""
+        """One environment each. A function that does not start is no reason for the others not to, unless it
+        is for what it was told. Raises CannotStart."""
 
         def start(function: Function) -> None:
             try:
                 function.prewarm()
             except FunctionError as error:
                 name = function.declared.name
+                if error.error_type == INVALID:
+                    raise CannotStart(f"{name} does not start: {error.message}") from None
                 say(f"{name} does not start: {error}; see {self.logs.path(name)}")
 
         with ThreadPoolExecutor(len(self.functions) or 1) as threads:

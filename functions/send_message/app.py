@@ -5,7 +5,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 
-from messaging import outbox, web
+from messaging import outbox, providers, web
 from messaging.fields import Text
 from messaging.models import Message, NewEmail, NewSms
 
@@ -13,6 +13,7 @@ Key = Annotated[
     Text | None, Header(min_length=1, max_length=255, description="The same key makes the same message.")
 ]
 
+providers.check()  # the others do what they can: a webhook, or what was accepted before, is not lost for it
 app = web.api()
 
 

@@ -14,6 +14,7 @@ from messaging import providers
 from messaging.models import Channel
 from messaging.problems import NotFound, Unavailable
 from messaging.providers import house
+from messaging.settings import InvalidSetting
 from tests import calls
 from tests.aws import Aws
 from tests.calls import CONTACT, CUSTOMER, NEW_EMAIL, NEW_SMS, call, deliver
@@ -131,6 +132,35 @@ def test_nothing_is_decided_by_a_provider_s_name(
             assert call("POST", webhook, told, calls.signed(told)).status == 200
         assert calls.message(id)["status"] == "delivered"
     assert call("GET", "/api/conversations/1/messages").json["messages"][1]["provider"] == "phones"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"PROVIDERS": "sms,emial"}, "PROVIDERS: 'emial' is of the type 'emial'; the types are "),
+        ({"PROVIDERS": "sms-eu=smss"}, "PROVIDERS: 'sms-eu' is of the type 'smss'; the types are "),
+        (
+            {"SENDER_PROVIDERS": '{"+12016661234": ["sms", "sms-eu"]}'},
+            "SENDER_PROVIDERS: 'sms-eu' is not among",
+        ),
+        ({"SENDER_PROVIDERS": '{"+12016661234": "sms"}'}, "SENDER_PROVIDERS: must be a list"),
+        ({"MAX_ATTEMPTS": "0"}, "MAX_ATTEMPTS: must be at least 1"),
+    ],
+)
+def test_what_cannot_be_configured_is_said_by_the_variable_s_name(
+    configure: Configure, variables: dict[str, str], said: str
+) -> None:
+    configure(**variables)
+    with pytest.raises(InvalidSetting) as raised:
+        providers.check()
+    assert str(raised.value).startswith(said)
+
+
+def test_what_can_be_configured_is_nothing_to_say(configure: Configure) -> None:
+    configure(PROVIDERS="twilio,eu=sms,email", SENDER_PROVIDERS='{"+12016661234": ["eu"], "Shop": []}')
+    providers.check()
+    configure(PROVIDERS="", SENDER_PROVIDERS="")
+    providers.check()
 
 
 def test_an_instance_is_named_by_the_deployment(configure: Configure) -> None:

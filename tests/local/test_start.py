@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import ports
+from local import Options, ports
 from local.client import opener
 from tests.local.runner import PORT_OPTIONS, Run, gone, started
 
@@ -74,6 +74,14 @@ def test_a_migration_that_fails_ends_what_was_begun(folder: Path) -> None:
     assert "error: Migrate failed: ValueError: as asked; see " in run.output
     for option, port in run.ports.items():
         assert ports.choose("127.0.0.1", port, option) == port
+
+
+def test_a_provider_that_nobody_knows_ends_what_was_begun(folder: Path) -> None:
+    run = Run(folder, "--parameter", "Providers=twillio,email", template=Options.template)
+    assert run.process.wait(60) == 1
+    assert run.output.splitlines()[-1].startswith(
+        "error: SendMessage does not start: PROVIDERS: 'twillio' is of the type 'twillio'; the types are "
+    )
 
 
 def test_a_signal_while_it_starts_ends_everything(folder: Path, template: Path) -> None:

@@ -74,6 +74,10 @@ class Settings(BaseModel):
     """Of messages that name none."""
 
 
+class InvalidSetting(Exception):
+    """A variable says what cannot be; the message names it."""
+
+
 @cache
 def settings() -> Settings:
     return Settings.model_validate({name.lower(): value for name, value in environ.items() if value})

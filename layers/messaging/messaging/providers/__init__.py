@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
+from pydantic import ValidationError
+
 from messaging.models import Channel
-from messaging.problems import NotFound
+from messaging.problems import Invalid, NotFound
 from messaging.providers.provider import Limits, Provider
-from messaging.settings import secret, settings
+from messaging.settings import InvalidSetting, secret, settings
 
 REGISTRY: dict[str, str | type[Provider]] = {
     "sms": "house.Sms",
@@ -20,6 +23,23 @@ REGISTRY: dict[str, str | type[Provider]] = {
     "ses": "ses.Ses",
 }
 """The class, or where it stands: each takes some 20 ms of the cold start of who needs it."""
+
+
+def check() -> None:
+    """For the start of a function: raises InvalidSetting where no message could be accepted as configured."""
+    try:
+        configured = settings()
+    except ValidationError as error:
+        wrong = Invalid.found(error.errors(include_input=False, include_url=False)).errors
+        said = "; ".join(f"{one['field'].partition('.')[0].upper()}: {one['message']}" for one in wrong)
+        raise InvalidSetting(said) from None
+    for name, type in configured.providers.items():
+        if type not in REGISTRY:
+            known = ", ".join(REGISTRY)
+            raise InvalidSetting(f"PROVIDERS: {name!r} is of the type {type!r}; the types are {known}")
+    for name in chain(*configured.sender_providers.values()):
+        if name not in configured.providers:
+            raise InvalidSetting(f"SENDER_PROVIDERS: {name!r} is not among PROVIDERS")
 
 
 def kind(name: str) -> type[Provider]:
