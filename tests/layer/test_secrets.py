@@ -10,9 +10,11 @@ import boto3
 import pytest
 from aws_lambda_powertools.utilities.parameters import base as powertools
 
+from messaging import providers
 from messaging.problems import Unavailable
 from messaging.settings import SECRET_MAX_AGE, secret
 from tests.aws import Aws
+from tests.conftest import Configure
 
 FIELDS = {"sms": {"url": "https://example.com/sms", "signing_secret": "whsec_b3Blbi1zZXNhbWU="}}
 MISSING = "arn:aws:secretsmanager:us-east-1:123456789012:secret:nowhere-AbCdEf"
@@ -65,22 +67,41 @@ def test_secrets_are_told_apart(aws: Aws) -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_secret_that_is_not_there_is_unavailable() -> None:
-    with pytest.raises(Unavailable, match="could not be read"):
+def test_a_secret_that_is_not_there_is_unavailable_and_named_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(Unavailable, match="could not be read") as refused:
         secret(MISSING)
+    assert MISSING not in str(refused.value.document())
+    [line] = caplog.records
+    assert (line.__dict__["secret_arn"], line.__dict__["cause"]) == (MISSING, "ResourceNotFoundException")
+
+
+def test_an_instance_that_the_secret_does_not_name_is_named_once_in_the_log(
+    aws: Aws, configure: Configure, caplog: pytest.LogCaptureFixture
+) -> None:
+    arn = aws.keep({"sms": FIELDS["sms"], "mail": "open-sesame"})
+    configure(PROVIDERS="sms,email,mail=email", PROVIDER_SECRET_ARN=arn)
+    for name in ("sms", "email", "mail", "email"):
+        providers.named(name)
+    told = [(line.__dict__["provider"], line.__dict__["secret_arn"]) for line in caplog.records]
+    assert told == [("email", arn), ("mail", arn)]
 
 
 @pytest.mark.parametrize(
     "text",
     ["open-sesame", "{'a': 'open-sesame'}", '{"a": "open-sesame"', '["open-sesame"]', '"open-sesame"', "5"],
 )
-def test_what_is_no_json_object_is_unavailable_and_not_shown(text: str, aws: Aws) -> None:
+def test_what_is_no_json_object_is_unavailable_and_not_shown(
+    text: str, aws: Aws, caplog: pytest.LogCaptureFixture
+) -> None:
     arn = aws.keep({})
     put(arn, text)
     with pytest.raises(Unavailable) as refused:
         secret(arn)
     problem = refused.value
-    assert "open-sesame" not in f"{problem} {problem.document()} {problem.__cause__}"
+    assert "open-sesame" not in f"{problem} {problem.document()} {problem.__cause__} {caplog.text}"
+    assert arn in [line.__dict__["secret_arn"] for line in caplog.records]
     assert problem.headers == {"Retry-After": "5"}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
 
 from messaging.problems import Unavailable
+from messaging.telemetry import logger
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.parameters import SecretsProvider
@@ -96,10 +97,19 @@ def secret(arn: str) -> Mapping[str, Any]:
     try:
         fields = _secrets_manager().get(arn, transform="json", max_age=SECRET_MAX_AGE)
     except (GetParameterError, TransformParameterError) as error:
+        _warn("A secret cannot be read", arn, error.__context__ or error)
         raise Unavailable("A secret of this deployment could not be read.") from error
     if not isinstance(fields, dict):
+        _warn("A secret is no JSON object", arn)
         raise Unavailable("A secret of this deployment is not a JSON object.")
     return fields
+
+
+def _warn(message: str, arn: str, error: BaseException | None = None) -> None:
+    """Names the secret in the log, and the error by its code: its words may be the secret's."""
+    answer = getattr(error, "response", {})
+    cause = answer.get("Error", {}).get("Code") or (error and type(error).__name__)
+    logger.warning(message, extra={"secret_arn": arn, "cause": cause})
 
 
 @cache

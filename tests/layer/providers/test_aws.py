@@ -142,6 +142,7 @@ def test_a_secret_that_leads_nowhere_calls_nobody(secret: dict[str, str]) -> Non
     ):
         call(**{"url": f"http://{address}", **secret})
     assert type(raised.value) is Misconfigured
+    assert all(field in raised.value.reason for field in secret)
     assert called == []
 
 

@@ -1,6 +1,7 @@
 """The registry: which class serves a provider's type, and which instances this deployment has."""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from itertools import chain
 from typing import Any
@@ -11,6 +12,7 @@ from messaging.models import Channel
 from messaging.problems import Invalid, NotFound
 from messaging.providers.provider import Limits, Provider
 from messaging.settings import InvalidSetting, secret, settings
+from messaging.telemetry import logger
 
 REGISTRY: dict[str, str | type[Provider]] = {
     "sms": "house.Sms",
@@ -61,7 +63,10 @@ def named(name: str) -> Provider:
     if known is None:
         raise NotFound(f"This deployment has no provider {name[:64]!r}.")
     fields = _secrets().get(name)
-    return kind(known)(name, fields if isinstance(fields, dict) else {})
+    if not isinstance(fields, dict):
+        _note_missing(name, settings().provider_secret_arn)
+        fields = {}
+    return kind(known)(name, fields)
 
 
 def serving(channel: Channel, sender: str) -> list[str]:
@@ -73,6 +78,14 @@ def serving(channel: Channel, sender: str) -> list[str]:
 def limits(name: str) -> Limits:
     """Of the instance's type: a message is kept also while the secrets are away."""
     return kind(settings().providers[name]).limits
+
+
+@cache
+def _note_missing(name: str, arn: str) -> None:
+    """Once an environment: it is not let in, or not sent, and that is said each time."""
+    logger.warning(
+        "A provider has no fields in the providers' secret", extra={"provider": name, "secret_arn": arn}
+    )
 
 
 def _secrets() -> Mapping[str, Any]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 Kinds = Mapping[str, type[Failure]]
 """What a service's own codes and reasons mean."""
 
+FIELDS = ("region", "endpoint_url", "access_key_id", "secret_access_key")
 CONNECT_TIMEOUT = 3.0  # seconds
 READ_TIMEOUT = 7.0
 OBJECT_TIMEOUT = 3.0  # for each part of an object: a webhook waits for it, and its vendor for that
@@ -133,7 +134,8 @@ def _in_our_words(kinds: Kinds) -> Iterator[None]:
     except Exception as error:
         name = type(error).__name__
         if not _leaving.get():
-            raise Misconfigured("not_configured", f"Amazon could not be called: {name}.") from error
+            reason = f"Amazon could not be called: {name}. It is asked by the secret's {', '.join(FIELDS)}."
+            raise Misconfigured("not_configured", reason) from error
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise TemporaryFailure("not_connected", f"No connection to Amazon: {name}.") from error
         raise OutcomeUnknown("no_answer", f"Amazon gave no answer that can be read: {name}.") from error

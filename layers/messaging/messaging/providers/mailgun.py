@@ -224,7 +224,7 @@ def _report(event: Any, received_at: datetime) -> DeliveryReport:
     for field, told in (("event", word), ("message.headers.message-id", id or reference)):
         if told is None:
             raise Invalid.field(f"event-data.{field}", "is not that of a message that we sent")
-    status, code = STATUS.get(word), word
+    status, code = STATUS.get(str(word)), word
     to, main = _at(event, "recipient"), _at(event, "user-variables", "recipient")
     if to and main and _plain(to) != _plain(main):
         status, code = None, f"copy_{word}"  # which says nothing of the message itself
