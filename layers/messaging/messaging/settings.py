@@ -107,7 +107,7 @@ def secret(arn: str) -> Mapping[str, Any]:
 
 def _warn(message: str, arn: str, error: BaseException | None = None) -> None:
     """Names the secret in the log, and the error by its code: its words may be the secret's."""
-    answer = getattr(error, "response", {})
+    answer = getattr(error, "response", None) or {}  # botocore's time-outs have one that is None
     cause = answer.get("Error", {}).get("Code") or (error and type(error).__name__)
     logger.warning(message, extra={"secret_arn": arn, "cause": cause})
 
