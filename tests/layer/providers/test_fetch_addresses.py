@@ -1,5 +1,9 @@
 """Where fetching leads: to the public internet alone, and to the very address that was judged."""
 
+import socket
+import time
+from threading import Event
+
 import pytest
 
 from messaging.providers.fetch import MAX_REDIRECTS, fetch
@@ -153,3 +157,21 @@ def test_credentials_lead_nowhere_and_are_told_to_nobody(internet: Internet) -> 
     assert "hunter2" not in failure.reason
     refused("http://files.example.com@127.0.0.1/")
     assert internet.asked == ["files.example.com", "127.0.0.1"]
+
+
+def test_a_resolver_that_hangs_costs_no_more_than_the_time(
+    internet: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        end.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    began = time.monotonic()
+    with pytest.raises(Unready) as raised:
+        fetch(["http://files.example.com/"], budget=0.5)
+    assert time.monotonic() - began < 5
+    assert (raised.value.code, internet.reached) == ("attachment_away", [])
+    end.set()

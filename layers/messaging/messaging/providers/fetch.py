@@ -12,10 +12,12 @@ import socket
 import ssl
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from string import punctuation
-from typing import NamedTuple, cast
+from threading import Thread
+from typing import Any, NamedTuple, cast
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from messaging.providers.http import CONNECT_TIMEOUT, TooLong, Until, left
@@ -125,7 +127,7 @@ def _refused(status: int) -> None:
 
 def _connected(host: str, port: int, deadline: float) -> socket.socket:
     """To one of the name's addresses, all of which have to be public. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = _resolved(host, port, left(deadline))
     if not all(_is_public(str(address[0])) for *_, address in found):
         raise Unsendable("attachment_refused", "An attachment's URL leads into a private network.")
     failure: OSError = ConnectionError()
@@ -141,6 +143,21 @@ def _connected(host: str, port: int, deadline: float) -> socket.socket:
         else:
             return sock
     raise failure
+
+
+def _resolved(host: str, port: int, timeout: float) -> list[Any]:
+    """What the system's resolver finds, which heeds no time-out: one that hangs is left to end by itself.
+    Raises OSError, and ValueError where the name is none."""
+    answer: Future[list[Any]] = Future()
+
+    def resolve() -> None:
+        try:
+            answer.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:  # noqa: BLE001  # it is raised to who waits
+            answer.set_exception(error)
+
+    Thread(target=resolve, daemon=True).start()
+    return answer.result(timeout)
 
 
 def _is_public(text: str) -> bool:
