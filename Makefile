@@ -7,10 +7,10 @@ SAM := SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
 PINS := requirements.txt layers/messaging/requirements.txt functions/migrate/requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help start test faults check openapi deploy
+.PHONY: help start test faults bench bench-load check openapi deploy
 
 help:     ## print this
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
 start: $(VENV)/ready     ## run the whole service on http://127.0.0.1:8080 (PROVIDERS=twilio,sendgrid)
 	@$(RUN) -m local start $(if $(PROVIDERS),--parameter Providers=$(PROVIDERS))
@@ -20,6 +20,12 @@ test: $(VENV)/ready     ## check, then run all tests
 
 faults: $(VENV)/ready     ## kill and cut off whatever delivers, many times, and print a table of what became of it
 	@$(RUN) -m local faults
+
+bench: $(VENV)/ready     ## measure what a message costs, in time and money (PUBLISH=yes: for README)
+	@$(RUN) -m bench $(if $(PUBLISH),--publish)
+
+bench-load: $(VENV)/ready     ## load the functions that are served here over HTTP
+	@$(RUN) -m bench load
 
 check: $(VENV)/ready     ## lint, types, migrations, template and build
 	@$(RUN) -m local check

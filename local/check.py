@@ -50,7 +50,7 @@ def _pytest(*arguments: str, **variables: str) -> int:
 def _steps(say: Say) -> Iterator[Step]:
     yield Step("ruff check", ("ruff", "check", "--quiet", "."))
     yield Step("ruff format", ("ruff", "format", "--check", "--quiet", "."))
-    yield Step("mypy", (*MYPY, "layers/messaging/messaging", "local", "tests"))
+    yield Step("mypy", (*MYPY, "layers/messaging/messaging", "local", "bench", "tests"))
     for app in sorted((PROJECT / "functions").glob("*/app.py")):
         # One at a time, as they run: each calls itself app, and imports what lies beside it.
         files = (str(file) for file in app.parent.glob("*.py"))

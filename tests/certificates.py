@@ -10,6 +10,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+_SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=False,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 class Certificate(NamedTuple):
     certificate: Path
@@ -23,6 +35,11 @@ class Authority:
         self._name = _name(name)
         own = _unsigned(self._name, self._name, self._key)
         own = own.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        # CPython 3.13 is strict: it wants to know of an authority which key is whose, and what for.
+        own = own.add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+        )
+        own = own.add_extension(_SIGNS, critical=True)
         self.bundle = folder / f"{name}.pem"
         """What those who trust it are given."""
         self.bundle.write_bytes(_pem(own.sign(self._key, hashes.SHA256())))
@@ -32,6 +49,8 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([_alternative(address)])
         unsigned = _unsigned(_name(address), self._name, key).add_extension(names, critical=False)
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        unsigned = unsigned.add_extension(signer, critical=False)
         made = Certificate(self._folder / f"{address}.crt", self._folder / f"{address}.key")
         made.certificate.write_bytes(_pem(unsigned.sign(self._key, hashes.SHA256())))
         made.key.touch(0o600)

@@ -1,0 +1,50 @@
+"""The barest function with the webhook's statement: the driver, one call, and what Postgres needs for it."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import pg8000
+
+from messaging.database import connect
+
+STATEMENT = (
+    "SELECT outcome, message, fault FROM receive_webhook("
+    "%s::bigint, %s, %s, %s::timestamptz, %s::timestamptz,"
+    " %s, %s, %s::jsonb, %s::bytea, %s::bytea, %s, %s, %s::jsonb)"
+)
+
+
+@cache
+def connection() -> pg8000.Connection:
+    made = connect()
+    made.autocommit = True
+    return made
+
+
+def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
+    cursor = connection().cursor()
+    cursor.execute(STATEMENT, parameters(event))
+    [(_, message, _)] = cursor.fetchall()
+    return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": message}
+
+
+def parameters(event: dict[str, Any]) -> Sequence[object]:
+    """Of receive_webhook, in its order (functions/migrate/sql)."""
+    body = event["body"].encode()
+    fields = json.loads(body)
+    content = {name: fields[name] for name in ("from", "to", "type", "body", "timestamp")}
+    part = {
+        "kind": "inbound",
+        "provider_message_id": fields["messaging_provider_id"],
+        "content": content | {"attachments": []},
+        "extra": None,
+    }
+    now = datetime.now(UTC)
+    url = f"https://{event['requestContext']['domainName']}{event['rawPath']}"
+    digest = hashlib.sha256(b"\0" + body).digest()
+    raw = (url, event["rawQueryString"], json.dumps(event["headers"]), body, digest)
+    return 1, "sms", "sms", now, now, *raw, None, None, json.dumps([part])

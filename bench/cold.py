@@ -1,0 +1,176 @@
+"""First invocations, each in a process of its own: over TLS at 1 ms, beside the naive stack's."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from functools import partial
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import psutil
+
+from bench import network, requests
+from bench.database import Database
+from bench.figure import AT_MOST, Figure, middle, of_rounds
+from bench.rounds import in_turn
+from bench.stage import LIST, SEND, WEBHOOK, Stage, frame, records
+from tests.certificates import Authority
+
+FIRST = Path(__file__).with_name("first.py")
+DELAY = 0.001
+ROUNDS = 7
+NAME = "first webhook, start to answer, as a share of the naive stack's"
+BUDGETS = {"sms_webhook": 320, "conversations": 340, "deliver_message": 480, "send_message": 560}
+"""CPU milliseconds of import and first answer, over a bare interpreter."""
+SHARE = 0.5
+MEMORY = 65
+
+_runs = count()
+
+
+class Start(NamedTuple):
+    """Milliseconds."""
+
+    wall: float
+    cpu: float
+    imports: float
+    """CPU of them alone."""
+    second: float
+    """On the wall, of the second invocation."""
+    memory: float
+    """MiB."""
+
+
+def figures(stage: Stage) -> Iterator[Figure]:
+    if not stage.runtime.built:
+        yield Figure(NAME, None, note="there is no CPython 3.13")
+        return
+    with ExitStack() as undo:
+        folder = Path(undo.enter_context(TemporaryDirectory(prefix="bench-")))
+        authority = Authority(folder, "authority")
+        database = undo.enter_context(stage.server.database("cold", 10_000))
+        served = tuple(authority.certify("127.0.0.1"))
+        url = undo.enter_context(network.apart(database.url, DELAY, (served[0], served[1])))
+        variables = stage.variables(url, DATABASE_CA_FILE=str(authority.bundle))
+        names = [*BUDGETS, "email_webhook", "relay", "bench.naive", "bench.bare"]
+        gave = in_turn(
+            {name: partial(_start, stage, name, variables, _events(database, name)) for name in names}, ROUNDS
+        )
+        yield _share(gave)
+        for name, budget in BUDGETS.items():
+            yield _budget(gave, name, budget)
+        yield _memory(gave)
+
+
+def _events(database: Database, function: str) -> Callable[[], list[Any]]:
+    """Two events, made anew for each start."""
+
+    def webhooks() -> list[Any]:
+        run = f"cold-{next(_runs)}"
+        made = requests.webhooks(frame("POST", WEBHOOK), run, (1, 900))
+        return [next(made), next(made)]
+
+    def sends() -> list[Any]:
+        return [next(requests.sends(frame("POST", SEND), (1, 900)))] * 2
+
+    def deliveries() -> list[Any]:
+        run = 2 * next(_runs)
+        return [records([id]) for id in database.queue([900_000 + run, 900_001 + run])]
+
+    return {
+        "sms_webhook": webhooks,
+        "bench.naive": webhooks,
+        "bench.bare": webhooks,
+        "send_message": sends,
+        "deliver_message": deliveries,
+        "conversations": lambda: [frame("GET", LIST)] * 2,
+        "email_webhook": _mails,
+        "relay": lambda: [{}, {}],
+    }[function]
+
+
+def _mails() -> list[Any]:
+    run = next(_runs)
+    fields = {"from": "contact@example.org", "to": "user@example.com", "body": requests.BODY}
+    return [
+        requests.signed(
+            frame("POST", "/api/webhooks/email"), fields | {"xillio_id": f"cold-{run}-{n}"}, f"msg_{run}_{n}"
+        )
+        for n in range(2)
+    ]
+
+
+def _start(
+    stage: Stage, function: str, variables: Mapping[str, str], events: Callable[[], list[Any]]
+) -> Start:
+    ours = "." not in function
+    folders = [*([stage.runtime.folder(function)] if ours else []), *stage.runtime.path]
+    folders += [] if ours else [Path(__file__).parents[1]]
+    order = {"module": "app" if ours else function, "path": list(map(str, folders)), "events": events()}
+    with subprocess.Popen(
+        [stage.runtime.python, "-I", "-B", FIRST],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=dict(variables),
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+        told = json.loads(process.stdout.readline())
+        memory = psutil.Process(process.pid).memory_info().rss / 2**20
+    assert not told["failed"], told
+    [wall, cpu], [[first_wall, first_cpu], [second, _]] = told["init"], told["events"]
+    return Start(wall + first_wall, cpu + first_cpu, cpu, second, memory)
+
+
+def _share(gave: dict[str, list[Start]]) -> Figure:
+    ours, naive, bare = gave["sms_webhook"], gave["bench.naive"], gave["bench.bare"]
+    return of_rounds(
+        NAME,
+        [one.wall / other.wall for one, other in zip(ours, naive, strict=True)],
+        unit="x",
+        wanted=(AT_MOST, SHARE),
+        p50=middle(one.wall for one in ours),
+        p99=max(one.wall for one in ours),
+        cpu=middle(one.cpu for one in ours),
+        bars={
+            "this": middle(one.wall for one in ours),
+            "naive": middle(one.wall for one in naive),
+        },
+        note="{:,.0f} ms there, {:,.0f} ms without any framework".format(
+            *(middle(one.wall for one in some) for some in (naive, bare))
+        ),
+    )
+
+
+def _budget(gave: dict[str, list[Start]], name: str, budget: float) -> Figure:
+    starts = gave[name]
+    imports = middle(one.imports for one in starts)
+    return of_rounds(
+        f"cold start of {name}, CPU",
+        [one.cpu for one in starts],
+        unit="ms",
+        wanted=(AT_MOST, budget),
+        p50=middle(one.wall for one in starts),
+        p99=max(one.wall for one in starts),
+        cpu=middle(one.cpu for one in starts),
+        note=f"{imports:,.0f} ms of it are imports",
+    )
+
+
+def _memory(gave: dict[str, list[Start]]) -> Figure:
+    largest = {name: middle(one.memory for one in starts) for name, starts in gave.items()}
+    ours = {name: value or 0 for name, value in largest.items() if "." not in name}
+    name = max(ours, key=lambda one: ours[one])
+    return Figure(
+        "memory of one environment, the largest",
+        ours[name],
+        "MiB",
+        wanted=(AT_MOST, MEMORY),
+        note=", ".join(f"{one} {value:.0f}" for one, value in sorted(ours.items())),
+    )
