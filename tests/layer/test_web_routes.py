@@ -47,7 +47,7 @@ def declared(path: str) -> set[str]:
     return {route.method for route in template().routes if route.path == path}
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", sorted(PATHS))
 def test_every_declared_route_is_answered(path: str) -> None:
     call("POST", SMS, {**NEW_SMS, "type": "mms", "attachments": ["https://example.com/a.jpg"]})
     [method] = declared(path)
