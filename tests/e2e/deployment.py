@@ -68,7 +68,7 @@ class Deployment:
 @contextmanager
 def deployed(folder: Path, cache: pytest.Cache) -> Iterator[Deployment]:
     python = sam.interpreter()
-    template = sam.build(python, cache)
+    template = sam.build(python)
     with ExitStack() as undo:
         postgres = Postgres(folder, ports.choose(LOOPBACK, 0, ""), durable=False)
         undo.callback(postgres.forget)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,9 +59,8 @@ def run(*arguments: str, environment: Mapping[str, str]) -> str:
     return done.stdout
 
 
-def build(python: Path, cache: pytest.Cache) -> Path:
-    """The built template. SAM builds again what has changed since the last run, and copies the rest."""
-    folder = cache.mkdir("sam")
-    places = ("--build-dir", str(folder / "build"), "--cache-dir", str(folder / "cache"))
-    run("build", *places, environment=environment(python))
-    return folder / "build" / "template.yaml"
+@cache
+def build(python: Path) -> Path:
+    """The built template, where `sam build` leaves it. SAM builds what has changed and copies the rest."""
+    run("build", environment=environment(python))
+    return ROOT / ".aws-sam" / "build" / "template.yaml"

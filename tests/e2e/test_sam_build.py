@@ -12,9 +12,8 @@ LIMIT = 100 * 1024 * 1024  # bytes; Lambda itself ends at 250 MiB
 
 
 @pytest.fixture(scope="module")
-def layer(pytestconfig: pytest.Config) -> Path:
-    assert pytestconfig.cache is not None
-    return sam.build(sam.interpreter(), pytestconfig.cache).parent / "MessagingLayer" / "python"
+def layer() -> Path:
+    return sam.build(sam.interpreter()).parent / "MessagingLayer" / "python"
 
 
 def test_every_module_comes_with_bytecode_that_is_taken_without_a_look_at_its_source(layer: Path) -> None:

@@ -59,14 +59,13 @@ class SamLocal:
 
 
 @pytest.fixture(scope="module")
-def sam_local(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[SamLocal]:
+def sam_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SamLocal]:
     if docker("info") is None:
         pytest.skip("Docker is not there: sam local was not tried")
     if docker("image", "inspect", IMAGE) is None:
         pytest.skip(f"Docker has no {IMAGE} (docker pull it): sam local was not tried")
     python = sam.interpreter()
-    assert pytestconfig.cache is not None
-    template = sam.build(python, pytestconfig.cache)
+    template = sam.build(python)
     folder = tmp_path_factory.mktemp("sam-local")
     api_port = ports.choose("127.0.0.1", 0, "")
     services = Options(
