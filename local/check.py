@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +28,12 @@ class Step(NamedTuple):
 
 def check(say: Say) -> int:
     """Runs every check; gives 0, or 1 where any failed: one failure does not hide another."""
-    failed = [step.name for step in _steps(say) if not _passes(step, say)]
+
+    def run(steps: Iterator[Step]) -> list[str]:
+        return [step.name for step in steps if not _passes(step, say)]
+
+    with ThreadPoolExecutor() as threads:
+        failed = [*chain.from_iterable(threads.map(run, (_readings(), _trials(say))))]
     say(f"Failed: {', '.join(failed)}" if failed else "All checks passed")
     return 1 if failed else 0
 
@@ -47,7 +54,7 @@ def _pytest(*arguments: str, **variables: str) -> int:
     return subprocess.run(command, cwd=PROJECT, env={**os.environ, **variables}, check=False).returncode
 
 
-def _steps(say: Say) -> Iterator[Step]:
+def _readings() -> Iterator[Step]:
     yield Step("ruff check", ("ruff", "check", "--quiet", "."))
     yield Step("ruff format", ("ruff", "format", "--check", "--quiet", "."))
     yield Step("mypy", (*MYPY, "layers/messaging/messaging", "local", "bench", "tests"))
@@ -55,6 +62,9 @@ def _steps(say: Say) -> Iterator[Step]:
         # One at a time, as they run: each calls itself app, and imports what lies beside it.
         files = (str(file) for file in app.parent.glob("*.py"))
         yield Step(f"mypy {app.parent.name}", (*MYPY, *files), {"MYPYPATH": str(app.parent)})
+
+
+def _trials(say: Say) -> Iterator[Step]:
     with tempfile.TemporaryDirectory(prefix="messaging-") as folder:
         server = Postgres(Path(folder), ports.choose("127.0.0.1", 0, ""), durable=False)
         server.start()
