@@ -157,7 +157,7 @@ def test_what_cannot_be_configured_is_said_by_the_variable_s_name(
 
 
 def test_what_can_be_configured_is_nothing_to_say(configure: Configure) -> None:
-    configure(PROVIDERS="twilio,eu=sms,email", SENDER_PROVIDERS='{"+12016661234": ["eu"], "Shop": []}')
+    configure(PROVIDERS="us=sms,eu=sms,email", SENDER_PROVIDERS='{"+12016661234": ["eu"], "Shop": []}')
     providers.check()
     configure(PROVIDERS="", SENDER_PROVIDERS="")
     providers.check()
