@@ -1,11 +1,14 @@
 """GET /api/messages/{id}/attachments/{number}: to what lies elsewhere, and to what we keep."""
 
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
 
 from messaging import arrivals, media
-from messaging.models import File
+from messaging.models import File, InboundMessage
+from messaging.providers import inbound_mail
+from messaging.providers import mail as mails
 from tests import making
 from tests.aws import Aws
 from tests.calls import call
@@ -53,6 +56,22 @@ def test_there_is_no_other(path: str) -> None:
 def test_a_number_is_one(number: str) -> None:
     answer = call("GET", f"/api/messages/1/attachments/{number}")
     assert (answer.status, answer.json["errors"][0]["field"]) == (422, "number")
+
+
+def test_the_place_of_an_inline_image_and_one_is_its_number(database: Database, aws: Aws) -> None:
+    raw = b"""From: a@example.com\r\nContent-Type: multipart/related; boundary=b\r\n
+--b\r\nContent-Type: text/html\r\n\r\n<img src="cid:logo@example.com">\r
+--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=note.txt\r\n\r\nnote\r
+--b\r\nContent-Type: image/png; name=logo.png\r\nContent-ID: <logo@example.com>\r\n\r\nlogo\r
+--b--\r\n"""
+    [mail] = inbound_mail.messages(mails.read(raw), ["b@example.com"], datetime.now(UTC))
+    assert isinstance(mail, InboundMessage)
+    media.keep(mail.files)
+    arrivals.keep(making.request(), [mail])
+    place = database.value("SELECT extra -> 'content_ids' -> 'logo@example.com' FROM messages")
+    shown = call("GET", "/api/messages/1").json["attachments"]
+    assert shown[place] == f"/api/messages/1/attachments/{place + 1}"
+    assert "logo.png" in call("GET", shown[place]).headers["location"]
 
 
 def test_an_attachment_of_a_message_that_went_out_is_where_its_sender_said(database: Database) -> None:

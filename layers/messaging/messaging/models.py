@@ -218,11 +218,11 @@ class Message(BaseModel):
     subject: str | None
     body: str
     html: str | None
-    attachments: list[str]
+    attachments: Annotated[list[str], Field(description="URLs; a path ends in its place here, from 1.")]
     status: Status
-    provider: str
+    provider: Annotated[str, Field(description="Of its last attempt; while queued, who is to try it next.")]
     provider_message_id: str | None
-    error: Error | None
+    error: Annotated[Error | None, Field(description="Of its last attempt, whose provider its event names.")]
     timestamp: AwareDatetime
     created_at: AwareDatetime
     updated_at: AwareDatetime
