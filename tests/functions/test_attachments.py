@@ -68,7 +68,8 @@ def test_the_place_of_an_inline_image_and_one_is_its_number(database: Database, 
     assert isinstance(mail, InboundMessage)
     media.keep(mail.files)
     arrivals.keep(making.request(), [mail])
-    place = database.value("SELECT extra -> 'content_ids' -> 'logo@example.com' FROM messages")
+    [[place]] = database.rows("SELECT extra -> 'content_ids' -> 'logo@example.com' FROM messages")
+    assert isinstance(place, int)
     shown = call("GET", "/api/messages/1").json["attachments"]
     assert shown[place] == f"/api/messages/1/attachments/{place + 1}"
     assert "logo.png" in call("GET", shown[place]).headers["location"]
