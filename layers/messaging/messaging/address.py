@@ -3,8 +3,6 @@
 import re
 from typing import Annotated
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
@@ -40,6 +38,8 @@ def phone(text: str) -> str:
 def _number(text: str) -> str | None:
     if _NO_NUMBER.search(text):
         return None
+    import phonenumbers  # 20 ms of a cold start, and only for functions that see a number
+
     try:
         number = phonenumbers.parse(text, settings().default_region)
         written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
@@ -75,6 +75,8 @@ def email(text: str) -> str:
 
     Raises PydanticCustomError.
     """
+    from email_validator import EmailNotValidError, validate_email  # 40 ms, as above
+
     text = text.strip()
     if link := _MARKDOWN.fullmatch(text):
         text = link[1]

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
@@ -26,6 +25,8 @@ def keep(files: Sequence[File]) -> None:
     """What is kept already stays as it is. Raises Unavailable where the bucket does not take all of them."""
     if not files:
         return
+    from concurrent.futures import ThreadPoolExecutor  # 3 ms, and few webhooks have a file
+
     deadline = time.monotonic() + BUDGET
     each = {file.key: file for file in files}
     client = clients.s3()
