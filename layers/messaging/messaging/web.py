@@ -49,7 +49,7 @@ def api() -> APIGatewayHttpResolver:
 
 def webhooks(prefix: str) -> APIGatewayHttpResolver:
     """An app whose routes take what a provider sends, under `prefix` and, on a function URL, without it."""
-    app = _with_problems(APIGatewayHttpResolver(enable_validation=True, strip_prefixes=[prefix]))
+    app = _with_problems(APIGatewayHttpResolver(strip_prefixes=[prefix]))
 
     @app.not_found
     def nowhere(_: NotFoundError) -> None:
