@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, TypeAdapter
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, ConfigDict, Field, TypeAdapter
 from pydantic_core import PydanticCustomError
 
 MAX_BODY = 2**20  # bytes of UTF-8
@@ -17,7 +17,7 @@ _OURS = re.compile(
 )
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_URL = TypeAdapter(AnyHttpUrl)
+_URL = TypeAdapter(AnyHttpUrl, config=ConfigDict(defer_build=True))
 
 
 def _storable(text: str) -> str:

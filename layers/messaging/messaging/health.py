@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime
 from sqlalchemy import func, select
 
 from messaging.database import run
+from messaging.models import Model
 from messaging.tables import circuits
 
 
@@ -19,13 +20,13 @@ class Circuit(StrEnum):
     """It has been let alone for long enough: the next message tries it."""
 
 
-class ProviderHealth(BaseModel):
+class ProviderHealth(Model):
     name: str
     circuit: Circuit
     open_until: AwareDatetime | None
 
 
-class Health(BaseModel):
+class Health(Model):
     """That the service can work; with `detail`, how its providers are."""
 
     status: Literal["ok"] = "ok"

@@ -1,18 +1,18 @@
 """Conversations as they are read, and pages of them and of their messages."""
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime
 
-from messaging.models import Channel, Direction, Message
+from messaging.models import Channel, Direction, Message, Model
 
 
-class LastMessage(BaseModel):
+class LastMessage(Model):
     id: int
     type: Channel
     direction: Direction
     preview: str
 
 
-class Conversation(BaseModel):
+class Conversation(Model):
     """Everything between one customer address and one contact address."""
 
     id: int
@@ -24,11 +24,11 @@ class Conversation(BaseModel):
     last_message_at: AwareDatetime
 
 
-class ConversationPage(BaseModel):
+class ConversationPage(Model):
     conversations: list[Conversation]
     next_cursor: str | None
 
 
-class MessagePage(BaseModel):
+class MessagePage(Model):
     messages: list[Message]
     next_cursor: str | None

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from typing import Annotated, Any, Self
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from messaging import inbox, spool
 from messaging.arrivals import Selector
 from messaging.consumer import seconds_left
 from messaging.fields import Time
-from messaging.models import MAX_ID, Channel
+from messaging.models import MAX_ID, Channel, Model
 from messaging.problems import Invalid, Unavailable
 from messaging.settings import settings
 from messaging.spool import Delayed
@@ -76,7 +76,7 @@ def _records(event: Event, context: LambdaContext) -> Any:
 # --- Replays -----------------------------------------------------------------------------------------
 
 
-class Order(BaseModel):
+class Order(Model):
     """Which requests are to be read again: those that all of its fields choose."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -87,7 +87,7 @@ class Order(BaseModel):
     """Of their arrival; `until` is not included."""
     until: Time | None = None
     provider: str | None = None
-    ids: Annotated[list[Id], Field(max_length=1000)] = []
+    ids: Annotated[list[Id], Field(default=[], max_length=1000)]
     after: Id = 0
     """What the answer before gave to go on with."""
 

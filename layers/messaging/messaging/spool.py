@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from messaging import clients
+from messaging.models import Model
 from messaging.problems import Unavailable
 from messaging.raw import RawRequest
 from messaging.settings import settings
@@ -24,7 +25,7 @@ FIRST_WAIT = 2  # seconds; doubled with every receive
 LONGEST_WAIT = 900  # seconds: so that 1,000 receives take ten days
 
 
-class Pointer(BaseModel):
+class Pointer(Model):
     """What stands in the queue for a request that lies in the bucket."""
 
     key: str
