@@ -27,7 +27,6 @@ from messaging.models import REPORT_RANK, Channel, DeliveryReport, InboundMessag
 from messaging.problems import Forbidden
 from messaging.raw import RawRequest
 from messaging.store import ACCOUNT
-from messaging.tables import webhook_requests
 
 PARKED_AGE = timedelta(days=7)
 """How long a report waits for an attempt of its provider's id: our own record of it follows within minutes,
@@ -52,6 +51,9 @@ _RECEIVE = statement(
 )
 
 _APPLY_PARKED = statement("apply_parked_reports", "id", limit=Integer())
+
+_KEPT = text("SELECT 1 FROM webhook_requests WHERE provider_type = :provider AND digest = :digest")
+_USED = text("SELECT 1 FROM webhook_requests WHERE once = :once AND digest <> :digest")
 
 _FORGET = (
     "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {time} <= now() - :age ORDER BY {time}"
@@ -161,18 +163,12 @@ def _report(part: DeliveryReport) -> dict[str, Any]:
 
 
 def is_kept(provider: str, digest: bytes) -> bool:
-    found = select(webhook_requests.c.id).where(
-        webhook_requests.c.provider_type == bindparam("provider"),
-        webhook_requests.c.digest == bindparam("digest"),
-    )
-    return bool(run(found, {"provider": provider, "digest": digest}))
+    return bool(run(_KEPT, {"provider": provider, "digest": digest}))
 
 
 def is_used(once: str, digest: bytes) -> bool:
     """Whether another request bore what is good for one alone: a look before work for nothing."""
-    table = webhook_requests.c
-    found = select(table.id).where(table.once == bindparam("once"), table.digest != bindparam("digest"))
-    return bool(run(found, {"once": once, "digest": digest}))
+    return bool(run(_USED, {"once": once, "digest": digest}))
 
 
 class Selector(NamedTuple):
@@ -189,6 +185,8 @@ class Selector(NamedTuple):
 
 def requests(selector: Selector, after: int, limit: int) -> Sequence[tuple[int, RawRequest]]:
     """The next requests in the order of their ids, each under its id."""
+    from messaging.tables import webhook_requests  # all tables: 10 ms of a cold start
+
     table = webhook_requests.c
     found = select(webhook_requests).where(table.route == selector.route, table.id > after)
     if selector.unparsed:
