@@ -19,6 +19,8 @@ from email.utils import format_datetime
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
+from pydantic import ValidationError
+
 from local import behaviour
 from local.behaviour import Behaviour, Behaviours
 from local.record import Received, Record
@@ -126,6 +128,9 @@ class Provider:
     def _sends_in(self, vendor: Vendor, request: Request) -> Response:
         try:
             post = vendor.inbound(Letter.model_validate_json(request.body))
+        except ValidationError as error:
+            wrong = [f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in error.errors()]
+            return json_response(422, {"message": "; ".join(wrong)})
         except ValueError as error:
             return json_response(422, {"message": str(error)})
         try:
