@@ -15,7 +15,8 @@ from local.gateway import Routes
 from local.openapi import ROOT, load
 from local.server import Request
 from local.template import Template
-from tests.conftest import SIGNING_SECRET, Context
+from tests.conftest import SIGNING_SECRET
+from tests.context import Context
 
 SMS, EMAIL = "/api/messages/sms", "/api/messages/email"
 CUSTOMER, CONTACT = "+12016661234", "+18045551234"

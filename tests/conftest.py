@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import hypothesis
 import pg8000.native
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto import mock_aws
 
 from local import ports
@@ -17,7 +16,9 @@ from local.openapi import load
 from local.postgres import Postgres
 from local.provider import Provider
 from tests import aws as playing
+from tests.context import Context
 from tests.printed import Printed, let_the_logger_print
+from tests.proxy import Proxy
 
 # The contract's asserts say what they saw, as those of any test; said here, before anybody imports them.
 pytest.register_assert_rewrite(
@@ -50,21 +51,6 @@ DELETE = (
 SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) FROM pg_sequences
 """
 )
-
-
-class Context(LambdaContext):
-    """What Lambda hands to a handler beside the event."""
-
-    _function_name = "test"
-    _memory_limit_in_mb = 512
-    _invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:test"
-    _aws_request_id = "00000000-0000-4000-8000-000000000000"
-
-    def __init__(self, seconds: float = 30) -> None:
-        self.seconds = seconds
-
-    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]  # Powertools has it static
-        return round(self.seconds * 1000)
 
 
 @pytest.fixture
@@ -171,6 +157,20 @@ def database(own_connection: Database, configure: Configure) -> Iterator[Databas
     yield own_connection
     product.engine().dispose()
     product.engine.cache_clear()
+
+
+@pytest.fixture
+def proxy(database: Database, configure: Configure) -> Iterator[Proxy]:
+    """Between the product, which has a connection through it, and the database."""
+    from messaging import database as product
+    from messaging import views
+
+    proxy = Proxy(database.url)
+    configure(DATABASE_URL=proxy.url)
+    views.check()
+    yield proxy
+    product.engine().dispose()
+    proxy.close()
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,8 @@ from messaging import database as product
 from messaging.problems import Unavailable
 from messaging.tables import metadata
 from tests import making
-from tests.conftest import Configure, Context, Database, connection
+from tests.conftest import Configure, Database, connection
+from tests.context import Context
 from tests.local.waiting import eventually
 
 ROOT = Path(__file__).parents[2]

@@ -1,32 +1,20 @@
 """What a request pays the network for: one round trip to Postgres, through the functions as they are."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
 
 from messaging import database as product
-from messaging import views
 from tests import calls, making
 from tests.calls import INBOUND_SMS, NEW_SMS, call, signed
-from tests.conftest import Configure, Database
+from tests.conftest import Configure
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.usefixtures("providers")
 
 SEND, WEBHOOK = "/api/messages/sms", "/api/webhooks/sms"
 REPORT = {"messaging_provider_id": "p-1", "status": "delivered"}
-
-
-@pytest.fixture
-def proxy(database: Database, configure: Configure) -> Iterator[Proxy]:
-    """Between the functions, whose environment is warm, and the database."""
-    proxy = Proxy(database.url)
-    configure(DATABASE_URL=proxy.url)
-    views.check()
-    yield proxy
-    product.engine().dispose()
-    proxy.close()
 
 
 def received(id: str, **fields: object) -> int:

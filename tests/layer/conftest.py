@@ -7,21 +7,6 @@ import pytest
 from local.provider import Provider
 from tests.aws import Aws
 from tests.conftest import SIGNING_SECRET, Configure, Database
-from tests.proxy import Proxy
-
-
-@pytest.fixture
-def proxy(database: Database, configure: Configure) -> Iterator[Proxy]:
-    """Between the product, which has a connection through it, and the database."""
-    from messaging import database as product
-    from messaging import views
-
-    proxy = Proxy(database.url)
-    configure(DATABASE_URL=proxy.url)
-    views.check()
-    yield proxy
-    product.engine().dispose()
-    proxy.close()
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from messaging import database as product
 from messaging.models import Status
 from messaging.problems import Unavailable
 from tests import making
-from tests.conftest import Configure, Context, Database
+from tests.conftest import Configure, Database
+from tests.context import Context
 from tests.local.waiting import eventually
 from tests.proxy import End, Proxy
 

@@ -16,7 +16,8 @@ from messaging import database as product
 from messaging import delivery as product_delivery
 from messaging.problems import Unavailable
 from tests.aws import Aws
-from tests.conftest import SIGNING_SECRET, Configure, Context, Database
+from tests.conftest import SIGNING_SECRET, Configure, Database
+from tests.context import Context
 from tests.layer.delivering import accept, deliver, make_due, state
 from tests.layer.providers.vendor import hang, playing
 from tests.local.waiting import eventually
