@@ -11,7 +11,19 @@ from typing import Any
 
 import psutil
 
-from bench import cold, cost, delivery, growth, latency, picture, powertools, table, throughput, trips
+from bench import (
+    cold,
+    cost,
+    delivery,
+    growth,
+    imports,
+    latency,
+    picture,
+    powertools,
+    table,
+    throughput,
+    trips,
+)
 from bench.figure import Figure
 from bench.stage import FOLDER, Stage, stage
 
@@ -39,12 +51,18 @@ def run(subjects: Sequence[str], say: Callable[[str], None], *, publish: bool) -
             figures += SUBJECTS[subject](ground)
     say(f"{time.monotonic() - began:4.0f} s  done, on {_machine()}")
     say(table.text(figures))
+    say("\n".join(_imports(figures)))
     if not subjects or "latency" in subjects:
         say(cost.text(figures))
     _write(figures, OWN if publish else FOLDER, say)
     if publish:
         _publish(figures)
     return 0
+
+
+def _imports(figures: Sequence[Figure]) -> list[str]:
+    shares = {figure.name: figure.more["imports"] for figure in figures if "imports" in figure.more}
+    return ["", *imports.rows(shares)] if shares else []
 
 
 def _write(figures: Sequence[Figure], folder: Path, say: Callable[[str], None]) -> None:
@@ -65,7 +83,7 @@ def _publish(figures: Sequence[Figure]) -> None:
     """Between its two marks, README's tables are these."""
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    tables = [*table.rows(figures), "", *cost.rows(figures), "", *cost.inputs(figures)]
+    tables = [*table.rows(figures), *_imports(figures), "", *cost.rows(figures), "", *cost.inputs(figures)]
     told = f"Measured on {_machine()}; read the ratios.\n\n"
     README.write_text(f"{before}{BEGIN}\n{told}" + "\n".join(tables) + f"\n\n{END}{after}", encoding="utf-8")
 

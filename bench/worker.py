@@ -68,6 +68,7 @@ class Worker:
 
     def printed(self) -> dict[str, Any]:
         """What the first of them prints, in bytes."""
+        sys.stdout.flush()  # of the events before
         with TemporaryFile() as log:
             nowhere = os.dup(1)
             os.dup2(log.fileno(), 1)
