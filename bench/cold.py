@@ -137,6 +137,7 @@ def _order(stage: Stage, function: str, events: Callable[[], list[Any]]) -> dict
 
 def _share(gave: dict[str, list[Start]]) -> Figure:
     ours, naive = gave["sms_webhook"], gave[NAIVE]
+    there, its_cpu = middle(one.wall for one in naive), middle(one.cpu for one in naive)
     return of_rounds(
         NAME,
         [one.wall / other.wall for one, other in zip(ours, naive, strict=True)],
@@ -147,9 +148,9 @@ def _share(gave: dict[str, list[Start]]) -> Figure:
         cpu=middle(one.cpu for one in ours),
         bars={
             "this": middle(one.wall for one in ours),
-            "naive": middle(one.wall for one in naive),
+            "naive": there,
         },
-        note=f"{middle(one.wall for one in naive):,.0f} ms and {middle(one.cpu for one in naive):,.0f} ms of CPU there",
+        note=f"{there:,.0f} ms and {its_cpu:,.0f} ms of CPU there",
     )
 
 
