@@ -58,7 +58,7 @@ def test_a_number_is_one(number: str) -> None:
     assert (answer.status, answer.json["errors"][0]["field"]) == (422, "number")
 
 
-def test_the_place_of_an_inline_image_and_one_is_its_number(database: Database, aws: Aws) -> None:
+def test_an_inline_image_is_found_by_the_name_that_the_html_has_for_it(database: Database, aws: Aws) -> None:
     raw = b"""From: a@example.com\r\nContent-Type: multipart/related; boundary=b\r\n
 --b\r\nContent-Type: text/html\r\n\r\n<img src="cid:logo@example.com">\r
 --b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=note.txt\r\n\r\nnote\r
@@ -68,11 +68,10 @@ def test_the_place_of_an_inline_image_and_one_is_its_number(database: Database, 
     assert isinstance(mail, InboundMessage)
     media.keep(mail.files)
     arrivals.keep(making.request(), [mail])
-    [[place]] = database.rows("SELECT extra -> 'content_ids' -> 'logo@example.com' FROM messages")
-    assert isinstance(place, int)
-    shown = call("GET", "/api/messages/1").json["attachments"]
-    assert shown[place] == f"/api/messages/1/attachments/{place + 1}"
-    assert "logo.png" in call("GET", shown[place]).headers["location"]
+    shown = call("GET", "/api/messages/1").json
+    number = shown["content_ids"]["logo@example.com"]
+    assert shown["attachments"][number - 1] == f"/api/messages/1/attachments/{number}"
+    assert "logo.png" in call("GET", f"/api/messages/1/attachments/{number}").headers["location"]
 
 
 def test_an_attachment_of_a_message_that_went_out_is_where_its_sender_said(database: Database) -> None:

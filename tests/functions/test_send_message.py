@@ -29,6 +29,7 @@ def test_keeps_its_event_s_message_and_queues_its_id(database: Database, aws: Aw
         "headers": {},
         "html": None,
         "attachments": [],
+        "content_ids": {},
         "body": "Hello! This is a test SMS message.",
         "timestamp": "2024-11-01T14:00:00Z",
         "provider": "sms",

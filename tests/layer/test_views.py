@@ -73,6 +73,7 @@ def test_a_message_has_the_fields_of_the_contract_and_its_events_oldest_first() 
         "headers": {},
         "html": None,
         "attachments": [],
+        "content_ids": {},
         "status": "queued",
         "provider": "sms",
         "provider_message_id": None,

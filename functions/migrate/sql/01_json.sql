@@ -31,6 +31,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                            format('/api/messages/%s/attachments/%s', message.id, listed.place)) ORDER BY place), '[]')
                   FROM jsonb_array_elements(message.attachments) WITH ORDINALITY AS listed (attachment, place)
                ) AS attachments,
+               coalesce(message.extra -> 'content_ids', '{}') AS content_ids,
                message.status,
                message.provider_type AS provider,
                message.provider_message_id,

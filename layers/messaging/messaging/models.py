@@ -223,6 +223,7 @@ class Message(Model):
     body: str
     html: str | None
     attachments: Annotated[list[str], Field(description="URLs; a path ends in its place here, from 1.")]
+    content_ids: Annotated[dict[str, int], Field(description="By its cid: in html, the place there.")] = {}
     status: Status
     provider: Annotated[str, Field(description="Of its last attempt; while queued, who is to try it next.")]
     provider_message_id: str | None

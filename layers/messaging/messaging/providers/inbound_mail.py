@@ -50,6 +50,7 @@ def messages(
       beginning; `extra.cut` says so. So it is with the subject, whole in `extra.subject`, and with what is
       too much for `extra`, in `extra.json`.
     - Files past the 99th are one, `more.zip`.
+    - Which of them the HTML names (`cid:`) stands in `extra.content_ids`, counted from 1.
 
     Raises Invalid, which names the field, where the sender is no address, or recipients are none or too many.
     """
@@ -84,7 +85,7 @@ def _message(mail: Mail, received_at: datetime, most: int, extra: dict[str, Any]
         "message_id": mail.message_id,
         "in_reply_to": mail.in_reply_to,
         "references": list(mail.references),
-        "content_ids": dict(mail.content_ids),
+        "content_ids": {id: place + 1 for id, place in mail.content_ids.items() if place < MAX_FILES - 1},
         "to": [words(one) for one in mail.to],
         "cc": other_cc,
         "reply_to": other_reply_to,

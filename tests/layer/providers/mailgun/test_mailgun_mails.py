@@ -88,7 +88,7 @@ def test_keeps_the_files_and_says_which_the_html_shows() -> None:
         ("a.png", "image/png", PNG),
         ("Bericht ü.pdf", "application/pdf", b""),
     ]
-    assert mail.extra["content_ids"] == {"part1.04060802@example.org": 0}
+    assert mail.extra["content_ids"] == {"part1.04060802@example.org": 1}
     assert mail.body.startswith("Hi Alice")
 
 

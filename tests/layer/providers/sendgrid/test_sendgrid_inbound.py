@@ -111,7 +111,7 @@ def test_reads_a_mail(payload: str, expected: dict[str, object]) -> None:
                     b"PK\x03\x04",
                 ),
             ],
-            {"ii_1562e2169c132d83": 0},
+            {"ii_1562e2169c132d83": 1},
         ),
         ("inbound_raw", [("ann.vcf", "text/x-vcard", b"BEGI")], None),
     ],
