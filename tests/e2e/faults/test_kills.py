@@ -70,7 +70,8 @@ def _heal(stack: Stack, database: Database) -> None:
 def _is_done(stack: Stack, database: Database) -> bool:
     if not LONG:  # lost nudges take a minute
         soon = "now() + interval '5 s'"
-        database.rows(f"UPDATE messages SET next_nudge_at = {soon} WHERE next_nudge_at > {soon}")
+        free = f"SELECT id FROM messages WHERE next_nudge_at > {soon} FOR UPDATE SKIP LOCKED"  # of deliveries
+        database.rows(f"UPDATE messages SET next_nudge_at = {soon} WHERE id IN ({free})")
     stack.invoke("Relay", {})
     return (
         database.value("SELECT count(*) FROM messages WHERE next_nudge_at IS NOT NULL OR status = 'sending'")
