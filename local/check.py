@@ -41,7 +41,7 @@ def check(say: Say) -> int:
 def test(say: Say) -> int:
     if check(say):
         return 1
-    return _pytest()
+    return _pytest("-n", "2", "-p", "tests.sharing")
 
 
 def faults(say: Say) -> int:
