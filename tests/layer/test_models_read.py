@@ -79,6 +79,7 @@ def test_a_message_is_read_as_the_contract_shows_it(error: dict[str, str] | None
         "headers": {},
         "html": None,
         "attachments": [URL],
+        "content_ids": {},
         "status": "failed" if error else "queued",
         "provider": "sms",
         "provider_message_id": None,
