@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.httpsession import URLLib3Session
+from moto.core.models import botocore_stubber
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -84,8 +88,18 @@ def _clients() -> tuple["SQSClient", "SecretsManagerClient", "S3Client"]:
 
 def forget() -> None:
     """The product's clients, which keep the address that they were made for."""
-    from messaging import clients, queue, settings
+    from messaging import clients, secrets
 
-    for client in (queue._client, clients.sqs, clients.s3):  # noqa: SLF001  # an environment ends with its clients
+    for client in (clients.sqs, clients.s3):  # an environment ends with its clients
         client.cache_clear()
-    settings._secrets_manager.cache_clear()  # noqa: SLF001
+    secrets._kept.clear()  # noqa: SLF001
+
+
+def answer_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has moto answer also what is sent by botocore's session alone: it listens to clients."""
+    send = URLLib3Session.send
+
+    def answer(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
+        return botocore_stubber("before-send", request) or send(session, request)
+
+    monkeypatch.setattr(URLLib3Session, "send", answer)

@@ -193,9 +193,10 @@ def playing_provider() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def aws(configure: Configure) -> Iterator[playing.Aws]:
+def aws(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Iterator[playing.Aws]:
     """The queues and the bucket that the product is configured for, and a Secrets Manager."""
     with mock_aws():
+        playing.answer_sessions(monkeypatch)
         played = playing.Aws()
         configure(
             OUTBOUND_QUEUE_URL=played.queue_url,

@@ -108,8 +108,8 @@ def test_some_do_not_know_each_other(name: str, strangers: set[str]) -> None:
         (("pg8000",), {"database", "driver"}),
         (("alembic",), {"functions/migrate"}),
         (
-            ("boto3", "botocore", "aws_lambda_powertools.utilities.parameters"),
-            {"clients", "providers", "queue", "settings"},
+            ("boto3", "botocore"),
+            {"amazon", "clients", "providers"},
         ),
         (("http.client", "urllib.request", "requests", "httpx", "urllib3", "aiohttp"), {"providers"}),
         (("os.environ", "os.getenv"), {"settings"}),

@@ -4,15 +4,13 @@ import json
 import socket
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta, tzinfo
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities.parameters import base as powertools
 
-from messaging import providers
+from messaging import providers, secrets
 from messaging.problems import Unavailable
-from messaging.settings import SECRET_MAX_AGE, secret
+from messaging.secrets import MAX_AGE, secret
 from tests.aws import Aws
 from tests.conftest import Configure
 
@@ -22,19 +20,14 @@ MISSING = "arn:aws:secretsmanager:us-east-1:123456789012:secret:nowhere-AbCdEf"
 
 @pytest.fixture
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Lets time pass for Powertools' cache, which goes by the clock of this name."""
-    passed = timedelta()
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> "Clock":
-            return super().now(tz) + passed
+    """Lets time pass for what is kept."""
+    passed = 0.0
 
     def pass_(seconds: float) -> None:
         nonlocal passed
-        passed += timedelta(seconds=seconds)
+        passed += seconds
 
-    monkeypatch.setattr(powertools, "datetime", Clock)
+    monkeypatch.setattr(secrets, "monotonic", lambda: time.monotonic() + passed)
     return pass_
 
 
@@ -46,7 +39,7 @@ def test_a_secret_is_read_and_kept_until_its_age(aws: Aws, wait: Callable[[float
     arn = aws.keep(FIELDS)
     assert secret(arn) == FIELDS
     put(arn, '{"rotated": true}')
-    wait(SECRET_MAX_AGE - 10)
+    wait(MAX_AGE - 10)
     assert secret(arn) == FIELDS
     wait(11)
     assert secret(arn) == {"rotated": True}

@@ -17,7 +17,8 @@ from sqlalchemy.types import TypeEngine
 
 from messaging import driver
 from messaging.problems import Unavailable
-from messaging.settings import secret, settings
+from messaging.secrets import secret
+from messaging.settings import settings
 from messaging.telemetry import logger
 
 CONNECT_TIMEOUT = 3.0  # seconds

@@ -1,32 +1,19 @@
 """The outbound queue: it carries ids that say "look at this message now", and nothing else."""
 
 from collections.abc import Sequence
-from functools import cache
 from math import ceil
-from typing import TYPE_CHECKING
 
+from messaging.amazon import Service
 from messaging.attempts import Nudge
 from messaging.settings import settings
 from messaging.telemetry import logger
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 MAX_DELAY = 900  # seconds: SQS allows no more
 _BATCH = 10  # as many as SQS takes in one request
 
 
-@cache
-def _client() -> "SQSClient":
-    # boto3 costs 250 ms of a cold start: only those who send pay for it.
-    import boto3
-    from botocore.config import Config
-
-    # A nudge has about a second: boto3's own time-outs outlast the API's 30 s, and the relay is there.
-    return boto3.client(
-        "sqs", config=Config(connect_timeout=0.5, read_timeout=0.5, retries={"total_max_attempts": 1})
-    )
+# A nudge has about a second: the relay is there where it fails.
+_sqs = Service("sqs", "AmazonSQS", "1.0", connect=0.5, read=0.5)
 
 
 def nudge(nudges: Sequence[Nudge], delay: float = 0) -> list[int]:
@@ -45,9 +32,7 @@ def nudge(nudges: Sequence[Nudge], delay: float = 0) -> list[int]:
 
 
 def _send(nudges: Sequence[Nudge], seconds: int) -> list[int]:
-    from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
-
-    entries: list[SendMessageBatchRequestEntryTypeDef] = [
+    entries = [
         {
             "Id": str(one.id),
             "MessageBody": str(one.id),
@@ -57,10 +42,6 @@ def _send(nudges: Sequence[Nudge], seconds: int) -> list[int]:
         }
         for one in nudges
     ]
-    try:
-        answer = _client().send_message_batch(QueueUrl=settings().outbound_queue_url, Entries=entries)
-    except (ConnectionClosedError, ReadTimeoutError):
-        # The connection may have died while the environment was frozen. What is queued twice does no harm.
-        _client().close()
-        answer = _client().send_message_batch(QueueUrl=settings().outbound_queue_url, Entries=entries)
+    request = {"QueueUrl": settings().outbound_queue_url, "Entries": entries}
+    answer = _sqs.call("SendMessageBatch", request)  # what is queued twice does no harm
     return [int(entry["Id"]) for entry in answer.get("Failed", [])]

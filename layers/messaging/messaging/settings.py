@@ -1,23 +1,14 @@
-"""What the deployment decides: environment variables, read once, and the secrets that they name."""
+"""What the deployment decides: environment variables, read once."""
 
-from collections.abc import Mapping
 from functools import cache
 from os import environ
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
-
-from messaging.problems import Unavailable
-from messaging.telemetry import logger
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.parameters import SecretsProvider
 
 DeliveryPolicy = Literal["at_most_once", "at_least_once"]
 """What becomes of a message when nobody can tell whether its provider took it: it stays `unknown`, or it is
 sent again."""
-
-SECRET_MAX_AGE = 300  # seconds for which an environment keeps a secret: how long a rotation takes
 
 
 def _instances(text: str) -> dict[str, str]:
@@ -84,41 +75,22 @@ def settings() -> Settings:
     return Settings.model_validate({name.lower(): value for name, value in environ.items() if value})
 
 
-def secret(arn: str) -> Mapping[str, Any]:
-    """The JSON object kept under `arn` in Secrets Manager, at most SECRET_MAX_AGE seconds old.
+class Role(NamedTuple):
+    """Whom AWS takes the function for, and where that is: Lambda writes it into every environment."""
 
-    Raises Unavailable where Secrets Manager does not give it.
-    """
-    from aws_lambda_powertools.utilities.parameters.exceptions import (
-        GetParameterError,
-        TransformParameterError,
-    )
-
-    try:
-        fields = _secrets_manager().get(arn, transform="json", max_age=SECRET_MAX_AGE)
-    except (GetParameterError, TransformParameterError) as error:
-        _warn("A secret cannot be read", arn, error.__context__ or error)
-        raise Unavailable("A secret of this deployment could not be read.") from error
-    if not isinstance(fields, dict):
-        _warn("A secret is no JSON object", arn)
-        raise Unavailable("A secret of this deployment is not a JSON object.")
-    return fields
+    access_key: str
+    secret_key: str
+    token: str | None
+    region: str
+    endpoint: str
+    """Another address than the region's own, for a try elsewhere."""
 
 
-def _warn(message: str, arn: str, error: BaseException | None = None) -> None:
-    """Names the secret in the log, and the error by its code: its words may be the secret's."""
-    answer = getattr(error, "response", None) or {}  # botocore's time-outs have one that is None
-    cause = answer.get("Error", {}).get("Code") or (error and type(error).__name__)
-    logger.warning(message, extra={"secret_arn": arn, "cause": cause})
-
-
-@cache
-def _secrets_manager() -> "SecretsProvider":
-    # Imports boto3 (200 ms of a cold start): paid only by a deployment that keeps secrets there.
-    from aws_lambda_powertools.utilities.parameters import SecretsProvider
-    from botocore.config import Config
-
-    # boto3's own time-outs (a minute, five times) outlast every function.
-    return SecretsProvider(
-        boto_config=Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2})
+def role() -> Role:
+    return Role(
+        environ.get("AWS_ACCESS_KEY_ID", ""),
+        environ.get("AWS_SECRET_ACCESS_KEY", ""),
+        environ.get("AWS_SESSION_TOKEN") or None,
+        environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION", ""),
+        environ.get("AWS_ENDPOINT_URL", ""),
     )

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from messaging.models import Channel
 from messaging.problems import Invalid, NotFound
 from messaging.providers.provider import Limits, Provider
-from messaging.settings import InvalidSetting, secret, settings
+from messaging.secrets import secret
+from messaging.settings import InvalidSetting, settings
 from messaging.telemetry import logger
 
 REGISTRY: dict[str, str | type[Provider]] = {
