@@ -63,9 +63,9 @@ def test_the_type_is_as_told_or_follows_from_the_attachments(
     ("fields", "message"),
     [
         ({"type": "sms", "attachments": [URL]}, "an sms has no attachments"),
-        ({"body": ""}, "body may be empty for an mms with attachments only"),
-        ({"type": "sms", "body": ""}, "body may be empty for an mms with attachments only"),
-        ({"type": "mms", "body": ""}, "body may be empty for an mms with attachments only"),
+        ({"body": ""}, "is required, except of an mms with attachments"),
+        ({"type": "sms", "body": ""}, "is required, except of an mms with attachments"),
+        ({"type": "mms", "body": ""}, "is required, except of an mms with attachments"),
     ],
 )
 def test_type_attachments_and_body_have_to_fit(fields: Mapping[str, object], message: str) -> None:

@@ -71,6 +71,36 @@ def test_refuses_what_the_first_provider_cannot_do(
     assert database.value("SELECT count(*) FROM messages") == 2
 
 
+def test_all_that_the_provider_cannot_do_is_named_at_once(database: Database) -> None:
+    with pytest.raises(Invalid) as raised:
+        outbox.accept(sms(cc=["a@example.org"], reply_to="a@example.org", headers={"X-A": "1"}))
+    assert [error["field"] for error in raised.value.errors] == ["cc", "headers", "reply_to"]
+    assert database.value("SELECT count(*) FROM messages") == 0
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("ses", "X-SES-CONFIGURATION-SET"),
+        ("ses", "x-ses-source-arn"),
+        ("sendgrid", "X-SG-EID"),
+        ("mailgun", "X-Mailgun-Variables"),
+    ],
+)
+def test_a_header_that_is_an_order_to_the_provider_is_refused_and_goes_by_no_other_list(
+    database: Database, configure: Configure, provider: str, name: str
+) -> None:
+    configure(PROVIDERS=provider)
+    ordered = NewEmail.model_validate(NEW_EMAIL | {"headers": {name: "x", "X-Campaign": "x"}})
+    with pytest.raises(Invalid) as raised:
+        outbox.accept(ordered)
+    [error] = raised.value.errors
+    assert error == {"field": f"headers.{name}", "message": f"{provider} keeps this header to itself"}
+    configure(PROVIDERS=f"email,{provider}")
+    outbox.accept(ordered)
+    assert database.value("SELECT provider_types FROM messages") == ["email"]
+
+
 def test_the_same_key_gives_the_same_message_without_another_nudge(database: Database, aws: Aws) -> None:
     first = outbox.accept(sms(), key())
     again = outbox.accept(sms(body="another, by the same print"), key())

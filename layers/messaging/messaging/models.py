@@ -137,7 +137,7 @@ class NewSms(NewMessage):
         if self.type is Channel.SMS and self.attachments:
             raise _refused("attachments", "an sms has no attachments: leave type out, or say mms")
         if not self.body and (self.type is Channel.SMS or not self.attachments):
-            raise _refused("body", "body may be empty for an mms with attachments only")
+            raise _refused("body", "is required, except of an mms with attachments")
         return self
 
 

@@ -98,7 +98,12 @@ class Invalid(Problem):
 
     @classmethod
     def field(cls, field: str, message: str) -> "Invalid":
-        return cls("The request cannot be accepted.", [{"field": field, "message": message}])
+        return cls.fields([(field, message)])
+
+    @classmethod
+    def fields(cls, wrong: Sequence[tuple[str, str]]) -> "Invalid":
+        errors = [{"field": field, "message": message} for field, message in wrong]
+        return cls("The request cannot be accepted.", errors)
 
     @classmethod
     def found(cls, errors: Sequence[Mapping[str, Any]], skip: int = 0) -> "Invalid":

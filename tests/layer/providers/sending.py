@@ -152,6 +152,16 @@ class Sending(Speaking):
         told += [message.body, message.html and "html-words", *chain(*message.headers.items())]
         assert [one for one in told if one and one not in said] == [], "nothing is dropped silently"
 
+    def test_headers_that_it_keeps_to_itself_are_refused_before_the_message_is_kept(self) -> None:
+        limits = self.provider.limits
+        for name in (f"{one}more" if one.endswith("-") else one for one in limits.reserved):
+            with pytest.raises(Invalid) as raised:
+                limits.check(self.message(headers={name.upper(): "x", "X-Campaign": "x"}), NAME)
+            [error] = raised.value.errors
+            assert error["field"] == f"headers.{name.upper()}"
+            assert NAME in error["message"]
+            limits.check(self.message(headers={f"X-{name}": "x"}), NAME)
+
     def test_what_it_cannot_do_is_refused_before_it_is_kept(self) -> None:
         limits = self.provider.limits
         limits.check(self.message(), NAME)

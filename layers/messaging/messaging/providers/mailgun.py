@@ -26,7 +26,6 @@ and from webhooks JSON, one event each:
 
 The signature is the hex HMAC-SHA256 of timestamp and token, and not of the body: a token is good for one
 request. There is no look-up: the Events API tells late, and is not asked by variables.
-
 https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
 """
@@ -70,6 +69,7 @@ STATUS |= dict.fromkeys(("failed", "rejected"), Status.FAILED)  # failed where i
 """Of events. A click may be a scanner's, the others are about the contact."""
 REASONS = (("delivery-status", "message"), ("reject", "reason"), ("reason",))
 
+OURS = ("x-mailgun-variables",)
 TOLERANCE = 12 * 3600
 """Seconds: Mailgun comes again for eight hours with the first time's token, and a token is known for a day at
 least. Digits that are moved from the token to the time, or back, make a time of another decade."""
@@ -82,7 +82,7 @@ _ID: TypeAdapter[str] = TypeAdapter(Annotated[Text, Field(min_length=1, max_leng
 
 class Mailgun:
     channels = frozenset({Channel.EMAIL})
-    limits = Limits(body=MAX_BODY, attachments=100, cc=50, reply_to=True, headers=20)
+    limits = Limits(body=MAX_BODY, attachments=100, cc=50, reply_to=True, headers=20, reserved=OURS)
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name

@@ -1,6 +1,6 @@
 """What a provider is to the rest of the service: it sends, and it reads its own webhooks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -133,20 +133,30 @@ class Limits:
     cc: int = 0
     reply_to: bool = False
     headers: int = 0
+    reserved: tuple[str, ...] = ()
+    """Headers that it writes itself or takes as orders, in lower case; one that ends in `-` is a prefix."""
 
     def check(self, content: Content, provider: str) -> None:
-        """Raises Invalid, which names the field and the provider."""
+        """Raises Invalid, which names every field that does not fit, and the provider."""
+        if wrong := list(self._wrong(content, provider)):
+            raise Invalid.fields(wrong)
+
+    def _wrong(self, content: Content, provider: str) -> Iterator[tuple[str, str]]:
         for name in ("body", "html"):
             if len(getattr(content, name) or "") > self.body:
-                raise Invalid.field(name, f"is longer than the {self.body} characters that {provider} takes")
+                yield name, f"is longer than the {self.body} characters that {provider} takes"
         for name, most in (("attachments", self.attachments), ("cc", self.cc), ("headers", self.headers)):
             if len(getattr(content, name)) > most:
-                takes = (
-                    f"are more than the {most} that {provider} takes" if most else f"{provider} takes none"
-                )
-                raise Invalid.field(name, takes)
+                takes = f"are more than the {most} that {provider} takes"
+                yield name, takes if most else f"{provider} takes none"
         if content.reply_to and not self.reply_to:
-            raise Invalid.field("reply_to", f"{provider} takes none")
+            yield "reply_to", f"{provider} takes none"
+        for name in content.headers:
+            if self._reserves(name.lower()):
+                yield f"headers.{name}", f"{provider} keeps this header to itself"
+
+    def _reserves(self, name: str) -> bool:
+        return any(name.startswith(one) if one.endswith("-") else name == one for one in self.reserved)
 
 
 class Provider(Protocol):

@@ -73,6 +73,7 @@ STATUS = {
 """Of events. `deferred` is still under way, a click may be a scanner's, the others are about the contact."""
 
 NO_SUBJECT = "(no subject)"  # in the place of none, which SendGrid refuses; as mail readers have it
+RESERVED = ("x-sg-id", "x-sg-eid")  # the others that it lists no mail of ours can name
 TOLERANCE = 300  # seconds
 
 
@@ -115,7 +116,7 @@ class Event(BaseModel):
 
 class SendGrid:
     channels = frozenset({Channel.EMAIL})
-    limits = Limits(body=MAX_BODY, attachments=100, cc=50, reply_to=True, headers=20)
+    limits = Limits(body=MAX_BODY, attachments=100, cc=50, reply_to=True, headers=20, reserved=RESERVED)
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name

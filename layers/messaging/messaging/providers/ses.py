@@ -101,7 +101,7 @@ class Received(BaseModel):
 
 class Ses:
     channels = frozenset({Channel.EMAIL})
-    limits = Limits(body=MAX_BODY, attachments=100, cc=49, reply_to=True, headers=20)
+    limits = Limits(body=MAX_BODY, attachments=100, cc=49, reply_to=True, headers=20, reserved=("x-ses-",))
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
@@ -173,9 +173,6 @@ def _verdicts(receipt: Mapping[str, Any]) -> dict[str, str]:
 
 def written(message: OutboundMessage, copies: Sequence[str], files: Sequence[Fetched]) -> bytes:
     """The mail as it travels. Raises PermanentFailure where it cannot be written as one."""
-    for name in message.headers:
-        if name.lower().startswith("x-ses-"):
-            raise PermanentFailure("not_valid", f"SES takes {name} as an order: it cannot be a header.")
     text, html = mail.texts(message)
     mime = EmailMessage()
     try:

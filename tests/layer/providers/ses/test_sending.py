@@ -95,13 +95,6 @@ def test_sends_copies_a_reply_address_and_headers() -> None:
     assert link.encode() in mail.as_bytes(policy=policy.SMTP.clone(max_line_length=998))
 
 
-@pytest.mark.parametrize("name", ["X-SES-SOURCE-ARN", "x-ses-message-tags"])
-def test_a_header_that_is_no_mere_header_is_refused(name: str) -> None:
-    unchecked = message().model_copy(update={"headers": {name: "x"}})
-    with pytest.raises(PermanentFailure):
-        ses.written(unchecked, [], [])
-
-
 def test_text_and_html_are_alternatives() -> None:
     mail = sent(message(body="Grüße 日本語 👋", html="<p>Grüße</p>", subject="日本語 👋"))["mail"]
     assert mail.get_content_type() == "multipart/alternative"
