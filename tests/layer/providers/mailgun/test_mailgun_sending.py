@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 
+from messaging.problems import Invalid
 from messaging.providers.mailgun import Mailgun
 from messaging.providers.provider import (
     Failure,
@@ -115,6 +116,12 @@ def test_a_body_with_a_tag_is_html_and_a_subject_is_there_always() -> None:
         ("subject", ""),
         ("html", "<p>Hello</p>"),
     ]
+
+
+def test_the_header_of_our_variables_is_refused_before_the_message_is_kept() -> None:
+    with pytest.raises(Invalid) as raised:
+        Mailgun.limits.check(Vendor().message(headers={"X-Mailgun-Variables": "{}", "X-A": "x"}), "mailgun")
+    assert [error["field"] for error in raised.value.errors] == ["headers.X-Mailgun-Variables"]
 
 
 def test_nothing_in_a_mail_ends_its_field() -> None:

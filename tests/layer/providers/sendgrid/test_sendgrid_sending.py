@@ -156,6 +156,8 @@ def test_an_attachment_is_not_fetched_from_a_private_network() -> None:
     [
         ({"cc": [f"{n}@example.com" for n in range(51)]}, "cc"),
         ({"headers": {f"X-{n}": "x" for n in range(21)}}, "headers"),
+        ({"headers": {"X-SG-ID": "x", "X-Campaign": "x"}}, "headers.X-SG-ID"),
+        ({"headers": {"x-sg-eid": "x"}}, "headers.x-sg-eid"),
         ({"attachments": [FILES] * 101}, "attachments"),
     ],
 )

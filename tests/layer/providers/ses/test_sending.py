@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from messaging.models import NewEmail, OutboundMessage
+from messaging.problems import Invalid
 from messaging.providers import ses
 from messaging.providers.fetch import Fetched
 from messaging.providers.provider import (
@@ -93,6 +94,13 @@ def test_sends_copies_a_reply_address_and_headers() -> None:
     assert (mail["Cc"], mail["Reply-To"]) == ("a@example.com, b@example.com", "reply@example.com")
     assert {name: mail[name] for name in more} == more
     assert link.encode() in mail.as_bytes(policy=policy.SMTP.clone(max_line_length=998))
+
+
+@pytest.mark.parametrize("name", ["X-SES-SOURCE-ARN", "x-ses-message-tags"])
+def test_a_header_that_is_an_order_is_refused_before_the_message_is_kept(name: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        Ses.limits.check(message(headers={name: "x", "X-Session": "x"}), "ses")
+    assert [error["field"] for error in raised.value.errors] == [f"headers.{name}"]
 
 
 def test_text_and_html_are_alternatives() -> None:
