@@ -76,6 +76,37 @@ class Front:
             (server if ready[0] is client else client).sendall(some)
 
 
+class Wire:
+    """Before a front, below its TLS: counts how often something was sent after an answer."""
+
+    def __init__(self, port: int) -> None:
+        self.round_trips = 0
+        self._target = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = Thread(target=self._carry)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Once its one client has gone."""
+        self._thread.join()
+        self._listener.close()
+
+    def _carry(self) -> None:
+        client, _ = self._listener.accept()
+        answered = True
+        with client, socket.create_connection(self._target) as server:
+            for side in (client, server):
+                side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while True:
+                [source, *_] = select([client, server], [], [])[0]
+                if not (some := source.recv(65536)):
+                    return
+                self.round_trips += answered and source is client
+                answered = source is server
+                (client if answered else server).sendall(some)
+
+
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path, "trusted")
@@ -96,6 +127,24 @@ def test_connects_to_a_server_that_the_named_bundle_vouches_for(
     configure(DATABASE_URL=front.url(query), DATABASE_CA_FILE=str(authority.bundle))
     views.check()
     assert b"alembic_version" in front.told
+
+
+def test_the_first_answer_takes_eight_round_trips_at_most(
+    front: Front, authority: Authority, configure: Configure
+) -> None:
+    """With that of TCP: whether there is TLS, its handshake, the greeting and the password's two, the answer.
+    A ticket of the handshake may come between two of them."""
+    port = urlsplit(front.url("")).port
+    assert port
+    wire = Wire(port)
+    configure(
+        DATABASE_URL=front.url("").replace(f":{port}/", f":{wire.port}/"),
+        DATABASE_CA_FILE=str(authority.bundle),
+    )
+    views.check()
+    product.engine().dispose()
+    wire.close()
+    assert wire.round_trips + 1 <= 8
 
 
 def refuses(front: Front) -> None:
