@@ -1,0 +1,44 @@
+"""What a function's start does not pay for: modules that its own path does not need, or seldom."""
+
+import subprocess
+import sys
+
+import pytest
+
+from local.openapi import ROOT
+
+SELDOM = {
+    *("boto3", "botocore.session", "botocore.auth", "urllib3"),  # until AWS is called, and then as little of it as can be
+    *("phonenumbers", "email_validator", "dns", "idna"),  # until an address of the kind is read
+    *("cryptography", "multipart", "standardwebhooks"),  # until a provider's own file is
+    *("sqlalchemy.orm", "alembic", "aws_xray_sdk", "requests", "concurrent.futures.thread"),
+}
+VALIDATION = "aws_lambda_powertools.event_handler.middlewares.openapi_validation"
+TABLES = "messaging.tables"
+ROUTES = "aws_lambda_powertools.event_handler"
+UNNEEDED = {
+    "sms_webhook": {*SELDOM, TABLES, VALIDATION, "messaging.outbox", "messaging.views"},
+    "email_webhook": {*SELDOM, TABLES, VALIDATION, "messaging.outbox", "messaging.views"},
+    "send_message": {*SELDOM, TABLES, "messaging.inbox", "messaging.views", "messaging.media"},
+    "deliver_message": {*SELDOM - {"concurrent.futures.thread"}, TABLES, ROUTES, "messaging.inbox"},
+    "relay": {*SELDOM, TABLES, ROUTES, "messaging.inbox", "messaging.web"},
+    "conversations": {*SELDOM, "messaging.inbox", "messaging.outbox", "messaging.delivery"},
+}
+
+
+@pytest.mark.parametrize("function", UNNEEDED)
+def test_imports_nothing_that_its_path_does_not_need(function: str) -> None:
+    program = f"import app, sys; print(*{UNNEEDED[function]!r} & sys.modules.keys())"
+    places = (ROOT / "functions" / function, ROOT / "layers" / "messaging")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={
+            "PYTHONPATH": ":".join(map(str, places)),
+            "POWERTOOLS_SERVICE_NAME": function,
+            "POWERTOOLS_METRICS_NAMESPACE": "Messaging",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
