@@ -97,7 +97,7 @@ def inputs(figures: Sequence[Figure]) -> list[str]:
     }
     lines += [f"| {name} | {value} | assumed |" for name, value in assumed.items()]
     lines += [
-        f"| {name} | ${one.dollars:.10g} a {one.unit} | {one.source}, {AS_OF} |"
+        f"| {name} | ${one.dollars:.10g} per {one.unit} | {one.source}, {AS_OF} |"
         for name, one in PRICES.items()
     ]
     return lines

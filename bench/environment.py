@@ -26,6 +26,8 @@ class Ran(NamedTuple):
     cpu: float
     """Milliseconds of a request, of the functions' processes."""
     failures: list[str]
+    postgres: float = 0
+    """Milliseconds of a request, of Postgres' processes; 0 where they were not looked at."""
 
     @property
     def p50(self) -> float:

@@ -38,6 +38,7 @@ SUBJECTS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
 }
 OWN = Path(__file__).parent
 README = OWN.parent / "README.md"
+PICTURE = "bench/figures.svg"
 BEGIN, END = "<!-- figures: make bench PUBLISH=yes -->\n", "<!-- end of figures -->\n"
 
 
@@ -83,9 +84,24 @@ def _publish(figures: Sequence[Figure]) -> None:
     """Between its two marks, README's tables are these."""
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    tables = [*table.rows(figures), *_imports(figures), "", *cost.rows(figures), "", *cost.inputs(figures)]
-    told = f"Measured on {_machine()}; read the ratios.\n\n"
-    README.write_text(f"{before}{BEGIN}\n{told}" + "\n".join(tables) + f"\n\n{END}{after}", encoding="utf-8")
+    told = [
+        f"![Webhooks beside their limits]({PICTURE})",
+        "",
+        f"Measured on {_machine()}, {datetime.now(UTC):%d %B %Y}; what missed its mark is bold.",
+        "",
+        *table.rows(figures),
+        *_imports(figures),
+        "",
+        *cost.rows(figures),
+        "",
+        "<details><summary>What the costs are made from</summary>",
+        "",
+        *cost.inputs(figures),
+        "",
+        "</details>",
+        "",
+    ]
+    README.write_text(f"{before}{BEGIN}\n" + "\n".join(told) + f"\n{END}{after}", encoding="utf-8")
 
 
 def _machine() -> str:

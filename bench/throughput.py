@@ -13,7 +13,8 @@ from bench.pgbench import Write
 from bench.rounds import in_turn
 from bench.stage import FOLDER, WEBHOOK, Stage, frame
 
-SECONDS = 2
+SECONDS = 1  # at a time: what else goes on has both sides of a ratio then
+ROUNDS = 9
 MANY = 8
 NAME = "webhooks a second with {}, as a share of pgbench's"
 MESSAGES = 100_000
@@ -31,17 +32,17 @@ def figures(stage: Stage) -> Iterator[Figure]:
         lambdas = undo.enter_context(several(MANY, stage.runtime, "sms_webhook", variables))
         spread = f"random(1, {CONVERSATIONS})"
         ours: dict[str, Callable[[], Ran | Write]] = {
-            "1": lambda: webhooks(lambdas[:1]),
-            "8": lambda: webhooks(lambdas),
-            "into eight": lambda: webhooks(lambdas, [(n + 2, n + 2) for n in range(MANY)]),
-            "into one": lambda: webhooks(lambdas, [(1, 1)] * MANY),
+            "1": lambda: webhooks(stage, lambdas[:1]),
+            "8": lambda: webhooks(stage, lambdas),
+            "into eight": lambda: webhooks(stage, lambdas, [(n + 2, n + 2) for n in range(MANY)]),
+            "into one": lambda: webhooks(stage, lambdas, [(1, 1)] * MANY),
         }
         limits: dict[str, Callable[[], Ran | Write]] = {
             "pgbench 1": lambda: pgbench.run(database.url, FOLDER, 1, SECONDS, spread),
             "pgbench 8": lambda: pgbench.run(database.url, FOLDER, MANY, SECONDS, spread),
         }
         can = pgbench.program() is not None
-        gave = in_turn(ours | limits if can else ours)
+        gave = in_turn(ours | limits if can else ours, ROUNDS)
         for clients, mark in ((1, 0.45), (MANY, 0.25)):
             yield _share(gave, clients, mark, can=can)
         yield _contention(gave)
@@ -58,7 +59,9 @@ def figures(stage: Stage) -> Iterator[Figure]:
         yield _stored(database)
 
 
-def webhooks(environments: list[Environment], contacts: list[tuple[int, int]] | None = None) -> Ran:
+def webhooks(
+    stage: Stage, environments: list[Environment], contacts: list[tuple[int, int]] | None = None
+) -> Ran:
     """Of as many environments at once, each into its own conversations unless told otherwise."""
     each = CONVERSATIONS // MANY
     number = ENOUGH * SECONDS if len(environments) == 1 else ENOUGH * SECONDS // 5
@@ -67,7 +70,9 @@ def webhooks(environments: list[Environment], contacts: list[tuple[int, int]] | 
         environment.prepare(
             frame("POST", WEBHOOK), "webhooks", number, run=f"run-{next(_runs)}", contacts=into
         )
-    return together(environments, SECONDS)
+    before = stage.server.cpu()
+    ran = together(environments, SECONDS)
+    return ran._replace(postgres=(stage.server.cpu() - before) * 1000 / len(ran.taken))
 
 
 def _share(gave: dict[str, list[Ran | Write]], clients: int, mark: float, *, can: bool) -> Figure:
@@ -76,7 +81,10 @@ def _share(gave: dict[str, list[Ran | Write]], clients: int, mark: float, *, can
         "unit": "x",
         "wanted": (AT_LEAST, mark),
         **times(ran),
-        "more": {"webhooks a second": [one.rate for one in ran]},
+        "more": {
+            "webhooks a second": [one.rate for one in ran],
+            "Postgres' CPU ms": [one.postgres for one in ran],
+        },
     }
     plural = "" if clients == 1 else "s"
     name = NAME.format(f"{clients} connection{plural}")
@@ -86,7 +94,8 @@ def _share(gave: dict[str, list[Ran | Write]], clients: int, mark: float, *, can
     limit = gave[f"pgbench {clients}"]
     fields["more"]["pgbench's a second"] = [one.rate for one in limit]
     fields["bars"] = {"this": rate, "pgbench": middle(one.rate for one in limit)}
-    fields["note"] = f"{rate:,.0f} of {middle(one.rate for one in limit):,.0f}"
+    fields["note"] = f"{rate:,.0f} of {middle(one.rate for one in limit):,.0f};"
+    fields["note"] += f" and {middle(one.postgres for one in ran):.2g} ms of CPU in Postgres"
     shares = [one.rate / other.rate for one, other in zip(ran, limit, strict=True)]
     return of_rounds(name, shares, **fields)
 

@@ -1,0 +1,40 @@
+"""The network between a function and Postgres: its delay, its count and its TLS."""
+
+import os
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bench import network
+from bench.network import Network
+from messaging import views
+from tests.certificates import Authority
+from tests.conftest import Configure, Database
+
+
+def test_round_trips_are_counted(database: Database, configure: Configure) -> None:
+    parts = urlsplit(database.url)
+    counted = Network((parts.hostname or "", parts.port or 0))
+    configure(DATABASE_URL=network.at(database.url, counted.port))
+    views.check()
+    before = counted.round_trips
+    views.check()
+    views.check()
+    assert counted.round_trips == before + 2
+
+
+def test_a_round_trip_takes_its_delay(database: Database, configure: Configure) -> None:
+    with network.apart(database.url, 0.05) as url:
+        configure(DATABASE_URL=url)
+        views.check()
+        began = time.perf_counter()
+        views.check()
+        assert time.perf_counter() - began >= 0.05
+
+
+def test_tls_ends_before_postgres(database: Database, configure: Configure, tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "authority")
+    served = authority.certify("127.0.0.1")
+    with network.apart(database.url, 0, (served.certificate, served.key)) as url:
+        configure(DATABASE_URL=url, DATABASE_CA_FILE=os.fspath(authority.bundle))
+        views.check()
