@@ -17,6 +17,16 @@ STATEMENT = (
     " %s, %s, %s::jsonb, %s::bytea, %s::bytea, %s, %s, %s::jsonb)"
 )
 
+NOTHING_ELSE: dict[str, object] = {
+    "cc": [],
+    "reply_to": None,
+    "headers": {},
+    "subject": None,
+    "html": None,
+    "attachments": [],
+}
+"""What a text is without and is told to be without (models.Content)."""
+
 
 @cache
 def connection() -> pg8000.Connection:
@@ -36,11 +46,11 @@ def parameters(event: dict[str, Any]) -> Sequence[object]:
     """Of receive_webhook, in its order (functions/migrate/sql)."""
     body = event["body"].encode()
     fields = json.loads(body)
-    content = {name: fields[name] for name in ("from", "to", "type", "body", "timestamp")}
+    content = NOTHING_ELSE | {name: fields[name] for name in ("type", "from", "to", "body", "timestamp")}
     part = {
         "kind": "inbound",
         "provider_message_id": fields["messaging_provider_id"],
-        "content": content | {"attachments": []},
+        "content": content,
         "extra": None,
     }
     now = datetime.now(UTC)

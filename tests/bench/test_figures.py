@@ -1,6 +1,6 @@
 """What is told of the figures: the table, the picture and the costs."""
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_the_picture_has_a_bar_for_each() -> None:
         Figure(latency.WEBHOOK_NAME, 1.5, bars={"this": 3, "barest": 2}),
         Figure(latency.NAIVE_NAME, 10, bars={"naive": 20, "barest": 2}),
     ]
-    drawn = ElementTree.fromstring(picture.svg(figures))
+    drawn = ET.fromstring(picture.svg(figures))
     bars = [one for one in drawn if one.tag.endswith("rect")][1:]
     assert [one.get("fill") for one in bars].count(picture.COLOURS["this"]) == 2
     widths = [int(one.get("width", "0")) for one in bars]
