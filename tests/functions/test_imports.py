@@ -8,7 +8,7 @@ import pytest
 from local.openapi import ROOT
 
 SELDOM = {
-    *("boto3", "botocore.session", "botocore.auth", "urllib3"),  # until AWS is called, and then as little of it as can be
+    *("boto3", "botocore.session", "botocore.auth", "urllib3"),  # until AWS is called
     *("phonenumbers", "email_validator", "dns", "idna"),  # until an address of the kind is read
     *("cryptography", "multipart", "standardwebhooks"),  # until a provider's own file is
     *("sqlalchemy.orm", "alembic", "aws_xray_sdk", "requests", "concurrent.futures.thread"),
