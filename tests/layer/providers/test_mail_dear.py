@@ -15,6 +15,7 @@ from tests.layer.providers.mailing import NOW
 RECIPIENTS = [f"u{n}@example.com" for n in range(100)]
 FROM = b"From: a@example.com\r\n"
 FILE = b"Content-Type: x/y\r\n\r\n" + b"x" * 6_000_000
+QUOTES = b"Content-Type: text/html\r\n\r\n<b>\xf0\x9f\x98\x80\r\n--q\r\n\r\n" + b'"' * 6_000_000
 SHORT = b"\r\nhi"
 
 
@@ -25,6 +26,14 @@ def mixed(boundary: bytes, content: bytes) -> bytes:
 def nested(content: bytes) -> bytes:
     for depth in range(19):
         content = mixed(b"b%d" % depth, content)
+    return content
+
+
+def dashes(content: bytes) -> bytes:
+    """Each boundary is a part of the next one, and of the content at every place of it."""
+    for length in range(39, 2, -2):
+        line = b"-" * length
+        content = b'Content-Type: multipart/mixed; boundary="%s"\r\n\r\n%s\r\n%s' % (line[2:], line, content)
     return content
 
 
@@ -46,6 +55,8 @@ DEAR = {
     ),
     "parameters": mixed(b"q", (b'Content-Type: x/y; a="' + b";" * 3900 + b"\r\n\r\n\r\n--q\r\n") * 900),
     "file": mixed(b"q", FILE),
+    "dashes": dashes(b"-" * 6_000_000),
+    "escapes": mixed(b"q", QUOTES),
     "depth": nested(FILE),
 }
 

@@ -8,6 +8,7 @@ import pytest
 from messaging.problems import Unreadable
 from messaging.providers import mail
 from messaging.providers.mail import Mail
+from messaging.providers.mime import MAX_BEGINNING, MAX_TEXTS
 
 NOW = datetime(2024, 11, 1, 14, tzinfo=UTC)
 
@@ -101,6 +102,13 @@ def test_an_inline_image_is_a_file_by_the_name_that_the_html_has_for_it() -> Non
     assert found.content_ids == {"logo@example.com": 1}
     assert found.files[1].content == base64.b64decode("iVBORw0K")
     assert found.files[0].content == b"%PDF"
+
+
+def test_a_text_past_the_fourth_mebibyte_is_a_file_and_its_beginning_the_text() -> None:
+    whole = b"x" * (MAX_TEXTS + 1)
+    found = read(content=whole)
+    assert [one.content for one in found.files] == [whole]
+    assert found.text == "x" * MAX_BEGINNING
 
 
 def test_a_mail_within_a_mail_is_one_file_and_whole() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from html import escape
+from itertools import chain
 from typing import NamedTuple
 
 from messaging.fields import cleaned
@@ -26,6 +27,9 @@ MAX_HEAD = 2**20
 MAX_PARTS = 1000
 MAX_DEPTH = 20
 """Of multiparts within each other; what lies deeper is kept as one file."""
+MAX_TEXTS = 4 * 2**20
+"""Bytes of all texts; of one that is more, the beginning is text, and the whole a file."""
+MAX_BEGINNING = 2**18  # bytes
 MAX_DECLARATION = 4000  # characters of a header that says what a part is
 MAX_PARAMETERS = 100  # of it: the library's time is the square of their number
 
@@ -63,6 +67,7 @@ class Parts:
     content_ids: dict[str, int] = field(default_factory=dict)
     """By which the HTML names an image (`cid:`): its place among the files."""
     _seen: int = 0
+    _room: int = MAX_TEXTS
     _headers: int = 0
 
     def enter(self, headers: Headers) -> None:
@@ -77,6 +82,15 @@ class Parts:
             self.content_ids.setdefault(content_id, len(self.files))
         self.files.append(kept)
         return _Bodies([], [])
+
+    def text_of(self, declared: "_Declared", content: bytes) -> _Bodies:
+        if len(content) > self._room:
+            self.keep(file(declared.name, declared.kind, content))
+            content = content[: min(self._room, MAX_BEGINNING)]
+        self._room -= len(content)
+        text = decode(content, declared.charset).replace("\r\n", "\n")
+        bodies = [_Text(declared.kind == "text/html", text)]
+        return _Bodies(bodies, bodies)
 
 
 def split(raw: Bytes) -> tuple[Headers, memoryview]:
@@ -158,9 +172,7 @@ def _part(headers: Headers, content: Bytes, found: Parts, depth: int, default: s
     content = _decoded(bytes(content), first(headers, "content-transfer-encoding"))
     is_body = declared.kind in ("text/plain", "text/html") or declared.kind.startswith("multipart/")
     if is_body and not declared.name and declared.disposition != "attachment":
-        text = decode(content, declared.charset).replace("\r\n", "\n")
-        bodies = [_Text(declared.kind == "text/html", text)]
-        return _Bodies(bodies, bodies)
+        return found.text_of(declared, content)
     content_id = first(headers, "content-id").strip("<> ")
     return found.keep(file(declared.name, declared.kind, content), content_id)
 
@@ -180,25 +192,20 @@ def _alternative(children: Sequence[_Bodies]) -> _Bodies:
 
 
 def _between(boundary: str, content: Bytes) -> Iterator[Bytes]:
-    line = re.compile(
-        b"--" + re.escape(boundary.encode(errors="surrogatepass")) + rb"(--)?[ \t]*(?:\r?\n|\Z)"
-    )
+    """What stands between the lines of this boundary, each searched for with the line end before it, which is
+    its own: else every place in a run of dashes would be looked at for one."""
+    line = b"--" + re.escape(boundary.encode(errors="surrogatepass")) + rb"(--)?[ \t]*(?=(\r?\n|\Z))"
+    first = re.match(line, content)
     start: int | None = None
-    for found in line.finditer(content):
-        if content[found.start() - 1 : found.start()] not in (b"", b"\n"):
-            continue
+    for found in chain([first] if first else [], re.finditer(b"\n" + line, content)):
         if start is not None:
-            yield content[start : max(start, _line_end(content, found.start()))]
+            end = found.start()
+            yield content[start : end - 1 if content[end - 1 : end] == b"\r" else end]
         if found[1]:
             return
-        start = found.end()
+        start = found.end(2)
     if start is not None:  # the last one was not closed
         yield content[start:]
-
-
-def _line_end(content: Bytes, line: int) -> int:
-    """Where the line before ends, whose end belongs to the boundary."""
-    return line - 2 if content[line - 2 : line] == b"\r\n" else line - 1
 
 
 def _decoded(content: bytes, encoding: str) -> bytes:
