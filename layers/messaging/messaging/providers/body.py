@@ -19,6 +19,8 @@ MAX_FIELDS = 1000
 MAX_TOKENS = 200_000
 """Of a JSON document: its strings, and what begins a value. Its depth ends at 200, in the library."""
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[,\[{]', re.DOTALL)
+_LETTER = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL)
+"""Of JSON, written as an escape: a surrogate pair, half of one, or another."""
 _ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
 
 
@@ -33,11 +35,23 @@ class Field(NamedTuple):
 
 
 def json_value(body: bytes) -> Any:
-    """Raises Unreadable."""
+    """Half a surrogate pair becomes a replacement character. Raises Unreadable."""
     if next(islice(_TOKEN.finditer(body), MAX_TOKENS, None), None):
         raise Unreadable(f"The body holds more than {MAX_TOKENS} values and names.")
     try:
         return from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return _mended(body)
+
+
+def _mended(body: bytes) -> Any:
+    """With a replacement character, of as many bytes, for half of an emoji that somebody cut in two."""
+    mended = bytearray(body)
+    for letter in _LETTER.finditer(body):
+        if letter["half"]:
+            mended[letter.start() : letter.end()] = rb"\ufffd"
+    try:
+        return from_json(mended, allow_inf_nan=False)
     except ValueError as error:
         raise Unreadable("The body is not JSON.") from error
 

@@ -82,6 +82,12 @@ def test_a_mail_without_headers_is_the_form_s(told: str | None) -> None:
     assert parse(body.encode()) == [mail]
 
 
+def test_a_header_that_is_none_does_not_lose_the_others() -> None:
+    told = r'[["From", "b@example.com"], ["X-Odd", "caf\udce9"], "x", ["Cc", "c@example.com"]]'
+    [mail] = parse(urlencode(fields("received_without_headers") | {"message-headers": told}).encode())
+    assert (mail.sender, mail.cc) == ("b@example.com", ["c@example.com"])
+
+
 def test_keeps_the_files_and_says_which_the_html_shows() -> None:
     [mail] = parse((PAYLOADS / "received_files.multipart").read_bytes(), signing.MULTIPART)
     assert [(one.name, one.content_type, one.content) for one in mail.files] == [
