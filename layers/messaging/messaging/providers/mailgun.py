@@ -108,12 +108,11 @@ class Mailgun:
             raise OutcomeUnknown("unreadable_answer", "The answer holds no id.") from error
 
     def _as_told(self, failure: Failure) -> Failure:
-        """With the reason of the answer. A 404 that bears one says that there is no such domain."""
+        """With the reason of the answer, which may be that there is no such domain."""
         with suppress(ValueError, TypeError, LookupError):
             failure.reason = said(from_json(failure.body)["message"]) or failure.reason
-            if failure.code == "404" and not self._domain:
-                return PermanentFailure("404", failure.reason)
-        return failure
+        theirs = failure.code == "404" and not self._domain and "domain" in failure.reason.lower()
+        return PermanentFailure("404", failure.reason) if theirs else failure
 
     def verify(self, webhook: Webhook) -> Verified:
         timestamp, token, *signatures = _signature(webhook)
@@ -194,7 +193,7 @@ def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
     headers = mime.split(raw.content)[0] if raw else _headers(fields)
     read = mail.read(raw.content) if raw else _put_together(fields, headers)
     extra = mail_form.said(fields, ("sender", "message-url", "attachments"))
-    extra |= {name: mime.first(headers, name) for name in VERDICTS if name in headers}
+    extra |= {name: cleaned(mime.first(headers, name)) for name in VERDICTS if name in headers}
     [recipient] = mail_form.texts(fields, {}, "recipient")
     if not (reached := mailbox.mailboxes(recipient or "")):
         raise Invalid.field("recipient", "names nobody whom it reached")
@@ -203,9 +202,10 @@ def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
 
 def _headers(fields: mail_form.Fields) -> mime.Headers:
     headers: dict[str, list[str]] = {}
-    with suppress(Unreadable, KeyError, TypeError, ValueError):
-        for name, value in body.json_value(fields["message-headers"].content):
-            headers.setdefault(str(name).lower(), []).append(str(value))
+    with suppress(Unreadable, KeyError, TypeError):
+        for one in body.json_value(fields["message-headers"].content):
+            if isinstance(one, list) and len(one) == 2:  # one that is no pair does not lose the others
+                headers.setdefault(str(one[0]).lower(), []).append(str(one[1]))
     return headers
 
 

@@ -177,7 +177,7 @@ def test_where_a_file_is_away_nothing_is_asked(internet: Internet) -> None:
         (400, None, PermanentFailure),
         (401, None, Misconfigured),
         (403, None, Misconfigured),
-        (404, None, PermanentFailure),  # of the sender's domain, which the message names
+        (404, None, Misconfigured),
         (404, "mg.example.com", Misconfigured),
         (413, None, PermanentFailure),
         (429, None, Throttled),
@@ -193,9 +193,25 @@ def test_gives_mailgun_s_reason(status: int, domain: str | None, kind: type[Fail
     assert raised.value.reason == "to parameter is not a valid address: <address>"
 
 
-def test_where_mailgun_is_not_at_the_url_the_message_is_not_at_fault() -> None:
-    with pytest.raises(Misconfigured):
-        send(answer(404, b"<h1>Not Found</h1>"))
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (
+            b'{"message": "Domain not found: example.com"}',
+            PermanentFailure,
+        ),  # the sender's, which the message names
+        *(
+            (body, Misconfigured)
+            for body in (b"<h1>Not Found</h1>", b'{"message": "Not Found"}', b'{"message": 7}')
+        ),
+    ],
+)
+def test_where_mailgun_is_not_at_the_url_the_message_is_not_at_fault(
+    body: bytes, kind: type[Failure]
+) -> None:
+    with pytest.raises(Failure) as raised:
+        send(answer(404, body))
+    assert type(raised.value) is kind
 
 
 @pytest.mark.parametrize("body", [b"Forbidden", b"{}", b'{"message": 7}', b'{"message": ""}', b"[]", b""])
