@@ -27,9 +27,9 @@ def keep(files: Sequence[File]) -> None:
         return
     from concurrent.futures import ThreadPoolExecutor  # 3 ms, and few webhooks have a file
 
-    deadline = time.monotonic() + BUDGET
     each = {file.key: file for file in files}
-    client = clients.s3()
+    client = clients.s3()  # a second of a cold start, for which the bucket is not to blame
+    deadline = time.monotonic() + BUDGET
 
     def put(key: str) -> None:
         if time.monotonic() > deadline:
