@@ -70,9 +70,18 @@ class Unreadable(Problem):
 
 
 class Forbidden(Problem):
-    """A signature is missing, wrong or stale; the reason is for the log."""
+    """A signature is missing, wrong or stale."""
 
     status = HTTPStatus.FORBIDDEN
+
+    def __init__(self, detail: str, reason: str = "") -> None:
+        super().__init__(detail)
+        self._reason = reason
+
+    @property
+    def reason(self) -> str:
+        """For the log: more than whoever asks is told."""
+        return self._reason or str(self.__cause__ or self)
 
 
 class NotFound(Problem):

@@ -173,6 +173,16 @@ def test_what_is_delivered_raw_is_let_in_by_nothing(host: Host) -> None:
     assert host.asked == []
 
 
+def test_says_in_one_line_what_an_envelope_lacks() -> None:
+    told = {"Type": "Notification", "TopicArn": 7, "Message": "x", "MessageId": "1", "SignatureVersion": "3"}
+    with pytest.raises(Forbidden) as raised:
+        sns.verify(webhook(json.dumps(told).encode()), SECRET)
+    assert raised.value.reason == (
+        "No envelope of SNS: TopicArn: must be a string; Timestamp: is required; "
+        "SignatureVersion: must be '1' or '2'; Signature: is required; SigningCertURL: is required"
+    )
+
+
 # --- What it tells -----------------------------------------------------------------------------------
 
 

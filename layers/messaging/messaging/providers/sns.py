@@ -83,10 +83,16 @@ def verify(webhook: Webhook, secret: Mapping[str, Any]) -> Verified:
         told_at = _TIME.validate_python(envelope.timestamp)
         signature = base64.b64decode(envelope.signature, validate=True)
         signed = envelope.signed()
+    except ValidationError as error:
+        wrong = Invalid.found(error.errors(include_input=False, include_url=False)).errors
+        said = "; ".join(f"{one['field']}: {one['message']}" for one in wrong)
+        raise Forbidden("The request is no envelope of SNS.", f"No envelope of SNS: {said}") from None
     except (Problem, ValueError) as error:
         raise Forbidden("The request is no envelope of SNS.") from error
-    if envelope.topic not in several(secret, "topics"):
-        raise Forbidden("The topic is none of this provider's.")
+    topics = several(secret, "topics")
+    if envelope.topic not in topics:
+        missing = "" if topics else "The secret holds no topics."
+        raise Forbidden("The topic is none of this provider's.", missing)
     if abs(webhook.received_at - told_at) > TOLERANCE:
         raise Forbidden("The request is stale.")
     host = _host(envelope.topic)
