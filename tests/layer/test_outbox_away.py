@@ -51,6 +51,28 @@ def test_a_provider_that_cannot_be_used_costs_a_try_and_no_message(
     assert state(database) == ("sent", None, 2)
 
 
+@pytest.mark.parametrize(
+    ("spoilt", "reason"),
+    [
+        (without_provider, "PROVIDERS does not name sms (any more)."),
+        (with_a_broken_secret, "The signing_secret of sms is none."),
+    ],
+)
+def test_the_log_says_what_is_not_configured(
+    database: Database,
+    aws: Aws,
+    configure: Configure,
+    caplog: pytest.LogCaptureFixture,
+    spoilt: Any,
+    reason: str,
+) -> None:
+    accept(aws)
+    configure(**{"PROVIDERS": "sms,email", "PROVIDER_SECRET_ARN": ""} | spoilt(aws))
+    deliver(1)
+    [line] = [one.__dict__ for one in caplog.records if one.levelname == "ERROR"]
+    assert (line["msg"], line["provider"], line["reason"]) == ("A provider is not configured", "sms", reason)
+
+
 def test_a_retry_whose_queue_is_gone_is_the_relay_s(
     database: Database, aws: Aws, providers: Provider
 ) -> None:

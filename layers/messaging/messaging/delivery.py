@@ -101,6 +101,8 @@ def _provider(name: str) -> Provider | None:
 
 
 def _send(provider: Provider | None, message: OutboundMessage) -> Result:
+    if message.provider not in settings().providers:
+        return Misconfigured("not_configured", f"PROVIDERS does not name {message.provider} (any more).")
     if provider is None:
         return Misconfigured("not_configured", f"The provider {message.provider} cannot be used.")
     try:
@@ -140,9 +142,12 @@ def _record(message: OutboundMessage, result: Result, seconds_left: Callable[[],
     _tell(message, status, recorded, code)
     if isinstance(result, Misconfigured):
         count("Misconfigured")
+        ours = code == "not_configured"  # then the reason is ours as well, and holds nothing of the answer's
         logger.error(
-            "A provider refuses our credentials or cannot be used",
-            extra={"provider": message.provider, "code": code},
+            "A provider is not configured"
+            if ours
+            else "A provider refuses our credentials, or is not at its URL",
+            extra={"provider": message.provider, "code": code, "reason": reason if ours else None},
         )
     elif isinstance(result, OptedOut):
         count("OptedOut")
