@@ -36,6 +36,7 @@ MARKS = ("Marked", "8045550199", "marked.person", SIGNING_SECRET.removeprefix("w
 """A body, a number, an address, and the secret with which requests are signed."""
 BODY, NUMBER, ADDRESS = "Marked body", "+18045550199", "marked.person@example.org"
 URL = "https://example.com/Marked.jpg?signature=Marked"
+CALLED = "https://messaging.example.com"
 
 OUT_SMS = {**NEW_SMS, "to": NUMBER, "body": BODY}
 OUT_EMAIL = {**NEW_EMAIL, "to": ADDRESS, "body": BODY, "subject": BODY, "html": BODY, "attachments": [URL]}
@@ -173,12 +174,16 @@ def test_each_line_names_its_request(printed: Printed) -> None:
     assert len({line["correlation_id"] for line in printed.logs}) == 2
 
 
-def test_says_why_a_signature_is_refused(printed: Printed) -> None:
+def test_says_why_a_signature_is_refused(printed: Printed, configure: Configure) -> None:
+    configure(PUBLIC_URL=CALLED)
     call("POST", "/api/webhooks/sms", IN_SMS)
     call("POST", "/api/webhooks/sms", IN_SMS, calls.signed(IN_SMS, age=timedelta(hours=1)))
     call("POST", "/api/webhooks/sms", IN_SMS, calls.signed({}))
-    reasons = [line["reason"] for line in printed.logs if line["message"] == "Refused"]
+    refused = [line for line in printed.logs if line["message"] == "Refused"]
+    reasons = [line["reason"] for line in refused]
     assert reasons == ["Missing required headers", "Message timestamp too old", "No matching signature found"]
+    assert {(line["provider"], line["url"]) for line in refused} == {("sms", f"{CALLED}/api/webhooks/sms")}
+    assert printed.metrics["Refused"] == [1, 1, 1]
 
 
 def test_counts_what_happened(providers: Provider, printed: Printed) -> None:

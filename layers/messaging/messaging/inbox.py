@@ -42,10 +42,18 @@ def receive(channel: Channel, provider_name: str, webhook: Webhook) -> Answer:
     Raises NotFound, Forbidden, Unavailable; of a request that bears no signature also Unreadable and Invalid.
     """
     provider = _serving(channel, provider_name)
+    try:
+        return _receive(channel, provider, webhook)
+    except Forbidden as refused:
+        _note_refused(refused, provider.name, webhook.url)
+        raise
+
+
+def _receive(channel: Channel, provider: Provider, webhook: Webhook) -> Answer:
     verified = provider.verify(webhook)
     request = RawRequest(
         route=channel,
-        provider=provider_name,
+        provider=provider.name,
         url=webhook.url,
         query=webhook.query,
         headers=dict(webhook.headers),
@@ -96,8 +104,8 @@ def take(held: RawRequest | Pointer) -> None:
 def _keep_late(request: RawRequest) -> None:
     try:
         keep(request)
-    except Forbidden as error:  # as it would have been told at once, had the database been there
-        logger.warning("Refused", extra={"reason": str(error)})
+    except Forbidden as refused:  # as it would have been told at once, had the database been there
+        _note_refused(refused, request.provider, request.url)
 
 
 def replay(selector: Selector, after: int, seconds_left: Callable[[], float]) -> Replayed:
@@ -188,6 +196,12 @@ def _words(error: Exception) -> str:
         return " ".join(("Refused:", *filter(None, error.args)))
     *_, frame = extract_tb(error.__traceback__)
     return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+
+
+def _note_refused(refused: Forbidden, provider: str, url: str) -> None:
+    """By the URL as it was verified, without its query: a wrong PUBLIC_URL shows there."""
+    logger.warning("Refused", extra={"reason": refused.reason, "provider": provider, "url": url})
+    count("Refused")
 
 
 def _note(part: InboundMessage | DeliveryReport, kept: Kept) -> None:

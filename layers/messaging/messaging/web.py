@@ -16,7 +16,6 @@ from pydantic_core import from_json
 
 from messaging.problems import (
     CONTENT_TYPE,
-    Forbidden,
     Invalid,
     MethodNotAllowed,
     NotFound,
@@ -183,8 +182,6 @@ def _invalid(error: RequestValidationError) -> Response[str]:
 
 
 def _problem(problem: Problem) -> Response[str]:
-    if isinstance(problem, Forbidden):
-        logger.warning("Refused", extra={"reason": str(problem.__cause__ or problem)})
     headers: Mapping[str, str | list[str]] = problem.headers
     return Response(problem.status, CONTENT_TYPE, json.dumps(problem.document()), dict(headers))
 

@@ -78,6 +78,13 @@ class Receiving(Speaking):
         for body in self.bodies():
             self.refused(self.request(body), self.made(dict(self.keys)))
 
+    def test_says_which_field_is_missing_to_verify_a_request(self) -> None:
+        made = self.made({field: None for field, _ in self.keys})
+        for body in self.bodies():
+            reason = self.refused(self.request(body), made)
+            assert reason.startswith("The secret holds no ")
+            assert any(field in reason for field, _ in self.keys)
+
     def test_no_headers_let_anything_in_or_break_it(self) -> None:
         request = self.request(self.inbound)
         signed = {name: request.headers[name] for name in self.sign(request.body, datetime.now(UTC))}

@@ -25,6 +25,7 @@ ONLY_WHERE: Mapping[str, str] = {
     "test_lets_in_no_address_but_the_one_that_was_signed": "signs_url",
     "test_lets_in_what_any_of_several_keys_signed": "keys",
     "test_no_key_but_its_own_lets_anything_in": "keys",
+    "test_says_which_field_is_missing_to_verify_a_request": "keys",
     "test_of_a_batch_the_rest_is_read": "batch",
 }
 """Tests that a provider has only where it says so, by an attribute."""
@@ -137,12 +138,15 @@ class Speaking(ABC):
         whole = self.signed(body, at)
         return self.webhook(whole, self.sign(whole, at))
 
-    def refused(self, webhook: Webhook, provider: Provider | None = None) -> None:
+    def refused(self, webhook: Webhook, provider: Provider | None = None) -> str:
+        """The reason that the log has."""
         with pytest.raises(Forbidden) as raised:
             (provider or self.made()).verify(webhook)
-        logged = str(raised.value.__cause__ or raised.value)
+        logged = raised.value.reason
         secrets = [one for one in self.secret("").values() if isinstance(one, str) and len(one) > 2]
         assert not [one for one in secrets if one in logged]
+        assert "\n" not in logged
+        return logged
 
     def message(self, **fields: object) -> OutboundMessage:
         claimed = {"id": 7, "provider": NAME, "token": UUID(int=7), "attempt": 1, "tries": 1}

@@ -3,10 +3,11 @@
 So a slip of the pen lets nobody in, and says at the first send which field it is in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 from messaging.fields import cleaned
+from messaging.problems import Forbidden
 
 
 def single(secret: Mapping[str, Any], field: str) -> str:
@@ -19,6 +20,12 @@ def several(secret: Mapping[str, Any], field: str) -> list[str]:
     """One, or each of a list: the keys of a field that is being rotated. Empty where there is none."""
     written = secret.get(field)
     return [one for one in (written if isinstance(written, list) else [written]) if _is_text(one)]
+
+
+def unsigned(keys: Sequence[object], field: str) -> Forbidden:
+    """Of a request that none of these keys has signed, which stand in the secret's `field`."""
+    missing = "" if keys else f"The secret holds no {field} to verify it."
+    return Forbidden("The request is not signed by this provider.", missing)
 
 
 def _is_text(written: object) -> TypeGuard[str]:

@@ -46,10 +46,10 @@ from messaging.models import (
     OutboundMessage,
     Status,
 )
-from messaging.problems import Forbidden, Invalid
+from messaging.problems import Invalid
 from messaging.providers import http
 from messaging.providers.body import json_object, our_id
-from messaging.providers.credentials import several, single
+from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.provider import (
     Answer,
     Failure,
@@ -214,7 +214,7 @@ class House:
                 refused = error
             else:
                 return Verified()
-        raise Forbidden("The request is not signed by this provider.") from refused
+        raise unsigned(self._signatures, "signing_secret") from refused
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
         fields = {"timestamp": webhook.received_at} | json_object(webhook.body)

@@ -49,7 +49,7 @@ from messaging.fields import MAX_BODY, Text, cleaned
 from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import body, http, inbound_mail, mail, mail_form, mailbox, mime
-from messaging.providers.credentials import several, single
+from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.fetch import Fetched, fetch
 from messaging.providers.provider import (
     Answer,
@@ -121,7 +121,7 @@ class Mailgun:
         made = {key: hmac.new(key.encode(), text, hashlib.sha256).hexdigest() for key in self._signing_keys}
         keys = [key for key, a in made.items() if any(hmac.compare_digest(a.encode(), b) for b in known)]
         if not token.isascii() or not keys:
-            raise Forbidden("The request is not signed by this provider.")
+            raise unsigned(self._signing_keys, "signing_key")
         at = int(timestamp) if _SECONDS.fullmatch(timestamp) else 0
         if not token or abs(webhook.received_at.timestamp() - at) > TOLERANCE:
             raise Forbidden("The request was signed at another time.")

@@ -48,7 +48,7 @@ from messaging.fields import MAX_BODY, Text, cleaned
 from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import body, ecdsa, http, inbound_mail, mail, mail_form, mime
-from messaging.providers.credentials import several, single
+from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.fetch import fetch
 from messaging.providers.provider import (
     Answer,
@@ -175,7 +175,7 @@ class SendGrid:
         try:
             ecdsa.verify(self._public_keys, signature, told.encode() + webhook.body)
         except ValueError as error:
-            raise Forbidden("The request is not signed by this provider.") from error
+            raise unsigned(self._public_keys, "public_key") from error
         return Verified()
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:

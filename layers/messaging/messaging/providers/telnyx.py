@@ -45,7 +45,7 @@ from messaging.models import Channel, DeliveryReport, InboundMessage, Message, O
 from messaging.problems import Forbidden, Invalid
 from messaging.providers import http
 from messaging.providers.body import json_object, our_id
-from messaging.providers.credentials import several, single
+from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.provider import (
     Answer,
     Failure,
@@ -192,7 +192,7 @@ class Telnyx:
                 Ed25519PublicKey.from_public_bytes(b64decode(key, validate=True)).verify(signature, signed)
                 break
         else:
-            raise Forbidden("The request is not signed by this provider.")
+            raise unsigned(self._public_keys, "public_key")
         if abs(webhook.received_at.timestamp() - int(signed_at)) > TOLERANCE:
             raise Forbidden("The request was signed at another time.")
         return Verified()

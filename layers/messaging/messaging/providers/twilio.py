@@ -36,7 +36,7 @@ from messaging.models import Channel, DeliveryReport, InboundMessage, Message, O
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import http
 from messaging.providers.body import our_id, urlencoded
-from messaging.providers.credentials import several, single
+from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.provider import (
     Answer,
     Failure,
@@ -186,7 +186,7 @@ class Twilio:
             made = (b64encode(hmac.digest(token.encode(), signed, "sha1")) for token in self._tokens)
             if any(hmac.compare_digest(one, given) for one in made):
                 return Verified()
-        raise Forbidden("The request is not signed by this provider.")
+        raise unsigned(self._tokens, "auth_token")
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
         fields = {cleaned(name): cleaned(value) for name, value in urlencoded(webhook.body)}
