@@ -121,8 +121,9 @@ def test_the_time_is_for_all_together(internet: Internet) -> None:
 
 
 def test_a_name_that_does_not_resolve_may_do_so_later(internet: Internet) -> None:
-    with pytest.raises(Unready):
+    with pytest.raises(Unready) as raised:
         fetch(["http://nowhere.example/"])
+    assert raised.value.reason == "An attachment could not be fetched: its host's name could not be resolved."
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,17 @@ _EMBEDDED = IPv6Network("64:ff9b::/96")  # NAT64: the last 32 bits are an IPv4 a
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 
 
+_WHY: dict[type[Exception], str] = {
+    socket.gaierror: "its host's name could not be resolved",
+    TimeoutError: "it took too long",
+    ssl.SSLError: "its host could not be trusted, or speaks no TLS",
+    ConnectionRefusedError: "its host let nobody connect",
+    OSError: "the connection failed",
+    http.client.HTTPException: "the answer broke off, or is none of HTTP",
+}
+"""In words of their own; of several kinds the first."""
+
+
 class Fetched(NamedTuple):
     name: str
     content_type: str
@@ -59,9 +70,7 @@ def _fetch(url: str, max_bytes: int, deadline: float) -> Fetched:
         except TooLong as error:
             raise _too_large() from error
         except (OSError, http.client.HTTPException) as error:
-            raise Unready(
-                "attachment_away", f"An attachment could not be fetched: {type(error).__name__}."
-            ) from error
+            raise Unready("attachment_away", f"An attachment could not be fetched: {_why(error)}.") from error
         except ValueError as error:
             raise Unsendable("attachment_refused", "An attachment's URL is not one.") from error
         if not moved_to:
@@ -92,6 +101,10 @@ def _ask(url: str, max_bytes: int, deadline: float) -> tuple[Fetched, str | None
                 if answer.length:  # what it promised and did not send
                     raise http.client.IncompleteRead(content, answer.length)
                 return Fetched(*_named(parts, answer), content), None
+
+
+def _why(error: Exception) -> str:
+    return next((words for kind, words in _WHY.items() if isinstance(error, kind)), type(error).__name__)
 
 
 def _too_large() -> Unsendable:
