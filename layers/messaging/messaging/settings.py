@@ -5,6 +5,7 @@ from os import environ
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
+from pydantic_core import PydanticCustomError
 
 DeliveryPolicy = Literal["at_most_once", "at_least_once"]
 """What becomes of a message when nobody can tell whether its provider took it: it stays `unknown`, or it is
@@ -14,7 +15,10 @@ sent again."""
 def _instances(text: str) -> dict[str, str]:
     """`sms,sms-eu=sms` as {"sms": "sms", "sms-eu": "sms"}: an instance's name and its type."""
     pairs = (part.partition("=") for part in text.split(",") if part.strip())
-    return {name.strip(): kind.strip() or name.strip() for name, _, kind in pairs}
+    listed = [(name.strip(), kind.strip() or name.strip()) for name, _, kind in pairs]
+    if len(instances := dict(listed)) < len(listed):
+        raise PydanticCustomError("twice", "names an instance twice; two of a type are sms-us=sms,sms-eu=sms")
+    return instances
 
 
 class Settings(BaseModel):
