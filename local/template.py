@@ -1,6 +1,7 @@
 """What a template declares, as far as a laptop can act on it: functions, routes, queues, buckets, timers."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,6 +235,9 @@ def _parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, s
         allowed = [_text(item) for item in parameter.get("AllowedValues", [])]
         if allowed and value not in allowed:
             raise CannotStart(f"the template's parameter {name} may be {', '.join(allowed)}; not {value}")
+        pattern = parameter.get("AllowedPattern")
+        if pattern and not re.fullmatch(pattern, value):
+            raise CannotStart(f"the template's parameter {name} has to be as {pattern} says; not {value}")
         values[name] = value.split(",") if parameter.get("Type") == "CommaDelimitedList" else value
     return values
 

@@ -10,6 +10,7 @@ HEAD = """
 Parameters:
   Size: {Type: Number, Default: 8}
   Mode: {Type: String, Default: slow, AllowedValues: [slow, fast]}
+  Url: {Type: String, Default: '', AllowedPattern: '^(https?://[^/]+)?$'}
   Subnets: {Type: CommaDelimitedList, Default: ''}
 Conditions:
   Fast: !Equals [!Ref Mode, fast]
@@ -77,7 +78,11 @@ def test_what_is_not_known_is_an_error_and_no_guess(tmp_path: Path, expression: 
 
 @pytest.mark.parametrize(
     ("given", "complaint"),
-    [({"Colour": "red"}, "no parameter Colour"), ({"Mode": "medium"}, "Mode may be slow, fast; not medium")],
+    [
+        ({"Colour": "red"}, "no parameter Colour"),
+        ({"Mode": "medium"}, "Mode may be slow, fast; not medium"),
+        ({"Url": "https://a/b"}, "Url has to be as .* says; not https://a/b"),
+    ],
 )
 def test_a_parameter_is_checked(tmp_path: Path, given: dict[str, str], complaint: str) -> None:
     with pytest.raises(CannotStart, match=complaint):
