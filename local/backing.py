@@ -83,7 +83,7 @@ class Backing:
                     self._postgres.forget()
                 self.folder.forget()
             secret = self.folder.signing_secret()
-            instances = _instances(options.parameters.get("Providers", ""))
+            instances, others = _instances(options.parameters.get("Providers", ""))
             self.provider = Provider(provider_port, gateway, secret, host, instances)
             self._credentials = {
                 name: vendor.credentials(options.provider_urls.get(name, f"{self.provider.url}/{name}"))
@@ -92,6 +92,8 @@ class Backing:
             for name in options.unasked:
                 del self._credentials[name]["lookup_url"]
             say(f"A provider that plays along: {self.provider.url}")
+            if others:
+                say(f"Not played here, and not sent to without a secret of yours: {', '.join(others)}")
             undo.callback(self.provider.stop)
             self.provider.start()
             say(f"SQS, Secrets Manager and S3: {self.aws.endpoint}")
@@ -125,8 +127,11 @@ class Backing:
         self.aws.stop()
 
 
-def _instances(configured: str) -> dict[str, str]:
-    """Those of the product's providers that we can play: a name and a type each."""
+def _instances(configured: str) -> tuple[dict[str, str], list[str]]:
+    """Those of the product's providers that we can play, a name and a type each, and the others' names."""
     pairs = [part.partition("=") for part in configured.split(",") if part.strip()]
     kinds = {name.strip(): kind.strip() or name.strip() for name, _, kind in pairs}
-    return {name: kind for name, kind in kinds.items() if kind in PLAYED} if kinds else dict(HOUSE)
+    if not kinds:
+        return dict(HOUSE), []
+    played = {name: kind for name, kind in kinds.items() if kind in PLAYED}
+    return played, [name for name in kinds if name not in played]
