@@ -142,9 +142,10 @@ def test_the_first_answer_takes_eight_round_trips_at_most(
         DATABASE_CA_FILE=str(authority.bundle),
     )
     views.check()
+    trips = wire.round_trips  # without the farewell
     product.engine().dispose()
     wire.close()
-    assert wire.round_trips + 1 <= 8
+    assert trips + 1 <= 8
 
 
 def refuses(front: Front) -> None:
