@@ -122,8 +122,19 @@ class Provider:
             told = behaviour.read(asked)
         except ValueError as error:
             return json_response(422, {"message": str(error)})
+        known = self._words(path)
+        if unknown := sorted({word for one in told for word in one.reports} - known):
+            message = f"reports: {', '.join(unknown)} is not reported; what is: {', '.join(sorted(known))}"
+            return json_response(422, {"message": message})
         self.behave(*told, at=path, seed=seed)
         return json_response(200, asked)
+
+    def _words(self, path: str | None) -> set[str]:
+        """What may be reported there, or by any."""
+        there = path and path.partition("/")[0]
+        return {
+            word for name, vendor in self.vendors.items() if there in (None, name) for word in vendor.words
+        }
 
     def _sends_in(self, vendor: Vendor, request: Request) -> Response:
         try:

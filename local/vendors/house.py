@@ -20,6 +20,7 @@ UNSIGNED = json_response(401, {"message": "the signature does not match"})
 
 class House:
     channel: ClassVar[str]
+    words: ClassVar[frozenset[str]] = frozenset({"sent", "delivered", "read", "failed"})
     id_field: ClassVar[str]
 
     def __init__(self, name: str, gateway: str, secret: str) -> None:

@@ -35,8 +35,12 @@ TOLD: Mapping[str, dict[str, str]] = {
 }
 
 
+WORDS = frozenset({*EVENTS, *EVENTS.values(), *TOLD, "open", "click", "spamreport", "unsubscribe"})
+
+
 class SendGrid:
     channel: ClassVar[str] = "email"
+    words: ClassVar[frozenset[str]] = WORDS
 
     def __init__(self, name: str, gateway: str, secret: str) -> None:
         self._webhook = f"{gateway}/api/webhooks/{self.channel}/{name}"
@@ -114,8 +118,11 @@ class SendGrid:
         if names:
             described = {
                 name: {"filename": file.name, "name": file.name, "type": file.type}
+                | ({"content-id": file.content_id} if file.content_id else {})
                 for name, file in zip(names, letter.files, strict=True)
             }
+            content_ids = {one["content-id"]: name for name, one in described.items() if "content-id" in one}
+            fields["content-ids"] = json.dumps(content_ids) if content_ids else None
             fields["attachment-info"] = json.dumps(described)
             for name, file in zip(names, letter.files, strict=True):
                 fields[name] = (file.name, base64.b64decode(file.content, validate=True), file.type)

@@ -31,6 +31,9 @@ Refusal = tuple[int, int, str]
 
 class Twilio:
     channel: ClassVar[str] = "sms"
+    words: ClassVar[frozenset[str]] = frozenset(
+        {"accepted", "queued", "sending", "sent", "delivered", "read", *UNDELIVERED}
+    )
 
     def __init__(self, name: str, gateway: str, secret: str) -> None:
         self._webhook = f"{gateway}/api/webhooks/{self.channel}/{name}"

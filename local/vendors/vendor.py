@@ -42,6 +42,8 @@ class File(BaseModel):
     type: str = "application/octet-stream"
     content: str
     """In base64."""
+    content_id: str | None = None
+    """By which the letter's HTML shows it: `cid:` and this."""
 
 
 class Letter(BaseModel):
@@ -81,6 +83,8 @@ class Vendor(Protocol):
 
     channel: ClassVar[str]
     """`sms` or `email`: whose webhooks it calls."""
+    words: ClassVar[frozenset[str]]
+    """Those of its reports."""
 
     def __init__(self, name: str, gateway: str, secret: str) -> None:
         """`name` is the instance's; all keys that it needs are made of `secret`."""

@@ -87,6 +87,7 @@ def test_it_is_told_over_http_as_well(provider: Provider) -> None:
     ("told", "status"),
     [
         *((b"[", 400), (b"7", 400), (b"[7]", 422), (b'{"mood": "bad"}', 422), (b'{"times": "x"}', 422)),
+        *((b'{"reports": ["nonsense"]}', 422), (b'{"reports": ["sent", "read", "failed"]}', 200)),
         *((b'{"times": 0}', 422), (b'{"share": 2}', 422), (b'[{}, {"close": "never"}]', 422)),
     ],
 )

@@ -140,6 +140,29 @@ def test_a_mail_comes_in_as_a_signed_form_with_its_files(product: Listener) -> N
     )
 
 
+def test_an_image_of_the_html_comes_in_by_its_content_id(product: Listener) -> None:
+    image = {"name": "a.png", "type": "image/png", "content": "SGk=", "content_id": "logo@example.com"}
+    note = {"name": "note.txt", "content": "SGVsbG8="}
+    letter = LETTER | {"html": '<img src="cid:logo@example.com">', "attachments": [note, image]}
+    assert call("POST", f"{product.api_url}/inbound", json.dumps(letter).encode())[1]["status"] == 200
+    [webhook] = product.webhooks
+    headers = {"content-type": header(webhook, "content-type")}
+    read = form(Webhook("", "", headers, body(product, webhook)))
+    found = {field.name: field.content for field in read}
+    assert json.loads(found["content-ids"]) == {"logo@example.com": "attachment2"}
+    described = json.loads(found["attachment-info"])
+    assert (described["attachment2"]["content-id"], "content-id" in described["attachment1"]) == (
+        "logo@example.com",
+        False,
+    )
+
+
+def test_it_reports_in_its_own_words_alone(product: Listener) -> None:
+    for word, status in (("bounce", 200), ("failed", 200), ("undelivered", 422)):
+        told = json.dumps({"reports": [word]}).encode()
+        assert call("PUT", f"{product.api_url}/behaviour", told)[0] == status
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
