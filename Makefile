@@ -21,8 +21,8 @@ test: $(VENV)/ready     ## check, then run all tests
 faults: $(VENV)/ready     ## kill and cut off whatever delivers, many times, and print a table of what became of it
 	@$(RUN) -m local faults
 
-bench: $(VENV)/ready     ## measure what a message costs, in time and money (PUBLISH=yes: for README)
-	@$(RUN) -m bench $(if $(PUBLISH),--publish)
+bench: $(VENV)/ready     ## measure what a message costs, in time and money (PUBLISH=yes: and tell README)
+	@$(RUN) -m bench $(if $(PUBLISH),&& $(RUN) -m bench publish)
 
 bench-load: $(VENV)/ready     ## load the functions that are served here over HTTP
 	@$(RUN) -m bench load

@@ -1,4 +1,5 @@
-"""`python -m bench`: measures all subjects, or those that are named, and writes what README shows."""
+"""`python -m bench` measures all subjects, or those that are named; with `load` it loads the functions over
+HTTP, and with `publish` it puts the last whole run into README."""
 
 import argparse
 import os
@@ -11,20 +12,19 @@ os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"  # here: the functions' own process
 
 def main() -> int:
     from bench import load, run  # behind the layer, which they find there
+    from bench.record import Record
 
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "subjects", nargs="*", help=f"of {', '.join(run.SUBJECTS)}; or load alone: the functions over HTTP"
-    )
-    parser.add_argument(
-        "--publish", action="store_true", help="writes bench/figures.* and README's tables, not .local/bench"
-    )
-    arguments = parser.parse_args()
-    if arguments.subjects == ["load"]:
+    parser.add_argument("subjects", nargs="*", help=f"of {', '.join(run.SUBJECTS)}; or load, or publish")
+    subjects = parser.parse_args().subjects
+    if subjects == ["load"]:
         return load.run(_say)
-    if unknown := set(arguments.subjects) - run.SUBJECTS.keys():
+    if subjects == ["publish"]:
+        Record.last().publish()
+        return 0
+    if unknown := set(subjects) - run.SUBJECTS.keys():
         parser.error(f"no subject: {', '.join(sorted(unknown))}")
-    return run.run(arguments.subjects, _say, publish=arguments.publish)
+    return run.run(subjects, _say)
 
 
 def _say(line: str) -> None:
