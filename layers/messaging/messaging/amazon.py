@@ -6,6 +6,7 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 """
 
 import json
+import socket
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -80,4 +81,6 @@ class Service:
     def _session(self) -> "URLLib3Session":
         from botocore.httpsession import URLLib3Session
 
-        return URLLib3Session(timeout=cast("Any", self._timeouts))
+        # As a client of boto3 has it: else a body waits 40 ms for the acknowledgement of its head.
+        at_once = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+        return URLLib3Session(timeout=cast("Any", self._timeouts), socket_options=cast("Any", at_once))
