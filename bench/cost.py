@@ -21,7 +21,7 @@ class Price(NamedTuple):
     source: str
 
 
-AS_OF = "November 2026"
+AS_OF = "2025"
 PRICES = {
     "Lambda, requests": Price(0.20, "million", "https://aws.amazon.com/lambda/pricing/"),
     "Lambda, arm64": Price(0.0000133334, "GB-second", "https://aws.amazon.com/lambda/pricing/"),
@@ -35,7 +35,7 @@ PRICES = {
     "Scheduler": Price(1.00, "million", "https://aws.amazon.com/eventbridge/pricing/"),
     "Postgres storage": Price(0.115, "GB and month", "https://aws.amazon.com/rds/postgresql/pricing/"),
 }
-"""List prices of us-east-1, without free tiers and tiers of volume."""
+"""List prices of us-east-1, without free tiers and tiers of volume. They move: the sources know better."""
 
 REPORTS = 2  # of a message that was sent: sent, delivered
 PROVIDER = 100  # milliseconds that a provider takes to answer
@@ -88,6 +88,7 @@ def inputs(figures: Sequence[Figure]) -> list[str]:
         for name, one in invocations.items()
     ]
     assumed = {
+        "a vCPU of Lambda": "as fast as a core here",
         "reports of a message": REPORTS,
         "milliseconds of a provider's answer": PROVIDER,
         "milliseconds of a call of SQS": SQS_CALL,
