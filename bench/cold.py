@@ -47,7 +47,7 @@ class Start(NamedTuple):
 
 def figures(stage: Stage) -> Iterator[Figure]:
     if not stage.runtime.built:
-        yield Figure(NAME, None, note="there is no CPython 3.13")
+        yield Figure(NAME, None, wanted=(AT_MOST, SHARE), note="there is no CPython 3.13")
         return
     with ExitStack() as undo:
         folder = Path(undo.enter_context(TemporaryDirectory(prefix="bench-")))

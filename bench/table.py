@@ -32,5 +32,6 @@ def _number(value: float | None) -> str:
 
 
 def _missed(figures: Sequence[Figure]) -> list[str]:
-    missed = [figure.name for figure in figures if figure.missed]
-    return [f"Missed: {name}" for name in missed] or ["Every figure reached its mark"]
+    missed = [f"Missed: {figure.name}" for figure in figures if figure.missed]
+    missed += [f"Not measured: {figure.name}, {figure.note}" for figure in figures if figure.value is None]
+    return missed or ["Every figure reached its mark"]
