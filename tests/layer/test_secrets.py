@@ -54,6 +54,17 @@ def test_a_secret_that_could_not_be_read_is_asked_for_again(aws: Aws) -> None:
     assert secret(arn) == FIELDS
 
 
+def test_a_service_may_have_an_address_of_its_own(aws: Aws, configure: Configure) -> None:
+    arn = aws.keep(FIELDS)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        nobody = f"http://127.0.0.1:{server.getsockname()[1]}"
+    configure(
+        AWS_ENDPOINT_URL=nobody,
+        AWS_ENDPOINT_URL_SECRETS_MANAGER="https://secretsmanager.us-east-1.amazonaws.com/",
+    )
+    assert secret(arn) == FIELDS
+
+
 def test_secrets_are_told_apart(aws: Aws) -> None:
     one, other = aws.keep({"a": 1}), aws.keep({"b": 2})
     assert (secret(one), secret(other), secret(one)) == ({"a": 1}, {"b": 2}, {"a": 1})

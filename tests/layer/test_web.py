@@ -48,7 +48,7 @@ def kept(database: Database) -> int:
 @pytest.mark.parametrize(
     "body",
     [
-        *(b"x", b"{", b"[]", b"null", b"7", b'"text"', b'{"from": "\\ud800"}', b'{"body": NaN}'),
+        *(b"x", b"{", b"[]", b"null", b"7", b'"text"', b'{"body": NaN}'),
         *(
             b"\xff\xfe",
             b'{"body": "\xff"}',

@@ -10,7 +10,7 @@ import socket
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from messaging.settings import role
+from messaging.settings import endpoint, role
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -28,8 +28,12 @@ class Refused(Exception):
 class Service:
     """A service's own name, that of its operations, and a connection that is kept open."""
 
-    def __init__(self, name: str, target: str, version: str, *, connect: float, read: float) -> None:
-        """`connect` and `read` are seconds, each for one of two tries."""
+    def __init__(self, id: str, name: str, target: str, version: str, *, connect: float, read: float) -> None:
+        """`id` is its name in variables. `connect` and `read` are seconds, each for one of two tries.
+
+        https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html
+        """
+        self._id = id
         self._name = name
         self._target = target
         self._content_type = f"application/x-amz-json-{version}"
@@ -57,7 +61,7 @@ class Service:
         suffix = "amazonaws.com.cn" if us.region.startswith("cn-") else "amazonaws.com"
         request = AWSRequest(
             "POST",
-            us.endpoint or f"https://{self._name}.{us.region}.{suffix}/",
+            endpoint(self._id) or f"https://{self._name}.{us.region}.{suffix}/",
             headers={"Content-Type": self._content_type, "X-Amz-Target": f"{self._target}.{operation}"},
             data=json.dumps(fields),
         )

@@ -13,7 +13,7 @@ _BATCH = 10  # as many as SQS takes in one request
 
 
 # A nudge has about a second: the relay is there where it fails.
-_sqs = Service("sqs", "AmazonSQS", "1.0", connect=0.5, read=0.5)
+_sqs = Service("SQS", "sqs", "AmazonSQS", "1.0", connect=0.5, read=0.5)
 
 
 def nudge(nudges: Sequence[Nudge], delay: float = 0) -> list[int]:

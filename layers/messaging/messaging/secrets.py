@@ -11,7 +11,7 @@ from messaging.telemetry import logger
 
 MAX_AGE = 300  # seconds for which an environment keeps a secret: how long a rotation takes
 
-_manager = Service("secretsmanager", "secretsmanager", "1.1", connect=1, read=2)
+_manager = Service("SECRETS_MANAGER", "secretsmanager", "secretsmanager", "1.1", connect=1, read=2)
 _kept: dict[str, tuple[float, Mapping[str, Any]]] = {}
 """Each with the time when it was read."""
 

@@ -86,8 +86,6 @@ class Role(NamedTuple):
     secret_key: str
     token: str | None
     region: str
-    endpoint: str
-    """Another address than the region's own, for a try elsewhere."""
 
 
 def role() -> Role:
@@ -96,5 +94,9 @@ def role() -> Role:
         environ.get("AWS_SECRET_ACCESS_KEY", ""),
         environ.get("AWS_SESSION_TOKEN") or None,
         environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION", ""),
-        environ.get("AWS_ENDPOINT_URL", ""),
     )
+
+
+def endpoint(service: str) -> str:
+    """Another address than the region's own, for a try elsewhere: of one service, or of all."""
+    return environ.get(f"AWS_ENDPOINT_URL_{service}") or environ.get("AWS_ENDPOINT_URL", "")

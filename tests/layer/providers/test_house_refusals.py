@@ -32,7 +32,7 @@ def parse(body: bytes, provider: type[house.House] = house.Sms) -> object:
         ),
         *(b"[]", b"null", b"7", b'"text"', b"true"),
         *(b'{"a": NaN}', b'{"a": Infinity}', b'{"a": -Infinity}', b'{"a": 1e}'),
-        *(b'{"a": "\\ud800"}', b'{"\\udfff": 1}', b'{"a": "\\u00"}'),
+        b'{"a": "\\u00"}',
         *(b"[" * 100_000, b'{"a":' * 100_000, b"[" * 100_000 + b"]" * 100_000),
         b'{"a": ' + b"9" * 5000 + b"}",
     ],
