@@ -13,6 +13,7 @@ from bench.environment import Environment
 from bench.requests import SIGNING_SECRET
 from bench.runtime import Runtime
 from local import payload, ports
+from local.authorizer import OPERATOR
 from local.provider import Provider
 from local.server import Request
 
@@ -76,7 +77,7 @@ def frame(method: str, target: str, route: str = "", **variables: str) -> dict[s
     headers = [("content-type", "application/json"), ("accept", "*/*"), ("user-agent", "provider/1.0")]
     headers.append(("host", payload.HTTP_API.domain))
     request = Request(method, path, query, headers, b"", "203.0.113.7", "HTTP/1.1")
-    return payload.event(request, payload.HTTP_API, path, f"{method} {route or path}", variables)
+    return payload.event(request, payload.HTTP_API, path, f"{method} {route or path}", variables, OPERATOR)
 
 
 def records(ids: list[int]) -> dict[str, Any]:

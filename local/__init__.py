@@ -3,16 +3,16 @@
 __main__    the command line               gateway      HTTP API routes and function URLs
 guide       what to try next               payload      requests as events, results as responses
 stack       everything together            server       HTTP/1.1
-backing     what the functions lean on     function     a pool of warm processes
-postgres    with unprivileged              environment  one of them from outside; worker from inside
-aws         SQS, Secrets Manager, S3       queues       SQS event source mappings
-provider    plays whatever is asked for    schedule     schedules
-vendors     whom it plays, a file each     logs         what the functions print
-behaviour   how well it does so            process      children that never outlive us, with watch
-record      what it was sent; reports      folder       what survives a restart
-template    what is declared               redrive      dead letters, put back
-intrinsics  !Ref, !Sub and the like        replay       of webhooks that were kept
-ports, client, errors
+backing     what the functions lean on     authorizer   who a request is from
+postgres    with unprivileged              function     a pool of warm processes
+aws         SQS, Secrets Manager, S3       environment  one of them from outside; worker from inside
+provider    plays whatever is asked for    queues       SQS event source mappings
+vendors     whom it plays, a file each     schedule     schedules
+behaviour   how well it does so            logs         what the functions print
+record      what it was sent; reports      process      children that never outlive us, with watch
+template    what is declared               folder       what survives a restart
+intrinsics  !Ref, !Sub and the like        redrive      dead letters, put back
+ports, client, errors                      replay       of webhooks that were kept
 """
 
 from local.backing import Options

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from local import payload
+from local.authorizer import OPERATOR
 from local.environment import FunctionError
 from local.function import Function, StillRunning
 from local.server import Request, Response, json_response
@@ -87,7 +88,7 @@ class Gateway:
         match = self._routes.match(request.method, request.path)
         if match is None:
             return json_response(404, {"message": "Not Found"})
-        event = payload.event(request, payload.HTTP_API, request.path, match.route, match.variables)
+        event = payload.event(request, payload.HTTP_API, request.path, match.route, match.variables, OPERATOR)
         try:
             return _response(self._functions[match.function], event, self._patience)
         except StillRunning:

@@ -53,8 +53,10 @@ def event(
     path: str,
     route: str = "$default",
     variables: Mapping[str, str] | None = None,
+    caller: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """`path` is the request's as the function is to see it, encoded; `variables` are the route's, decoded."""
+    """`path` is the request's as the function is to see it, encoded; `variables` are the route's, decoded;
+    `caller` is what the authorizer said of it."""
     raw_path = unquote(path) if entrance.decodes_path else path
     headers, cookies = _headers(request)
     now = time.time()
@@ -90,6 +92,8 @@ def event(
         made["queryStringParameters"] = query
     if variables:
         made["pathParameters"] = dict(variables)
+    if caller is not None:
+        made["requestContext"]["authorizer"] = {"lambda": dict(caller)}
     if request.body:
         made["body"], made["isBase64Encoded"] = _body(request.body, headers.get("content-type", ""))
     return made

@@ -11,6 +11,7 @@ from typing import Any
 from standardwebhooks import Webhook
 
 from local import payload
+from local.authorizer import OPERATOR
 from local.gateway import Routes
 from local.openapi import ROOT, load
 from local.server import Request
@@ -70,16 +71,27 @@ def invoke(folder: str, event: Mapping[str, Any], seconds: float = 30) -> Any:
 
 
 def call(
-    method: str, target: str, body: object = b"", headers: Mapping[str, str] | None = None, **changes: object
+    method: str,
+    target: str,
+    body: object = b"",
+    headers: Mapping[str, str] | None = None,
+    *,
+    caller: Mapping[str, str] | None = OPERATOR,
+    **changes: object,
 ) -> Answer:
-    """As the HTTP API does. `body` is sent as it is where it is bytes, else as JSON; `changes` are made to
-    the event, its own body under the name `body_changed_to`."""
+    """As the HTTP API does. `body` is sent as it is where it is bytes, else as JSON; `caller` is what its
+    authorizer said; `changes` are made to the event, its own body under the name `body_changed_to`."""
     path = target.partition("?")[0]
     match = Routes(template().routes).match(method, path)
     assert match
     folder = next(one.folder.name for one in template().functions if one.name == match.function)
     event = payload.event(
-        _request(method, target, body, headers), payload.HTTP_API, path, match.route, match.variables
+        _request(method, target, body, headers),
+        payload.HTTP_API,
+        path,
+        match.route,
+        match.variables,
+        caller,
     )
     if "body_changed_to" in changes:
         changes["body"] = changes.pop("body_changed_to")

@@ -116,7 +116,7 @@ def test_of_any_post(kept: Any, path: str, known: Mapping[str, object]) -> None:
     @EXAMPLES
     @given(changed(known), st.just({}) | st.just({}) | HEADERS, st.booleans())
     def answered(body: bytes, headers: dict[str, str], encoded: bool) -> None:
-        changes: dict[str, object] = {}
+        changes: dict[str, Any] = {}
         if encoded:
             changes = {"body_changed_to": base64.b64encode(body).decode(), "isBase64Encoded": True}
         before = kept()

@@ -62,6 +62,7 @@ def test_a_request_becomes_an_event_of_payload_format_2(stack: Stack) -> None:
         "sourceIp": "127.0.0.1",
         "userAgent": "test",
     }
+    assert context["authorizer"] == {"lambda": {"account": "1", "scopes": "admin read send", "key": "0"}}
     assert {"accountId", "apiId", "domainName", "domainPrefix", "requestId", "time", "timeEpoch"} <= set(
         context
     )
@@ -152,6 +153,7 @@ def test_a_function_url_is_called_by_a_name_of_its_own(stack: Stack) -> None:
     assert event["rawPath"] == "/"
     assert event["requestContext"]["domainName"].endswith(".lambda-url.us-east-1.on.aws")
     assert event["requestContext"]["accountId"] == "anonymous"
+    assert "authorizer" not in event["requestContext"]
 
 
 def test_ten_megabytes_are_the_limit(stack: Stack) -> None:
