@@ -100,12 +100,12 @@ def get_health(
 
 @app.get("/api/openapi.json", responses=DOCUMENT, tags=["About"])
 def describe() -> Response[str]:
-    return Response(200, web.JSON, document())
+    return Response(200, web.JSON, document(), dict(web.PUBLIC))
 
 
 @app.get("/api/docs", responses=PAGE, tags=["About"])
 def show() -> Response[str]:
-    return Response(200, "text/html", page())
+    return Response(200, "text/html", page(), {"Content-Security-Policy": web.PAGE_POLICY, **web.PUBLIC})
 
 
 @app.not_found

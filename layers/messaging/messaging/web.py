@@ -37,7 +37,23 @@ JSON = "application/json"
 MAX_REQUEST = 6_000_000
 """Bytes of a body: Lambda's own limit is hardly higher."""
 
+GUARDS = {
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""Headers of every answer that does not say otherwise: it is a caller's own, and no page."""
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Of a page that holds its own script, and asks nobody but this API."""
+PUBLIC = {"Cache-Control": "max-age=300"}
+
 Event = dict[str, Any]
+Answered = dict[str, Any]
 Handler = Callable[[Event, LambdaContext], Any]
 
 
@@ -69,10 +85,11 @@ def handler(app: APIGatewayHttpResolver, *, raw: bool = False) -> Handler:
             if not raw and event["requestContext"]["http"]["method"] == "POST":
                 text, headers = _json(event, body), _headers(event) | {"content-type": JSON}
                 event = event | {"body": text, "isBase64Encoded": False, "headers": headers}
-            return app.resolve(event, context)
+            return _guarded(app.resolve(event, context))
         except Problem as problem:
             answer = _problem(problem)
-            return {"statusCode": answer.status_code, "headers": answer.headers, "body": answer.body}
+            told = {"statusCode": answer.status_code, "headers": answer.headers, "body": answer.body}
+            return _guarded(told)
         finally:
             flush()
 
@@ -152,7 +169,7 @@ def found(document: str | None, what: str) -> Response[str]:
 
 
 def elsewhere(url: str) -> Response[str]:
-    return Response(302, "text/plain", "", {"Location": url, "Cache-Control": "no-store"})
+    return Response(302, "text/plain", "", {"Location": url})
 
 
 def page(name: str, page: "Page") -> Response[str]:
@@ -162,6 +179,11 @@ def page(name: str, page: "Page") -> Response[str]:
 
 def answer(answer: Answer) -> Response[str]:
     return Response(answer.status, answer.content_type, answer.body)
+
+
+def _guarded(answer: Answered) -> Answered:
+    answer["headers"] = GUARDS | answer["headers"]
+    return answer
 
 
 def _with_problems(app: APIGatewayHttpResolver) -> APIGatewayHttpResolver:
