@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from local import ports, runtime
+from local import audit, ports, runtime
 from local.backing import PROJECT
 from local.postgres import Postgres
 
@@ -33,7 +33,7 @@ def check(say: Say) -> int:
         return [step.name for step in steps if not _passes(step, say)]
 
     with ThreadPoolExecutor() as threads:
-        failed = [*chain.from_iterable(threads.map(run, (_readings(), _trials(say))))]
+        failed = [*chain.from_iterable(threads.map(run, (_readings(), _trials(say), _audits(say))))]
     say(f"Failed: {', '.join(failed)}" if failed else "All checks passed")
     return 1 if failed else 0
 
@@ -81,6 +81,13 @@ def _trials(say: Say) -> Iterator[Step]:
             return
         variables = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
         yield Step("sam build", ("samcli", "build"), variables)
+
+
+def _audits(say: Say) -> Iterator[Step]:
+    if audit.reachable():
+        yield Step("pip-audit", audit.command())
+    else:
+        say(f"pip-audit: not run, for {audit.SERVICE} does not answer")
 
 
 def _passes(step: Step, say: Say) -> bool:
