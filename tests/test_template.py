@@ -50,17 +50,6 @@ VARIABLES = {
     "Relay": {"OUTBOUND_QUEUE_URL", "RAW_RETENTION_DAYS"},
     "Migrate": set[str](),
 }
-OBJECTS = ("${InboundRequests.Arn}/*", "${Media.Arn}/*", "${AmazonMailBucket}/*")
-AMAZON = {  # what a function may do there, where a parameter says so
-    "DeliverMessage": ("SendsThroughAmazon", "SendThroughAmazon"),
-    "EmailWebhook": ("HasAmazonMailBucket", "ReadAmazonMail"),
-}
-PLATFORM_POLICIES = {  # AWS's own: log, trace, attach to a VPC, receive from a queue
-    "AWSLambdaBasicExecutionRole",
-    "AWSXrayWriteOnlyAccess",
-    "AWSLambdaVPCAccessExecutionRole",
-    "AWSLambdaSQSQueueExecutionRole",
-}
 
 
 @pytest.fixture(scope="module")
@@ -137,45 +126,6 @@ def test_every_function_traces_logs_json_and_runs_what_the_layer_was_built_for(
 def test_every_log_is_kept_for_as_long_as_the_parameter_says(template: dict[str, Any]) -> None:
     for log in of_type(template, "AWS::Logs::LogGroup").values():
         assert log["RetentionInDays"] == {"Ref": "LogRetentionDays"}
-
-
-def test_what_we_grant_names_its_actions_and_its_resource(template: dict[str, Any]) -> None:
-    granted: dict[str, Any] = {}
-    for name, resource in template["Resources"].items():
-        for policy in inside(resource["Properties"], "PolicyDocument"):
-            for statement in policy["Statement"]:
-                assert statement["Effect"] == "Allow"
-                for action in listed(statement["Action"]):
-                    assert "*" not in action.removesuffix("SendMessage*")  # it and its batch
-                resource_of = json.dumps(statement["Resource"])
-                assert "*" not in resource_of or any(objects in resource_of for objects in OBJECTS)
-                granted.setdefault(name, []).extend(listed(statement["Action"]))
-    sends = {f"{name}Role": ["sqs:SendMessage*"] for name in ("SendMessage", "DeliverMessage", "Relay")}
-    reads = {name: ["secretsmanager:GetSecretValue"] for name in ("ReadDatabaseSecret", "ReadProviderSecret")}
-    holds = [
-        *("sqs:SendMessage", "sqs:ChangeMessageVisibility"),
-        *("s3:PutObject", "s3:GetObject", "s3:DeleteObject"),
-        "s3:PutObject",  # of the files
-    ]
-    held = {f"{name}Role": holds for name in ("SmsWebhook", "EmailWebhook")}
-    links = {"ConversationsRole": ["s3:GetObject"]}
-    for _, policy in AMAZON.values():
-        assert granted.pop(policy)
-    assert granted == sends | reads | held | links | {"RelayEveryMinuteRole": ["lambda:InvokeFunction"]}
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_reads_only_the_secrets_that_it_is_told_of(template: dict[str, Any], name: str) -> None:
-    role = of_type(template, "AWS::IAM::Role")[f"{name}Role"]
-    ours = [policy for policy in role["ManagedPolicyArns"] if isinstance(policy, dict)]
-    secrets = ["Database", "Provider"] if "PROVIDER_SECRET_ARN" in VARIABLES[name] else ["Database"]
-    expected = [(f"Has{secret}Secret", f"Read{secret}Secret") for secret in secrets]
-    assert ours == [
-        {"Fn::If": [condition, {"Ref": policy}, {"Ref": "AWS::NoValue"}]}
-        for condition, policy in [*expected, *([AMAZON[name]] if name in AMAZON else [])]
-    ]
-    platform = {arn.rsplit("/", 1)[-1] for arn in role["ManagedPolicyArns"] if isinstance(arn, str)}
-    assert platform <= PLATFORM_POLICIES
 
 
 def test_only_the_webhooks_have_a_url_of_their_own(template: dict[str, Any]) -> None:
