@@ -13,7 +13,7 @@ from messaging.database import connect
 
 STATEMENT = (
     "SELECT outcome, message, fault FROM receive_webhook("
-    "%s::bigint, %s, %s, %s::timestamptz, %s::timestamptz,"
+    "%s, %s, %s::timestamptz, %s::timestamptz,"
     " %s, %s, %s::jsonb, %s::bytea, %s::bytea, %s, %s, %s::jsonb)"
 )
 
@@ -57,4 +57,4 @@ def parameters(event: dict[str, Any]) -> Sequence[object]:
     url = f"https://{event['requestContext']['domainName']}{event['rawPath']}"
     digest = hashlib.sha256(b"\0" + body).digest()
     raw = (url, event["rawQueryString"], json.dumps(event["headers"]), body, digest)
-    return 1, "sms", "sms", now, now, *raw, None, None, json.dumps([part])
+    return "sms", "sms", now, now, *raw, None, None, json.dumps([part])

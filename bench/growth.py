@@ -114,9 +114,9 @@ def _touched(databases: Mapping[str, Database], deep: str) -> dict[str, int]:
     from messaging import views
 
     reads: dict[str, Callable[[], object]] = {
-        **{f"list {name}": lambda: views.list_conversations(50) for name in databases},
-        **{f"page {name}": lambda: views.list_messages(1, 50) for name in databases},
-        "deep 1m": lambda: views.list_messages(1, 50, deep),
+        **{f"list {name}": lambda: views.list_conversations(1, 50) for name in databases},
+        **{f"page {name}": lambda: views.list_messages(1, 1, 50) for name in databases},
+        "deep 1m": lambda: views.list_messages(1, 1, 50, deep),
     }
     return {name: _buffers(databases[name.split()[1]], read) for name, read in reads.items()}
 

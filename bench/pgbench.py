@@ -17,7 +17,7 @@ SCRIPT = """\\
 \\set number random(1, 9000000000000000000)
 \\set contact {contact}
 SELECT outcome, message, fault FROM receive_webhook(
-    1, 'sms', 'sms', now(), now(), :url, '', :headers::jsonb,
+    'sms', 'sms', now(), now(), :url, '', :headers::jsonb,
     convert_to({body}, 'UTF8'), sha256(convert_to({body}, 'UTF8')), NULL, NULL, ({part})::jsonb);
 """
 """Each variable is a parameter in text, as a driver sends it."""

@@ -22,6 +22,7 @@ from messaging.models import (
 from messaging.raw import RawRequest
 from messaging.store import IdempotencyKey, Outcome
 
+ACCOUNT = 1
 CUSTOMER, CONTACT = "+12016661234", "+18045551234"
 LEASE = timedelta(seconds=30)
 
@@ -47,7 +48,7 @@ def key(name: str = "key", fingerprint: str = "print") -> IdempotencyKey:
 
 
 def accept(content: Content | None = None, under: IdempotencyKey | None = None) -> tuple[Outcome, Message]:
-    outcome, kept = store.add_outbound(content or sms(), ["sms"], under)
+    outcome, kept, _ = store.add_outbound(ACCOUNT, content or sms(), ["sms"], under)
     assert kept is not None
     return outcome, kept
 
@@ -119,6 +120,6 @@ def sent(claimed: OutboundMessage, id: str = "p-1") -> int:
 
 def seen(id: int) -> MessageWithEvents:
     """The message as it is read, with its events."""
-    found = views.message(id)
+    found = views.message(ACCOUNT, id)
     assert found is not None
     return MessageWithEvents.model_validate_json(found)

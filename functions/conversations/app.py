@@ -53,13 +53,15 @@ def list_conversations(
     type: Annotated[Channel | None, Query(description="Of a message that it holds.")] = None,
     updated_since: Annotated[Time | None, Query()] = None,
 ) -> Response[str]:
-    found = views.list_conversations(limit, cursor, address=address, type=type, updated_since=updated_since)
+    found = views.list_conversations(
+        _account(), limit, cursor, address=address, type=type, updated_since=updated_since
+    )
     return web.page("conversations", found)
 
 
 @app.get("/api/conversations/<id>", responses=web.shows(Conversation), tags=["Read"])
 def get_conversation(id: Id) -> Response[str]:
-    return web.found(views.conversation(id), "conversation")
+    return web.found(views.conversation(_account(), id), "conversation")
 
 
 @app.get("/api/conversations/<id>/messages", responses=web.shows(MessagePage), tags=["Read"])
@@ -69,7 +71,7 @@ def list_messages(
     cursor: Cursor = None,
     order: Annotated[Literal["asc", "desc"], Query()] = "asc",
 ) -> Response[str]:
-    found = views.list_messages(id, limit, cursor, newest_first=order == "desc")
+    found = views.list_messages(_account(), id, limit, cursor, newest_first=order == "desc")
     if found is None:
         raise NotFound("There is no such conversation.")
     return web.page("messages", found)
@@ -77,12 +79,12 @@ def list_messages(
 
 @app.get("/api/messages/<id>", responses=web.shows(MessageWithEvents), tags=["Read"])
 def get_message(id: Id) -> Response[str]:
-    return web.found(views.message(id), "message")
+    return web.found(views.message(_account(), id), "message")
 
 
 @app.get("/api/messages/<id>/attachments/<number>", responses=FOUND, tags=["Read"])
 def get_attachment(id: Id, number: Annotated[int, Path(ge=1, le=1000)]) -> Response[str]:
-    kept = views.attachment(id, number)
+    kept = views.attachment(_account(), id, number)
     if kept is None:
         raise NotFound("There is no such attachment.")
     return web.elsewhere(media.link(kept))
@@ -114,6 +116,10 @@ def nowhere(_: NotFoundError) -> None:
     if methods and app.current_event.http_method not in methods:
         raise MethodNotAllowed("This method is not allowed here.", headers={"Allow": ", ".join(methods)})
     raise NotFound("There is nothing here.")
+
+
+def _account() -> int:
+    return web.caller(app, "read").account
 
 
 handler = web.handler(app, raw=True)

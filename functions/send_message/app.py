@@ -19,12 +19,16 @@ app = web.api()
 
 @app.post("/api/messages/sms", responses=web.shows(Message, 202), tags=["Send"])
 def send_sms(message: Annotated[NewSms, Body()], idempotency_key: Key = None) -> Response[str]:
-    return web.accepted(outbox.accept(message, web.idempotency_key(app, idempotency_key)))
+    return web.accepted(outbox.accept(_account(), message, web.idempotency_key(app, idempotency_key)))
 
 
 @app.post("/api/messages/email", responses=web.shows(Message, 202), tags=["Send"])
 def send_email(message: Annotated[NewEmail, Body()], idempotency_key: Key = None) -> Response[str]:
-    return web.accepted(outbox.accept(message, web.idempotency_key(app, idempotency_key)))
+    return web.accepted(outbox.accept(_account(), message, web.idempotency_key(app, idempotency_key)))
+
+
+def _account() -> int:
+    return web.caller(app, "send").account
 
 
 handler = web.handler(app)

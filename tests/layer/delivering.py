@@ -7,13 +7,14 @@ from messaging.models import NewSms
 from tests.aws import Aws
 from tests.calls import NEW_SMS
 from tests.conftest import Database
+from tests.making import ACCOUNT
 
 _contacts = count(1)
 
 
 def accept(aws: Aws, count: int = 1, **changes: object) -> list[int]:
     """The ids of new messages, each in a conversation of its own; their nudges are taken away."""
-    ids = [outbox.accept(_message(changes)).message.id for _ in range(count)]
+    ids = [outbox.accept(ACCOUNT, _message(changes)).message.id for _ in range(count)]
     aws.queued()
     return ids
 

@@ -103,7 +103,7 @@ def test_looks_at_the_last_minute_alone(database: Database) -> None:
 @pytest.mark.usefixtures("database")
 def test_is_the_one_provider_s() -> None:
     open_circuit()
-    _, email = store.add_outbound(making.email(), ["email"])
+    _, email, _ = store.add_outbound(making.ACCOUNT, making.email(), ["email"])
     assert email is not None
     assert trials(email.id) == 1
 

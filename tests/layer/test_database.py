@@ -96,7 +96,7 @@ def test_survives_a_restart_of_the_server(server: Postgres, context: Context) ->
 
 
 def test_a_database_that_is_not_migrated_is_unavailable(server: Postgres) -> None:
-    for use in (views.check, making.accept, lambda: views.message(1)):
+    for use in (views.check, making.accept, lambda: views.message(making.ACCOUNT, 1)):
         with pytest.raises(Unavailable):
             use()
 

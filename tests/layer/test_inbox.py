@@ -96,7 +96,7 @@ def test_an_address_is_one_however_it_is_written(
 
 
 def test_what_goes_out_and_what_comes_in_is_one_conversation(database: Database) -> None:
-    outbox.accept(NewSms.model_validate(NEW_SMS))
+    outbox.accept(making.ACCOUNT, NewSms.model_validate(NEW_SMS))
     assert message(receive(INBOUND_SMS))["conversation_id"] == 1
     assert kept(database)[:3] == [2, 1, 1]
 
@@ -137,7 +137,7 @@ def test_what_is_refused_leaves_nothing(database: Database, configure: Configure
 @pytest.fixture
 def sent(providers: Provider) -> str:
     """The provider's id of message 1, which it took."""
-    outbox.accept(NewSms.model_validate(NEW_SMS))
+    outbox.accept(making.ACCOUNT, NewSms.model_validate(NEW_SMS))
     delivery.deliver([1], lambda: 30)
     [request] = providers.requests
     assert request.id

@@ -10,7 +10,7 @@ from messaging.models import Status
 from messaging.store import KEY_AGE, Outcome
 from tests import making
 from tests.conftest import Database
-from tests.making import key
+from tests.making import ACCOUNT, key
 
 
 def grow_old(database: Database, name: str, age: str = "24 h") -> None:
@@ -30,7 +30,10 @@ def test_the_same_key_and_body_give_the_same_message_as_it_now_stands(database: 
 def test_the_same_key_with_another_body_is_a_conflict_and_keeps_nothing(database: Database) -> None:
     making.accept(under=key())
     for _ in range(2):
-        assert store.add_outbound(making.sms(), ["sms"], key(fingerprint="other")) == (Outcome.CONFLICT, None)
+        assert (
+            store.add_outbound(ACCOUNT, making.sms(), ["sms"], key(fingerprint="other")).outcome
+            is Outcome.CONFLICT
+        )
     assert making.accept(under=key())[0] is Outcome.REPLAYED
     assert database.value("SELECT count(*) FROM messages") == 1
 

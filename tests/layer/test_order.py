@@ -8,6 +8,7 @@ from messaging import attempts, store
 from messaging.attempts import Claimed
 from messaging.models import NewSms, Status
 from tests.conftest import Database
+from tests.making import ACCOUNT
 
 LEASE = timedelta(seconds=30)
 CONTACTS = [f"+1804555{number:04}" for number in range(8)]
@@ -15,7 +16,7 @@ CONTACTS = [f"+1804555{number:04}" for number in range(8)]
 
 def accept(contact: str = CONTACTS[0]) -> int:
     message = NewSms.model_validate({"from": "+12016661234", "to": contact, "body": "Hello"})
-    return store.add_outbound(message, ["sms"])[1].id  # type: ignore[union-attr]  # there is no key
+    return store.add_outbound(ACCOUNT, message, ["sms"])[1].id  # type: ignore[union-attr]  # there is no key
 
 
 def ids(claimed: Claimed) -> tuple[list[int], list[int]]:

@@ -14,6 +14,7 @@ from messaging.arrivals import Selector
 from messaging.models import MAX_ID, Channel, Status
 from tests import making
 from tests.conftest import Configure, Database
+from tests.making import ACCOUNT
 
 ROWS = 100_000
 CROWDED = 60_000
@@ -127,39 +128,43 @@ def deep_in_conversations(*filters: str | None) -> str:
 
 
 READS: dict[str, Callable[[], object]] = {
-    "conversations": lambda: views.list_conversations(BATCH),
-    "conversations, deep": lambda: views.list_conversations(BATCH, deep_in_conversations()),
-    "conversations of our busiest address": lambda: views.list_conversations(BATCH, address=making.CUSTOMER),
+    "conversations": lambda: views.list_conversations(ACCOUNT, BATCH),
+    "conversations, deep": lambda: views.list_conversations(ACCOUNT, BATCH, deep_in_conversations()),
+    "conversations of our busiest address": lambda: views.list_conversations(
+        ACCOUNT, BATCH, address=making.CUSTOMER
+    ),
     "conversations of our busiest address, deep": lambda: views.list_conversations(
-        BATCH, deep_in_conversations(making.CUSTOMER, None, None), address=making.CUSTOMER
+        ACCOUNT, BATCH, deep_in_conversations(making.CUSTOMER, None, None), address=making.CUSTOMER
     ),
-    "conversations of a contact": lambda: views.list_conversations(BATCH, address="+180477"),
-    "conversations of nobody": lambda: views.list_conversations(BATCH, address="+1"),
-    "conversations of a common type": lambda: views.list_conversations(BATCH, type=Channel.SMS),
-    "conversations of a rare type": lambda: views.list_conversations(BATCH, type=Channel.EMAIL),
+    "conversations of a contact": lambda: views.list_conversations(ACCOUNT, BATCH, address="+180477"),
+    "conversations of nobody": lambda: views.list_conversations(ACCOUNT, BATCH, address="+1"),
+    "conversations of a common type": lambda: views.list_conversations(ACCOUNT, BATCH, type=Channel.SMS),
+    "conversations of a rare type": lambda: views.list_conversations(ACCOUNT, BATCH, type=Channel.EMAIL),
     "conversations of a rare type, deep": lambda: views.list_conversations(
-        BATCH, deep_in_conversations(None, "email", None), type=Channel.EMAIL
+        ACCOUNT, BATCH, deep_in_conversations(None, "email", None), type=Channel.EMAIL
     ),
-    "conversations since then": lambda: views.list_conversations(BATCH, updated_since=since(ROWS // 2)),
-    "conversations since now": lambda: views.list_conversations(BATCH, updated_since=since(0)),
+    "conversations since then": lambda: views.list_conversations(
+        ACCOUNT, BATCH, updated_since=since(ROWS // 2)
+    ),
+    "conversations since now": lambda: views.list_conversations(ACCOUNT, BATCH, updated_since=since(0)),
     "conversations of an address and a type": lambda: views.list_conversations(
-        BATCH, address=making.CUSTOMER, type=Channel.EMAIL, updated_since=since(ROWS // 2)
+        ACCOUNT, BATCH, address=making.CUSTOMER, type=Channel.EMAIL, updated_since=since(ROWS // 2)
     ),
-    "a conversation": lambda: views.conversation(1),
-    "a message": lambda: views.message(ROWS // 2),
-    "messages, oldest first": lambda: views.list_messages(1, BATCH),
+    "a conversation": lambda: views.conversation(ACCOUNT, 1),
+    "a message": lambda: views.message(ACCOUNT, ROWS // 2),
+    "messages, oldest first": lambda: views.list_messages(ACCOUNT, 1, BATCH),
     "messages, oldest first, deep": lambda: views.list_messages(
-        1, BATCH, cursor.encode(["messages", 1, "asc"], CROWDED // 2)
+        ACCOUNT, 1, BATCH, cursor.encode(["messages", 1, "asc"], CROWDED // 2)
     ),
     "messages, all seen": lambda: views.list_messages(
-        1, BATCH, cursor.encode(["messages", 1, "asc"], CROWDED + 1)
+        ACCOUNT, 1, BATCH, cursor.encode(["messages", 1, "asc"], CROWDED + 1)
     ),
-    "messages, newest first": lambda: views.list_messages(1, BATCH, newest_first=True),
+    "messages, newest first": lambda: views.list_messages(ACCOUNT, 1, BATCH, newest_first=True),
     "messages, newest first, deep": lambda: views.list_messages(
-        1, BATCH, cursor.encode(["messages", 1, "desc"], CROWDED // 2), newest_first=True
+        ACCOUNT, 1, BATCH, cursor.encode(["messages", 1, "desc"], CROWDED // 2), newest_first=True
     ),
-    "messages of a quiet conversation": lambda: views.list_messages(9, BATCH, newest_first=True),
-    "messages of no conversation": lambda: views.list_messages(MAX_ID, BATCH),
+    "messages of a quiet conversation": lambda: views.list_messages(ACCOUNT, 9, BATCH, newest_first=True),
+    "messages of no conversation": lambda: views.list_messages(ACCOUNT, MAX_ID, BATCH),
     "open circuits": attempts.open_circuits,
     "how the providers are": lambda: health.of_providers(["sms", "email"]),
     "requests that could not be read": lambda: arrivals.requests(

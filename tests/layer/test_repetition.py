@@ -39,7 +39,7 @@ def replaying() -> Act:
 
 def conflicting() -> Act:
     making.accept(under=making.key())
-    return lambda: store.add_outbound(making.sms(), ["sms"], making.key(fingerprint="other"))
+    return lambda: store.add_outbound(making.ACCOUNT, making.sms(), ["sms"], making.key(fingerprint="other"))
 
 
 def receiving() -> Act:

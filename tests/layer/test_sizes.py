@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from messaging import store, views
 from messaging.models import NewEmail
 from tests.conftest import Database
+from tests.making import ACCOUNT
 
 LAMBDA = 6_291_556  # bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
@@ -24,21 +25,21 @@ def shown(document: str) -> int:
 
 @pytest.mark.parametrize("character", ["x", '"', "\\", "\n", "\x01", "é", "\U0001f600"])
 def test_pages_of_large_messages_fit_into_an_answer_and_show_all(database: Database, character: str) -> None:
-    kept = [store.add_outbound(email(character * 200_000), ["email"])[1] for _ in range(8)]
+    kept = [store.add_outbound(ACCOUNT, email(character * 200_000), ["email"])[1] for _ in range(8)]
     found: list[int] = []
-    page = views.list_messages(1, 200)
+    page = views.list_messages(ACCOUNT, 1, 200)
     while page and page.items:
         assert shown(",".join(page.items)) < LAMBDA
         found += [json.loads(item)["id"] for item in page.items]
-        page = views.list_messages(1, 200, page.next_cursor)
+        page = views.list_messages(ACCOUNT, 1, 200, page.next_cursor)
     assert found == [message.id for message in kept if message]
 
 
 @pytest.mark.parametrize("character", ['"', "\\", "\n"])
 def test_a_mebibyte_of_what_json_escapes_once_is_taken_and_shown(database: Database, character: str) -> None:
-    _, kept = store.add_outbound(email(character * 2**20), ["email"])
+    _, kept, _ = store.add_outbound(ACCOUNT, email(character * 2**20), ["email"])
     assert kept
-    assert shown(views.message(kept.id) or "") < LAMBDA
+    assert shown(views.message(ACCOUNT, kept.id) or "") < LAMBDA
 
 
 @pytest.mark.parametrize("message", [("\x01" * 990_000, None), ('"' * 2**20, '"' * 2**20)])

@@ -1,3 +1,10 @@
+-- The account that owns an address; 0, the quarantine, where none does.
+CREATE OR REPLACE FUNCTION address_owner(in_address text) RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce((SELECT a.account_id FROM account_addresses a WHERE a.address = in_address),
+                    (SELECT a.account_id FROM account_addresses a WHERE a.address = '*'), 0)
+$$;
+
 -- Finds or makes the conversation of a pair of addresses, with its contact, and leaves it locked until
 -- the caller's transaction ends: a message inserted after this call has an id that follows, within the
 -- conversation, the ids of all that were committed before.

@@ -47,7 +47,7 @@ END $$;
 -- The attempt that a report speaks of, by the provider's id or by ours; NULL where it is not known yet. One that
 -- our id finds bears the provider's from now on.
 CREATE OR REPLACE FUNCTION reported_attempt(
-    in_account bigint, in_provider text, in_provider_message_id text, in_reference bigint
+    in_provider text, in_provider_message_id text, in_reference bigint
 ) RETURNS attempts
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -60,7 +60,7 @@ BEGIN
     END IF;
     -- Our id came back before the provider's was recorded: it speaks of the latest attempt that has none.
     SELECT * INTO attempt FROM attempts a
-     WHERE a.message_id = in_reference AND a.provider_type = in_provider AND a.account_id = in_account
+     WHERE a.message_id = in_reference AND a.provider_type = in_provider
        AND (a.provider_message_id IS NULL OR in_provider_message_id IS NULL)
      ORDER BY a.number DESC LIMIT 1;
     IF NOT FOUND OR in_provider_message_id IS NULL THEN
@@ -86,7 +86,7 @@ END $$;
 -- outcome: moved, noted (an event, no new status), parked, or unmatched (it names nothing that we sent).
 -- The same again adds nothing: a call whose answer was lost can be made again, and a request replayed.
 CREATE OR REPLACE FUNCTION add_report(
-    in_account bigint, in_token uuid, in_provider text, in_provider_message_id text, in_reference bigint,
+    in_token uuid, in_provider text, in_provider_message_id text, in_reference bigint,
     in_status text, in_rank integer, in_code text, in_reason text, in_occurred_at timestamptz,
     OUT outcome text, OUT message text
 )
@@ -97,7 +97,7 @@ BEGIN
     IF in_provider_message_id IS NOT NULL THEN
         PERFORM lock_provider_message(in_provider, in_provider_message_id);
     END IF;
-    attempt := reported_attempt(in_account, in_provider, in_provider_message_id, in_reference);
+    attempt := reported_attempt(in_provider, in_provider_message_id, in_reference);
     IF attempt.message_id IS NOT NULL THEN
         outcome := CASE
             WHEN apply_report(attempt, in_token, in_status, in_rank, in_code, in_reason, in_occurred_at)
@@ -105,9 +105,9 @@ BEGIN
         SELECT message_json(m, c) INTO STRICT message
           FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.id = attempt.message_id;
     ELSIF in_provider_message_id IS NOT NULL THEN
-        INSERT INTO parked_reports (account_id, token, provider_type, provider_message_id, reference, status,
+        INSERT INTO parked_reports (token, provider_type, provider_message_id, reference, status,
                                     rank, code, reason, occurred_at)
-        VALUES (in_account, in_token, in_provider, in_provider_message_id, in_reference, in_status, in_rank,
+        VALUES (in_token, in_provider, in_provider_message_id, in_reference, in_status, in_rank,
                 in_code, in_reason, in_occurred_at)
         ON CONFLICT DO NOTHING;
         outcome := 'parked';
@@ -128,8 +128,7 @@ DECLARE
     attempt attempts;
 BEGIN
     FOR named IN
-        SELECT due.provider_type, due.provider_message_id, min(due.account_id) AS account_id,
-               max(due.reference) AS reference
+        SELECT due.provider_type, due.provider_message_id, max(due.reference) AS reference
           FROM (SELECT * FROM parked_reports p WHERE p.next_look_at <= now()
                  ORDER BY p.next_look_at LIMIT in_limit) AS due
          GROUP BY due.provider_type, due.provider_message_id
@@ -138,8 +137,7 @@ BEGIN
         waiting := ARRAY(SELECT p.id FROM parked_reports p
                           WHERE p.provider_type = named.provider_type
                             AND p.provider_message_id = named.provider_message_id);
-        attempt := reported_attempt(
-            named.account_id, named.provider_type, named.provider_message_id, named.reference);
+        attempt := reported_attempt(named.provider_type, named.provider_message_id, named.reference);
         IF attempt.message_id IS NOT NULL THEN
             PERFORM use_provider_id(attempt);
             RETURN QUERY SELECT unnest(waiting);

@@ -1,11 +1,11 @@
 -- Keeps a verified request and all that it tells in one transaction, and gives what became of each part, in
--- the parts' order: created or duplicate for a message, add_report's outcomes for a report, or refused where
+-- the parts' order: created, quarantined or duplicate for a message, add_report's outcomes for a report, or refused where
 -- the database cannot hold it. A refused part does not lose the others: it becomes the request's fault.
 --
 -- Another request with what is good for one alone breaks webhook_requests_once_key.
 -- The same request again adds nothing; one that could not be read before, and now was, loses its fault.
 CREATE OR REPLACE FUNCTION receive_webhook(
-    in_account bigint, in_route text, in_provider text, in_received_at timestamptz, in_verified_at timestamptz,
+    in_route text, in_provider text, in_received_at timestamptz, in_verified_at timestamptz,
     in_url text, in_query text, in_headers jsonb, in_body bytea, in_digest bytea, in_once text, in_fault text,
     in_parts jsonb
 ) RETURNS TABLE (outcome text, message text, fault text)
@@ -23,8 +23,8 @@ DECLARE
     constraint_name text;
 BEGIN
     INSERT INTO webhook_requests AS r (
-        account_id, route, provider_type, received_at, verified_at, url, query, headers, body, digest, once, fault)
-    VALUES (in_account, in_route, in_provider, in_received_at, in_verified_at, in_url, in_query, in_headers, in_body,
+        route, provider_type, received_at, verified_at, url, query, headers, body, digest, once, fault)
+    VALUES (in_route, in_provider, in_received_at, in_verified_at, in_url, in_query, in_headers, in_body,
             in_digest, in_once, in_fault)
     ON CONFLICT (provider_type, digest) DO UPDATE
        SET fault = CASE WHEN excluded.fault IS NOT NULL THEN r.fault END
@@ -43,13 +43,13 @@ BEGIN
         part := listed.part;
         BEGIN
             IF part ->> 'kind' = 'inbound' THEN
-                SELECT CASE WHEN i.created THEN 'created' ELSE 'duplicate' END AS outcome, i.message INTO STRICT result
-                  FROM add_inbound(in_account, in_provider, part ->> 'provider_message_id', part -> 'content',
+                SELECT i.outcome, i.message INTO STRICT result
+                  FROM add_inbound(in_provider, part ->> 'provider_message_id', part -> 'content',
                                    nullif(part -> 'extra', 'null')) AS i;
             ELSE
                 SELECT r.outcome, r.message INTO STRICT result
                   FROM add_report(
-                           in_account, (part ->> 'token')::uuid, in_provider, part ->> 'provider_message_id',
+                           (part ->> 'token')::uuid, in_provider, part ->> 'provider_message_id',
                            (part ->> 'reference')::bigint, part ->> 'status', (part ->> 'rank')::integer,
                            part ->> 'code', part ->> 'reason',
                            -- One without a time of its own has that of its arrival: when it came first.

@@ -36,16 +36,32 @@ LANGUAGE sql AS $$
 $$;
 
 -- Takes messages whose nudge is due, be they queued or of unknown outcome, and moves their next one on, twice as
--- far each time up to an hour: a backlog is not nudged anew each minute.
+-- far each time up to an hour: a backlog is not nudged anew each minute. Accounts take turns, each with what has
+-- waited longest, so that one's thousands do not go before another's one.
 CREATE OR REPLACE FUNCTION take_due_nudges(in_limit integer) RETURNS TABLE (id bigint, account_id bigint)
 LANGUAGE sql AS $$
-    WITH due AS (
-        SELECT m.id FROM messages m
-         WHERE m.next_nudge_at <= now()
-         ORDER BY m.next_nudge_at LIMIT in_limit FOR UPDATE SKIP LOCKED)
-    UPDATE messages m
-       SET nudge_count = least(m.nudge_count + 1, 6),
-           next_nudge_at = clock_timestamp() + least(interval '1 minute' * 2 ^ (m.nudge_count + 1), interval '1 hour')
-      FROM due WHERE m.id = due.id
-    RETURNING m.id, m.account_id
+    WITH RECURSIVE waiting (account_id) AS (  -- from one account to the next along the index
+        SELECT min(m.account_id) FROM messages m WHERE m.next_nudge_at IS NOT NULL
+        UNION ALL
+        SELECT (SELECT min(m.account_id) FROM messages m
+                 WHERE m.next_nudge_at IS NOT NULL AND m.account_id > waiting.account_id)
+          FROM waiting WHERE waiting.account_id IS NOT NULL),
+    turns AS (
+        SELECT one.id, row_number() OVER (PARTITION BY waiting.account_id ORDER BY one.next_nudge_at, one.id) AS turn
+          FROM waiting, LATERAL (
+                   SELECT m.id, m.next_nudge_at FROM messages m
+                    WHERE m.account_id = waiting.account_id AND m.next_nudge_at <= now()
+                    ORDER BY m.next_nudge_at LIMIT in_limit) AS one
+         ORDER BY turn LIMIT in_limit),
+    due AS (
+        SELECT m.id, turns.turn FROM turns JOIN messages m ON m.id = turns.id
+         WHERE m.next_nudge_at <= now() FOR UPDATE OF m SKIP LOCKED),
+    taken AS (
+        UPDATE messages m
+           SET nudge_count = least(m.nudge_count + 1, 6),
+               next_nudge_at = clock_timestamp()
+                             + least(interval '1 minute' * 2 ^ (m.nudge_count + 1), interval '1 hour')
+          FROM due WHERE m.id = due.id
+        RETURNING m.id, m.account_id, due.turn)
+    SELECT taken.id, taken.account_id FROM taken ORDER BY taken.turn, taken.account_id
 $$;

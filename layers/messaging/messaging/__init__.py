@@ -3,7 +3,7 @@
 Read the modules in this order; a module imports only from those before it, and `tables` to `views` alone
 know SQLAlchemy:
 
-    problems telemetry settings amazon secrets clients address fields models pages raw
+    problems callers telemetry settings amazon secrets clients address fields models pages raw
     tables driver database store attempts arrivals health cursor views
     providers queue spool media outbox delivery inbox web consumer receiver
 

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import (
-    BigInteger,
     DateTime,
     Integer,
     Interval,
@@ -26,7 +25,6 @@ from messaging.database import Refused, run, statement
 from messaging.models import REPORT_RANK, Channel, DeliveryReport, InboundMessage, Message
 from messaging.problems import Forbidden
 from messaging.raw import RawRequest
-from messaging.store import ACCOUNT
 
 PARKED_AGE = timedelta(days=7)
 """How long a report waits for an attempt of its provider's id: our own record of it follows within minutes,
@@ -35,7 +33,6 @@ and one of a delivery of unknown outcome within the day or so that a message is 
 _RECEIVE = statement(
     "receive_webhook",
     *("outcome", "message", "fault"),
-    account=BigInteger(),
     route=Text(),
     provider=Text(),
     received_at=DateTime(timezone=True),
@@ -71,6 +68,8 @@ class Outcome(StrEnum):
     """What became of a part of a request."""
 
     CREATED = "created"
+    QUARANTINED = "quarantined"
+    """Created, in no account: nobody owns the address that it reached."""
     DUPLICATE = "duplicate"
     MOVED = "moved"
     NOTED = "noted"
@@ -114,7 +113,6 @@ def _row(
     request: RawRequest, parts: Sequence[InboundMessage | DeliveryReport], unread: str | None
 ) -> dict[str, Any]:
     return {
-        "account": ACCOUNT,
         "route": request.route,
         "provider": request.provider,
         "received_at": request.received_at,

@@ -20,6 +20,12 @@ from messaging.telemetry import count, fault, logger
 REPLAY_TIME = 20.0  # seconds kept for one more request, which a slow database and bucket may take
 REPLAY_BATCH = 10  # requests of up to 6 MB each
 
+_COUNTED = {
+    Outcome.CREATED: "Inbound",
+    Outcome.QUARANTINED: "Quarantined",
+    Outcome.DUPLICATE: "Duplicates",
+}
+
 Read = Sequence[InboundMessage | DeliveryReport | Exception]
 """What a request tells; in the place of what could not be read, why."""
 
@@ -214,7 +220,7 @@ def _note(part: InboundMessage | DeliveryReport, kept: Kept) -> None:
             count(part.status.capitalize())
     else:
         logger.info("Received", extra=named)
-        count("Inbound" if kept.outcome is Outcome.CREATED else "Duplicates")
+        count(_COUNTED[kept.outcome])
 
 
 def _later(detail: str) -> Answer:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from messaging import arrivals, attempts, providers, queue, store
 from messaging.attempts import Nudge
 from messaging.models import Message, NewEmail, NewSms
-from messaging.problems import Invalid, Unavailable
+from messaging.problems import Denied, Invalid, TooMany, Unavailable
 from messaging.settings import settings
 from messaging.store import IdempotencyKey, Outcome
 from messaging.telemetry import count, logger
@@ -21,18 +21,23 @@ class Accepted(NamedTuple):
     replayed: bool
 
 
-def accept(message: NewSms | NewEmail, key: IdempotencyKey | None = None) -> Accepted:
-    """Keeps a message and has it sent. Raises Invalid, and Unavailable with nothing kept.
+def accept(account: int, message: NewSms | NewEmail, key: IdempotencyKey | None = None) -> Accepted:
+    """Keeps an account's message and has it sent. Raises Invalid, Denied, TooMany and Unavailable, with
+    nothing kept.
 
     The nudge may be lost: the message is kept, and the relay finds it.
     """
     policy = message.delivery_policy or settings().delivery_policy
-    outcome, kept = store.add_outbound(message, _carriers(message), key, policy)
+    outcome, kept, retry_after = store.add_outbound(account, message, _carriers(message), key, policy)
+    if outcome is Outcome.NOT_OWNED:
+        raise Denied.field("from", "is not an address of this account")
+    if retry_after is not None:
+        raise TooMany("This account has sent as many messages as it may.", retry_after)
     if kept is None:
         raise Invalid.field("Idempotency-Key", "was used with another body")
     if outcome is Outcome.CREATED:
         count("Accepted")
-        nudge([Nudge(kept.id, store.ACCOUNT)])
+        nudge([Nudge(kept.id, account)])
     return Accepted(kept, outcome is Outcome.REPLAYED)
 
 

@@ -84,6 +84,34 @@ class Forbidden(Problem):
         return self._reason or str(self.__cause__ or self)
 
 
+class Unauthorized(Problem):
+    """Nobody has said who calls."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class Denied(Problem):
+    """Whoever calls may not do this."""
+
+    status = HTTPStatus.FORBIDDEN
+
+    @classmethod
+    def field(cls, field: str, message: str) -> "Denied":
+        return cls("The request is not allowed.", [{"field": field, "message": message}])
+
+
+class TooMany(Problem):
+    """More than an account may send; the same request is right again in so many seconds."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
 class NotFound(Problem):
     status = HTTPStatus.NOT_FOUND
 

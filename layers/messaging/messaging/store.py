@@ -26,9 +26,6 @@ from messaging.database import run, statement
 from messaging.models import Content, Message
 from messaging.settings import DeliveryPolicy
 
-ACCOUNT = 1
-"""All belongs to it until callers are told apart."""
-
 
 class IdempotencyKey(NamedTuple):
     route: str
@@ -41,13 +38,26 @@ class Outcome(StrEnum):
     CREATED = "created"
     REPLAYED = "replayed"
     CONFLICT = "conflict"
+    """The key stands for another body."""
+    NOT_OWNED = "not_owned"
+    """The sending address is not the account's."""
+    LIMITED = "limited"
+    """The account has sent as much as it may."""
+
+
+class Added(NamedTuple):
+    outcome: Outcome
+    message: Message | None
+    """With CREATED and REPLAYED."""
+    retry_after: int | None
+    """Seconds, with LIMITED."""
 
 
 KEY_AGE = timedelta(hours=24)
 
 _ACCEPT = statement(
     "accept_message",
-    *("outcome", "message"),
+    *("outcome", "message", "retry_after"),
     account=BigInteger(),
     token=Uuid(),
     providers=ARRAY(Text),
@@ -68,19 +78,17 @@ _FORGET_KEYS = text(
 
 
 def add_outbound(
+    account: int,
     content: Content,
     providers: Sequence[str],
     key: IdempotencyKey | None = None,
     policy: DeliveryPolicy = "at_most_once",
-) -> tuple[Outcome, Message | None]:
-    """Keeps a message as queued, for the first of its providers or those that follow.
-
-    No message with CONFLICT: the key stands for another body.
-    """
-    [(outcome, message)] = run(
+) -> Added:
+    """Keeps a message of an account's as queued, for the first of its providers or those that follow."""
+    [(outcome, message, retry_after)] = run(
         _ACCEPT,
         {
-            "account": ACCOUNT,
+            "account": account,
             "token": uuid4(),
             "providers": list(providers),
             "policy": policy,
@@ -91,7 +99,7 @@ def add_outbound(
             "key_age": KEY_AGE,
         },
     )
-    return Outcome(outcome), message and Message.model_validate_json(message)
+    return Added(Outcome(outcome), message and Message.model_validate_json(message), retry_after)
 
 
 def forget_keys(limit: int) -> int:

@@ -31,10 +31,9 @@ from messaging import cursor as cursors
 from messaging.database import run
 from messaging.models import MAX_ID, Channel
 from messaging.problems import Unavailable
-from messaging.store import ACCOUNT
 from messaging.tables import conversations, messages
 
-REVISION = "0006"
+REVISION = "0007"
 """The Alembic revision that this code was written for; a test holds it at the migrations' head."""
 
 MAX_PAGE_BYTES = 4_000_000
@@ -63,36 +62,37 @@ def check() -> None:
         raise Unavailable("The database is not migrated.")
 
 
-def message(id: int) -> str | None:
+def message(account: int, id: int) -> str | None:
     """The JSON text of a message with its events, oldest first (models.MessageWithEvents)."""
     rows = run(
         select(_MESSAGE, _EVENTS)
         .select_from(messages.join(conversations))
-        .where(messages.c.id == id, messages.c.account_id == ACCOUNT),
+        .where(messages.c.id == id, messages.c.account_id == account),
         {},
     )
     return f'{rows[0][0][:-1]},"events":{rows[0][1]}}}' if rows else None
 
 
-def attachment(id: int, number: int) -> Mapping[str, Any] | None:
+def attachment(account: int, id: int, number: int) -> Mapping[str, Any] | None:
     """A message's attachment, the first being 1: {"url"}, or {"key", "name", "content_type", "size"}."""
     found = select(messages.c.attachments[number - 1]).where(
-        messages.c.id == id, messages.c.account_id == ACCOUNT
+        messages.c.id == id, messages.c.account_id == account
     )
     rows = run(found, {})
     return rows[0][0] if rows else None
 
 
-def conversation(id: int) -> str | None:
+def conversation(account: int, id: int) -> str | None:
     """The JSON text of a conversation (models.Conversation)."""
     rows = run(
-        select(_CONVERSATION).where(conversations.c.id == id, conversations.c.account_id == ACCOUNT),
+        select(_CONVERSATION).where(conversations.c.id == id, conversations.c.account_id == account),
         {},
     )
     return rows[0][0] if rows else None
 
 
 def list_conversations(
+    account: int,
     limit: int,
     cursor: str | None = None,
     *,
@@ -106,7 +106,7 @@ def list_conversations(
     """
     c = conversations.c
     walk = ["conversations", address, type, updated_since and updated_since.isoformat()]
-    wanted = [c.account_id == ACCOUNT]
+    wanted = [c.account_id == account]
     if type:
         wanted.append(
             literal(type.value, literal_execute=True) == func.any(c.types)
@@ -136,7 +136,12 @@ def list_conversations(
 
 
 def list_messages(
-    conversation_id: int, limit: int, cursor: str | None = None, *, newest_first: bool = False
+    account: int,
+    conversation_id: int,
+    limit: int,
+    cursor: str | None = None,
+    *,
+    newest_first: bool = False,
 ) -> Page | None:
     """A conversation's messages in order of arrival; None where there is no such conversation.
 
@@ -154,7 +159,7 @@ def list_messages(
         order, ahead = asc, and_(place > start, m.conversation_id <= conversation_id)
     sizes = (
         select(m.id, m.size)
-        .where(ahead, m.account_id == ACCOUNT)
+        .where(ahead, m.account_id == account)
         .order_by(order(m.conversation_id), order(m.id))
         .limit(limit + 1)
         .subquery()
@@ -173,7 +178,7 @@ def list_messages(
                 and_(running.c.place <= limit, or_(running.c.place == 1, running.c.bytes <= MAX_PAGE_BYTES)),
             ).outerjoin(messages, m.id == running.c.id)
         )
-        .where(conversations.c.id == conversation_id, conversations.c.account_id == ACCOUNT)
+        .where(conversations.c.id == conversation_id, conversations.c.account_id == account)
         .order_by(order(m.id))
     )
     found = run(page, {})

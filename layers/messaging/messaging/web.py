@@ -14,13 +14,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 from pydantic_core import from_json
 
+from messaging.callers import Caller, Scope
 from messaging.problems import (
     CONTENT_TYPE,
+    Denied,
     Invalid,
     MethodNotAllowed,
     NotFound,
     Problem,
     TooLarge,
+    Unauthorized,
     Unreadable,
     UnsupportedMediaType,
 )
@@ -97,6 +100,20 @@ def handler(app: APIGatewayHttpResolver, *, raw: bool = False) -> Handler:
 
 
 # --- Requests ----------------------------------------------------------------------------------------
+
+
+def caller(app: APIGatewayHttpResolver, scope: Scope) -> Caller:
+    """Whoever made this request, as its authorizer found it: a client writes nothing of that.
+
+    Raises Unauthorized where no authorizer stood before the route, and Denied where the key lacks the scope:
+    the authorizer's yes is good for every route, for as long as API Gateway keeps it.
+    """
+    found = app.current_event.raw_event["requestContext"].get("authorizer", {}).get("lambda")
+    if not found:
+        raise Unauthorized("This needs an API key.")
+    if scope not in found["scopes"].split():
+        raise Denied(f"This key has no scope {scope}.")
+    return Caller(int(found["account"]), f"key:{found['key']}")
 
 
 def idempotency_key(app: APIGatewayHttpResolver, key: str | None) -> IdempotencyKey | None:

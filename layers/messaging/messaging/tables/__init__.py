@@ -1,5 +1,12 @@
 """The tables. Their unique constraints keep the promises; `functions/migrate` makes and changes them."""
 
+from messaging.tables.accounts import (
+    account_addresses,
+    account_sends,
+    accounts,
+    api_keys,
+    audit_events,
+)
 from messaging.tables.columns import metadata
 from messaging.tables.inbound import parked_reports, webhook_requests
 from messaging.tables.outbound import attempts, circuits, idempotency_keys, message_events
@@ -12,7 +19,12 @@ from messaging.tables.threads import (
 )
 
 __all__ = [
+    "account_addresses",
+    "account_sends",
+    "accounts",
+    "api_keys",
     "attempts",
+    "audit_events",
     "circuits",
     "contact_addresses",
     "contacts",

@@ -143,6 +143,11 @@ messages = Table(
         unique=True,
         postgresql_where=text("status = 'sending'"),
     ),
-    Index("messages_nudge_idx", "next_nudge_at", postgresql_where=text("next_nudge_at IS NOT NULL")),
+    Index(
+        "messages_account_nudge_idx",
+        "account_id",
+        "next_nudge_at",
+        postgresql_where=text("next_nudge_at IS NOT NULL"),
+    ),
     Index("messages_lease_idx", "lease_expires_at", postgresql_where=text("status = 'sending'")),
 )

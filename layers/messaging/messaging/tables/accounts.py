@@ -1,0 +1,87 @@
+"""Whose the conversations are, and who may send and read."""
+
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from messaging.tables.columns import id_, metadata, time
+
+accounts = Table(
+    "accounts",
+    metadata,
+    id_(),
+    Column("name", Text, nullable=False),
+    Column("sends_per_second", Integer, comment="null is no limit"),
+    Column("sends_per_day", Integer, comment="of UTC; null is no limit"),
+    time("created_at", default=True),
+    CheckConstraint("coalesce(sends_per_second, 1) > 0 AND coalesce(sends_per_day, 1) > 0", name="limits"),
+)
+"""0 is the quarantine, for what reaches an address that nobody owns; 1 is there from the first."""
+
+
+def _account() -> Column[int]:
+    return Column("account_id", ForeignKey("accounts.id"), nullable=False)
+
+
+account_addresses = Table(
+    "account_addresses",
+    metadata,
+    Column("address", Text, primary_key=True, comment="* is all that nobody owns by name"),
+    _account(),
+    time("created_at", default=True),
+    Index("account_addresses_account_id_idx", "account_id", "address"),
+)
+
+account_sends = Table(
+    "account_sends",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
+    Column("second", DateTime(timezone=True), nullable=False, comment="that is counted"),
+    Column("in_second", Integer, nullable=False),
+    Column("day", Date, nullable=False, comment="that is counted, of UTC"),
+    Column("in_day", Integer, nullable=False),
+)
+"""A row for each account that has a limit."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    id_(),
+    _account(),
+    Column("name", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("hash", LargeBinary, nullable=False, comment="SHA-256 of the secret"),
+    time("created_at", default=True),
+    time("expires_at"),
+    time("revoked_at"),
+    Column("last_used_at", DateTime(timezone=True), comment="to the minute"),
+    CheckConstraint("account_id > 0", name="account"),
+    CheckConstraint("scopes <@ '{send,read,admin}' AND cardinality(scopes) > 0", name="scopes"),
+    Index("api_keys_account_id_idx", "account_id", "id"),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    id_(),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="that it was done to"),
+    Column("key_id", ForeignKey("api_keys.id"), comment="that it was done to"),
+    Column("actor", Text, nullable=False, comment="operator, or key:<id>"),
+    Column("action", Text, nullable=False),
+    Column("details", JSONB, nullable=False, server_default="{}"),
+    time("created_at", default=True),
+    Index("audit_events_account_id_idx", "account_id", "id"),
+    Index("audit_events_key_id_idx", "key_id", "id"),
+)
+"""Only added to: a trigger refuses all else."""
