@@ -1,6 +1,6 @@
 """`python -m local`: the whole service here (start), what its functions lean on (services), its checks, or
 what is done to one that runs (redrive: its dead letters are put back; replay: webhooks that it has kept are
-read again, as the options choose)."""
+read again, as the options choose; accounts, addresses, keys, audit: see `python -m local keys --help`)."""
 
 import argparse
 import os
@@ -17,6 +17,7 @@ from local import check, openapi
 from local.backing import Backing, Options
 from local.errors import CannotStart
 from local.guide import services_started, started
+from local.operate import NOUNS, operate
 from local.redrive import redrive
 from local.replay import replay
 from local.stack import Stack
@@ -39,14 +40,20 @@ class _Stop(BaseException):
 
 
 def main() -> int:
-    arguments = _parser().parse_args()
+    try:
+        if sys.argv[1:2] and sys.argv[1] in NOUNS:
+            return operate(sys.argv[1:], _say)
+        arguments = _parser().parse_args()
+        if arguments.command in OPERATIONS:
+            return OPERATIONS[arguments.command](arguments)
+    except CannotStart as error:
+        return _cannot(error)
     if arguments.command in TOOLS:
         return TOOLS[arguments.command](_say)
-    if arguments.command in OPERATIONS:
-        try:
-            return OPERATIONS[arguments.command](arguments)
-        except CannotStart as error:
-            return _cannot(error)
+    return _serve(arguments)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
     for number in _endings():
         if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup it is
             signal.signal(number, _stop)

@@ -57,7 +57,7 @@ def description() -> str:
     """The document as it is committed: OpenAPI 3.1, all functions in one."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
-    for name in ("send_message", *WEBHOOKS, "conversations"):
+    for name in ("send_message", *WEBHOOKS, "conversations", "admin"):
         app = load(name).app
         found = json.loads(app.get_openapi_json_schema(**ABOUT))
         prefix = WEBHOOKS.get(name, "")

@@ -1,14 +1,11 @@
 """Has the functions that receive read again what they have kept, in a service that runs here."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.request import Request
 
 from local.backing import Options
-from local.client import opener
-from local.errors import CannotStart
+from local.client import invoke
 from local.template import Template
 
 
@@ -32,19 +29,7 @@ def _all(url: str, function: str, chosen: Mapping[str, Any]) -> Counter[str]:
     done: Counter[str] = Counter()
     after = 0
     while after is not None:
-        answer = _invoke(url, function, {"replay": {**chosen, "after": after}})
+        answer = invoke(url, function, {"replay": {**chosen, "after": after}})
         after = answer.pop("after")
         done.update(answer)
     return done
-
-
-def _invoke(url: str, function: str, event: object) -> Any:
-    request = Request(f"{url}/2015-03-31/functions/{function}/invocations", json.dumps(event).encode())
-    try:
-        with opener.open(request, timeout=60) as response:
-            answer = json.loads(response.read())
-    except OSError as error:
-        raise CannotStart(f"{url}: {error}; is it running? see --port") from error
-    if response.headers["X-Amz-Function-Error"]:
-        raise CannotStart(f"{function}: {answer['errorMessage']}")
-    return answer

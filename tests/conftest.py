@@ -17,6 +17,7 @@ from local.postgres import Postgres
 from local.provider import Provider
 from tests import aws as playing
 from tests.context import Context
+from tests.emptying import ACCOUNTS, AUDITED, DELETE, TABLES
 from tests.printed import Printed, let_the_logger_print
 from tests.proxy import Proxy
 
@@ -39,31 +40,6 @@ os.environ.update(
 # The gate says the same of the same code every time, on a slow machine too.
 hypothesis.settings.register_profile("gate", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("gate")
-
-TABLES = (
-    "api_keys, account_sends, account_addresses, webhook_requests, circuits, idempotency_keys,"
-    " parked_reports, message_events, attempts, messages, conversation_participants, conversations,"
-    " contact_addresses, contacts"
-)
-"""In the order in which they can be emptied."""
-DELETE = (
-    ";".join(f"DELETE FROM {table}" for table in TABLES.split(", "))
-    + """;
-SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) FROM pg_sequences
-"""
-)
-AUDITED = """
-ALTER TABLE audit_events DISABLE TRIGGER audit_events_append_only;
-DELETE FROM audit_events;
-ALTER TABLE audit_events ENABLE TRIGGER audit_events_append_only
-"""
-ACCOUNTS = """
-DELETE FROM accounts WHERE id > 1;
-UPDATE accounts SET sends_per_second = NULL, sends_per_day = NULL;
-SELECT setval(pg_get_serial_sequence('accounts', 'id'), 1);
-INSERT INTO account_addresses (address, account_id) VALUES ('*', 1)
-"""
-"""As in a service here: the first account has what nobody owns."""
 
 
 @pytest.fixture

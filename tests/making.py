@@ -6,7 +6,9 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from messaging import arrivals, attempts, store, views
+from sqlalchemy import text
+
+from messaging import arrivals, attempts, database, store, views
 from messaging.arrivals import Kept
 from messaging.models import (
     Content,
@@ -21,12 +23,18 @@ from messaging.models import (
 )
 from messaging.raw import RawRequest
 from messaging.store import IdempotencyKey, Outcome
+from tests.emptying import OWN_ALL
 
 ACCOUNT = 1
 CUSTOMER, CONTACT = "+12016661234", "+18045551234"
 LEASE = timedelta(seconds=30)
 
 _others = count(1)
+
+
+def own_all() -> None:
+    """Has the first account send from every address, as in a service here."""
+    database.run(text(f"{OWN_ALL} RETURNING 1"), {})
 
 
 def sms(**fields: Any) -> NewSms:

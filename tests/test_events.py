@@ -10,7 +10,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # ships no types
 
 ROOT = Path(__file__).parent.parent
-HTTP = ("send_message", "sms_webhook", "email_webhook", "conversations")
+HTTP = ("send_message", "sms_webhook", "email_webhook", "conversations", "admin")
 
 
 def event(name: str) -> dict[str, Any]:

@@ -131,9 +131,9 @@ def test_lambda_is_known_at_its_edge_alone() -> None:
     edge = {*readers, *(f"functions/{folder.name}" for folder in FUNCTIONS)}
     assert importers("aws_lambda_powertools.event_handler", "aws_lambda_powertools.utilities.typing") <= edge
     assert {module(file) for file in product() if strings(file) & EVENT_WORDS} <= {
-        "web",
-        "consumer",
-        "receiver",
+        *readers,
+        "functions/authorizer",
+        "functions/admin",
     }
 
 

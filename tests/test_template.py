@@ -17,6 +17,8 @@ FUNCTIONS = {
     "SmsWebhook": "sms_webhook",
     "EmailWebhook": "email_webhook",
     "Conversations": "conversations",
+    "Authorizer": "authorizer",
+    "Admin": "admin",
     "Relay": "relay",
     "Migrate": "migrate",
 }
@@ -49,6 +51,8 @@ VARIABLES = {
     "Conversations": {"DEFAULT_REGION", "MEDIA_BUCKET", "PROVIDERS"},
     "Relay": {"OUTBOUND_QUEUE_URL", "RAW_RETENTION_DAYS"},
     "Migrate": set[str](),
+    "Authorizer": set[str](),
+    "Admin": {"DEFAULT_REGION"},
 }
 
 

@@ -23,7 +23,8 @@ from tests.calls import (
     call_url,
     invoke,
 )
-from tests.conftest import TABLES, Configure, Database
+from tests.conftest import Configure, Database
+from tests.emptying import TABLES
 from tests.functions.test_openapi import DOCUMENT, conforms
 
 EXAMPLES = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])

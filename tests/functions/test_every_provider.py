@@ -9,7 +9,8 @@ from messaging.models import Channel
 from messaging.providers import REGISTRY, kind
 from messaging.providers.provider import Webhook
 from tests.calls import Answer, call
-from tests.conftest import TABLES, Database
+from tests.conftest import Database
+from tests.emptying import TABLES
 from tests.functions.conftest import REGISTERED, Deploy
 from tests.layer.providers import spoiling
 from tests.layer.providers.contract import Contract

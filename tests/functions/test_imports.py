@@ -21,6 +21,8 @@ UNNEEDED = {
     "email_webhook": {*SELDOM, TABLES, VALIDATION, "messaging.outbox", "messaging.views"},
     "send_message": {*SELDOM, TABLES, "messaging.inbox", "messaging.views", "messaging.media"},
     "deliver_message": {*SELDOM - {"concurrent.futures.thread"}, TABLES, ROUTES, "messaging.inbox"},
+    "authorizer": {*SELDOM, TABLES, ROUTES, "messaging.web", "messaging.store", "messaging.providers"},
+    "admin": {*SELDOM, "messaging.inbox", "messaging.outbox", "messaging.delivery"},
     "relay": {*SELDOM, TABLES, ROUTES, "messaging.inbox", "messaging.web"},
     "conversations": {*SELDOM, "messaging.inbox", "messaging.outbox", "messaging.delivery"},
 }

@@ -1,12 +1,14 @@
 """What the layer's tests stand on beside the database."""
 
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
 from local.provider import Provider
 from tests.aws import Aws
 from tests.conftest import SIGNING_SECRET, Configure, Database
+from tests.layer.racing import Race
 
 
 @pytest.fixture
@@ -24,3 +26,8 @@ def askable(aws: Aws, playing_provider: Provider, configure: Configure) -> Provi
     fields = {"url": url, "lookup_url": f"{url}/lookup", "signing_secret": SIGNING_SECRET}
     configure(PROVIDER_SECRET_ARN=aws.keep({"sms": fields}))
     return playing_provider
+
+
+@pytest.fixture
+def race(environments: ProcessPoolExecutor, other: Database) -> Race:
+    return Race(environments, other)

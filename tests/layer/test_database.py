@@ -84,6 +84,7 @@ def server(tmp_path: Path, configure: Configure) -> Iterator[Postgres]:
 
 def test_survives_a_restart_of_the_server(server: Postgres, context: Context) -> None:
     load("migrate").handler({}, context)
+    making.own_all()
     assert making.accept()[1].id == 1
     server.stop()
     with pytest.raises(Unavailable):

@@ -21,6 +21,7 @@ from tests.context import Context
 from tests.layer.delivering import accept, deliver, make_due, state
 from tests.layer.providers.vendor import hang, playing
 from tests.local.waiting import eventually
+from tests.making import own_all
 
 pytestmark = pytest.mark.usefixtures("aws")
 
@@ -126,6 +127,7 @@ def server(tmp_path: Path, configure: Configure) -> Iterator[Postgres]:
     server.start()
     configure(DATABASE_URL=server.url)
     load("migrate").handler({}, Context())
+    own_all()
     yield server
     product.engine().dispose()
     product.engine.cache_clear()

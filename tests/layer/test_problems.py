@@ -14,12 +14,16 @@ from messaging.problems import Invalid, Problem, Unavailable
     [
         (problems.Problem, 500, "Internal Server Error"),
         (problems.Unreadable, 400, "Bad Request"),
+        (problems.Unauthorized, 401, "Unauthorized"),
         (problems.Forbidden, 403, "Forbidden"),
+        (problems.Denied, 403, "Forbidden"),
         (problems.NotFound, 404, "Not Found"),
         (problems.MethodNotAllowed, 405, "Method Not Allowed"),
+        (problems.Conflict, 409, "Conflict"),
         (problems.TooLarge, 413, None),  # Python 3.13 has another name for it
         (problems.UnsupportedMediaType, 415, "Unsupported Media Type"),
         (problems.Invalid, 422, None),
+        (problems.TooMany, 429, "Too Many Requests"),
         (problems.Unavailable, 503, "Service Unavailable"),
     ],
 )
@@ -36,9 +40,13 @@ def test_every_problem_has_its_status_and_title(kind: type[Problem], status: int
 def test_every_problem_is_in_the_table_above() -> None:
     assert {kind.__name__ for kind in Problem.__subclasses__()} == {
         "Unreadable",
+        "Unauthorized",
         "Forbidden",
+        "Denied",
+        "TooMany",
         "NotFound",
         "MethodNotAllowed",
+        "Conflict",
         "TooLarge",
         "UnsupportedMediaType",
         "Invalid",

@@ -9,7 +9,8 @@ import pytest
 from messaging import attempts, store
 from messaging.models import Message, Status
 from tests import making
-from tests.conftest import TABLES, Database
+from tests.conftest import Database
+from tests.emptying import TABLES
 from tests.local.waiting import eventually
 from tests.proxy import End, Loss, Proxy
 

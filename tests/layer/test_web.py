@@ -7,7 +7,8 @@ from http import HTTPStatus
 import pytest
 
 from tests.calls import EMAIL, INBOUND_EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS, SMS, Answer, call
-from tests.conftest import TABLES, Configure, Database
+from tests.conftest import Configure, Database
+from tests.emptying import TABLES
 
 pytestmark = pytest.mark.usefixtures("aws")
 

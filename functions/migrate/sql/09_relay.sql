@@ -46,16 +46,18 @@ LANGUAGE sql AS $$
         SELECT (SELECT min(m.account_id) FROM messages m
                  WHERE m.next_nudge_at IS NOT NULL AND m.account_id > waiting.account_id)
           FROM waiting WHERE waiting.account_id IS NOT NULL),
-    turns AS (
-        SELECT one.id, row_number() OVER (PARTITION BY waiting.account_id ORDER BY one.next_nudge_at, one.id) AS turn
+    crowd AS (
+        SELECT waiting.account_id, greatest(in_limit / count(*) OVER (), 1) AS share
           FROM waiting, LATERAL (
-                   SELECT m.id, m.next_nudge_at FROM messages m
+                   SELECT FROM messages m
                     WHERE m.account_id = waiting.account_id AND m.next_nudge_at <= now()
-                    ORDER BY m.next_nudge_at LIMIT in_limit) AS one
-         ORDER BY turn LIMIT in_limit),
+                    ORDER BY m.next_nudge_at LIMIT 1) AS first),
     due AS (
-        SELECT m.id, turns.turn FROM turns JOIN messages m ON m.id = turns.id
-         WHERE m.next_nudge_at <= now() FOR UPDATE OF m SKIP LOCKED),
+        SELECT one.id, row_number() OVER (PARTITION BY crowd.account_id ORDER BY one.next_nudge_at, one.id) AS turn
+          FROM crowd, LATERAL (
+                   SELECT m.id, m.next_nudge_at FROM messages m
+                    WHERE m.account_id = crowd.account_id AND m.next_nudge_at <= now()
+                    ORDER BY m.next_nudge_at LIMIT crowd.share FOR UPDATE SKIP LOCKED) AS one),
     taken AS (
         UPDATE messages m
            SET nudge_count = least(m.nudge_count + 1, 6),

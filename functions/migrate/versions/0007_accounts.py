@@ -27,6 +27,7 @@ def upgrade() -> None:
             name=op.f("accounts_limits_check"),
         ),
         sa.PrimaryKeyConstraint("id", name="accounts_pkey"),
+        sa.UniqueConstraint("name", name="accounts_name_key"),
     )
     op.execute("INSERT INTO accounts (id, name) VALUES (0, 'quarantine')")
     op.execute(
@@ -72,6 +73,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="api_keys_account_id_fkey"),
         sa.PrimaryKeyConstraint("id", name="api_keys_pkey"),
+        sa.UniqueConstraint("hash", name="api_keys_hash_key"),
     )
     op.create_index("api_keys_account_id_idx", "api_keys", ["account_id", "id"])
     op.create_table(

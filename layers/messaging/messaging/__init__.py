@@ -3,8 +3,8 @@
 Read the modules in this order; a module imports only from those before it, and `tables` to `views` alone
 know SQLAlchemy:
 
-    problems callers telemetry settings amazon secrets clients address fields models pages raw
-    tables driver database store attempts arrivals health cursor views
+    problems callers telemetry settings amazon secrets clients address fields models pages tenancy raw
+    tables driver database store attempts arrivals keys accounts health cursor views
     providers queue spool media outbox delivery inbox web consumer receiver
 
 What goes out passes `outbox` and `delivery`, what comes in passes `inbox`; the two sides do not know each

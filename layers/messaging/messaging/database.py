@@ -81,7 +81,7 @@ def run(statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[*t
                 raise Refused(error) from None
 
 
-def statement(name: str, *columns: str, **parameters: TypeEngine[Any]) -> Select[*tuple[Any, ...]]:
+def statement(name: str, /, *columns: str, **parameters: TypeEngine[Any]) -> Select[*tuple[Any, ...]]:
     """SELECT columns FROM name(parameters), each parameter bound under its own name."""
     arguments = (bindparam(parameter, type_=kind) for parameter, kind in parameters.items())
     function = getattr(func, name)(*arguments)

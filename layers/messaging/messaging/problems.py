@@ -108,7 +108,7 @@ class TooMany(Problem):
 
     status = HTTPStatus.TOO_MANY_REQUESTS
 
-    def __init__(self, detail: str, retry_after: int) -> None:
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
@@ -118,6 +118,16 @@ class NotFound(Problem):
 
 class MethodNotAllowed(Problem):
     status = HTTPStatus.METHOD_NOT_ALLOWED
+
+
+class Conflict(Problem):
+    """It is there, and otherwise than it was to be."""
+
+    status = HTTPStatus.CONFLICT
+
+    @classmethod
+    def field(cls, field: str, message: str) -> "Conflict":
+        return cls("It is there already.", [{"field": field, "message": message}])
 
 
 class TooLarge(Problem):

@@ -113,7 +113,7 @@ def caller(app: APIGatewayHttpResolver, scope: Scope) -> Caller:
         raise Unauthorized("This needs an API key.")
     if scope not in found["scopes"].split():
         raise Denied(f"This key has no scope {scope}.")
-    return Caller(int(found["account"]), f"key:{found['key']}")
+    return Caller(int(found["account"]), f"key:{found['key']}" if found["key"] else "operator")
 
 
 def idempotency_key(app: APIGatewayHttpResolver, key: str | None) -> IdempotencyKey | None:

@@ -1,0 +1,222 @@
+"""functions/admin: accounts, addresses, keys and the audit, over HTTP and for an operator who invokes it."""
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import pg8000.exceptions
+import pytest
+
+from tests import making
+from tests.administering import make_account, make_key, operate
+from tests.calls import Answer, call
+from tests.conftest import Database
+
+ADMIN = "/api/admin"
+SECOND = {"account": "2", "scopes": "admin", "key": "7"}
+
+
+def audited(database: Database) -> list[list[object]]:
+    return database.rows("SELECT action, account_id, key_id, actor FROM audit_events ORDER BY id")
+
+
+def pages(path: str, name: str) -> Iterator[list[Any]]:
+    cursor = ""
+    while cursor is not None:
+        page = call("GET", f"{path}?limit=2{cursor and '&cursor='}{cursor}").json
+        yield page[name]
+        cursor = page["next_cursor"]
+
+
+def test_an_account_is_made_read_and_changed(database: Database) -> None:
+    made = call("POST", f"{ADMIN}/accounts", {"name": "Shop", "sends_per_second": 5})
+    assert made.status == 201
+    assert (
+        made.json.items() >= {"id": 2, "name": "Shop", "sends_per_second": 5, "sends_per_day": None}.items()
+    )
+    changed = call("PATCH", f"{ADMIN}/accounts/2", {"sends_per_second": None, "sends_per_day": 9})
+    assert changed.json == made.json | {"sends_per_second": None, "sends_per_day": 9}
+    assert call("PATCH", f"{ADMIN}/accounts/2", {"sends_per_day": 9}).json == changed.json
+    assert call("GET", f"{ADMIN}/accounts/2").json == changed.json
+    assert audited(database) == [
+        ["account.created", 2, None, "key:0"],
+        ["account.changed", 2, None, "key:0"],
+    ]
+
+
+def test_the_same_account_again_is_that_account_and_another_of_its_name_a_conflict(
+    database: Database,
+) -> None:
+    made = call("POST", f"{ADMIN}/accounts", {"name": "Shop"})
+    again = call("POST", f"{ADMIN}/accounts", {"name": "Shop"})
+    assert (again.status, again.json) == (200, made.json)
+    other = call("POST", f"{ADMIN}/accounts", {"name": "Shop", "sends_per_day": 1})
+    assert (other.status, other.fields) == (409, ["name"])
+    renamed = call("PATCH", f"{ADMIN}/accounts/2", {"name": "default"})
+    assert (renamed.status, renamed.fields) == (409, ["name"])
+    assert len(audited(database)) == 1
+
+
+def test_an_address_is_one_account_s(database: Database) -> None:
+    make_account("Shop")
+    body = {"address": "+1 201 666 0001", "account_id": 2}
+    added = call("POST", f"{ADMIN}/addresses", body)
+    assert (added.status, added.json["address"]) == (201, "+12016660001")
+    again = call("POST", f"{ADMIN}/addresses", body)
+    assert (again.status, again.json) == (200, added.json)
+    taken = call("POST", f"{ADMIN}/addresses", body | {"account_id": 1})
+    assert (taken.status, taken.fields) == (409, ["address"])
+    assert call("GET", f"{ADMIN}/addresses?account_id=2").json["addresses"] == [added.json]
+    assert call("DELETE", f"{ADMIN}/addresses/%2B12016660001").status == 204
+    assert call("DELETE", f"{ADMIN}/addresses/%2B12016660001").status == 404
+    assert [action for action, *_ in audited(database)][1:] == ["address.added", "address.removed"]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_mail_address_is_owned_as_it_is_compared() -> None:
+    body = {"address": "User@Example.com", "account_id": 1}
+    assert call("POST", f"{ADMIN}/addresses", body).json["address"] == "User@example.com".lower()
+
+
+@pytest.mark.usefixtures("database")
+def test_a_key_is_shown_once() -> None:
+    made = call("POST", f"{ADMIN}/keys", {"account_id": 1, "scopes": ["send", "read", "send"], "name": "web"})
+    assert (made.status, made.headers["cache-control"]) == (201, "no-store")
+    shown = dict(made.json)
+    assert shown.pop("key").startswith("mk_1_")
+    assert shown["scopes"] == ["read", "send"]
+    assert call("GET", f"{ADMIN}/keys?account_id=1").json["keys"] == [shown]
+    assert call("GET", f"{ADMIN}/keys?account_id=2").json["keys"] == []
+
+
+def test_a_key_is_revoked_once_and_for_good(database: Database) -> None:
+    make_key()
+    revoked = call("DELETE", f"{ADMIN}/keys/1")
+    assert revoked.json["revoked_at"]
+    assert call("DELETE", f"{ADMIN}/keys/1").json == revoked.json
+    assert call("DELETE", f"{ADMIN}/keys/2").status == 404
+    assert audited(database) == [["key.created", 1, 1, "operator"], ["key.revoked", 1, 1, "key:0"]]
+
+
+@pytest.mark.parametrize(
+    ("request_", "body", "field"),
+    [
+        ("accounts", {}, "name"),
+        ("accounts", {"name": ""}, "name"),
+        ("accounts", {"name": "x" * 201}, "name"),
+        ("accounts", {"name": "x", "sends_per_second": 0}, "sends_per_second"),
+        ("accounts", {"name": "x", "sends_per_day": 2**31}, "sends_per_day"),
+        ("accounts", {"name": "x", "id": 7}, "id"),
+        ("addresses", {"account_id": 1}, "address"),
+        ("addresses", {"address": "nobody", "account_id": 0}, "account_id"),
+        ("addresses", {"address": "not an address", "account_id": 1}, "address"),
+        ("addresses", {"address": "**", "account_id": 1}, "address"),
+        ("addresses", {"address": "+12016660001", "account_id": 9}, "account_id"),
+        ("keys", {"scopes": ["send"]}, "account_id"),
+        ("keys", {"account_id": 9, "scopes": ["send"]}, "account_id"),
+        ("keys", {"account_id": 0, "scopes": ["send"]}, "account_id"),
+        ("keys", {"account_id": 1, "scopes": []}, "scopes"),
+        ("keys", {"account_id": 1, "scopes": ["root"]}, "scopes.0"),
+        ("keys", {"account_id": 1, "scopes": "send"}, "scopes"),
+        ("keys", {"account_id": 1, "scopes": ["send"], "expires_at": "soon"}, "expires_at"),
+    ],
+)
+def test_bad_input_names_its_field_and_changes_nothing(
+    database: Database, request_: str, body: object, field: str
+) -> None:
+    answer = call("POST", f"{ADMIN}/{request_}", body)
+    assert (answer.status, answer.fields) == (422, [field]), answer.body
+    assert audited(database) == []
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/accounts/9", 404),
+        ("GET", "/accounts/0", 422),
+        ("PATCH", "/accounts/9", 404),
+        ("DELETE", "/keys/0", 422),
+        ("GET", "/keys?cursor=x", 400),
+        ("GET", "/audit?limit=0", 422),
+        ("GET", "/addresses?account_id=-1", 422),
+    ],
+)
+def test_what_is_not_there_or_not_asked_so(method: str, path: str, status: int) -> None:
+    body = {"name": "other"} if method == "PATCH" else b""
+    assert call(method, f"{ADMIN}{path}", body).status == status
+
+
+def test_lists_go_on_where_they_ended(database: Database) -> None:
+    for number in range(4):
+        account = make_account(f"Shop {number}", f"+1201666000{number}")
+        make_key(account)
+    accounts = [account["name"] for account in chain.from_iterable(pages(f"{ADMIN}/accounts", "accounts"))]
+    assert accounts == ["default", *(f"Shop {number}" for number in range(4))]
+    addresses = chain.from_iterable(pages(f"{ADMIN}/addresses", "addresses"))
+    assert [one["address"] for one in addresses] == ["*", *(f"+1201666000{number}" for number in range(4))]
+    keys = chain.from_iterable(pages(f"{ADMIN}/keys", "keys"))
+    assert [key["account_id"] for key in keys] == [2, 3, 4, 5]
+    events = [event["id"] for event in chain.from_iterable(pages(f"{ADMIN}/audit", "events"))]
+    assert events == sorted(events, reverse=True)
+    assert len(events) == database.value("SELECT count(*) FROM audit_events") == 12
+    of_key = call("GET", f"{ADMIN}/audit?key_id=2").json["events"]
+    assert [(event["action"], event["account_id"]) for event in of_key] == [("key.created", 3)]
+
+
+@pytest.mark.usefixtures("database")
+def test_an_operator_s_order_is_answered_as_a_request_is() -> None:
+    refused = operate("POST /api/admin/keys", {"account_id": 1, "scopes": []})
+    assert (refused.status, refused.fields) == (422, ["scopes"])
+    assert operate("GET /api/admin/nothing").status == 404
+    assert operate("DELETE /api/admin/addresses/*").status == 204
+    assert operate("GET /api/admin/addresses?limit=1").json["addresses"] == []
+    assert operate("POST /api/admin/keys").status == 400
+
+
+def test_a_request_without_a_caller_is_a_401() -> None:
+    answer = call("GET", f"{ADMIN}/keys", caller=None)
+    assert answer.status == 401
+
+
+def refusals() -> Iterator[Answer]:
+    for caller in (
+        {"account": "1", "scopes": scopes, "key": "1"} for scopes in ("send read", "", "administrator")
+    ):
+        yield call("GET", f"{ADMIN}/keys", caller=caller)
+        yield call("POST", f"{ADMIN}/accounts", {"name": "Shop"}, caller=caller)
+
+
+def test_needs_the_scope_admin(database: Database) -> None:
+    assert {answer.status for answer in refusals()} == {403}
+    assert audited(database) == []
+
+
+def test_who_acts_is_noted(database: Database) -> None:
+    call("POST", f"{ADMIN}/accounts", {"name": "Shop"}, caller=SECOND)
+    assert audited(database) == [["account.created", 2, None, "key:7"]]
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE audit_events SET actor = ''", "DELETE FROM audit_events", "TRUNCATE audit_events"]
+)
+def test_the_audit_is_only_added_to(database: Database, change: str) -> None:
+    make_key()
+    with pytest.raises(pg8000.exceptions.DatabaseError, match="only added to"):
+        database.rows(change)
+    assert len(audited(database)) == 1
+
+
+def test_what_waits_in_the_quarantine_goes_to_whoever_gets_the_address(database: Database) -> None:
+    operate("DELETE /api/admin/addresses/*")
+    for number in range(3):
+        making.receive(f"id-{number}", body=str(number))
+    making.receive("id-other", to="+12016660002")
+    assert call("GET", "/api/conversations").json["conversations"] == []
+    account = make_account("Shop", making.CUSTOMER)
+    caller = {"account": str(account), "scopes": "read", "key": "1"}
+    [thread] = call("GET", "/api/conversations", caller=caller).json["conversations"]
+    messages = call("GET", f"/api/conversations/{thread['id']}/messages", caller=caller).json["messages"]
+    assert [message["body"] for message in messages] == ["0", "1", "2"]
+    assert database.value("SELECT count(*) FROM messages WHERE account_id = 0") == 1
+    assert database.value("SELECT count(*) FROM conversations WHERE account_id = 0") == 1

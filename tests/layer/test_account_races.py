@@ -1,0 +1,69 @@
+"""Accounts, addresses and keys, where several come at the same time: real processes, a connection each."""
+
+from messaging import accounts, keys, store
+from messaging.accounts import Outcome
+from tests import making
+from tests.administering import make_account, make_key, operate
+from tests.conftest import Database
+from tests.layer.racing import Race
+
+
+def claim(account: int) -> Outcome:
+    return accounts.add_address("operator", account, "+12016660001").outcome
+
+
+def test_of_two_that_add_an_address_at_once_one_gets_it(database: Database, race: Race) -> None:
+    made = [make_account(f"Shop {number}") for number in range(8)]
+    outcomes = race("account_addresses", claim, made)
+    assert sorted(outcomes) == [Outcome.CREATED, *[Outcome.TAKEN] * 7]
+    assert database.value("SELECT count(*) FROM audit_events WHERE action = 'address.added'") == 1
+
+
+def revoke(_: int) -> str | None:
+    return accounts.revoke_key("operator", 1)
+
+
+def test_a_key_that_is_revoked_by_many_at_once_is_revoked_once(database: Database, race: Race) -> None:
+    make_key()
+    assert len(set(race("api_keys", revoke, list(range(8))))) == 1
+    noted = database.rows("SELECT action FROM audit_events ORDER BY id")
+    assert noted == [["key.created"], ["key.revoked"]]
+
+
+def come_in(number: int) -> str:
+    """Or, in the midst of it, the address is given to an account."""
+    if number == 30:
+        return accounts.add_address("operator", 2, making.CUSTOMER).outcome
+    return making.receive(f"id-{number}")[1].body
+
+
+def test_an_address_that_becomes_somebody_s_meanwhile_leaves_nothing_behind(
+    database: Database, race: Race
+) -> None:
+    operate("DELETE /api/admin/addresses/*")
+    account = make_account("Shop")
+    race("webhook_requests, account_addresses", come_in, list(range(60)))
+    assert database.rows("SELECT account_id, count(*) FROM messages GROUP BY 1") == [[account, 59]]
+    assert database.value("SELECT count(*) FROM conversations") == 1
+
+
+def send(_: int) -> str:
+    return store.add_outbound(1, making.apart(), ["sms"]).outcome
+
+
+def test_an_account_sends_as_much_as_it_may_however_many_do_it(database: Database, race: Race) -> None:
+    database.rows("UPDATE accounts SET sends_per_day = 20 WHERE id = 1")
+    outcomes = race("messages", send, list(range(60)))
+    assert outcomes.count(store.Outcome.CREATED) == 20
+    assert outcomes.count(store.Outcome.LIMITED) == 40
+    assert database.value("SELECT count(*) FROM messages") == 20
+
+
+def use(header: str) -> int | None:
+    return keys.authorize(header, "203.0.113.7").account
+
+
+def test_a_use_is_noted_once_however_many_use_it(database: Database, race: Race) -> None:
+    header = f"Bearer {make_key()}"
+    assert race("api_keys", use, [header] * 8) == [1] * 8
+    assert database.value("SELECT count(*) FROM audit_events WHERE action = 'key.used'") == 1
