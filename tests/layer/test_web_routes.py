@@ -7,6 +7,7 @@ import pytest
 
 from messaging import database as product
 from messaging import views
+from tests.administering import make_key
 from tests.calls import (
     EMAIL,
     INBOUND_EMAIL,
@@ -39,20 +40,31 @@ def concrete(path: str) -> str:
     return (
         path.replace("{id}", "1")
         .replace("{number}", "1")
+        .replace("{address}", "*")
         .replace("{provider}", "sms" if "/sms/" in path else "email")
     )
+
+
+BODIES: dict[tuple[str, str], object] = {
+    **{("POST", path): body for path, body in GOOD.items()},
+    ("POST", "/api/admin/accounts"): {"name": "Shop"},
+    ("PATCH", "/api/admin/accounts/1"): {"name": "Shop"},
+    ("POST", "/api/admin/addresses"): {"address": "nobody@example.com", "account_id": 1},
+    ("POST", "/api/admin/keys"): {"account_id": 1, "scopes": ["read"]},
+}
+ROUTES = sorted((route.method, concrete(route.path)) for route in template().routes if route.path)
 
 
 def declared(path: str) -> set[str]:
     return {route.method for route in template().routes if route.path == path}
 
 
-@pytest.mark.parametrize("path", sorted(PATHS))
-def test_every_declared_route_is_answered(path: str) -> None:
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_every_declared_route_is_answered(method: str, path: str) -> None:
     call("POST", SMS, {**NEW_SMS, "type": "mms", "attachments": ["https://example.com/a.jpg"]})
-    [method] = declared(path)
-    answered = call(method, concrete(path), GOOD.get(concrete(path), b""))
-    assert answered.status in (200, 202, 302), answered.body
+    make_key()
+    answered = call(method, path, BODIES.get((method, path), b""))
+    assert answered.status in (200, 201, 202, 204, 302), answered.body
 
 
 @pytest.mark.parametrize(
@@ -139,15 +151,14 @@ def away(answer: Answer) -> None:
     assert int(problem(answer, 503).headers["retry-after"]) > 0
 
 
-@pytest.mark.parametrize("path", sorted(PATHS))
+@pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_while_postgres_is_away_it_is_a_503_that_says_when_to_come_back(
-    configure: Configure, path: str
+    configure: Configure, method: str, path: str
 ) -> None:
     """Webhooks as well, where the queue that would hold them is away too."""
     product.engine().dispose()
     configure(DATABASE_URL=AWAY, INBOUND_QUEUE_URL="")
-    [method] = declared(path)
-    answered = call(method, concrete(path), GOOD.get(concrete(path), b""))
+    answered = call(method, path, BODIES.get((method, path), b""))
     if path in ("/api/docs", "/api/openapi.json"):
         assert answered.status == 200
     else:
