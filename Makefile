@@ -12,8 +12,8 @@ PINS := requirements.txt layers/messaging/requirements.txt functions/migrate/req
 help:     ## print this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
-start: $(VENV)/ready     ## run the whole service on http://127.0.0.1:8080 (PROVIDERS=twilio,sendgrid)
-	@$(RUN) -m local start $(if $(PROVIDERS),--parameter Providers=$(PROVIDERS))
+start: $(VENV)/ready     ## run the whole service on http://127.0.0.1:8080 (PROVIDERS=twilio,sendgrid AUTH=yes)
+	@$(RUN) -m local start $(if $(AUTH),--auth) $(if $(PROVIDERS),--parameter Providers=$(PROVIDERS))
 
 test: $(VENV)/ready     ## check, then run all tests
 	@$(RUN) -m local test

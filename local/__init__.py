@@ -11,8 +11,9 @@ vendors     whom it plays, a file each     schedule     schedules
 behaviour   how well it does so            logs         what the functions print
 record      what it was sent; reports      process      children that never outlive us, with watch
 template    what is declared               folder       what survives a restart
-intrinsics  !Ref, !Sub and the like        redrive      dead letters, put back
-ports, client, errors                      replay       of webhooks that were kept
+parameters  and what was given             redrive      dead letters, put back
+intrinsics  !Ref, !Sub and the like        replay       of webhooks that were kept
+routes      of the HTTP API                ports, client, errors
 """
 
 from local.backing import Options

@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         default=kept.concurrency,
         help="processes a function, at most (%(default)s)",
     )
+    parser.add_argument("--auth", action="store_true", help="ask for a key, as in AWS (python -m local keys)")
     parser.add_argument(
         "--host",
         default=kept.host,
@@ -158,6 +159,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         gateway=arguments.gateway if services else "",
         relay_every=arguments.relay_every,
         concurrency=arguments.concurrency,
+        auth=arguments.auth,
         parameters=dict(map(_name_and_value, arguments.parameter)),
     )
 

@@ -39,6 +39,8 @@ class Options:
     relay_every: float = 2
     polling: bool = True
     concurrency: int = 4
+    auth: bool = False
+    """Whether the API asks its authorizer, as in AWS; else whoever calls is the operator."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     unasked: Collection[str] = ()
     """Instances that the product cannot ask what has become of a message."""

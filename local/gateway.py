@@ -5,58 +5,20 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 from local import payload
-from local.authorizer import OPERATOR
+from local.authorizer import OPERATOR, Gate, Refused
 from local.environment import FunctionError
 from local.function import Function, StillRunning
+from local.routes import Route, Routes
 from local.server import Request, Response, json_response
-from local.template import Route
 
 PATIENCE = 30
 """Seconds that an HTTP API waits for a function. A function URL waits as long as the function may run."""
 URL_PREFIX = "/lambda-url/"
 INVOCATION = re.compile("/2015-03-31/functions/([^/]+)/invocations")
 """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
-
-
-@dataclass(frozen=True)
-class Match:
-    function: str
-    route: str
-    variables: Mapping[str, str]
-
-
-class Routes:
-    def __init__(self, routes: list[Route]) -> None:
-        self._default = next((route.function for route in routes if not route.path), None)
-        # Where several match, the one with a literal part earlier on is meant: {id} gives way to a name.
-        self._routes = sorted(
-            ((route, route.path.split("/")) for route in routes if route.path),
-            key=lambda pair: [part.startswith("{") for part in pair[1]],
-        )
-
-    def match(self, method: str, path: str) -> Match | None:
-        parts = [unquote(part) for part in path.split("/")]
-        for route, pattern in self._routes:
-            if route.method in (method, "ANY") and len(parts) == len(pattern):
-                variables = _variables(pattern, parts)
-                if variables is not None:
-                    return Match(route.function, f"{route.method} {route.path}", variables)
-        return Match(self._default, "$default", {}) if self._default else None
-
-
-def _variables(pattern: list[str], parts: list[str]) -> dict[str, str] | None:
-    variables = {}
-    for expected, part in zip(pattern, parts, strict=True):
-        if expected.startswith("{") and part:
-            variables[expected.strip("{}")] = part
-        elif expected != part:
-            return None
-    return variables
 
 
 class Gateway:
@@ -66,11 +28,15 @@ class Gateway:
         functions: Mapping[str, Function],
         show: Callable[[str], None],
         patience: float = PATIENCE,
+        *,
+        auth: bool = False,
     ) -> None:
+        """Unless `auth`, no authorizer is asked, and every request is the operator's."""
         self._routes = Routes(routes)
         self._functions = functions
         self._show = show
         self._patience = patience
+        self._gate = Gate(functions) if auth else None
 
     def answer(self, request: Request) -> Response:
         started = time.monotonic()
@@ -88,9 +54,15 @@ class Gateway:
         match = self._routes.match(request.method, request.path)
         if match is None:
             return json_response(404, {"message": "Not Found"})
-        event = payload.event(request, payload.HTTP_API, request.path, match.route, match.variables, OPERATOR)
+        route = match.route
+        event = payload.event(request, payload.HTTP_API, request.path, route.key, match.variables)
         try:
-            return _response(self._functions[match.function], event, self._patience)
+            if route.authorizer is not None:
+                caller = self._gate.caller(route.authorizer, event) if self._gate else OPERATOR
+                event = payload.authorized(event, caller)
+            return _response(self._functions[route.function], event, self._patience)
+        except Refused as refused:
+            return refused.response
         except StillRunning:
             return json_response(503, {"message": "Service Unavailable"})
         except (FunctionError, payload.BadResponseError):

@@ -40,6 +40,8 @@ class Entrance:
 
 
 HTTP_API = Entrance("local", f"local.execute-api.{REGION}.amazonaws.com", ACCOUNT, decodes_path=True)
+ARN = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{HTTP_API.api_id}"
+"""Of that API; a route's goes on after it."""
 
 
 def function_url(function: str) -> Entrance:
@@ -53,10 +55,8 @@ def event(
     path: str,
     route: str = "$default",
     variables: Mapping[str, str] | None = None,
-    caller: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """`path` is the request's as the function is to see it, encoded; `variables` are the route's, decoded;
-    `caller` is what the authorizer said of it."""
+    """`path` is the request's as the function is to see it, encoded; `variables` are the route's, decoded."""
     raw_path = unquote(path) if entrance.decodes_path else path
     headers, cookies = _headers(request)
     now = time.time()
@@ -92,11 +92,14 @@ def event(
         made["queryStringParameters"] = query
     if variables:
         made["pathParameters"] = dict(variables)
-    if caller is not None:
-        made["requestContext"]["authorizer"] = {"lambda": dict(caller)}
     if request.body:
         made["body"], made["isBase64Encoded"] = _body(request.body, headers.get("content-type", ""))
     return made
+
+
+def authorized(event: dict[str, Any], caller: Mapping[str, Any]) -> dict[str, Any]:
+    """The event with what its authorizer said of it."""
+    return event | {"requestContext": event["requestContext"] | {"authorizer": {"lambda": caller}}}
 
 
 def response(result: Any) -> Response:

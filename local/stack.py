@@ -61,9 +61,8 @@ class Stack:
             if MIGRATE in self.functions:
                 say("Migrating the database")
                 self._prepare()
-            server = Server(
-                options.host, self._backing.port, Gateway(self.template.routes, self.functions, show).answer
-            )
+            gateway = Gateway(self.template.routes, self.functions, show, auth=options.auth)
+            server = Server(options.host, self._backing.port, gateway.answer)
             self.url = server.url
             undo.callback(server.stop)
             server.start()

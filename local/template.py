@@ -1,7 +1,6 @@
 """What a template declares, as far as a laptop can act on it: functions, routes, queues, buckets, timers."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,8 @@ from typing import Any
 
 from local.errors import CannotStart
 from local.intrinsics import Resolver, read
+from local.parameters import parameters, text
+from local.routes import Route, authorizer
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -36,15 +37,6 @@ class Function:
     variables: Mapping[str, str]
     layers: tuple[Path, ...]
     has_url: bool
-
-
-@dataclass(frozen=True)
-class Route:
-    """`method` and `path` are empty for the `$default` route."""
-
-    method: str
-    path: str
-    function: str
 
 
 @dataclass(frozen=True)
@@ -98,7 +90,7 @@ class Template:
             "AWS::StackName": STACK,
             "AWS::Partition": "aws",
             "AWS::URLSuffix": "amazonaws.com",
-            **_parameters(declared, {**{name: ours[name] for name in ours if name in declared}, **given}),
+            **parameters(declared, {**{name: ours[name] for name in ours if name in declared}, **given}),
         }
         self._resolver = Resolver(references, self._attribute, document.get("Conditions", {}))
         self.queues = [self._queue(name, properties) for name, properties in self._of_type("AWS::SQS::Queue")]
@@ -159,7 +151,7 @@ class Template:
             handler=setting("Handler", "app.handler"),
             timeout=float(setting("Timeout", 3)),
             memory=int(setting("MemorySize", 128)),
-            variables={key: _text(value) for key, value in self._resolver.resolve(variables).items()},
+            variables={key: text(value) for key, value in self._resolver.resolve(variables).items()},
             layers=tuple(self._layer(self._resolver.resolve(layer)) for layer in layers),
             has_url="FunctionUrlConfig" in properties,
         )
@@ -174,8 +166,10 @@ class Template:
     def _event(self, function: str, name: str, kind: str, properties: Mapping[str, Any]) -> None:
         match kind:
             case "HttpApi":
-                method = properties.get("Method", "").upper()
-                self.routes.append(Route(method, properties.get("Path", ""), function))
+                method, path = properties.get("Method", "").upper(), properties.get("Path", "")
+                api = self._resources.get(properties.get("ApiId", ""), {}).get("Properties", {})
+                asked = authorizer(self._resolver.resolve(api.get("Auth", {})), properties.get("Auth", {}))
+                self.routes.append(Route(method, path, function, asked))
             case "SQS":
                 self.sources.append(
                     QueueSource(
@@ -221,26 +215,3 @@ def _queue_arn(name: str) -> str:
 
 def _bucket_name(resource: str) -> str:
     return f"{STACK}-{resource}".lower()
-
-
-def _parameters(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> dict[str, Any]:
-    unknown = sorted(set(given) - set(declared))
-    if unknown:
-        raise CannotStart(f"the template has no parameter {', '.join(unknown)}")
-    values: dict[str, Any] = {}
-    for name, parameter in declared.items():
-        if name not in given and "Default" not in parameter:
-            raise CannotStart(f"the template's parameter {name} needs a value: --parameter {name}=...")
-        value = _text(given.get(name, parameter.get("Default")))
-        allowed = [_text(item) for item in parameter.get("AllowedValues", [])]
-        if allowed and value not in allowed:
-            raise CannotStart(f"the template's parameter {name} may be {', '.join(allowed)}; not {value}")
-        pattern = parameter.get("AllowedPattern")
-        if pattern and not re.fullmatch(pattern, value):
-            raise CannotStart(f"the template's parameter {name} has to be as {pattern} says; not {value}")
-        values[name] = value.split(",") if parameter.get("Type") == "CommaDelimitedList" else value
-    return values
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -12,8 +12,8 @@ from standardwebhooks import Webhook
 
 from local import payload
 from local.authorizer import OPERATOR
-from local.gateway import Routes
 from local.openapi import ROOT, load
+from local.routes import Routes
 from local.server import Request
 from local.template import Template
 from tests.conftest import SIGNING_SECRET
@@ -84,15 +84,16 @@ def call(
     path = target.partition("?")[0]
     match = Routes(template().routes).match(method, path)
     assert match
-    folder = next(one.folder.name for one in template().functions if one.name == match.function)
+    folder = next(one.folder.name for one in template().functions if one.name == match.route.function)
     event = payload.event(
         _request(method, target, body, headers),
         payload.HTTP_API,
         path,
-        match.route,
+        match.route.key,
         match.variables,
-        caller,
     )
+    if match.route.authorizer and caller is not None:
+        event = payload.authorized(event, caller)
     if "body_changed_to" in changes:
         changes["body"] = changes.pop("body_changed_to")
     return answer(invoke(folder, event | changes))

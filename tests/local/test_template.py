@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from local import CannotStart
-from local.template import Queue, QueueSource, Route, Schedule, Template
+from local.routes import Route
+from local.template import Queue, QueueSource, Schedule, Template
 
 HEAD = """
 Parameters:
