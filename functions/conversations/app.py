@@ -111,8 +111,10 @@ def show() -> Response[str]:
 
 
 @app.not_found
-def nowhere(_: NotFoundError) -> None:
+def nowhere(_: NotFoundError) -> Response[str]:
     methods = allowed(app.current_event.path)
+    if methods and app.current_event.http_method == "OPTIONS":  # a browser asks, without a key
+        return Response(204, headers={"Allow": ", ".join(methods)})
     if methods and app.current_event.http_method not in methods:
         raise MethodNotAllowed("This method is not allowed here.", headers={"Allow": ", ".join(methods)})
     raise NotFound("There is nothing here.")

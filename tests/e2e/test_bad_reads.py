@@ -81,7 +81,7 @@ def test_an_id_that_cannot_even_be_text_is_not_found(stack: Stack, id: str) -> N
         ("POST", "/healthz", "GET"),
         ("PATCH", "/api/messages/1", "GET"),
         ("GET", "/api/webhooks/sms", "POST"),
-        ("OPTIONS", "/api/webhooks/email/email", "POST"),
+        ("DELETE", "/api/webhooks/email/email", "POST"),
     ],
 )
 def test_a_method_that_a_path_does_not_know_is_told_those_that_it_knows(

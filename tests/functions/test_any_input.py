@@ -162,7 +162,11 @@ def test_of_any_path_and_method(kept: Any) -> None:
             call_url("sms_webhook", method, start + end, body),
             call_url("email_webhook", method, start + end, body),
         ):
-            assert result.status in (400, 403, 404, 405, 413, 415, 422) or (result.status, body) == (200, b"")
+            if method == "OPTIONS" and result.status == 204:  # which methods there are
+                assert result.body == b""
+            else:
+                refused = result.status in (400, 403, 404, 405, 413, 415, 422)
+                assert refused or (result.status, body) == (200, b"")
             if result.status >= 400:
                 assert result.headers["content-type"] == "application/problem+json"
                 assert result.json["status"] == result.status
