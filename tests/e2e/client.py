@@ -37,8 +37,8 @@ def call(
             return _answer(error)
 
 
-def get(url: str) -> Answer:
-    return call("GET", url)
+def get(url: str, headers: Mapping[str, str] | None = None) -> Answer:
+    return call("GET", url, headers=headers)
 
 
 def post(url: str, fields: object, headers: Mapping[str, str] | None = None) -> Answer:

@@ -1,4 +1,5 @@
-"""The service's main job: eight requests in this order on a new database, and what becomes of them."""
+"""The service's main job: eight requests in this order on a new database, and what becomes of them; as it
+starts here for a first try, and as in AWS, with a key."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +8,7 @@ import pytest
 
 from local import Received, Stack, running
 from tests.e2e.client import Answer, get, post
+from tests.e2e.keyring import make
 from tests.local.waiting import eventually
 
 WHEN = "2024-11-01T14:00:00Z"
@@ -29,24 +31,30 @@ def email(sender: str, recipient: str, **more: str) -> dict[str, Any]:
     return {"from": sender, "to": recipient, **content, **more}
 
 
-@pytest.fixture(scope="module")
-def new_stack() -> Iterator[Stack]:
-    with running(relay_every=0.5) as stack:
+@pytest.fixture(scope="module", params=[False, True], ids=["open", "with a key"])
+def new_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    with running(relay_every=0.5, auth=request.param) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
-def answers(new_stack: Stack) -> list[Answer]:
+def key(new_stack: Stack) -> dict[str, str]:
+    """The header; where nobody asks for one it is good for nothing, and does no harm."""
+    return make(new_stack, "send", "read").headers
+
+
+@pytest.fixture(scope="module")
+def answers(new_stack: Stack, key: dict[str, str]) -> list[Answer]:
     url = new_stack.url
     return [
-        post(f"{url}/api/messages/sms", sms(US, THEM, None)),
-        post(f"{url}/api/messages/sms", sms(US, THEM, [IMAGE])),
-        post(f"{url}/api/messages/email", email(OUR_EMAIL, THEIR_EMAIL)),
+        post(f"{url}/api/messages/sms", sms(US, THEM, None), key),
+        post(f"{url}/api/messages/sms", sms(US, THEM, [IMAGE]), key),
+        post(f"{url}/api/messages/email", email(OUR_EMAIL, THEIR_EMAIL), key),
         post(f"{url}/api/webhooks/sms", sms(THEM, US, None, messaging_provider_id="message-1")),
         post(f"{url}/api/webhooks/sms", sms(THEM, US, [IMAGE], messaging_provider_id="message-2")),
         post(f"{url}/api/webhooks/email", email(THEIR_EMAIL, OUR_EMAIL, xillio_id="message-3")),
-        get(f"{url}/api/conversations"),
-        get(f"{url}/api/conversations/1/messages"),
+        get(f"{url}/api/conversations", key),
+        get(f"{url}/api/conversations/1/messages", key),
     ]
 
 
@@ -78,11 +86,13 @@ def test_the_first_conversation_holds_its_four_messages_in_order_of_arrival(answ
     assert {one["timestamp"] for one in messages} == {WHEN}
 
 
-def test_an_accepted_message_is_where_its_answer_says(new_stack: Stack, answers: list[Answer]) -> None:
+def test_an_accepted_message_is_where_its_answer_says(
+    new_stack: Stack, answers: list[Answer], key: dict[str, str]
+) -> None:
     for id, answer in zip(OUTBOUND, answers[:3], strict=True):
         assert answer.body["status"] == "queued"
         assert answer.headers["location"] == f"/api/messages/{id}"
-        assert get(f"{new_stack.url}{answer.headers['location']}").body["body"] == answer.body["body"]
+        assert get(f"{new_stack.url}{answer.headers['location']}", key).body["body"] == answer.body["body"]
 
 
 def test_the_provider_gets_each_message_once_signed_and_with_our_reference(
@@ -107,20 +117,20 @@ def test_the_provider_gets_each_message_once_signed_and_with_our_reference(
 
 @pytest.mark.parametrize("id", OUTBOUND)
 def test_the_provider_s_signed_report_makes_a_message_delivered_within_seconds(
-    new_stack: Stack, answers: list[Answer], id: int
+    new_stack: Stack, answers: list[Answer], key: dict[str, str], id: int
 ) -> None:
     url = f"{new_stack.url}/api/messages/{id}"
-    eventually(lambda: get(url).body["status"] == "delivered")
+    eventually(lambda: get(url, key).body["status"] == "delivered")
 
 
 @pytest.mark.parametrize("id", OUTBOUND)
 def test_a_message_shows_its_attempt_and_its_reports(
-    new_stack: Stack, answers: list[Answer], id: int
+    new_stack: Stack, answers: list[Answer], key: dict[str, str], id: int
 ) -> None:
     url = f"{new_stack.url}/api/messages/{id}"
 
     def whole() -> dict[str, Any]:
-        message: dict[str, Any] = get(url).body
+        message: dict[str, Any] = get(url, key).body
         return message if len(message["events"]) >= 3 else {}
 
     message = eventually(whole)
