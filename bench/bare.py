@@ -13,8 +13,8 @@ from messaging.database import connect
 
 STATEMENT = (
     "SELECT outcome, message, fault FROM receive_webhook("
-    "%s, %s, %s::timestamptz, %s::timestamptz,"
-    " %s, %s, %s::jsonb, %s::bytea, %s::bytea, %s, %s, %s::jsonb)"
+    "$1, $2, $3::timestamptz, $4::timestamptz,"
+    " $5, $6, $7::jsonb, $8::bytea, $9::bytea, $10, $11, $12::jsonb)"
 )
 
 NOTHING_ELSE: dict[str, object] = {

@@ -1,8 +1,10 @@
 """Our part of the driver: every type, every refusal, and every way in which a link ends."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +77,10 @@ def link(database: Database) -> Iterator[driver.Connection]:
 
 
 def rows(link: pg8000.Connection, statement: str, *values: object) -> tuple[object, object]:
+    """`statement` is as the stock driver takes it."""
+    if isinstance(link, driver.Connection):
+        numbers = count(1)
+        statement = re.sub("%s", lambda _: f"${next(numbers)}", statement)
     cursor = link.cursor()
     cursor.execute(statement, values)
     return (cursor.fetchall() if cursor.description else None), cursor.description

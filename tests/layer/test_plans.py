@@ -23,7 +23,7 @@ BATCH = 10
 """What is asked for in one call: few enough for all plans of a call to be kept (by the driver, 100)."""
 
 FILL = f"""
-INSERT INTO accounts (name) SELECT 'account' FROM generate_series(2, {ROWS});
+INSERT INTO accounts (name) SELECT 'account ' || n FROM generate_series(2, {ROWS}) n;
 INSERT INTO account_addresses (address, account_id) SELECT '+1999' || n, n FROM generate_series(2, {ROWS}) n;
 INSERT INTO contacts SELECT FROM generate_series(1, {ROWS});
 INSERT INTO contact_addresses (address, contact_id) SELECT '+1804' || n, n FROM generate_series(1, {ROWS}) n;

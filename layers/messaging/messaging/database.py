@@ -43,13 +43,18 @@ def engine() -> Engine:
     # The pool logs a stack trace and the SQL for a connection that it finds dead: here that is no news.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     return create_engine(
-        f"postgresql+{driver.NAME if settings().one_round_trip else 'pg8000'}://",
+        dialect(),
         creator=connect,
         isolation_level="AUTOCOMMIT",
         pool_size=1,
         max_overflow=0,
         hide_parameters=True,
     )
+
+
+def dialect() -> str:
+    """As SQLAlchemy's URLs name it; it goes with what `connect` gives."""
+    return f"postgresql+{driver.NAME if settings().one_round_trip else 'pg8000'}://"
 
 
 def run(statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[*tuple[Any, ...]]]:

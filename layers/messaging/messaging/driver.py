@@ -8,7 +8,7 @@ https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUE
 
 from collections.abc import Sequence
 from struct import pack
-from typing import Any
+from typing import Any, NamedTuple
 
 import pg8000
 import sqlalchemy
@@ -26,7 +26,32 @@ _EXECUTE = b"E\0\0\0\x09\0\0\0\0\0"  # the unnamed portal, all of its rows
 _SYNC = b"S\0\0\0\4"
 
 
+class Bound(NamedTuple):
+    """A statement in Postgres' own words, with the values of $1, $2, ..."""
+
+    statement: str
+    values: Sequence[Any]
+
+
+class Cursor(pg8000.Cursor):  # type: ignore[misc]  # pg8000 ships no types
+    def execute(self, operation: str, args: Sequence[Any] = (), stream: Any = None) -> "Cursor":
+        """pg8000 would look through the statement for its own placeholders, character by character: 70 us of
+        Python each time. Of a statement without arguments it does not, and its errors are the same."""
+        super().execute(Bound(operation, args) if args else operation, stream=stream)
+        return self
+
+
 class Connection(pg8000.Connection):  # type: ignore[misc]  # pg8000 ships no types
+    def cursor(self) -> Cursor:
+        return Cursor(self)
+
+    def execute_simple(self, statement: str | Bound) -> Context:
+        return (
+            self.execute_unnamed(*statement)
+            if isinstance(statement, Bound)
+            else super().execute_simple(statement)
+        )
+
     def execute_unnamed(
         self, statement: str, vals: Sequence[Any] = (), oids: Sequence[int] = (), stream: Any = None
     ) -> Context:
@@ -55,6 +80,9 @@ class Dialect(PGDialect_pg8000):
     """What the stock dialect asks of every new engine's server is known here."""
 
     supports_statement_cache = True
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(paramstyle="numeric_dollar", **options)  # type: ignore[no-untyped-call]  # there it is not typed
 
     def initialize(self, connection: sqlalchemy.Connection) -> None:  # noqa: ARG002  # it is not asked
         self.server_version_info = (15,)
