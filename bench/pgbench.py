@@ -70,8 +70,8 @@ def _parameters() -> tuple[dict[str, str], dict[str, str]]:
     """The expressions of the body and the part that a function gives to the statement, and all variables."""
     [event] = islice(requests.webhooks(frame("POST", WEBHOOK), "pgbench", (1, 1)), 1)
     row = bare.parameters(event)
-    expressions, variables = {}, {"url": str(row[5]), "headers": str(row[7])}
-    for name, text in (("body", event["body"]), ("part", str(row[12]))):
+    expressions, variables = {}, {"url": str(row[4]), "headers": str(row[6])}
+    for name, text in (("body", event["body"]), ("part", str(row[11]))):
         pieces = re.split("(" + "|".join(map(re.escape, MARKS)) + ")", text)
         variables |= {f"{name}{place}": piece for place, piece in enumerate(pieces) if piece not in MARKS}
         expressions[name] = " || ".join(
