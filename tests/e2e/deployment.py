@@ -19,6 +19,7 @@ from local import ports
 from local.aws import CREDENTIALS, Aws
 from local.postgres import Postgres
 from local.provider import Provider
+from local.template import REGION
 from tests.conftest import SIGNING_SECRET
 from tests.e2e import sam
 
@@ -115,10 +116,15 @@ def _api_url(aws: Aws, api: str) -> str:
 
 
 def _add_routes(aws: Aws, resources: Mapping[str, str]) -> None:
-    """ministack makes the HTTP API and leaves out the routes, which SAM hands over as an OpenAPI document."""
+    """ministack makes the HTTP API and leaves out the routes and the authorizer, which SAM hands over as an
+    OpenAPI document."""
     deployed = aws.client("cloudformation").get_template(StackName=STACK, TemplateStage="Processed")
     api = deployed["TemplateBody"]["Resources"]["Api"]["Properties"]["Body"]
     gateway, functions = aws.client("apigatewayv2"), aws.client("lambda")
+    authorizers = {
+        name: _add_authorizer(aws, resources, name, scheme["x-amazon-apigateway-authorizer"])
+        for name, scheme in api["components"]["securitySchemes"].items()
+    }
     for path, methods in api["paths"].items():
         for method, operation in methods.items():
             declared = operation["x-amazon-apigateway-integration"]
@@ -130,11 +136,30 @@ def _add_routes(aws: Aws, resources: Mapping[str, str]) -> None:
                 IntegrationUri=function["FunctionArn"],
                 PayloadFormatVersion=declared["payloadFormatVersion"],
             )
+            [asked] = [authorizers.get(name) for one in operation["security"] for name in one]
             gateway.create_route(
                 ApiId=resources["Api"],
                 RouteKey=path if path == "$default" else f"{method.upper()} {path}",
                 Target=f"integrations/{integration['IntegrationId']}",
+                **({"AuthorizationType": "CUSTOM", "AuthorizerId": asked} if asked else {}),
             )
+
+
+def _add_authorizer(aws: Aws, resources: Mapping[str, str], name: str, declared: Mapping[str, Any]) -> str:
+    uri, given = declared["authorizerUri"]["Fn::Sub"]
+    [[function, _]] = [one["Fn::GetAtt"] for one in given.values()]
+    arn = aws.client("lambda").get_function_configuration(FunctionName=resources[function])["FunctionArn"]
+    added = aws.client("apigatewayv2").create_authorizer(
+        ApiId=resources["Api"],
+        Name=name,
+        AuthorizerType="REQUEST",
+        AuthorizerUri=uri.replace("${__FunctionArn__}", arn).replace("${AWS::Region}", REGION),
+        AuthorizerPayloadFormatVersion=declared["authorizerPayloadFormatVersion"],
+        EnableSimpleResponses=declared["enableSimpleResponses"],
+        IdentitySource=declared["identitySource"],
+        AuthorizerResultTtlInSeconds=declared["authorizerResultTtlInSeconds"],
+    )
+    return str(added["AuthorizerId"])
 
 
 def _poll(aws: Aws, resources: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@ from tests.e2e import sam
 from tests.e2e.client import JSON, Answer, call, get, post
 from tests.e2e.conftest import CUSTOMER, assert_problem
 from tests.e2e.deployment import Deployment, deployed
+from tests.e2e.keyring import bearer
 from tests.local.waiting import eventually
 
 
@@ -22,6 +23,17 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Co
     with deployed(tmp_path_factory.mktemp("deployment"), pytestconfig.cache) as deployment:
         deployment.invoke("Migrate", {})
         yield deployment
+
+
+@pytest.fixture(scope="module")
+def key(deployment: Deployment) -> dict[str, str]:
+    """The first key of a deployment, as an operator gets it: by invoking a function; and as a header."""
+    own_all = {"operator": "POST /api/admin/addresses", "body": {"address": "*", "account_id": 1}}
+    assert deployment.invoke("Admin", own_all)["statusCode"] == 201
+    wanted = {"account_id": 1, "scopes": ["send", "read"]}
+    made = deployment.invoke("Admin", {"operator": "POST /api/admin/keys", "body": wanted})
+    assert made["statusCode"] == 201
+    return bearer(made["body"]["key"])
 
 
 def event(name: str) -> Any:
@@ -72,13 +84,40 @@ def test_what_nobody_signed_stays_out(deployment: Deployment, contact: str) -> N
     assert_problem(call("POST", deployment.url_of("SmsWebhook"), body, {"content-type": JSON}), 403)
 
 
-def test_a_message_is_delivered_through_the_queue_and_reported_on(deployment: Deployment) -> None:
+def test_the_authorizer_says_yes_to_a_key_and_no_to_all_else(
+    deployment: Deployment, key: dict[str, str]
+) -> None:
+    def asked(header: str) -> Any:
+        http = {"method": "GET", "path": "/api/conversations", "sourceIp": "203.0.113.7"}
+        question = {"type": "REQUEST", "identitySource": [header], "requestContext": {"http": http}}
+        return deployment.invoke("Authorizer", {**question, "version": "2.0", "headers": {}})
+
+    said = asked(key["Authorization"])
+    assert said["isAuthorized"] is True
+    assert said["context"].keys() == {"account", "scopes", "key"}
+    assert said["context"]["account"] == "1"
+    assert set(said["context"]["scopes"].split()) == {"send", "read"}
+    for header in (f"{key['Authorization']}x", key["Authorization"][:-1], "Bearer mk_1_", "x"):
+        assert asked(header) == {"isAuthorized": False}
+
+
+def test_the_api_asks_it(deployment: Deployment, key: dict[str, str]) -> None:
+    url = f"{deployment.api_url}/api/conversations"
+    assert get(url) == Answer(401, {"message": "Unauthorized"})
+    assert get(url, bearer("mk_1_x")) == Answer(403, {"message": "Forbidden"})
+    assert get(url, key).status == 200
+    assert_problem(get(f"{deployment.api_url}/api/admin/keys", key), 403)
+
+
+def test_a_message_is_delivered_through_the_queue_and_reported_on(
+    deployment: Deployment, key: dict[str, str]
+) -> None:
     answer = deployment.invoke("SendMessage", event("send_message"))
     assert answer["statusCode"] == 202
     message = json.loads(answer["body"])
 
     def is_delivered() -> bool:
-        kept = get(f"{deployment.api_url}/api/messages/{message['id']}").body
+        kept = get(f"{deployment.api_url}/api/messages/{message['id']}", key).body
         return bool(kept["status"] == "delivered")
 
     # While ministack unpacks a function it answers nobody; a nudge that is lost then is the relay's to repeat
@@ -88,14 +127,16 @@ def test_a_message_is_delivered_through_the_queue_and_reported_on(deployment: De
     assert [body["body"] for body in sent if body["reference"] == str(message["id"])] == [message["body"]]
 
 
-def test_the_api_leads_to_both_sides_of_a_conversation(deployment: Deployment, contact: str) -> None:
+def test_the_api_leads_to_both_sides_of_a_conversation(
+    deployment: Deployment, key: dict[str, str], contact: str
+) -> None:
     url = deployment.api_url
-    sent = post(f"{url}/api/messages/sms", {"from": CUSTOMER, "to": contact, "body": "Hello"})
+    sent = post(f"{url}/api/messages/sms", {"from": CUSTOMER, "to": contact, "body": "Hello"}, key)
     assert sent.status == 202
     received = post_signed(f"{url}/api/webhooks/sms", inbound(contact, "answer"))
-    found = get(f"{url}/api/conversations/{sent.body['conversation_id']}/messages")
+    found = get(f"{url}/api/conversations/{sent.body['conversation_id']}/messages", key)
     assert [message["id"] for message in found.body["messages"]] == [sent.body["id"], received.body["id"]]
 
 
-def test_the_api_answers_an_unknown_path_with_a_problem(deployment: Deployment) -> None:
-    assert_problem(get(f"{deployment.api_url}/api/nothing"), 404)
+def test_the_api_answers_an_unknown_path_with_a_problem(deployment: Deployment, key: dict[str, str]) -> None:
+    assert_problem(get(f"{deployment.api_url}/api/nothing", key), 404)
