@@ -19,6 +19,10 @@ LATER = (
     "It was kept: a report of no message that is known yet, or a request that is read later, when the"
     " database is back or a fault of ours is mended."
 )
+OPEN = {"Webhooks", "About"}
+"""The tags of what needs no key."""
+KEY = {"type": "http", "scheme": "bearer", "description": "An API key: mk_<id>_<secret>"}
+REFUSALS = {"401": "There is no key.", "403": "The key is not good for this, or not good at all."}
 ABOUT = {
     "title": "Messaging",
     "version": "1",
@@ -39,6 +43,12 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[FieldError] = Field([], description="Where fields are at fault.")
+
+
+class Refusal(BaseModel):
+    """Said before the request has come to us."""
+
+    message: str
 
 
 class Kept(BaseModel):
@@ -74,7 +84,7 @@ def description() -> str:
         for operation in operations.values():
             _finish(path, operation, schemas)
     document = {"openapi": "3.1.0", "info": ABOUT, "paths": dict(sorted(paths.items()))}
-    document |= {"components": {"schemas": _used(paths, schemas)}}
+    document |= {"components": {"schemas": _used(paths, schemas), "securitySchemes": {"key": KEY}}}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -101,6 +111,13 @@ def _finish(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> No
             "content": {"application/problem+json": {"schema": _schema(Problem, schemas)}},
         }
     }
+    if not OPEN & set(operation["tags"]):
+        told: dict[str, type[BaseModel]] = {"application/json": Refusal, "application/problem+json": Problem}
+        content = {kind: {"schema": _schema(model, schemas)} for kind, model in told.items()}
+        operation["security"] = [{"key": []}]
+        operation["responses"] |= {
+            status: {"description": why, "content": content} for status, why in REFUSALS.items()
+        }
     bodies: dict[str, type[BaseModel]] = {
         "/api/webhooks/sms": house.InboundSms,
         "/api/webhooks/email": house.InboundEmail,

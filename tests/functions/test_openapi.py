@@ -66,6 +66,15 @@ def test_it_describes_the_template_s_routes_and_no_other() -> None:
     assert {(method, path) for method, path, _ in operations()} == declared
 
 
+def test_it_says_which_need_a_key() -> None:
+    closed = {(route.method, route.path) for route in template().routes if route.authorizer and route.path}
+    assert {(method, path) for method, path, operation in operations() if "security" in operation} == closed
+    for _, _, operation in operations():
+        assert operation.get("security", [{"key": []}]) == [{"key": []}]
+        assert ("security" in operation) == ({"401", "403"} <= operation["responses"].keys())
+    assert DOCUMENT["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+
+
 def test_each_operation_has_a_name_of_its_own() -> None:
     names = [operation["operationId"] for _, _, operation in operations()]
     assert len(set(names)) == len(names)
