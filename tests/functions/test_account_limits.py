@@ -1,0 +1,91 @@
+"""What an account may send in a second and in a day."""
+
+import pytest
+
+from tests.administering import operate
+from tests.aws import Aws
+from tests.calls import NEW_SMS, SMS, Answer, call
+from tests.conftest import Database
+
+DAY = 86_400
+
+
+@pytest.fixture(autouse=True)
+def queues(aws: Aws, database: Database) -> None:
+    """All that is sent goes there."""
+
+
+def limit(**limits: int | None) -> None:
+    assert operate("PATCH /api/admin/accounts/1", limits).status == 200
+
+
+def send(key: str | None = None) -> Answer:
+    return call("POST", SMS, NEW_SMS, {"Idempotency-Key": key} if key else {})
+
+
+def refused(answer: Answer) -> int:
+    """The seconds after which it may be tried again."""
+    assert answer.status == 429, answer.body
+    assert answer.headers["content-type"] == "application/problem+json"
+    return int(answer.headers["retry-after"])
+
+
+def test_a_second_s_limit_is_over_with_the_second(database: Database) -> None:
+    limit(sends_per_second=2)
+    held = (
+        "UPDATE account_sends SET second = second + interval '1 hour'"  # this second does not pass meanwhile
+    )
+    assert send().status == 202
+    database.rows(held)
+    assert send().status == 202
+    assert refused(send()) == 1
+    database.rows("UPDATE account_sends SET second = second - interval '2 hours'")
+    assert send().status == 202
+    assert database.value("SELECT count(*) FROM messages") == 3
+
+
+def test_a_day_s_limit_is_over_at_midnight_of_utc(database: Database) -> None:
+    limit(sends_per_day=2)
+    assert [send().status for _ in range(2)] == [202, 202]
+    left = "SELECT extract(epoch FROM (date_trunc('day', now(), 'UTC') + interval '1 day') - now())::integer"
+    assert abs(refused(send()) - int(str(database.value(left)))) <= 5
+    database.rows("UPDATE account_sends SET day = day - 1")
+    assert send().status == 202
+
+
+def test_what_was_refused_leaves_nothing_behind_and_its_key_is_free(database: Database) -> None:
+    limit(sends_per_day=1)
+    assert send("first").status == 202
+    for _ in range(2):
+        refused(send("second"))
+    assert database.rows("SELECT key FROM idempotency_keys") == [["first"]]
+    limit(sends_per_day=2)
+    assert send("second").status == 202
+
+
+def test_a_replay_is_not_counted(database: Database) -> None:
+    limit(sends_per_day=1)
+    first = send("key")
+    for _ in range(3):
+        again = send("key")
+        assert (again.status, again.json["id"]) == (202, first.json["id"])
+    assert database.value("SELECT in_day FROM account_sends") == 1
+
+
+def test_a_limit_is_changed_at_once_and_without_one_nothing_is_counted(database: Database) -> None:
+    assert send().status == 202
+    assert database.value("SELECT count(*) FROM account_sends") == 0
+    limit(sends_per_second=1000, sends_per_day=2)
+    assert [send().status for _ in range(3)] == [202, 202, 429]
+    limit(sends_per_day=None)
+    assert send().status == 202
+    limit(sends_per_second=None)
+    assert send().status == 202
+
+
+def test_an_account_s_limit_is_no_other_s(database: Database) -> None:
+    limit(sends_per_day=1)
+    assert operate("POST /api/admin/accounts", {"name": "Shop"}).status == 201
+    assert operate("POST /api/admin/addresses", {"address": NEW_SMS["from"], "account_id": 2}).status == 201
+    other = {"account": "2", "scopes": "send", "key": "1"}
+    assert [call("POST", SMS, NEW_SMS, caller=other).status for _ in range(3)] == [202] * 3

@@ -1,0 +1,188 @@
+"""Two accounts, and every way by which one could come at what is the other's."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+
+from messaging import store, views
+from messaging.models import MAX_ID, Channel
+from messaging.store import Outcome
+from tests import making
+from tests.administering import make_account
+from tests.aws import Aws
+from tests.calls import EMAIL, NEW_EMAIL, NEW_SMS, SMS, Answer, call, template
+from tests.conftest import Database
+from tests.emptying import TABLES
+
+PICTURE = {"type": "mms", "attachments": ["https://example.com/a.jpg"]}
+OURS, THEIRS = "+12016660001", "+12016660002"
+"""The address of the one account, and that of the other."""
+CALLERS: Mapping[str, Mapping[str, str]] = {
+    OURS: {"account": "2", "scopes": "read send", "key": "1"},
+    THEIRS: {"account": "3", "scopes": "read send", "key": "2"},
+}
+
+
+def by(address: str, method: str, target: str, body: object = b"", key: str | None = None) -> Answer:
+    return call(method, target, body, {"Idempotency-Key": key} if key else {}, caller=CALLERS[address])
+
+
+class Ids(NamedTuple):
+    conversation: int
+    message: int
+    """With a file."""
+
+
+@pytest.fixture(autouse=True)
+def two(database: Database, aws: Aws) -> None:
+    """Each with a conversation with the same contact, and two messages in it, one of them with a file."""
+    for number, address in enumerate((OURS, THEIRS), 2):
+        assert make_account(f"Shop {number}", address) == number
+        for change in ({}, PICTURE):
+            assert by(address, "POST", SMS, NEW_SMS | {"from": address} | change).status == 202
+        making.receive(f"id-{number}", to=address)
+
+
+def ids(address: str) -> Ids:
+    [thread] = by(address, "GET", "/api/conversations").json["conversations"]
+    messages = by(address, "GET", f"/api/conversations/{thread['id']}/messages").json["messages"]
+    return Ids(thread["id"], next(one["id"] for one in messages if one["attachments"]))
+
+
+def kept(database: Database) -> object:
+    return [database.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in TABLES.split(", ")]
+
+
+READS = {
+    "/api/conversations": "/api/conversations",
+    "/api/conversations/{id}": "/api/conversations/{conversation}",
+    "/api/conversations/{id}/messages": "/api/conversations/{conversation}/messages",
+    "/api/messages/{id}": "/api/messages/{message}",
+    "/api/messages/{id}/attachments/{number}": "/api/messages/{message}/attachments/1",
+}
+
+
+def test_every_route_of_a_caller_is_tried_here() -> None:
+    closed = {(route.method, route.path) for route in template().routes if route.path and route.authorizer}
+    callers = {(method, path) for method, path in closed if not path.startswith("/api/admin/")}
+    assert callers == {("POST", SMS), ("POST", EMAIL), *(("GET", path) for path in READS)}
+
+
+@pytest.mark.parametrize("path", sorted(READS.keys() - {"/api/conversations"}))
+def test_another_s_id_is_not_told_apart_from_one_that_there_is_not(database: Database, path: str) -> None:
+    before = kept(database)
+    assert by(THEIRS, "GET", READS[path].format(**ids(THEIRS)._asdict())).status in (200, 302)
+    another = by(OURS, "GET", READS[path].format(**ids(THEIRS)._asdict()))
+    nothing = by(OURS, "GET", READS[path].format(conversation=MAX_ID, message=MAX_ID))
+    assert another.status == 404
+    assert another == nothing
+    assert kept(database) == before
+
+
+def test_a_list_shows_one_s_own(database: Database) -> None:
+    ours, theirs = (by(address, "GET", "/api/conversations").json["conversations"] for address in CALLERS)
+    assert [one["customer_address"] for one in ours] == [OURS]
+    assert [one["customer_address"] for one in theirs] == [THEIRS]
+    for query in (f"address={THEIRS.replace('+', '%2B')}", f"address={THEIRS.replace('+', '%2B')}&type=sms"):
+        assert by(OURS, "GET", f"/api/conversations?{query}").json["conversations"] == []
+
+
+def test_the_same_address_is_another_contact_to_each() -> None:
+    contacts = [by(address, "GET", f"/api/conversations/{ids(address)[0]}").json for address in CALLERS]
+    assert contacts[0]["contact_address"] == contacts[1]["contact_address"]
+    assert contacts[0]["contact_id"] != contacts[1]["contact_id"]
+
+
+def test_a_cursor_of_another_s_leads_nowhere_else() -> None:
+    """It names a place, and the walk from there is along one's own."""
+    for contact in ("+18045550001", "+18045550002"):
+        for address in CALLERS:
+            by(address, "POST", SMS, NEW_SMS | {"from": address, "to": contact})
+    theirs = by(THEIRS, "GET", "/api/conversations?limit=1").json["next_cursor"]
+    page = by(OURS, "GET", f"/api/conversations?cursor={theirs}").json
+    assert {one["customer_address"] for one in page["conversations"]} == {OURS}
+    conversation, _ = ids_of_first(THEIRS)
+    cursor = by(THEIRS, "GET", f"/api/conversations/{conversation}/messages?limit=1").json["next_cursor"]
+    refused = by(OURS, "GET", f"/api/conversations/{conversation}/messages?cursor={cursor}")
+    assert refused == by(OURS, "GET", f"/api/conversations/{MAX_ID}/messages")
+
+
+def ids_of_first(address: str) -> tuple[int, int]:
+    threads = by(address, "GET", "/api/conversations").json["conversations"]
+    return min(one["id"] for one in threads), len(threads)
+
+
+@pytest.mark.parametrize(("path", "message"), [(SMS, NEW_SMS), (EMAIL, NEW_EMAIL)])
+def test_nobody_sends_from_what_is_not_theirs(
+    database: Database, path: str, message: Mapping[str, Any]
+) -> None:
+    sender = THEIRS if path == SMS else "user@example.com"
+    before = kept(database)
+    refused = by(OURS, "POST", path, {**message, "from": sender}, key="key")
+    assert (refused.status, refused.fields) == (403, ["from"])
+    assert kept(database) == before
+
+
+def test_an_idempotency_key_is_one_s_own() -> None:
+    sent = [by(address, "POST", SMS, NEW_SMS | {"from": address}, key="key") for address in CALLERS]
+    assert [one.status for one in sent] == [202, 202]
+    assert sent[0].json["id"] != sent[1].json["id"]
+    assert by(OURS, "POST", SMS, NEW_SMS | {"from": OURS}, key="key").json["id"] == sent[0].json["id"]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "method", "target", "scope"),
+    [
+        ("read", "POST", SMS, "send"),
+        ("admin", "POST", EMAIL, "send"),
+        ("", "POST", SMS, "send"),
+        *(("send", "GET", target.format(conversation=1, message=1), "read") for target in READS.values()),
+        ("admin", "GET", "/api/conversations", "read"),
+    ],
+)
+def test_a_key_without_the_scope_is_told_so(
+    database: Database, scopes: str, method: str, target: str, scope: str
+) -> None:
+    before = kept(database)
+    body = {SMS: NEW_SMS | {"from": OURS}, EMAIL: NEW_EMAIL}.get(target, b"")
+    refused = call(method, target, body, caller={**CALLERS[OURS], "scopes": scopes})
+    assert (refused.status, refused.json["detail"]) == (403, f"This key has no scope {scope}.")
+    assert kept(database) == before
+
+
+# --- The store ---------------------------------------------------------------------------------------
+
+STORE: Mapping[str, Callable[[int, Ids], object]] = {
+    "add_outbound": lambda account, _: store.add_outbound(account, making.sms(**{"from": THEIRS}), ["sms"]),
+    "message": lambda account, theirs: views.message(account, theirs.message),
+    "attachment": lambda account, theirs: views.attachment(account, theirs.message, 1),
+    "conversation": lambda account, theirs: views.conversation(account, theirs.conversation),
+    "list_conversations": lambda account, _: list(
+        views.list_conversations(account, 50, address=THEIRS, type=Channel.SMS).items
+    ),
+    "list_messages": lambda account, theirs: views.list_messages(account, theirs.conversation, 50),
+}
+NOTHING: Mapping[str, object] = {
+    "add_outbound": (Outcome.NOT_OWNED, None, None),
+    "list_conversations": [],
+}
+
+
+def test_every_function_of_the_store_that_serves_a_caller_is_tried_here() -> None:
+    serving = {
+        name
+        for module in (store, views)
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and "account" in inspect.signature(function).parameters
+    }
+    assert serving == STORE.keys()
+
+
+@pytest.mark.parametrize("name", sorted(STORE))
+def test_the_store_gives_nothing_of_another_s(database: Database, name: str) -> None:
+    theirs, before = ids(THEIRS), kept(database)
+    assert STORE[name](2, theirs) == NOTHING.get(name)
+    assert kept(database) == before
+    assert STORE[name](3, theirs) != NOTHING.get(name)
