@@ -94,7 +94,6 @@ def test_refuses_another_body_than_was_signed(body: bytes) -> None:
             {"webhook-signature": value}
             for value in (",", "v1", "v1,", "v1,x", "v1,\u20ac", "v2,AAAA", " ", "v1,a,b")
         ),
-        {"webhook-signature": signed(BODY, OTHER_SECRET)["webhook-signature"]},
         {"webhook-signature": "v1," + "A" * 100_000},
         {"webhook-id": "\ud800"},
         {"webhook-signature": "v1,\ud800"},
@@ -104,6 +103,11 @@ def test_refuses_another_body_than_was_signed(body: bytes) -> None:
 def test_refuses_headers_that_were_spoilt(changes: Mapping[str, str]) -> None:
     with pytest.raises(Forbidden):
         verify({**signed(BODY), **changes})
+
+
+def test_refuses_what_was_signed_with_another_secret() -> None:
+    with pytest.raises(Forbidden):
+        verify(signed(BODY, OTHER_SECRET))
 
 
 @pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp"])
