@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from local.provider import Provider
 from tests.e2e import sam
 from tests.e2e.client import get, post
 from tests.e2e.conftest import CUSTOMER
+from tests.e2e.keyring import bearer
 from tests.local.waiting import eventually
 
 IMAGE = f"public.ecr.aws/lambda/python:{runtime.VERSION}-x86_64"
@@ -51,10 +53,21 @@ class SamLocal:
     environment: dict[str, str]
     provider: Provider
     api_port: int
+    folder: Path
 
     def invoke(self, function: str, event: str) -> Any:
-        path = sam.ROOT / "events" / f"{event}.json"
-        arguments = ("local", "invoke", function, "--event", str(path), *self.options)
+        return self._invoke(function, sam.ROOT / "events" / f"{event}.json")
+
+    def operate(self, order: str, body: object) -> Any:
+        """As an operator does it, who needs no key."""
+        path = self.folder / "order.json"
+        path.write_text(json.dumps({"operator": order, "body": body}))
+        answer = self._invoke("Admin", path)
+        assert answer["statusCode"] == 201, answer
+        return answer["body"]
+
+    def _invoke(self, function: str, event: Path) -> Any:
+        arguments = ("local", "invoke", function, "--event", str(event), *self.options)
         return json.loads(sam.run(*arguments, environment=self.environment))
 
 
@@ -82,8 +95,9 @@ def sam_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SamLocal]:
         variables = folder / "local.json"
         variables.write_text(with_the_ports_of(backing))
         options = ("--template-file", str(template), "--env-vars", str(variables), "--skip-pull-image")
-        started = SamLocal(options, sam.environment(python), backing.provider, api_port)
+        started = SamLocal(options, sam.environment(python), backing.provider, api_port, folder)
         assert started.invoke("Migrate", "migrate")["revision"]
+        started.operate("POST /api/admin/addresses", {"address": "*", "account_id": 1})
         yield started
     finally:
         backing.close()
@@ -134,10 +148,17 @@ def test_every_function_takes_its_event(sam_local: SamLocal) -> None:
     found = sam_local.invoke("Conversations", "conversations")
     assert (found["statusCode"], len(json.loads(found["body"])["conversations"])) == (200, 2)
     assert sam_local.invoke("Relay", "relay")["expired"] == 0
+    assert sam_local.invoke("Authorizer", "authorizer") == {"isAuthorized": False}
+    keys = sam_local.invoke("Admin", "admin")
+    assert (keys["statusCode"], json.loads(keys["body"])["keys"]) == (200, [])
 
 
-def test_the_api_sends_receives_and_reads(api: str, contact: str) -> None:
-    sent = post(f"{api}/api/messages/sms", {"from": CUSTOMER, "to": contact, "body": "Hello"})
+def test_the_api_sends_receives_and_reads(sam_local: SamLocal, api: str, contact: str) -> None:
+    made = sam_local.operate("POST /api/admin/keys", {"account_id": 1, "scopes": ["send", "read"]})
+    key = bearer(made["key"])
+    assert get(f"{api}/api/conversations").status == 401
+    assert get(f"{api}/api/conversations", bearer("mk_1_x")).status == 403
+    sent = post(f"{api}/api/messages/sms", {"from": CUSTOMER, "to": contact, "body": "Hello"}, key)
     assert sent.status == 202
     inbound = {
         "from": contact,
@@ -148,5 +169,5 @@ def test_the_api_sends_receives_and_reads(api: str, contact: str) -> None:
     }
     received = post(f"{api}/api/webhooks/sms", inbound)
     assert received.status == 200
-    found = get(f"{api}/api/conversations/{sent.body['conversation_id']}/messages")
+    found = get(f"{api}/api/conversations/{sent.body['conversation_id']}/messages", key)
     assert [message["id"] for message in found.body["messages"]] == [sent.body["id"], received.body["id"]]
