@@ -85,7 +85,7 @@ def handler(app: APIGatewayHttpResolver, *, raw: bool = False) -> Handler:
     def handle(event: Event, context: LambdaContext) -> Any:
         try:
             body = _body(event)
-            if not raw and event["requestContext"]["http"]["method"] == "POST":
+            if not raw and event["requestContext"]["http"]["method"] in ("POST", "PATCH"):
                 text, headers = _json(event, body), _headers(event) | {"content-type": JSON}
                 event = event | {"body": text, "isBase64Encoded": False, "headers": headers}
             return _guarded(app.resolve(event, context))
