@@ -67,3 +67,32 @@ def test_a_use_is_noted_once_however_many_use_it(database: Database, race: Race)
     header = f"Bearer {make_key()}"
     assert race("api_keys", use, [header] * 8) == [1] * 8
     assert database.value("SELECT count(*) FROM audit_events WHERE action = 'key.used'") == 1
+
+
+def add_and_remove(number: int) -> object:
+    if number % 2:
+        return accounts.remove_address("operator", "+12016660001")
+    return accounts.add_address("operator", 1, "+12016660001").outcome
+
+
+def test_an_address_that_is_added_and_removed_at_once_is_in_the_audit_as_often(
+    database: Database, race: Race
+) -> None:
+    """Whoever finds it taken may find it gone, when it looks by whom."""
+    outcomes = race("account_addresses", add_and_remove, list(range(80)))
+    added, removed = outcomes.count(Outcome.CREATED), outcomes.count(True)
+    assert set(outcomes) <= {Outcome.CREATED, Outcome.KEPT, True, False}
+    kept = "SELECT count(*) FROM account_addresses WHERE address <> '*'"
+    assert added - removed == database.value(kept)
+    noted = database.rows("SELECT action, count(*) FROM audit_events GROUP BY 1 ORDER BY 1")
+    assert noted == [["address.added", added], ["address.removed", removed]]
+
+
+def rotate(_: int) -> str | None:
+    return accounts.create_key("operator", 1, "web", ["send"], keys.hashed(keys.secret()), None)
+
+
+def test_two_who_rotate_at_once_get_a_key_each(database: Database, race: Race) -> None:
+    assert len(set(race("api_keys", rotate, list(range(8))))) == 8
+    assert database.value("SELECT count(DISTINCT hash) FROM api_keys WHERE account_id = 1") == 8
+    assert database.value("SELECT count(DISTINCT key_id) FROM audit_events") == 8

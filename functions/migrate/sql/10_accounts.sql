@@ -36,17 +36,22 @@ LANGUAGE plpgsql AS $$
 DECLARE
     kept accounts;
 BEGIN
-    INSERT INTO accounts (name, sends_per_second, sends_per_day) VALUES (in_name, in_per_second, in_per_day)
-    ON CONFLICT (name) DO NOTHING RETURNING * INTO kept;
-    IF FOUND THEN
-        outcome := 'created';
-        INSERT INTO audit_events (account_id, actor, action, details)
-        VALUES (kept.id, in_actor, 'account.created', account_json(kept)::jsonb - '{id,created_at}'::text[]);
-    ELSE
-        SELECT * INTO STRICT kept FROM accounts a WHERE a.name = in_name;
-        outcome := CASE WHEN (kept.sends_per_second, kept.sends_per_day)
-                             IS NOT DISTINCT FROM (in_per_second, in_per_day) THEN 'kept' ELSE 'taken' END;
-    END IF;
+    LOOP
+        INSERT INTO accounts (name, sends_per_second, sends_per_day) VALUES (in_name, in_per_second, in_per_day)
+        ON CONFLICT (name) DO NOTHING RETURNING * INTO kept;
+        IF FOUND THEN
+            outcome := 'created';
+            INSERT INTO audit_events (account_id, actor, action, details)
+            VALUES (kept.id, in_actor, 'account.created', account_json(kept)::jsonb - '{id,created_at}'::text[]);
+            EXIT;
+        END IF;
+        SELECT * INTO kept FROM accounts a WHERE a.name = in_name;
+        IF FOUND THEN  -- else it has another name by now
+            outcome := CASE WHEN (kept.sends_per_second, kept.sends_per_day)
+                                 IS NOT DISTINCT FROM (in_per_second, in_per_day) THEN 'kept' ELSE 'taken' END;
+            EXIT;
+        END IF;
+    END LOOP;
     account := account_json(kept);
 END $$;
 
@@ -93,17 +98,22 @@ BEGIN
         outcome := 'missing';
         RETURN;
     END IF;
-    INSERT INTO account_addresses (address, account_id) VALUES (in_address, in_account)
-    ON CONFLICT DO NOTHING RETURNING * INTO owned;
-    IF FOUND THEN
-        outcome := 'created';
-        INSERT INTO audit_events (account_id, actor, action, details)
-        VALUES (in_account, in_actor, 'address.added', jsonb_build_object('address', in_address));
-        PERFORM release_quarantined(in_address, in_account);
-    ELSE
-        SELECT * INTO STRICT owned FROM account_addresses a WHERE a.address = in_address;
-        outcome := CASE owned.account_id WHEN in_account THEN 'kept' ELSE 'taken' END;
-    END IF;
+    LOOP
+        INSERT INTO account_addresses (address, account_id) VALUES (in_address, in_account)
+        ON CONFLICT DO NOTHING RETURNING * INTO owned;
+        IF FOUND THEN
+            outcome := 'created';
+            INSERT INTO audit_events (account_id, actor, action, details)
+            VALUES (in_account, in_actor, 'address.added', jsonb_build_object('address', in_address));
+            PERFORM release_quarantined(in_address, in_account);
+            EXIT;
+        END IF;
+        SELECT * INTO owned FROM account_addresses a WHERE a.address = in_address;
+        IF FOUND THEN  -- else it has been removed by now
+            outcome := CASE owned.account_id WHEN in_account THEN 'kept' ELSE 'taken' END;
+            EXIT;
+        END IF;
+    END LOOP;
     address := address_json(owned);
 END $$;
 
