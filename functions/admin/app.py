@@ -12,9 +12,11 @@ import operators
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic_core import PydanticCustomError
 
 from messaging import accounts, cursor, keys, web
 from messaging.accounts import Made, Outcome, Rows
+from messaging.address import either
 from messaging.callers import Caller
 from messaging.models import MAX_ID
 from messaging.problems import Conflict, Invalid, NotFound
@@ -98,7 +100,7 @@ def list_addresses(limit: Limit = 50, cursor: Cursor = None, account_id: Of = No
 @app.delete("/api/admin/addresses/<address>", responses={204: {"description": "Gone."}}, tags=["Admin"])
 def remove_address(address: Annotated[str, Path(min_length=1, max_length=320)]) -> Response[str]:
     """Its conversations stay the account's; what comes in for it from now on goes to the quarantine."""
-    if not accounts.remove_address(_admin().name, address):
+    if not accounts.remove_address(_admin().name, _as_kept(address)):
         raise NotFound("There is no such address.")
     return Response(204, body="")
 
@@ -147,6 +149,14 @@ def list_audit(
 
 def _admin() -> Caller:
     return web.caller(app, "admin")
+
+
+def _as_kept(address: str) -> str:
+    """What is no address can only have been kept as it is: `*`, or what is not read as one any more."""
+    try:
+        return either(address)
+    except PydanticCustomError:
+        return address
 
 
 def _no_account() -> Invalid:

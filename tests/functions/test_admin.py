@@ -73,9 +73,12 @@ def test_an_address_is_one_account_s(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_mail_address_is_owned_as_it_is_compared() -> None:
+def test_an_address_is_owned_and_removed_as_it_is_compared() -> None:
     body = {"address": "User@Example.com", "account_id": 1}
-    assert call("POST", f"{ADMIN}/addresses", body).json["address"] == "User@example.com".lower()
+    assert call("POST", f"{ADMIN}/addresses", body).json["address"] == "user@example.com"
+    assert call("DELETE", f"{ADMIN}/addresses/User@Example.com").status == 204
+    assert call("DELETE", f"{ADMIN}/addresses/user@example.com").status == 404
+    assert call("DELETE", f"{ADMIN}/addresses/no%20address%20at%20all").status == 404
 
 
 @pytest.mark.usefixtures("database")
