@@ -65,7 +65,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             _say(services_started(backing))
         else:
             running = stack = Stack(options, _say, _say)
-            _say(started(stack))
+            _say(started(stack, auth=options.auth))
         while True:
             time.sleep(60)
     except _Stop:

@@ -1,8 +1,10 @@
 """What is said once everything runs: where it is, and what to try."""
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from local.aws import SECRET
 from local.backing import Backing
@@ -38,7 +40,11 @@ VENDORS: Messages = {
 """What a vendor that plays along is to sign and post."""
 
 
-def started(stack: Stack) -> str:
+def started(stack: Stack, *, auth: bool) -> str:
+    """With `auth`, how a key is made first, and where it goes."""
+    port = urlsplit(stack.url).port
+    make_key = f"{sys.executable} -m local keys create --account 1 --scopes send,read --port {port}"
+    bearer = " -H 'authorization: Bearer mk_...'" if auth else ""
     return "\n".join(
         [
             "",
@@ -49,12 +55,14 @@ def started(stack: Stack) -> str:
             f"  the functions' logs: {stack.logs.folder}",
             "",
             "Try, in another terminal:",
+            *([f"  {make_key}"] if auth else []),
             *(
-                f"  curl {url} -H 'content-type: application/json' -d '{json.dumps(fields)}'"
+                f"  curl {url}{bearer if url.startswith(f'{stack.url}/api/messages/') else ''}"
+                f" -H 'content-type: application/json' -d '{json.dumps(fields)}'"
                 for url, fields in _posts(stack)
             ),
-            f"  curl {stack.url}/api/conversations",
-            f"  curl {stack.url}/api/conversations/1/messages",
+            f"  curl {stack.url}/api/conversations{bearer}",
+            f"  curl {stack.url}/api/conversations/1/messages{bearer}",
             "",
             "Ctrl-C ends all of it; what was kept is there again at the next start.",
             "",

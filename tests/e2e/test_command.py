@@ -1,7 +1,9 @@
 """The one command that a newcomer types: what it says, what it serves, and what is left of it."""
 
+import json
 import shlex
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from tests.local.runner import Run, gone, started
 from tests.local.waiting import eventually
 
 TEMPLATE = PROJECT / "template.yaml"
+WORKED = [202, 202, 202, 200, 200, 200, 200, 200]
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,18 @@ def shown(run: Run) -> list[str]:
 def shell(line: str) -> Answer:
     """What it shows to try, as a shell and curl take it."""
     _, url, *options = shlex.split(line)
-    given = dict(zip(options[::2], options[1::2], strict=True))
-    if "-d" not in given:
-        return get(url)
-    name, _, value = given["-H"].partition(": ")
-    return call("POST", url, given["-d"], {name: value})
+    given = list(zip(options[::2], options[1::2], strict=True))
+    headers = dict(value.split(": ", 1) for option, value in given if option == "-H")
+    body = dict(given).get("-d")
+    return call("POST" if body else "GET", url, body, headers)
+
+
+def make_key(run: Run) -> str:
+    """By the command that it shows for that."""
+    [command] = [line for line in run.output.splitlines() if " keys create " in line]
+    made = subprocess.run(shlex.split(command), cwd=PROJECT, capture_output=True, check=True)
+    key: str = json.loads(made.stdout)["key"]
+    return key
 
 
 def delivered(url: str) -> list[int]:
@@ -77,7 +87,7 @@ def test_it_says_each_step_and_then_what_to_try(first: FirstRun) -> None:
 
 
 def test_what_it_shows_to_try_works_in_its_order(first: FirstRun) -> None:
-    assert [answer.status for answer in first.answers] == [202, 202, 202, 200, 200, 200, 200, 200]
+    assert [answer.status for answer in first.answers] == WORKED
     *_, conversations, messages = first.answers
     assert len(conversations.body["conversations"]) == 2
     assert len(messages.body["messages"]) == 4
@@ -101,3 +111,14 @@ def test_what_was_kept_is_there_at_the_next_start(first: FirstRun) -> None:
         answers = [shell(line) for line in shown(run) if "/api/messages/sms" in line]
         assert [(answer.status, answer.body["id"]) for answer in answers] == [(202, 7), (202, 8)]
         assert {answer.body["conversation_id"] for answer in answers} == {1}
+
+
+def test_where_a_key_is_asked_for_it_shows_how_to_make_and_send_one() -> None:
+    with tempfile.TemporaryDirectory(prefix="messaging-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with started(folder, "--auth", template=TEMPLATE) as run:
+            lines = shown(run)
+            assert [shell(line).status for line in lines] == [403, 403, 403, 200, 200, 200, 403, 403]
+            key = make_key(run)
+            assert [shell(line.replace("mk_...", key)).status for line in lines] == WORKED
