@@ -23,6 +23,7 @@ class Race:
         self._referee.rows(f"LOCK TABLE {lock} IN SHARE ROW EXCLUSIVE MODE")
         running = [self._environments.submit(task, argument) for argument in arguments]
         waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-        eventually(lambda: self._referee.value(waiting) == PROCESSES)
+        # The first race of all waits for the processes to import the product, eight on two cores.
+        eventually(lambda: self._referee.value(waiting) == PROCESSES, 60)
         self._referee.rows("COMMIT")
         return [one.result() for one in running]
