@@ -15,6 +15,12 @@ ROOT = Path(__file__).parent.parent
 FILE = ROOT / "functions" / "conversations" / "openapi.json"
 
 WEBHOOKS = {"sms_webhook": "/api/webhooks/sms", "email_webhook": "/api/webhooks/email"}
+PROVIDER = {
+    "required": True,
+    "schema": {"type": "string", "title": "Provider"},
+    "name": "provider",
+    "in": "path",
+}
 LATER = (
     "It was kept: a report of no message that is known yet, or a request that is read later, when the"
     " database is back or a fault of ours is mended."
@@ -67,25 +73,32 @@ def description() -> str:
     """The document as it is committed: OpenAPI 3.1, all functions in one."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
-    for name in ("send_message", *WEBHOOKS, "conversations", "admin"):
-        app = load(name).app
-        found = json.loads(app.get_openapi_json_schema(**ABOUT))
-        prefix = WEBHOOKS.get(name, "")
+    for name in ("send_message", "conversations", "admin"):
+        found = json.loads(load(name).app.get_openapi_json_schema(**ABOUT))
         for path, operations in found["paths"].items():
             for method, operation in operations.items():
                 # Powertools' id is the route's function and its path; clients want the first alone.
                 route = re.sub(r"\W", "_", path)
                 called = operation["operationId"].removesuffix(f"{route}_{method}")
-                operation["operationId"] = f"{name}_{called}" if prefix else called
+                operation["operationId"] = called
                 operation["summary"] = called.replace("_", " ").capitalize()
-            paths[(prefix + path).rstrip("/") if prefix else path] = operations
+            paths[path] = operations
         schemas |= found.get("components", {}).get("schemas", {})
+    for name, path in WEBHOOKS.items():
+        paths[path] = {"post": _hook(f"{name}_receive_from_house", "Receive from house")}
+        paths[f"{path}/{{provider}}"] = {"post": _hook(f"{name}_receive", "Receive", PROVIDER)}
     for path, operations in paths.items():
         for operation in operations.values():
             _finish(path, operation, schemas)
     document = {"openapi": "3.1.0", "info": ABOUT, "paths": dict(sorted(paths.items()))}
     document |= {"components": {"schemas": _used(paths, schemas), "securitySchemes": {"key": KEY}}}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _hook(id: str, summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+    """These functions route by hand; `_finish` says the rest."""
+    operation: dict[str, Any] = {"tags": ["Webhooks"], "summary": summary, "operationId": id}
+    return operation | ({"parameters": list(parameters)} if parameters else {}) | {"responses": {"200": {}}}
 
 
 def _used(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:

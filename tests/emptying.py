@@ -23,7 +23,7 @@ DELETE FROM api_keys;
 DELETE FROM account_sends;
 DELETE FROM account_addresses;
 DELETE FROM accounts WHERE id > 1;
-UPDATE accounts SET sends_per_second = NULL, sends_per_day = NULL WHERE id = 1;
+UPDATE accounts SET name = 'default', sends_per_second = NULL, sends_per_day = NULL WHERE id = 1;
 SELECT setval('accounts_id_seq', 1), setval('api_keys_id_seq', 1, false);
 {OWN_ALL}
 """

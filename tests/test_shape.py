@@ -114,7 +114,7 @@ def test_some_do_not_know_each_other(name: str, strangers: set[str]) -> None:
         (("http.client", "urllib.request", "requests", "httpx", "urllib3", "aiohttp"), {"providers"}),
         (("os.environ", "os.getenv"), {"settings"}),
         (("standardwebhooks",), {"providers"}),
-        (("aws_lambda_powertools.logging", "aws_lambda_powertools.metrics"), {"telemetry", "web"}),
+        (("aws_lambda_powertools.logging", "aws_lambda_powertools.metrics"), {"telemetry", "http"}),
     ],
 )
 def test_a_thing_is_known_in_one_place(packages: tuple[str, ...], knowers: set[str]) -> None:
@@ -127,7 +127,7 @@ def test_two_files_make_the_calls_that_leave() -> None:
 
 
 def test_lambda_is_known_at_its_edge_alone() -> None:
-    readers = {"web", "consumer", "receiver"}
+    readers = {"http", "hooks", "web", "consumer", "receiver"}
     edge = {*readers, *(f"functions/{folder.name}" for folder in FUNCTIONS)}
     assert importers("aws_lambda_powertools.event_handler", "aws_lambda_powertools.utilities.typing") <= edge
     assert {module(file) for file in product() if strings(file) & EVENT_WORDS} <= {

@@ -13,12 +13,11 @@ SELDOM = {
     *("cryptography", "multipart", "standardwebhooks"),  # until a provider's own file is
     *("sqlalchemy.orm", "alembic", "aws_xray_sdk", "requests", "concurrent.futures.thread"),
 }
-VALIDATION = "aws_lambda_powertools.event_handler.middlewares.openapi_validation"
 TABLES = "messaging.tables"
 ROUTES = "aws_lambda_powertools.event_handler"
 UNNEEDED = {
-    "sms_webhook": {*SELDOM, TABLES, VALIDATION, "messaging.outbox", "messaging.views"},
-    "email_webhook": {*SELDOM, TABLES, VALIDATION, "messaging.outbox", "messaging.views"},
+    "sms_webhook": {*SELDOM, TABLES, ROUTES, "messaging.outbox", "messaging.views"},
+    "email_webhook": {*SELDOM, TABLES, ROUTES, "messaging.outbox", "messaging.views"},
     "send_message": {*SELDOM, TABLES, "messaging.inbox", "messaging.views", "messaging.media"},
     "deliver_message": {*SELDOM - {"concurrent.futures.thread"}, TABLES, ROUTES, "messaging.inbox"},
     "authorizer": {*SELDOM, TABLES, ROUTES, "messaging.web", "messaging.store", "messaging.providers"},

@@ -5,7 +5,7 @@ know SQLAlchemy:
 
     problems callers telemetry settings amazon secrets clients address fields models pages tenancy raw
     tables driver database store attempts arrivals keys accounts health cursor views
-    providers queue spool media outbox delivery inbox web consumer receiver
+    providers queue spool media outbox delivery inbox http hooks web consumer receiver
 
 What goes out passes `outbox` and `delivery`, what comes in passes `inbox`; the two sides do not know each
 other. Nor do `store` and `providers`: one speaks to Postgres, the other to the vendors.
