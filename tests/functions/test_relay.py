@@ -19,8 +19,8 @@ def test_queues_again_what_was_left_behind(database: Database, aws: Aws, provide
     aws.queued()  # lost, all of them
     database.rows(DUE)
     assert invoke("relay", event("relay")) == {"nudged": 12, "expired": 0, "applied": 0, "forgotten": 0}
-    nudges = [nudge["Body"] for nudge in aws.queued()]
-    assert sorted(nudges, key=int) == [str(id) for id in range(1, 13)]
+    nudges = sorted((nudge["Body"] for nudge in aws.queued()), key=int)
+    assert nudges == [str(id) for id in range(1, 13)]
     assert deliver(*nudges[:10]) == []
     assert message(int(nudges[0]))["status"] == "sent"
 

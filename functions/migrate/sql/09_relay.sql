@@ -52,7 +52,7 @@ LANGUAGE sql AS $$
                    SELECT FROM messages m
                     WHERE m.account_id = waiting.account_id AND m.next_nudge_at <= now()
                     ORDER BY m.next_nudge_at LIMIT 1) AS first),
-    due AS (
+    due AS MATERIALIZED (
         SELECT one.id, row_number() OVER (PARTITION BY crowd.account_id ORDER BY one.next_nudge_at, one.id) AS turn
           FROM crowd, LATERAL (
                    SELECT m.id, m.next_nudge_at FROM messages m

@@ -53,8 +53,9 @@ _KEPT = text("SELECT 1 FROM webhook_requests WHERE provider_type = :provider AND
 _USED = text("SELECT 1 FROM webhook_requests WHERE once = :once AND digest <> :digest")
 
 _FORGET = (
-    "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {time} <= now() - :age ORDER BY {time}"
-    " LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING 1"
+    "WITH old AS MATERIALIZED (SELECT id FROM {table} WHERE {time} <= now() - :age ORDER BY {time}"
+    " LIMIT :limit FOR UPDATE SKIP LOCKED)"
+    " DELETE FROM {table} USING old WHERE {table}.id = old.id RETURNING 1"
 )
 _AGE = bindparam("age", type_=Interval()), bindparam("limit", type_=Integer())
 _FORGET_PARKED = text(_FORGET.format(table="parked_reports", time="created_at")).bindparams(*_AGE)

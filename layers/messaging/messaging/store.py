@@ -71,9 +71,11 @@ _ACCEPT = statement(
 
 
 _FORGET_KEYS = text(
-    "DELETE FROM idempotency_keys WHERE (account_id, route, key) IN (SELECT account_id, route, key"
-    " FROM idempotency_keys WHERE created_at <= now() - :key_age ORDER BY created_at"
-    " LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING 1"
+    # Chosen once: a subquery may be run again for each row, and passes over what it has locked itself.
+    "WITH old AS MATERIALIZED (SELECT account_id, route, key FROM idempotency_keys"
+    " WHERE created_at <= now() - :key_age ORDER BY created_at LIMIT :limit FOR UPDATE SKIP LOCKED)"
+    " DELETE FROM idempotency_keys k USING old"
+    " WHERE (k.account_id, k.route, k.key) = (old.account_id, old.route, old.key) RETURNING 1"
 ).bindparams(bindparam("key_age", type_=Interval()), bindparam("limit", type_=Integer()))
 
 
