@@ -7,6 +7,7 @@ first key is made so, and its secret is in the answer alone.
 import json
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
+from urllib.parse import quote, unquote
 
 import operators
 from aws_lambda_powertools.event_handler import Response
@@ -100,7 +101,7 @@ def list_addresses(limit: Limit = 50, cursor: Cursor = None, account_id: Of = No
 @app.delete("/api/admin/addresses/<address>", responses={204: {"description": "Gone."}}, tags=["Admin"])
 def remove_address(address: Annotated[str, Path(min_length=1, max_length=320)]) -> Response[str]:
     """Its conversations stay the account's; what comes in for it from now on goes to the quarantine."""
-    if not accounts.remove_address(_admin().name, _as_kept(address)):
+    if not accounts.remove_address(_admin().name, _as_kept(unquote(address))):
         raise NotFound("There is no such address.")
     return Response(204, body="")
 
@@ -179,12 +180,18 @@ def _page(name: str, rows: Rows, limit: int, walk: Sequence[object]) -> Response
     return web.page(name, Page([document for _, document in shown], next_cursor))
 
 
+def _routable(event: dict[str, Any]) -> dict[str, Any]:
+    """An address may hold what Powertools takes for no part of a path, such as # and ?."""
+    before, addresses, address = event["rawPath"].partition("/api/admin/addresses/")
+    return event | {"rawPath": before + addresses + quote(address, safe="")} if address else event
+
+
 _handle = web.handler(app)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     if "operator" not in event:
-        return _handle(event, context)
-    answer = _handle(operators.request(event), context)
+        return _handle(_routable(event), context)
+    answer = _handle(_routable(operators.request(event)), context)
     body = answer.get("body")
     return answer | {"body": json.loads(body) if body else None}

@@ -1,8 +1,10 @@
 """functions/admin: accounts, addresses, keys and the audit, over HTTP and for an operator who invokes it."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from typing import Any
+from urllib.parse import quote
 
 import pg8000.exceptions
 import pytest
@@ -79,6 +81,16 @@ def test_an_address_is_owned_and_removed_as_it_is_compared() -> None:
     assert call("DELETE", f"{ADMIN}/addresses/User@Example.com").status == 204
     assert call("DELETE", f"{ADMIN}/addresses/user@example.com").status == 404
     assert call("DELETE", f"{ADMIN}/addresses/no%20address%20at%20all").status == 404
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("name", ["a#b", "a?b", "a`b", "a+b", "a%b", "a%23b", "a/b", "\u00fc"])
+def test_whatever_address_was_added_can_be_removed(name: str) -> None:
+    address = f"{name}@example.com"
+    path = f"{ADMIN}/addresses/{quote(address, safe='')}"
+    for remove in (partial(call, "DELETE", path), partial(operate, f"DELETE {path}")):
+        added = call("POST", f"{ADMIN}/addresses", {"address": address, "account_id": 1})
+        assert (added.status, remove().status) == (201, 204)
 
 
 @pytest.mark.usefixtures("database")
