@@ -1,15 +1,18 @@
 """What a request pays the network for: one round trip to Postgres, through the functions as they are."""
 
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote
 
 import pytest
 
 from messaging import database as product
 from tests import calls, making
+from tests.administering import make_key, operate
 from tests.calls import INBOUND_SMS, NEW_SMS, call, signed
 from tests.conftest import Configure
 from tests.proxy import Proxy
+from tests.test_events import event
 
 pytestmark = pytest.mark.usefixtures("providers")
 
@@ -98,6 +101,19 @@ def test_a_claim_of_ten_is_one_and_so_is_each_record(proxy: Proxy) -> None:
     assert len(claimed) == 10
     for n, one in enumerate(claimed):
         assert trips(proxy, lambda one=one, n=n: making.sent(one, f"p-{n}")) == 1  # type: ignore[misc]  # of defaults
+
+
+def test_an_authorizer_makes_one_and_another_to_note_a_use_once_a_minute(proxy: Proxy) -> None:
+    header = {"identitySource": [f"Bearer {make_key()}"]}
+    ask = partial(calls.invoke, "authorizer", event("authorizer") | header)
+    assert [trips(proxy, ask) for _ in range(3)] == [2, 1, 1]
+
+
+def test_a_send_of_an_account_with_limits_makes_one(proxy: Proxy) -> None:
+    assert (
+        operate("PATCH /api/admin/accounts/1", {"sends_per_second": 100, "sends_per_day": 100}).status == 200
+    )
+    assert trips(proxy, sent) == 1
 
 
 def test_the_stock_driver_makes_three(proxy: Proxy, configure: Configure) -> None:
