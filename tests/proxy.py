@@ -62,7 +62,7 @@ class Connection:
                         self.end(loss.end)
                         return
                 if not self._silent:
-                    self._server.sendall(message)
+                    _pass_on(self._server, message)
         self.end(End.CLOSED)
 
     def _answers(self) -> None:
@@ -72,14 +72,19 @@ class Connection:
                 self._answered = True
                 if self._loss is None:
                     if not self._silent:
-                        self._client.sendall(message)
+                        _pass_on(self._client, message)
                     continue
                 kept += message
                 if message[:1] == READY:
-                    self._client.sendall(kept[: self._loss.answered])
+                    _pass_on(self._client, kept[: self._loss.answered])
                     self.end(self._loss.end)
                     return
         self.end(End.CLOSED)
+
+
+def _pass_on(side: socket.socket, data: bytes) -> None:
+    with suppress(OSError):  # it has gone; whoever reads from it ends the connection
+        side.sendall(data)
 
 
 def messages(stream: IO[bytes], *, greeting: bool = False) -> Iterator[bytes]:
