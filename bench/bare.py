@@ -30,15 +30,11 @@ NOTHING_ELSE: dict[str, object] = {
 
 @cache
 def connection() -> pg8000.Connection:
-    made = connect()
-    made.autocommit = True
-    return made
+    return connect()
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    cursor = connection().cursor()
-    cursor.execute(STATEMENT, parameters(event))
-    [(_, message, _)] = cursor.fetchall()
+    [(_, message, _)] = connection().execute_unnamed(STATEMENT, parameters(event)).rows
     return {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": message}
 
 

@@ -9,8 +9,6 @@ from itertools import count
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import event as events
-
 from bench.database import Database
 from bench.environment import Environment, Ran, times
 from bench.figure import AT_MOST, Figure, middle, of_rounds
@@ -121,31 +119,28 @@ def _touched(databases: Mapping[str, Database], deep: str) -> dict[str, int]:
     return {name: _buffers(databases[name.split()[1]], read) for name, read in reads.items()}
 
 
+TOLD = {"log_min_duration": "0", "log_analyze": "on", "log_buffers": "on", "log_format": "json"}
+
+
 def _buffers(database: Database, read: Callable[[], object]) -> int:
+    """By Postgres' own account of the statement that it ran."""
     import os
 
     from messaging import database as product
     from messaging import settings
 
+    product.disconnect()
     os.environ["DATABASE_URL"] = database.url
     settings.settings.cache_clear()
-    product.engine.cache_clear()
-    engine = product.engine()
-    made: list[tuple[str, Any]] = []
-    events.listen(engine, "before_cursor_execute", lambda _c, _k, sql, given, *_: made.append((sql, given)))
-    read()
-    [(statement, parameters)] = made
-    raw = engine.raw_connection()
-    try:
-        cursor = raw.cursor()
-        found = 0
-        for _ in range(2):  # the second time nothing is read from the disk, and no catalog is
-            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters)
-            [(plans,)] = cursor.fetchall()
-            [plan] = plans if isinstance(plans, list) else json.loads(plans)
-            found = plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
-        return found
-    finally:
-        raw.close()
-        engine.dispose()
-        product.engine.cache_clear()
+    product.run("LOAD 'auto_explain'")
+    product.run("SET client_min_messages = log")
+    for name, value in TOLD.items():
+        product.run(f"SET auto_explain.{name} = {value}")
+    notices = product.connection().notices
+    for _ in range(2):  # the second time nothing is read from the disk, and no catalog is
+        notices.clear()
+        read()
+    [told] = [notice[b"M"].decode() for notice in notices]
+    plan = json.loads(told.partition(" plan:\n")[2])["Plan"]
+    product.disconnect()
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])

@@ -146,8 +146,7 @@ def database(own_connection: Database, configure: Configure) -> Iterator[Databas
     configure(DATABASE_URL=own_connection.url)
     own_connection.clear()
     yield own_connection
-    product.engine().dispose()
-    product.engine.cache_clear()
+    product.disconnect()
 
 
 @pytest.fixture
@@ -160,7 +159,7 @@ def proxy(database: Database, configure: Configure) -> Iterator[Proxy]:
     configure(DATABASE_URL=proxy.url)
     views.check()
     yield proxy
-    product.engine().dispose()
+    product.disconnect()
     proxy.close()
 
 

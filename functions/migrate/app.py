@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from sqlalchemy import Engine, NullPool, create_engine, func, select
 from sqlalchemy.exc import DBAPIError
 
-from messaging.database import connect, dialect, sqlstate
+from messaging.database import connect, sqlstate
 from messaging.telemetry import logger
 
 FOLDER = Path(__file__).parent
@@ -29,14 +29,16 @@ TRIES = 20
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str | None]:
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
-    engine = create_engine(dialect(), creator=lambda: connect(answer_timeout=None), poolclass=NullPool)
+    engine = create_engine(
+        "postgresql+pg8000://", creator=lambda: connect(answer_timeout=None), poolclass=NullPool
+    )
     for turn in count(1):
         try:
             revision = _upgrade(engine, config)
             break
         except DBAPIError as error:
             # Whoever is at work meanwhile takes its locks in another order than a change of tables can.
-            if sqlstate(error) != DEADLOCK or turn == TRIES:
+            if error.orig is None or sqlstate(error.orig) != DEADLOCK or turn == TRIES:
                 raise
             logger.warning("Others are in the way", extra={"turn": turn})
     logger.info("The database is migrated", extra={"revision": revision})

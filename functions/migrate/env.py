@@ -3,8 +3,8 @@
 from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine
 
-from messaging.database import connect, dialect
-from messaging.tables import metadata
+from messaging.database import connect
+from tables import metadata
 
 
 def migrate(connection: Connection) -> None:
@@ -16,5 +16,5 @@ def migrate(connection: Connection) -> None:
 if "connection" in context.config.attributes:
     migrate(context.config.attributes["connection"])
 else:
-    with create_engine(dialect(), creator=connect, poolclass=NullPool).connect() as own:
+    with create_engine("postgresql+pg8000://", creator=connect, poolclass=NullPool).connect() as own:
         migrate(own)

@@ -58,4 +58,4 @@ def test_pgbench_writes_what_a_webhook_does(database: Database, tmp_path: Path) 
     assert written > 0
     assert written == database.value("SELECT count(*) FROM webhook_requests WHERE fault IS NULL")
     assert 1 <= database.value("SELECT count(*) FROM conversations") <= 3  # type: ignore[operator]  # a number
-    product.engine().dispose()
+    product.disconnect()

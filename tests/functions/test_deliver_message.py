@@ -65,7 +65,7 @@ def test_all_go_back_to_the_queue_where_postgres_is_away(
 ) -> None:
     for to in ("+18045550001", "+18045550002"):
         call("POST", SMS, NEW_SMS | {"to": to})
-    product.engine().dispose()
+    product.disconnect()
     configure(DATABASE_URL="postgresql://nobody:x@127.0.0.1:9/none?sslmode=disable")
     assert deliver(1, 2) == ["record-1", "record-2"]
     configure(DATABASE_URL=database.url)

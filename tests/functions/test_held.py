@@ -23,7 +23,7 @@ def hold(database: Database, configure: Configure, aws: Aws) -> Any:
     """Has webhooks come while the database is away; gives their records."""
 
     def hold(route: str, *told: dict[str, object]) -> list[dict[str, Any]]:
-        product.engine().dispose()
+        product.disconnect()
         configure(DATABASE_URL=AWAY)
         for fields in told:
             assert call("POST", route, fields, signed(fields)).status == 202
@@ -70,7 +70,7 @@ def test_what_cannot_be_kept_yet_comes_again_later_and_waits_for_nobody(
 ) -> None:
     records = hold("/api/webhooks/sms", *(sms(n) for n in range(3)))
     configure(DATABASE_URL=AWAY)
-    product.engine().dispose()
+    product.disconnect()
     assert take("sms_webhook", records) == [record["messageId"] for record in records]
     assert aws.held() == []
     configure(DATABASE_URL=database.url)
@@ -87,7 +87,7 @@ def test_who_finds_the_database_away_speaks_for_the_rest_of_the_batch(
     asked: list[object] = []
     with playing(asked.append) as address:
         configure(DATABASE_URL=f"postgresql://nobody:nothing@{address}/nowhere?sslmode=disable")
-        product.engine().dispose()
+        product.disconnect()
         assert len(take("sms_webhook", records)) == 5
     assert len(asked) == 2, "once, and once more over a new connection"
 

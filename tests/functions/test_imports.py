@@ -11,18 +11,17 @@ SELDOM = {
     *("boto3", "botocore.session", "botocore.auth", "urllib3"),  # until AWS is called
     *("phonenumbers", "email_validator", "dns", "idna"),  # until an address of the kind is read
     *("cryptography", "multipart", "standardwebhooks"),  # until a provider's own file is
-    *("sqlalchemy.orm", "alembic", "aws_xray_sdk", "requests", "concurrent.futures.thread"),
+    *("sqlalchemy", "alembic", "aws_xray_sdk", "requests", "concurrent.futures.thread"),
 }
-TABLES = "messaging.tables"
 ROUTES = "aws_lambda_powertools.event_handler"
 UNNEEDED = {
-    "sms_webhook": {*SELDOM, TABLES, ROUTES, "messaging.outbox", "messaging.views"},
-    "email_webhook": {*SELDOM, TABLES, ROUTES, "messaging.outbox", "messaging.views"},
-    "send_message": {*SELDOM, TABLES, "messaging.inbox", "messaging.views", "messaging.media"},
-    "deliver_message": {*SELDOM - {"concurrent.futures.thread"}, TABLES, ROUTES, "messaging.inbox"},
-    "authorizer": {*SELDOM, TABLES, ROUTES, "messaging.web", "messaging.store", "messaging.providers"},
+    "sms_webhook": {*SELDOM, ROUTES, "messaging.outbox", "messaging.views"},
+    "email_webhook": {*SELDOM, ROUTES, "messaging.outbox", "messaging.views"},
+    "send_message": {*SELDOM, "messaging.inbox", "messaging.views", "messaging.media"},
+    "deliver_message": {*SELDOM - {"concurrent.futures.thread"}, ROUTES, "messaging.inbox"},
+    "authorizer": {*SELDOM, ROUTES, "messaging.web", "messaging.store", "messaging.providers"},
     "admin": {*SELDOM, "messaging.inbox", "messaging.outbox", "messaging.delivery"},
-    "relay": {*SELDOM, TABLES, ROUTES, "messaging.inbox", "messaging.web"},
+    "relay": {*SELDOM, ROUTES, "messaging.inbox", "messaging.web"},
     "conversations": {*SELDOM, "messaging.inbox", "messaging.outbox", "messaging.delivery"},
 }
 

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy import NullPool, create_engine
 
 from local.openapi import load
 from messaging import attempts, views
 from messaging import database as product
 from messaging.problems import Unavailable
-from messaging.tables import metadata
+from tables import metadata
 from tests import making
 from tests.conftest import Configure, Database, connection
 from tests.context import Context
@@ -41,8 +42,7 @@ def empty(server_url: str, configure: Configure) -> Iterator[Database]:
     own = Database(url)
     yield own
     own.close()
-    product.engine().dispose()
-    product.engine.cache_clear()
+    product.disconnect()
     admin.run(f"DROP DATABASE {name} WITH (FORCE)")
     admin.close()
 
@@ -114,7 +114,7 @@ def test_the_migrations_make_what_the_check_does_not_compare(empty: Database) ->
     empty.rows("DROP TABLE alembic_version")
     migrated = [empty.rows(description) for description in described]
     empty.rows("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    metadata.create_all(product.engine())
+    metadata.create_all(create_engine("postgresql+pg8000://", creator=product.connect, poolclass=NullPool))
     for description, rows in zip(described, migrated, strict=True):
         assert empty.rows(description) == rows
 

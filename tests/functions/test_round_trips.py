@@ -117,8 +117,7 @@ def test_a_send_of_an_account_with_limits_makes_one(proxy: Proxy) -> None:
 
 
 def test_the_stock_driver_makes_three(proxy: Proxy, configure: Configure) -> None:
-    product.engine().dispose()
-    product.engine.cache_clear()
+    product.disconnect()
     configure(DATABASE_URL=proxy.url, ONE_ROUND_TRIP="false")
     received("known")
     assert trips(proxy, lambda: received("new")) >= 3
@@ -127,5 +126,5 @@ def test_the_stock_driver_makes_three(proxy: Proxy, configure: Configure) -> Non
 
 def test_a_new_connection_costs_three_more(proxy: Proxy) -> None:
     """Greeting, and the two of a password that is not told; over TLS there are three more."""
-    product.engine().dispose()
+    product.disconnect()
     assert trips(proxy, lambda: received("new")) == 4

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from messaging import arrivals
 from messaging import database as product
@@ -139,7 +138,7 @@ def keep_both(parts: Sequence[tuple[str, str]]) -> None:
 
 def tell_of_deadlocks() -> None:
     """Else a connection does so now and then."""
-    product.run(text("SELECT pg_stat_force_next_flush()"), {})
+    product.run("SELECT pg_stat_force_next_flush()")
 
 
 def deadlocks(database: Database) -> object:

@@ -1,15 +1,13 @@
 """The connection to Postgres: how it dies, and what the request that finds it dead gets."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from traceback import format_exception
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import Integer, Select, Text, text
 
 from local import ports
 from local.openapi import load
@@ -76,8 +74,7 @@ def server(tmp_path: Path, configure: Configure) -> Iterator[Postgres]:
     server.start()
     configure(DATABASE_URL=server.url)
     yield server
-    product.engine().dispose()
-    product.engine.cache_clear()
+    product.disconnect()
     server.stop()
     server.forget()
 
@@ -108,7 +105,7 @@ def test_a_user_that_the_server_does_not_let_in_is_unavailable(
     parts = urlsplit(database.url)
     stranger = parts._replace(netloc=f"stranger:wrong@{parts.hostname}:{parts.port}").geturl()
     configure(DATABASE_URL=stranger)
-    product.engine().dispose()
+    product.disconnect()
     with pytest.raises(Unavailable):
         views.check()
 
@@ -138,48 +135,51 @@ def test_a_deadlock_is_run_again_and_done_once(database: Database, other: Databa
 
 
 @pytest.fixture
-def contested(database: Database) -> Iterator[Select[*tuple[Any, ...]]]:
+def contested(database: Database) -> Iterator[Callable[[int, str], int]]:
     """A statement that loses its first races: what a sequence gave is not taken back with them."""
     database.rows("CREATE SEQUENCE tries")
     database.rows(
-        "CREATE FUNCTION contested(losses integer, code text, OUT tried integer) LANGUAGE plpgsql AS"
+        "CREATE FUNCTION contested(in_losses integer, in_code text, OUT tried integer) LANGUAGE plpgsql AS"
         " $$ BEGIN tried := nextval('tries');"
-        " IF tried <= losses THEN RAISE EXCEPTION USING ERRCODE = code; END IF; END $$"
+        " IF tried <= in_losses THEN RAISE EXCEPTION USING ERRCODE = in_code; END IF; END $$"
     )
-    yield product.statement("contested", "tried", losses=Integer(), code=Text())
+
+    def contest(losses: int, code: str) -> int:
+        [(tried,)] = product.call("contested", losses=losses, code=code)
+        return int(tried)
+
+    yield contest
     database.rows("DROP FUNCTION contested; DROP SEQUENCE tries")
 
 
 @pytest.mark.parametrize("code", ["40001", "40P01"])
-def test_a_lost_race_is_run_again(contested: Select[*tuple[Any, ...]], code: str) -> None:
-    [(tried,)] = product.run(contested, {"losses": 10, "code": code})
-    assert tried == 11
+def test_a_lost_race_is_run_again(contested: Callable[[int, str], int], code: str) -> None:
+    assert contested(10, code) == 11
 
 
-def test_a_race_that_is_always_lost_ends_as_unavailable(contested: Select[*tuple[Any, ...]]) -> None:
+def test_a_race_that_is_always_lost_ends_as_unavailable(contested: Callable[[int, str], int]) -> None:
     with pytest.raises(Unavailable):
-        product.run(contested, {"losses": 1000, "code": "40001"})
+        contested(1000, "40001")
 
 
 @pytest.mark.parametrize("code", ["25006", "3D000", "53300", "55000", "57P03"])
 def test_a_server_that_cannot_serve_is_tried_once_more_over_a_new_connection(
-    contested: Select[*tuple[Any, ...]], code: str
+    contested: Callable[[int, str], int], code: str
 ) -> None:
-    process = text("SELECT pg_backend_pid()")
-    [(before,)] = product.run(process, {})
-    [(tried,)] = product.run(contested, {"losses": 1, "code": code})
-    assert tried == 2
-    assert product.run(process, {}) != [(before,)]
+    process = "SELECT pg_backend_pid()"
+    before = product.run(process)
+    assert contested(1, code) == 2
+    assert product.run(process) != before
     with pytest.raises(Unavailable):
-        product.run(contested, {"losses": 1000, "code": code})
+        contested(1000, code)
 
 
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
-        ("INSERT INTO contact_addresses (address, contact_id) VALUES (:secret, 9)", "23503"),
-        ("SELECT CAST(:secret AS integer)", "22003"),
-        ("SELECT CAST(:secret AS jsonb)", "22P02"),
+        ("INSERT INTO contact_addresses (address, contact_id) VALUES ($1, 9)", "23503"),
+        ("SELECT CAST($1 AS integer)", "22003"),
+        ("SELECT CAST($1 AS jsonb)", "22P02"),
     ],
 )
 def test_a_refused_statement_says_nothing_of_what_it_held(
@@ -187,6 +187,6 @@ def test_a_refused_statement_says_nothing_of_what_it_held(
 ) -> None:
     secret = making.CONTACT
     with pytest.raises(product.Refused, match=told) as refused:
-        product.run(text(statement), {"secret": secret})
+        product.run(statement, secret)
     assert secret not in "".join(format_exception(refused.value))
     assert not caplog.records

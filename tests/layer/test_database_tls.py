@@ -12,7 +12,6 @@ from threading import Thread
 from urllib.parse import quote, urlsplit
 
 import pytest
-from sqlalchemy import text
 
 from local import ports, unprivileged
 from local.process import Watched
@@ -116,7 +115,7 @@ def authority(tmp_path: Path) -> Authority:
 def front(database: Database, authority: Authority) -> Iterator[Front]:
     front = Front(database.url, authority.certify("127.0.0.1"))
     yield front
-    product.engine().dispose()
+    product.disconnect()
     front.close()
 
 
@@ -143,7 +142,7 @@ def test_the_first_answer_takes_eight_round_trips_at_most(
     )
     views.check()
     trips = wire.round_trips  # without the farewell
-    product.engine().dispose()
+    product.disconnect()
     wire.close()
     assert trips + 1 <= 8
 
@@ -182,7 +181,7 @@ def test_does_not_fall_back_to_a_server_without_tls(
 ) -> None:
     plain = urlsplit(database.url)._replace(query="").geturl()
     configure(DATABASE_URL=plain, DATABASE_CA_FILE=str(authority.bundle))
-    product.engine().dispose()
+    product.disconnect()
     with pytest.raises(Unavailable):
         views.check()
 
@@ -197,13 +196,13 @@ def installed() -> Path:
     pytest.skip("No Postgres is installed here: its own TLS was not tried")
 
 
-VERSION = text("SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+VERSION = "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 
 
 def spoken() -> str:
     """The TLS of the product's connection; nothing where it has none."""
     try:
-        return str(product.run(VERSION, {})[0].version)
+        return str(product.run(VERSION)[0][0])
     except Unavailable:
         return ""
 
@@ -237,14 +236,13 @@ def secured(installed: Path, tmp_path: Path, authority: Authority, configure: Co
     configure(DATABASE_URL=url, DATABASE_CA_FILE=str(authority.bundle))
     eventually(spoken)
     yield
-    product.engine().dispose()
-    product.engine.cache_clear()
+    product.disconnect()
     server.stop()
 
 
 @pytest.mark.usefixtures("secured")
 def test_speaks_the_tls_of_postgres_itself(configure: Configure, tmp_path: Path) -> None:
     assert spoken().startswith("TLSv1.")
-    product.engine().dispose()
+    product.disconnect()
     configure(DATABASE_CA_FILE=str(Authority(tmp_path, "other").bundle))
     assert not spoken()

@@ -1,70 +1,52 @@
 """Our part of the driver: every type, every refusal, and every way in which a link ends."""
 
-import re
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import count
-from typing import Any
 from uuid import UUID
 
 import pg8000
 import pytest
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Boolean,
-    DateTime,
-    Float,
-    Integer,
-    Interval,
-    LargeBinary,
-    Text,
-    Uuid,
-    bindparam,
-    select,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeEngine
 
 from messaging import database as product
 from messaging import driver
+from messaging.models import Status
 from tests.conftest import Configure, Database
 from tests.proxy import End, Loss, Proxy
 
 NOON = datetime(2024, 11, 1, 12, tzinfo=UTC)
 TEXT = "\u00e4 \U0001f600 ' \" \\\\ {} %s :name \t\r\n\x01"
 DOCUMENTS: list[object] = [{}, [], {TEXT: [1, None, {"a": True}]}, "text", 5]
-VALUES: list[tuple[TypeEngine[Any], object]] = [
-    *((Text(), value) for value in ("", TEXT, "x" * 2**20, None)),
-    *((Integer(), value) for value in (0, -(2**31), 2**31 - 1, None)),
-    *((BigInteger(), value) for value in (-(2**63), 2**63 - 1)),
-    *((Boolean(), value) for value in (True, False, None)),
-    *((Float(53), value) for value in (0.1, -1e300)),
-    *((Uuid(), value) for value in (UUID(int=0), UUID(int=2**128 - 1), None)),
-    *((LargeBinary(), value) for value in (b"", bytes(range(256)), b"\0" * 2**20)),
-    *((JSONB(), value) for value in DOCUMENTS),
-    *((DateTime(timezone=True), value) for value in (NOON, datetime.min.replace(tzinfo=UTC), None)),
+VALUES: list[tuple[str, object]] = [
+    *(("text", value) for value in ("", TEXT, "x" * 2**20, Status.SENT, None)),
+    *(("integer", value) for value in (0, -(2**31), 2**31 - 1, None)),
+    *(("bigint", value) for value in (-(2**63), 2**63 - 1)),
+    *(("boolean", value) for value in (True, False, None)),
+    *(("double precision", value) for value in (0.1, -1e300)),
+    *(("uuid", value) for value in (UUID(int=0), UUID(int=2**128 - 1), None)),
+    *(("bytea", value) for value in (b"", bytes(range(256)), b"\0" * 2**20)),
+    *(("timestamptz", value) for value in (NOON, datetime.min.replace(tzinfo=UTC), None)),
     *(
-        (Interval(), value)
+        ("interval", value)
         for value in (timedelta(), timedelta(days=-1, microseconds=1), timedelta(days=999))
     ),
-    *((ARRAY(Text), value) for value in ([], ["", TEXT, "NULL", "{}", ","], None)),
-    *((ARRAY(BigInteger), value) for value in ([], [1, -(2**63)])),
-    *((ARRAY(Uuid), value) for value in ([], [UUID(int=1)])),
+    *(("text[]", value) for value in ([], ["", TEXT, "NULL", "{}", ","], None)),
+    *(("bigint[]", value) for value in ([], [1, -(2**63)])),
+    *(("uuid[]", value) for value in ([], [UUID(int=1)])),
 ]
-
-
-def asked(kind: TypeEngine[Any], value: object) -> object:
-    """What Postgres gives back of it."""
-    [[given]] = product.run(select(bindparam("value", type_=kind).cast(kind)), {"value": value})
-    return given
 
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(("kind", "value"), VALUES, ids=lambda one: str(one)[:30])
-def test_every_type_that_we_use_comes_back_as_it_was_given(kind: TypeEngine[Any], value: object) -> None:
-    assert asked(kind, value) == value
+def test_every_type_that_we_use_comes_back_as_it_was_given(kind: str, value: object) -> None:
+    assert product.run(f"SELECT $1::{kind}", value) == [[value]]
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_json_goes_as_text_and_comes_back_read(document: object) -> None:
+    assert product.run("SELECT $1::jsonb", json.dumps(document)) == [[document]]
 
 
 @pytest.fixture
@@ -77,10 +59,6 @@ def link(database: Database) -> Iterator[driver.Connection]:
 
 
 def rows(link: pg8000.Connection, statement: str, *values: object) -> tuple[object, object]:
-    """`statement` is as the stock driver takes it."""
-    if isinstance(link, driver.Connection):
-        numbers = count(1)
-        statement = re.sub("%s", lambda _: f"${next(numbers)}", statement)
     cursor = link.cursor()
     cursor.execute(statement, values)
     return (cursor.fetchall() if cursor.description else None), cursor.description

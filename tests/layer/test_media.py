@@ -120,12 +120,10 @@ def test_a_message_whose_files_cannot_be_kept_waits_with_them(
 def test_while_the_database_is_away_the_files_wait_in_the_request_too(
     aws: Aws, database: Database, configure: Configure
 ) -> None:
-    product.engine().dispose()
+    product.disconnect()
     configure(DATABASE_URL=AWAY)
-    product.engine.cache_clear()
     assert receive(body(PNG)).status == 202
     configure(DATABASE_URL=database.url)
-    product.engine.cache_clear()
     [record] = aws.held()
     inbox.take(spool.read(record["body"]))
     assert len(aws.objects(aws.media)) == 1

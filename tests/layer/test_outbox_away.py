@@ -112,7 +112,7 @@ def test_nothing_is_claimed_where_the_database_is_away(
     database: Database, aws: Aws, providers: Provider, configure: Configure
 ) -> None:
     accept(aws)
-    product.engine().dispose()
+    product.disconnect()
     configure(DATABASE_URL="postgresql://nobody:x@127.0.0.1:9/none?sslmode=disable")
     with pytest.raises(Unavailable):
         deliver(1)
@@ -129,8 +129,7 @@ def server(tmp_path: Path, configure: Configure) -> Iterator[Postgres]:
     load("migrate").handler({}, Context())
     own_all()
     yield server
-    product.engine().dispose()
-    product.engine.cache_clear()
+    product.disconnect()
     server.stop()
 
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from messaging import arrivals, attempts, cursor, health, store, views
 from messaging import database as product
@@ -81,14 +80,12 @@ def filled(database_url: str) -> Iterator[Database]:
         own.rows("SET session_replication_role = replica")  # no look-up of foreign keys, which are right
         own.rows(FILL)
         own.rows("ANALYZE")
-        with product.engine().connect() as connection:
-            connection.exec_driver_sql("LOAD 'auto_explain'")
-            for name, value in TELLING.items():
-                connection.exec_driver_sql(f"SET {name} = {value}")
+        product.run("LOAD 'auto_explain'")
+        for name, value in TELLING.items():
+            product.run(f"SET {name} = {value}")
         yield own
         own.close()
-        product.engine().dispose()
-        product.engine.cache_clear()
+        product.disconnect()
     Configure(monkeypatch)()
 
 
@@ -97,8 +94,7 @@ Node = Mapping[str, Any]
 
 def scans(act: Callable[[], object]) -> list[Node]:
     """The places where the statements of a call read a table, those inside database functions included."""
-    with product.engine().connect() as connection:
-        notices = connection.connection.driver_connection.notices  # type: ignore[union-attr]  # of pg8000
+    notices = product.connection().notices
     notices.clear()
     act()
     assert len(notices) < notices.maxlen, "some plans were forgotten"
@@ -228,7 +224,6 @@ def test_a_circuit_looks_at_twenty_of_the_last_minute_s_attempts() -> None:
 @pytest.mark.usefixtures("filled")
 def test_would_notice_a_table_that_is_read_as_a_whole() -> None:
     """The yardstick of the test before: the statement counts rows, and no index has to be there for that."""
-    count = text("SELECT count(body) FROM messages WHERE body <> ''")
-    [scan] = scans(lambda: product.run(count, {}))
+    [scan] = scans(lambda: product.run("SELECT count(body) FROM messages WHERE body <> ''"))
     assert scan["Node Type"] == "Seq Scan"
     assert touched(scan) >= ROWS

@@ -147,7 +147,7 @@ def test_while_things_are_away(configure: Configure, aws: Aws, database: Databas
     call("POST", SMS, OUT_SMS)
     aws.lose_the_queues()
     assert call("POST", SMS, OUT_SMS).status == 202
-    product.engine().dispose()
+    product.disconnect()
     configure(DATABASE_URL="postgresql://Marked:Marked@127.0.0.1:9/Marked?sslmode=disable")
     assert call("POST", SMS, OUT_SMS).status == 503
     assert post("/api/webhooks/sms", IN_SMS).status == 503

@@ -56,7 +56,7 @@ def away(configure: Configure, database: Database) -> Any:
     """Has the database be away, and back again."""
 
     def leave(*, away: bool) -> None:
-        product.engine().dispose()
+        product.disconnect()
         configure(DATABASE_URL=AWAY if away else database.url)
 
     return leave

@@ -97,7 +97,7 @@ def test_times_are_in_utc_whatever_the_server_s_zone_is(database: Database) -> N
     making.accept(making.sms(timestamp="2024-07-01T14:00:00Z"))
     name = database.value("SELECT current_database()")
     database.rows(f"ALTER DATABASE {name} SET timezone = 'Asia/Kolkata'")
-    product.engine().dispose()
+    product.disconnect()
     try:
         making.receive(timestamp="2024-07-02T14:00:00")
         making.accept(making.email())

@@ -158,7 +158,7 @@ def test_while_postgres_is_away_it_is_a_503_that_says_when_to_come_back(
     configure: Configure, method: str, path: str
 ) -> None:
     """Webhooks as well, where the queue that would hold them is away too."""
-    product.engine().dispose()
+    product.disconnect()
     configure(DATABASE_URL=AWAY, INBOUND_QUEUE_URL="")
     answered = call(method, path, BODIES.get((method, path), b""))
     if path in ("/api/docs", "/api/openapi.json"):
@@ -168,14 +168,14 @@ def test_while_postgres_is_away_it_is_a_503_that_says_when_to_come_back(
 
 
 def test_a_function_s_url_says_so_as_well(configure: Configure) -> None:
-    product.engine().dispose()
+    product.disconnect()
     configure(DATABASE_URL=AWAY, INBOUND_QUEUE_URL="")
     away(call_url("sms_webhook", "POST", "/", INBOUND_SMS))
     away(call_url("email_webhook", "POST", "/email", INBOUND_EMAIL))
 
 
 def test_once_postgres_is_back_the_next_request_succeeds(configure: Configure, database: Database) -> None:
-    product.engine().dispose()
+    product.disconnect()
     configure(DATABASE_URL=AWAY)
     away(call("POST", SMS, NEW_SMS))
     configure(DATABASE_URL=database.url)

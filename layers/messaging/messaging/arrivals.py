@@ -3,25 +3,14 @@
 As in `store`, each function is one transaction, and one statement that is repeatable.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import (
-    DateTime,
-    Integer,
-    Interval,
-    LargeBinary,
-    Text,
-    bindparam,
-    select,
-    text,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-
-from messaging.database import Refused, run, statement
+from messaging.database import Refused, Values, call, run
 from messaging.models import REPORT_RANK, Channel, DeliveryReport, InboundMessage, Message
 from messaging.problems import Forbidden
 from messaging.raw import RawRequest
@@ -30,36 +19,16 @@ PARKED_AGE = timedelta(days=7)
 """How long a report waits for an attempt of its provider's id: our own record of it follows within minutes,
 and one of a delivery of unknown outcome within the day or so that a message is tried for."""
 
-_RECEIVE = statement(
-    "receive_webhook",
-    *("outcome", "message", "fault"),
-    route=Text(),
-    provider=Text(),
-    received_at=DateTime(timezone=True),
-    verified_at=DateTime(timezone=True),
-    url=Text(),
-    query=Text(),
-    headers=JSONB(),
-    body=LargeBinary(),
-    digest=LargeBinary(),
-    once=Text(),
-    fault=Text(),
-    parts=JSONB(),
-)
-
-_APPLY_PARKED = statement("apply_parked_reports", "id", limit=Integer())
-
-_KEPT = text("SELECT 1 FROM webhook_requests WHERE provider_type = :provider AND digest = :digest")
-_USED = text("SELECT 1 FROM webhook_requests WHERE once = :once AND digest <> :digest")
+_KEPT = "SELECT 1 FROM webhook_requests WHERE provider_type = $1 AND digest = $2"
+_USED = "SELECT 1 FROM webhook_requests WHERE once = $1 AND digest <> $2"
 
 _FORGET = (
-    "WITH old AS MATERIALIZED (SELECT id FROM {table} WHERE {time} <= now() - :age ORDER BY {time}"
-    " LIMIT :limit FOR UPDATE SKIP LOCKED)"
+    "WITH old AS MATERIALIZED (SELECT id FROM {table} WHERE {time} <= now() - $1::interval ORDER BY {time}"
+    " LIMIT $2 FOR UPDATE SKIP LOCKED)"
     " DELETE FROM {table} USING old WHERE {table}.id = old.id RETURNING 1"
 )
-_AGE = bindparam("age", type_=Interval()), bindparam("limit", type_=Integer())
-_FORGET_PARKED = text(_FORGET.format(table="parked_reports", time="created_at")).bindparams(*_AGE)
-_FORGET_REQUESTS = text(_FORGET.format(table="webhook_requests", time="received_at")).bindparams(*_AGE)
+_FORGET_PARKED = _FORGET.format(table="parked_reports", time="created_at")
+_FORGET_REQUESTS = _FORGET.format(table="webhook_requests", time="received_at")
 
 
 USED = "Another request came with the same token."
@@ -98,8 +67,23 @@ def keep(
     `unread` says what of it could not be read. The same request again adds nothing; one that could not be
     read before, and now was, loses its fault. Raises Forbidden where another bore what is good for one alone.
     """
+    told = [_report(part) if isinstance(part, DeliveryReport) else _inbound(part) for part in parts]
     try:
-        rows = run(_RECEIVE, _row(request, parts, unread))
+        rows = call(
+            "receive_webhook",
+            route=request.route,
+            provider=request.provider,
+            received_at=request.received_at,
+            verified_at=request.verified_at,
+            url=request.url,
+            query=request.query,
+            headers=json.dumps(request.headers),
+            body=request.body,
+            digest=request.digest,
+            once=request.once,
+            fault=unread,
+            parts=json.dumps(told),
+        )
     except Refused as refusal:
         if "webhook_requests_once_key" in refusal.args:
             raise Forbidden(USED) from None
@@ -108,25 +92,6 @@ def keep(
         Kept(Outcome(outcome), message and Message.model_validate_json(message), fault)
         for outcome, message, fault in rows
     ]
-
-
-def _row(
-    request: RawRequest, parts: Sequence[InboundMessage | DeliveryReport], unread: str | None
-) -> dict[str, Any]:
-    return {
-        "route": request.route,
-        "provider": request.provider,
-        "received_at": request.received_at,
-        "verified_at": request.verified_at,
-        "url": request.url,
-        "query": request.query,
-        "headers": request.headers,
-        "body": request.body,
-        "digest": request.digest,
-        "once": request.once,
-        "fault": unread,
-        "parts": [_report(part) if isinstance(part, DeliveryReport) else _inbound(part) for part in parts],
-    }
 
 
 def _inbound(part: InboundMessage) -> dict[str, Any]:
@@ -162,12 +127,12 @@ def _report(part: DeliveryReport) -> dict[str, Any]:
 
 
 def is_kept(provider: str, digest: bytes) -> bool:
-    return bool(run(_KEPT, {"provider": provider, "digest": digest}))
+    return bool(run(_KEPT, provider, digest))
 
 
 def is_used(once: str, digest: bytes) -> bool:
     """Whether another request bore what is good for one alone: a look before work for nothing."""
-    return bool(run(_USED, {"once": once, "digest": digest}))
+    return bool(run(_USED, once, digest))
 
 
 class Selector(NamedTuple):
@@ -184,36 +149,25 @@ class Selector(NamedTuple):
 
 def requests(selector: Selector, after: int, limit: int) -> Sequence[tuple[int, RawRequest]]:
     """The next requests in the order of their ids, each under its id."""
-    from messaging.tables import webhook_requests  # all tables: 10 ms of a cold start
-
-    table = webhook_requests.c
-    found = select(webhook_requests).where(table.route == selector.route, table.id > after)
+    values = Values()
+    wanted = [f"route = {values.bind(selector.route)}", f"id > {values.bind(after)}"]
     if selector.unparsed:
-        found = found.where(table.fault.is_not(None))
+        wanted.append("fault IS NOT NULL")
     if selector.since:
-        found = found.where(table.received_at >= selector.since)
+        wanted.append(f"received_at >= {values.bind(selector.since)}")
     if selector.until:
-        found = found.where(table.received_at < selector.until)
+        wanted.append(f"received_at < {values.bind(selector.until)}")
     if selector.provider:
-        found = found.where(table.provider_type == selector.provider)
+        wanted.append(f"provider_type = {values.bind(selector.provider)}")
     if selector.ids:
-        found = found.where(table.id.in_(selector.ids))
-    rows = run(found.order_by(table.id).limit(limit), {})
-    return [(row.id, _raw(row)) for row in rows]
-
-
-def _raw(row: Any) -> RawRequest:
-    return RawRequest(
-        route=row.route,
-        provider=row.provider_type,
-        url=row.url,
-        query=row.query,
-        headers=row.headers,
-        body=row.body,
-        received_at=row.received_at,
-        verified_at=row.verified_at,
-        once=row.once,
+        wanted.append(f"id = ANY ({values.bind(list(selector.ids))})")
+    rows = run(
+        # In the order of RawRequest's fields.
+        "SELECT id, route, provider_type, url, query, headers, body, received_at, verified_at, once"
+        f" FROM webhook_requests WHERE {' AND '.join(wanted)} ORDER BY id LIMIT {values.bind(limit)}",
+        *values,
     )
+    return [(id, RawRequest(**dict(zip(RawRequest.model_fields, row, strict=True)))) for id, *row in rows]
 
 
 # --- What was left behind ----------------------------------------------------------------------------
@@ -221,14 +175,14 @@ def _raw(row: Any) -> RawRequest:
 
 def apply_parked_reports(limit: int) -> int:
     """Applies parked reports whose attempt is known by now; gives how many."""
-    return len(run(_APPLY_PARKED, {"limit": limit}))
+    return len(call("apply_parked_reports", limit=limit))
 
 
 def forget_parked_reports(limit: int) -> int:
     """Deletes parked reports that no attempt was recorded for in PARKED_AGE; gives how many."""
-    return len(run(_FORGET_PARKED, {"age": PARKED_AGE, "limit": limit}))
+    return len(run(_FORGET_PARKED, PARKED_AGE, limit))
 
 
 def forget_requests(age: timedelta, limit: int) -> int:
     """Deletes raw requests whose time is up; gives how many."""
-    return len(run(_FORGET_REQUESTS, {"age": age, "limit": limit}))
+    return len(run(_FORGET_REQUESTS, age, limit))

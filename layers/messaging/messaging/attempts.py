@@ -8,50 +8,16 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import ARRAY, BigInteger, Integer, Interval, Text, Uuid, bindparam, text
-
-from messaging.database import run, statement
+from messaging.database import call, run
 from messaging.models import PREDECESSORS, OutboundMessage, Status
 from messaging.settings import settings
 
-_CLAIM = statement(
-    "claim_messages",
-    *("kind", "id", "account_id", "message", "unknown_seconds", "resend"),
-    ids=ARRAY(BigInteger),
-    tokens=ARRAY(Uuid),
-    lease=Interval(),
-    max_age=Interval(),
-    unknown_after=Interval(),
-)
-
-_RECORD = statement(
-    "record_attempt",
-    *("status", "seconds", "wait", "account_id", "next_id", "opened"),
-    token=Uuid(),
-    status=Text(),
-    predecessors=ARRAY(Text),
-    provider_message_id=Text(),
-    failure=Text(),
-    code=Text(),
-    reason=Text(),
-    wait=Interval(),
-)
-
-_SETTLE = statement(
-    "settle_attempt", *("id", "account_id"), token=Uuid(), status=Text(), code=Text(), reason=Text()
-)
-
-_EXPIRE = statement("expire_leases", "id", limit=Integer())
-
-_DUE = statement("take_due_nudges", "id", "account_id", limit=Integer())
-
-# The tables are 10 ms of a cold start, and nothing else here needs them.
-_NUDGE_SOON = text(
+_NUDGE_SOON = (
     "UPDATE messages SET next_nudge_at = coalesce(next_attempt_at, clock_timestamp())"
-    " WHERE id = ANY (:ids) AND next_nudge_at IS NOT NULL RETURNING id"
-).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
+    " WHERE id = ANY ($1) AND next_nudge_at IS NOT NULL RETURNING id"
+)
 
-_OPEN = text("SELECT provider_type FROM circuits WHERE open_until > clock_timestamp()")
+_OPEN = "SELECT provider_type FROM circuits WHERE open_until > clock_timestamp()"
 
 
 class Nudge(NamedTuple):
@@ -98,28 +64,26 @@ def claim(ids: Sequence[int], lease: timedelta) -> Claimed:
     A conversation's messages go one after the other: an earlier one that was not asked for may be given, and
     none while another is under way.
     """
-    rows = run(
-        _CLAIM,
-        {
-            "ids": sorted(ids),
-            "tokens": [uuid4() for _ in ids],
-            "lease": lease,
-            "max_age": timedelta(seconds=settings().max_age),
-            "unknown_after": timedelta(seconds=settings().unknown_after),
-        },
+    rows = call(
+        "claim_messages",
+        ids=sorted(ids),
+        tokens=[uuid4() for _ in ids],
+        lease=lease,
+        max_age=timedelta(seconds=settings().max_age),
+        unknown_after=timedelta(seconds=settings().unknown_after),
     )
     claimed = Claimed([], [], [], [])
-    for row in rows:
-        match row.kind:
+    for kind, id, account_id, message, unknown_seconds, resend in rows:
+        match kind:
             case "claimed":
-                claimed.messages.append(OutboundMessage.model_validate_json(row.message))
+                claimed.messages.append(OutboundMessage.model_validate_json(message))
             case "unknown":
-                message = OutboundMessage.model_validate_json(row.message)
-                claimed.unknown.append(Unknown(message, row.unknown_seconds, row.resend))
+                found = OutboundMessage.model_validate_json(message)
+                claimed.unknown.append(Unknown(found, unknown_seconds, resend))
             case "waiting":
-                claimed.waiting.append(Nudge(row.id, row.account_id))
+                claimed.waiting.append(Nudge(id, account_id))
             case "expired":
-                claimed.expired.append(row.id)
+                claimed.expired.append(id)
     return claimed
 
 
@@ -134,20 +98,18 @@ def record(
     wait: timedelta | None = None,
 ) -> Recorded:
     """Writes how the attempt of this token ended; `wait` goes with QUEUED and UNKNOWN alone."""
-    [row] = run(
-        _RECORD,
-        {
-            "token": token,
-            "status": status,
-            "predecessors": list(PREDECESSORS[status]),
-            "provider_message_id": provider_message_id,
-            "failure": failure,
-            "code": code,
-            "reason": reason,
-            "wait": wait,
-        },
+    [(became, *rest)] = call(
+        "record_attempt",
+        token=token,
+        status=status,
+        predecessors=list(PREDECESSORS[status]),
+        provider_message_id=provider_message_id,
+        failure=failure,
+        code=code,
+        reason=reason,
+        wait=wait,
     )
-    return Recorded(Status(row.status), *row[1:])
+    return Recorded(Status(became), *rest)
 
 
 def settle(token: UUID, status: Status, code: str, reason: str) -> Nudge | None:
@@ -156,25 +118,25 @@ def settle(token: UUID, status: Status, code: str, reason: str) -> Nudge | None:
 
     None where something else was first.
     """
-    rows = run(_SETTLE, {"token": token, "status": status, "code": code, "reason": reason})
+    rows = call("settle_attempt", token=token, status=status, code=code, reason=reason)
     return Nudge(*rows[0]) if rows else None
 
 
 def expire_leases(limit: int) -> int:
     """Turns claims whose worker never recorded into `unknown`; gives how many."""
-    return len(run(_EXPIRE, {"limit": limit}))
+    return len(call("expire_leases", limit=limit))
 
 
 def due_nudges(limit: int) -> Sequence[Nudge]:
     """Messages whose nudge is taken for lost, or which are due again; moves their next one on."""
-    return [Nudge(*row) for row in run(_DUE, {"limit": limit})]
+    return [Nudge(*row) for row in call("take_due_nudges", limit=limit)]
 
 
 def nudge_soon(ids: Sequence[int]) -> None:
     """Gives messages whose nudge could not be sent to the next relay."""
-    run(_NUDGE_SOON, {"ids": list(ids)})
+    run(_NUDGE_SOON, list(ids))
 
 
 def open_circuits() -> Sequence[str]:
     """The providers that are let alone for failing."""
-    return [row.provider_type for row in run(_OPEN, {})]
+    return [provider for (provider,) in run(_OPEN)]

@@ -1,19 +1,16 @@
 """The one connection that an environment holds to Postgres, and how a statement survives its end."""
 
-import logging
 import random
 import socket
 import ssl
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pg8000
-from sqlalchemy import Engine, Executable, Row, Select, bindparam, column, create_engine, func, select
-from sqlalchemy.exc import DBAPIError, InterfaceError
-from sqlalchemy.types import TypeEngine
 
 from messaging import driver
 from messaging.problems import Unavailable
@@ -36,29 +33,27 @@ _AWAY = (
 _MAX_RACES = 10
 
 
-@cache
-def engine() -> Engine:
-    """Autocommit, because a statement is a transaction here; one connection, because an environment serves
-    one invocation at a time. hide_parameters keeps bodies and addresses out of error texts."""
-    # The pool logs a stack trace and the SQL for a connection that it finds dead: here that is no news.
-    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
-    return create_engine(
-        dialect(),
-        creator=connect,
-        isolation_level="AUTOCOMMIT",
-        pool_size=1,
-        max_overflow=0,
-        hide_parameters=True,
-    )
+Row = Sequence[Any]
 
 
-def dialect() -> str:
-    """As SQLAlchemy's URLs name it; it goes with what `connect` gives."""
-    return f"postgresql+{driver.NAME if settings().one_round_trip else 'pg8000'}://"
+class Values(list[object]):
+    """Of a statement that is put together piece by piece."""
+
+    def bind(self, value: object) -> str:
+        """The placeholder that stands for it."""
+        self.append(value)
+        return f"${len(self)}"
 
 
-def run(statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Runs one repeatable statement in a transaction of its own and gives its rows.
+def call(function: str, **arguments: object) -> Sequence[Row]:
+    """The rows of a database function; each of its parameters is named as the argument, after `in_`."""
+    given = ", ".join(f"in_{name} => ${place}" for place, name in enumerate(arguments, 1))
+    return run(f"SELECT * FROM {function}({given})", *arguments.values())
+
+
+def run(statement: str, *values: object) -> Sequence[Row]:
+    """Runs one repeatable statement in a transaction of its own and gives its rows. Its placeholders are
+    Postgres' own, $1 and so on; JSON is given as text.
 
     A connection that turns out dead is replaced and the statement run again: it must do its work once
     however often it is run. Raises Unavailable where the database is away.
@@ -67,9 +62,9 @@ def run(statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[*t
     fresh = False
     while True:
         try:
-            with engine().connect() as connection:
-                return connection.execute(statement, parameters).all()
-        except (OSError, DBAPIError) as error:
+            # Outside a transaction Postgres commits each statement by itself.
+            return connection().execute_unnamed(statement, values).rows or ()
+        except (OSError, pg8000.Error) as error:
             # pg8000 lets a socket's own error through where an answer was to begin: a reset, a time-out.
             state = sqlstate(error)
             if state in _LOST_RACES:
@@ -77,8 +72,8 @@ def run(statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[*t
                 if races > _MAX_RACES:
                     raise _away(error) from error
                 time.sleep(random.uniform(0, 0.01 * races))
-            elif isinstance(error, (OSError, InterfaceError)) or state.startswith(_AWAY):
-                engine().dispose()
+            elif isinstance(error, (OSError, pg8000.InterfaceError)) or state.startswith(_AWAY):
+                disconnect()
                 if fresh:
                     raise _away(error) from error
                 fresh = True
@@ -86,20 +81,27 @@ def run(statement: Executable, parameters: Mapping[str, Any]) -> Sequence[Row[*t
                 raise Refused(error) from None
 
 
-def statement(name: str, /, *columns: str, **parameters: TypeEngine[Any]) -> Select[*tuple[Any, ...]]:
-    """SELECT columns FROM name(parameters), each parameter bound under its own name."""
-    arguments = (bindparam(parameter, type_=kind) for parameter, kind in parameters.items())
-    function = getattr(func, name)(*arguments)
-    return select(*(column(c) for c in columns)).select_from(function.table_valued(*columns))
+@cache
+def connection() -> pg8000.Connection:
+    """One is enough: an environment serves one invocation at a time, and speaks to Postgres in one thread."""
+    return connect()
+
+
+def disconnect() -> None:
+    """The next statement is run over a new connection."""
+    if connection.cache_info().currsize:
+        with suppress(OSError, pg8000.Error):  # it may be dead already
+            connection().close()
+        connection.cache_clear()
 
 
 class Refused(Exception):
     """A statement that Postgres does not take: a fault of ours. Postgres' own words may hold an address or
     a body, so only its code and the names of what it speaks of are told."""
 
-    def __init__(self, error: DBAPIError) -> None:
+    def __init__(self, error: Exception) -> None:
         fields = _fields(error)
-        super().__init__(type(error.orig).__name__, *(fields.get(key, "") for key in "Ctcn"))
+        super().__init__(type(error).__name__, *(fields.get(key, "") for key in "Ctcn"))
 
 
 def sqlstate(error: Exception) -> str:
@@ -112,8 +114,7 @@ def _fields(error: Exception) -> Mapping[str, str]:
 
     https://www.postgresql.org/docs/current/protocol-error-fields.html
     """
-    arguments = getattr(getattr(error, "orig", None), "args", ())
-    return arguments[0] if arguments and isinstance(arguments[0], dict) else {}
+    return error.args[0] if error.args and isinstance(error.args[0], dict) else {}
 
 
 def _away(error: Exception) -> Unavailable:

@@ -5,11 +5,9 @@ from enum import StrEnum
 from typing import Literal
 
 from pydantic import AwareDatetime
-from sqlalchemy import func, select
 
 from messaging.database import run
 from messaging.models import Model
-from messaging.tables import circuits
 
 
 class Circuit(StrEnum):
@@ -33,9 +31,10 @@ class Health(Model):
     providers: list[ProviderHealth] | None = None
 
 
-_OPENED = select(
-    circuits.c.provider_type, circuits.c.open_until, circuits.c.open_until <= func.clock_timestamp()
-).where(circuits.c.open_until.is_not(None))
+_OPENED = (
+    "SELECT provider_type, open_until, open_until <= clock_timestamp() FROM circuits"
+    " WHERE open_until IS NOT NULL"
+)
 
 
 def of_providers(names: Iterable[str]) -> list[ProviderHealth]:
@@ -44,7 +43,7 @@ def of_providers(names: Iterable[str]) -> list[ProviderHealth]:
         name: ProviderHealth(
             name=name, circuit=Circuit.HALF_OPEN if is_over else Circuit.OPEN, open_until=until
         )
-        for name, until, is_over in run(_OPENED, {})
+        for name, until, is_over in run(_OPENED)
     }
     closed = (ProviderHealth(name=name, circuit=Circuit.CLOSED, open_until=None) for name in names)
     return [opened.get(one.name, one) for one in closed]

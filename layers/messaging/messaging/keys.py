@@ -10,20 +10,17 @@ from hmac import compare_digest
 from secrets import token_urlsafe
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Text, bindparam, text
-
-from messaging.database import run, statement
+from messaging.database import call, run
 from messaging.models import MAX_ID
 
 _KEY = re.compile(r"Bearer mk_([1-9][0-9]{0,18})_([A-Za-z0-9_-]{43})", re.IGNORECASE | re.ASCII)
 
-_FIND = text(
+_FIND = (
     "SELECT account_id, scopes, hash, revoked_at IS NOT NULL AS revoked,"
     " coalesce(expires_at <= clock_timestamp(), false) AS expired,"
     " coalesce(last_used_at < clock_timestamp() - interval '1 minute', true) AS unnoted"
-    " FROM api_keys WHERE id = :id"
-).bindparams(bindparam("id", type_=BigInteger()))
-_NOTE_USE = statement("note_key_use", "noted", id=BigInteger(), source=Text())
+    " FROM api_keys WHERE id = $1"
+)
 
 
 class Found(NamedTuple):
@@ -53,14 +50,13 @@ def authorize(header: str, source: str) -> Found:
     if match is None or int(match[1]) > MAX_ID:
         return Found(None, refused="malformed")
     id = int(match[1])
-    rows = run(_FIND, {"id": id})
+    rows = run(_FIND, id)
     # Compared also where there is none: no answer is faster than another.
-    kept = bytes(rows[0].hash) if rows else bytes(32)
+    [(account, scopes, kept, revoked, expired, unnoted)] = rows or [(0, (), bytes(32), False, False, False)]
     if not compare_digest(kept, hashed(match[2])) or not rows:
         return Found(id, refused="unknown")
-    [row] = rows
-    if row.revoked or row.expired:
-        return Found(id, refused="revoked" if row.revoked else "expired")
-    if row.unnoted:
-        run(_NOTE_USE, {"id": id, "source": source})
-    return Found(id, row.account_id, tuple(row.scopes))
+    if revoked or expired:
+        return Found(id, refused="revoked" if revoked else "expired")
+    if unnoted:
+        call("note_key_use", key=id, source=source)
+    return Found(id, account, tuple(scopes))

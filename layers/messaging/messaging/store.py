@@ -4,25 +4,14 @@ The writes of several steps are database functions (functions/migrate/sql). Ever
 problems.Unavailable where the database is away.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Integer,
-    Interval,
-    Text,
-    Uuid,
-    bindparam,
-    text,
-)
-from sqlalchemy.dialects.postgresql import JSONB
-
-from messaging.database import run, statement
+from messaging.database import call, run
 from messaging.models import Content, Message
 from messaging.settings import DeliveryPolicy
 
@@ -55,28 +44,13 @@ class Added(NamedTuple):
 
 KEY_AGE = timedelta(hours=24)
 
-_ACCEPT = statement(
-    "accept_message",
-    *("outcome", "message", "retry_after"),
-    account=BigInteger(),
-    token=Uuid(),
-    providers=ARRAY(Text),
-    policy=Text(),
-    content=JSONB(),
-    route=Text(),
-    key=Text(),
-    fingerprint=Text(),
-    key_age=Interval(),
-)
-
-
-_FORGET_KEYS = text(
+_FORGET_KEYS = (
     # Chosen once: a subquery may be run again for each row, and passes over what it has locked itself.
     "WITH old AS MATERIALIZED (SELECT account_id, route, key FROM idempotency_keys"
-    " WHERE created_at <= now() - :key_age ORDER BY created_at LIMIT :limit FOR UPDATE SKIP LOCKED)"
+    " WHERE created_at <= now() - $1::interval ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
     " DELETE FROM idempotency_keys k USING old"
     " WHERE (k.account_id, k.route, k.key) = (old.account_id, old.route, old.key) RETURNING 1"
-).bindparams(bindparam("key_age", type_=Interval()), bindparam("limit", type_=Integer()))
+)
 
 
 def add_outbound(
@@ -87,23 +61,21 @@ def add_outbound(
     policy: DeliveryPolicy = "at_most_once",
 ) -> Added:
     """Keeps a message of an account's as queued, for the first of its providers or those that follow."""
-    [(outcome, message, retry_after)] = run(
-        _ACCEPT,
-        {
-            "account": account,
-            "token": uuid4(),
-            "providers": list(providers),
-            "policy": policy,
-            "content": content.content(),
-            "route": key and key.route,
-            "key": key and key.key,
-            "fingerprint": key and key.fingerprint,
-            "key_age": KEY_AGE,
-        },
+    [(outcome, message, retry_after)] = call(
+        "accept_message",
+        account=account,
+        token=uuid4(),
+        providers=list(providers),
+        policy=policy,
+        content=json.dumps(content.content()),
+        route=key and key.route,
+        key=key and key.key,
+        fingerprint=key and key.fingerprint,
+        key_age=KEY_AGE,
     )
     return Added(Outcome(outcome), message and Message.model_validate_json(message), retry_after)
 
 
 def forget_keys(limit: int) -> int:
     """Deletes Idempotency-Keys whose time is up; gives how many."""
-    return len(run(_FORGET_KEYS, {"key_age": KEY_AGE, "limit": limit}))
+    return len(run(_FORGET_KEYS, KEY_AGE, limit))

@@ -1,16 +1,16 @@
-"""The tables. Their unique constraints keep the promises; `functions/migrate` makes and changes them."""
+"""The tables. Their unique constraints keep the promises; `versions/` makes and changes them."""
 
-from messaging.tables.accounts import (
+from tables.accounts import (
     account_addresses,
     account_sends,
     accounts,
     api_keys,
     audit_events,
 )
-from messaging.tables.columns import metadata
-from messaging.tables.inbound import parked_reports, webhook_requests
-from messaging.tables.outbound import attempts, circuits, idempotency_keys, message_events
-from messaging.tables.threads import (
+from tables.columns import metadata
+from tables.inbound import parked_reports, webhook_requests
+from tables.outbound import attempts, circuits, idempotency_keys, message_events
+from tables.threads import (
     contact_addresses,
     contacts,
     conversation_participants,

@@ -14,7 +14,7 @@ from sqlalchemy import (
     text,
 )
 
-from messaging.tables.columns import account_id, id_, metadata, time
+from tables.columns import account_id, id_, metadata, time
 
 idempotency_keys = Table(
     "idempotency_keys",

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from messaging.tables.columns import account_id, id_, metadata, time
+from tables.columns import account_id, id_, metadata, time
 
 contacts = Table("contacts", metadata, id_(), account_id(), time("created_at", default=True))
 

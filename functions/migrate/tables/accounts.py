@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from messaging.tables.columns import id_, metadata, time
+from tables.columns import id_, metadata, time
 
 accounts = Table(
     "accounts",

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from messaging.tables.columns import account_id, id_, metadata, time
+from tables.columns import account_id, id_, metadata, time
 
 parked_reports = Table(
     "parked_reports",
