@@ -15,6 +15,7 @@ from bench.worker import Context
 from local import ports
 from local.openapi import load
 from local.postgres import Postgres
+from tests.emptying import OWN_ALL
 
 SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 EMPTY = "bench"
@@ -131,3 +132,6 @@ class Server:
         os.environ["DATABASE_URL"] = self._url(EMPTY)
         settings.settings.cache_clear()
         load("migrate").handler({}, Context())
+        empty = Database(self._url(EMPTY))
+        empty.rows(OWN_ALL)
+        empty.close()
