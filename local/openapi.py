@@ -137,6 +137,8 @@ def _finish(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> No
     }
     if path in bodies:
         taken = [_schema(bodies[path], schemas), _schema(house.Report, schemas)]
+        for ours in ("files", "extra"):  # of every inbound message, and none of them is sent
+            schemas[bodies[path].__name__]["properties"].pop(ours)
         operation["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": {"anyOf": taken}}},

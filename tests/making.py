@@ -67,7 +67,7 @@ def inbound(id: str = "id-1", **fields: Any) -> InboundMessage:
 def receive(id: str = "id-1", **fields: Any) -> tuple[bool, Message]:
     kept = keep(inbound(id, **fields))
     assert kept.message is not None
-    return kept.outcome is arrivals.Outcome.CREATED, kept.message
+    return kept.outcome is arrivals.Outcome.CREATED, Message.model_validate_json(kept.message)
 
 
 def keep(part: InboundMessage | DeliveryReport, provider: str = "sms") -> Kept:
@@ -115,7 +115,7 @@ def report(
     given = {"provider_message_id": id, "reference": reference, "status": status}
     fields = given | {"timestamp": datetime.now(UTC)} | fields
     kept = keep(DeliveryReport.model_validate(fields), provider)
-    return kept.outcome, kept.message
+    return kept.outcome, Message.model_validate_json(kept.message) if kept.message else None
 
 
 def sent(claimed: OutboundMessage, id: str = "p-1") -> int:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from messaging.database import Refused, Values, call, run
-from messaging.models import REPORT_RANK, Channel, DeliveryReport, InboundMessage, Message
+from messaging.models import REPORT_RANK, Channel, DeliveryReport, InboundMessage
 from messaging.problems import Forbidden
 from messaging.raw import RawRequest
 
@@ -53,8 +53,9 @@ class Outcome(StrEnum):
 
 class Kept(NamedTuple):
     outcome: Outcome
-    message: Message | None
-    """As it was kept first, or as a report has left it; None where it is not known."""
+    message: str | None
+    """The JSON text of the message (models.Message) as it was kept first, or as a report has left it; None
+    where it is not known."""
     fault: str | None
     """Of one that was refused, in Postgres' codes and our names."""
 
@@ -88,10 +89,7 @@ def keep(
         if "webhook_requests_once_key" in refusal.args:
             raise Forbidden(USED) from None
         raise
-    return [
-        Kept(Outcome(outcome), message and Message.model_validate_json(message), fault)
-        for outcome, message, fault in rows
-    ]
+    return [Kept(Outcome(outcome), message, fault) for outcome, message, fault in rows]
 
 
 def _inbound(part: InboundMessage) -> dict[str, Any]:

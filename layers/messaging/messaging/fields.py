@@ -30,6 +30,8 @@ def _storable(text: str) -> str:
 
 def cleaned(text: str) -> str:
     """What Postgres can hold of it: no NUL, no half of a surrogate pair."""
+    if text.isascii():  # nearly always, and without a copy
+        return text.replace("\0", "")
     return text.replace("\0", "").encode(errors="replace").decode()
 
 

@@ -211,7 +211,7 @@ def _note_refused(refused: Forbidden, provider: str, url: str) -> None:
 
 
 def _note(part: InboundMessage | DeliveryReport, kept: Kept) -> None:
-    named = {"message_id": kept.message and kept.message.id, "outcome": kept.outcome}
+    named = {"message_id": kept.message and json.loads(kept.message)["id"], "outcome": kept.outcome}
     if kept.outcome is Outcome.REFUSED:
         logger.error("A part of a verified request cannot be kept", extra=named | {"words": kept.fault})
     elif isinstance(part, DeliveryReport):

@@ -21,7 +21,7 @@ from pydantic_core import from_json
 
 from messaging.address import PhoneAddress
 from messaging.fields import Body, Text
-from messaging.models import MAX_ID, Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
+from messaging.models import MAX_ID, Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import http
 from messaging.providers.credentials import single
@@ -100,7 +100,7 @@ class Pager:
         except ValueError as error:
             raise Unreadable("The body is not JSON.") from error
 
-    def answer(self, kept: Sequence[Message | None]) -> Answer:
+    def answer(self, kept: Sequence[str | None]) -> Answer:
         return Answer(f'<thanks for="{len(kept)}"/>', "application/xml")
 
 

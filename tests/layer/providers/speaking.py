@@ -152,7 +152,7 @@ class Speaking(ABC):
         claimed = {"id": 7, "provider": NAME, "token": UUID(int=7), "attempt": 1, "tries": 1}
         return OutboundMessage.model_validate({**self.sent, **claimed, "timestamp": SENT, **fields})
 
-    def kept(self) -> Message:
+    def kept(self) -> str:
         named = {"id": 1, "conversation_id": 1, "provider": NAME, "provider_message_id": self.inbound_id}
         state = {"direction": Direction.INBOUND, "status": Status.RECEIVED, "error": None}
         empty: dict[str, object] = {
@@ -165,4 +165,4 @@ class Speaking(ABC):
         }
         times = dict.fromkeys(("timestamp", "created_at", "updated_at"), SENT)
         addresses = {"type": self.sent["type"], "from": "a", "to": "b", "attachments": []}
-        return Message.model_validate({**named, **state, **empty, **times, **addresses})
+        return Message.model_validate({**named, **state, **empty, **times, **addresses}).model_dump_json()

@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from messaging.address import PhoneAddress
 from messaging.fields import CleanedBody, Text
-from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
+from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid
 from messaging.providers import aws, sns
 from messaging.providers.body import our_id
@@ -167,5 +167,5 @@ class AwsSms:
         except ValidationError as error:
             raise Invalid.found(error.errors(include_input=False, include_url=False)) from None
 
-    def answer(self, kept: Sequence[Message | None]) -> Answer:  # noqa: ARG002  # it asks for no more than 200
+    def answer(self, kept: Sequence[str | None]) -> Answer:  # noqa: ARG002  # it asks for no more than 200
         return sns.ANSWER

@@ -42,7 +42,6 @@ from messaging.models import (
     Content,
     DeliveryReport,
     InboundMessage,
-    Message,
     OutboundMessage,
     Status,
 )
@@ -65,6 +64,7 @@ from messaging.providers.provider import (
 from messaging.settings import settings
 
 FAILURES: Mapping[str, type[Failure]] = {"opted_out": OptedOut}  # codes that say more than a status
+CONTENT = [field.alias or name for name, field in Content.model_fields.items()]
 STATUS = {"sent": Status.SENT, "delivered": Status.DELIVERED, "read": Status.READ, "failed": Status.FAILED}
 
 
@@ -81,7 +81,7 @@ Id = Annotated[NumberOrText, Field(min_length=1, max_length=512)]
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
 
-class Inbound(Content):
+class Inbound(InboundMessage):
     model_config = ConfigDict(extra="ignore")
 
     body: Annotated[Body, BeforeValidator(_written, json_schema_input_type=Body | None)] = ""
@@ -221,19 +221,16 @@ class House:
         try:
             if "status" in fields and "from" not in fields:
                 return [Report.model_validate(fields).read()]
-            found = self.inbound.model_validate(fields)
-            known = {field.alias or name for name, field in self.inbound.model_fields.items()}
-            extra = {name: value for name, value in fields.items() if name not in known}
-            told = {"provider_message_id": found.provider_message_id, "extra": extra}
-            return [InboundMessage.model_validate(found.content() | told)]
+            known = {name: fields.pop(name) for name in (*CONTENT, self.id_field) if name in fields}
+            return [self.inbound.model_validate(known | {"extra": fields})]
         except ValidationError as error:
             raise Invalid.found(error.errors(include_input=False, include_url=False)) from None
 
-    def answer(self, kept: Sequence[Message | None]) -> Answer:
+    def answer(self, kept: Sequence[str | None]) -> Answer:
         [message] = kept
         if message is None:
             return Answer('{"detail": "No message that we sent is known by this id yet."}', status=202)
-        return Answer(message.model_dump_json())
+        return Answer(message)
 
 
 class Sms(House):

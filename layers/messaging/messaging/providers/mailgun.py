@@ -46,7 +46,7 @@ from pydantic_core import PydanticCustomError, from_json
 
 from messaging import address
 from messaging.fields import MAX_BODY, Text, cleaned
-from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
+from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import body, http, inbound_mail, mail, mail_form, mailbox, mime
 from messaging.providers.credentials import several, single, unsigned
@@ -134,7 +134,7 @@ class Mailgun:
         routed = _at(event, "flags", "is-routed") is True  # a mail that came in, and none that we sent
         return [] if routed else [_report(event, webhook.received_at)]
 
-    def answer(self, kept: Sequence[Message | None]) -> Answer:  # noqa: ARG002  # all is answered alike
+    def answer(self, kept: Sequence[str | None]) -> Answer:  # noqa: ARG002  # all is answered alike
         return Answer()
 
 

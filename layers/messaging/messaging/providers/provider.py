@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
-from messaging.models import Channel, Content, DeliveryReport, InboundMessage, Message, OutboundMessage
+from messaging.models import Channel, Content, DeliveryReport, InboundMessage, OutboundMessage
 from messaging.problems import Invalid
 
 SEND_TIME = 15.0  # seconds that a send may take, with all that it fetches before its call
@@ -186,9 +186,10 @@ class Provider(Protocol):
         read is the Invalid that says why, in its place. Raises Unreadable or Invalid where none can, and
         Unavailable where what it is read from is away."""
 
-    def answer(self, kept: Sequence[Message | None]) -> Answer:
-        """What the vendor wants to hear, once all of it is committed: a message for each part of the request
-        (None for a report of a message that is not known yet, and for what could not be read)."""
+    def answer(self, kept: Sequence[str | None]) -> Answer:
+        """What the vendor wants to hear, once all of it is committed: for each part of the request the JSON
+        text of its message (models.Message); None for a report of a message that is not known yet, and for
+        what could not be read."""
 
 
 @runtime_checkable

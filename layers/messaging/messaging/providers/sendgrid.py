@@ -45,7 +45,7 @@ from pydantic_core import PydanticCustomError, from_json
 
 from messaging import address
 from messaging.fields import MAX_BODY, Text, cleaned
-from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage, Status
+from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import body, ecdsa, http, inbound_mail, mail, mail_form, mime
 from messaging.providers.credentials import several, single, unsigned
@@ -197,7 +197,7 @@ class SendGrid:
         except ValidationError as error:
             return [Invalid.found(error.errors(include_input=False, include_url=False))]
 
-    def answer(self, kept: Sequence[Message | None]) -> Answer:  # noqa: ARG002  # all is answered alike
+    def answer(self, kept: Sequence[str | None]) -> Answer:  # noqa: ARG002  # all is answered alike
         return Answer(content_type="text/plain")
 
 

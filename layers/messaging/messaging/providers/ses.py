@@ -39,7 +39,7 @@ import idna
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from messaging.fields import MAX_BODY, Time, cleaned
-from messaging.models import Channel, DeliveryReport, InboundMessage, Message, OutboundMessage
+from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage
 from messaging.problems import Invalid, Unavailable, Unreadable
 from messaging.providers import aws, credentials, inbound_mail, mail, ses_events, sns
 from messaging.providers.fetch import Fetched, fetch
@@ -162,7 +162,7 @@ class Ses:
         except (TemporaryFailure, OutcomeUnknown) as error:
             raise Unavailable("The bucket is away; try again.") from error
 
-    def answer(self, kept: Sequence[Message | None]) -> Answer:  # noqa: ARG002  # it asks for no more than 200
+    def answer(self, kept: Sequence[str | None]) -> Answer:  # noqa: ARG002  # it asks for no more than 200
         return sns.ANSWER
 
 
