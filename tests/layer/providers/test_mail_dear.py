@@ -45,6 +45,11 @@ def unknown_charsets(count: int) -> bytes:
     return b",".join(b"=?z%x?q??=" % n for n in range(count)) + b"\r\n"
 
 
+def base64(content: bytes) -> bytes:
+    head = b"Content-Type: x/y\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    return mixed(b"q", head + content)
+
+
 DEAR = {
     "addresses": b"".join(name + addresses(400) for name in (b"To: ", b"Cc: ", b"Reply-To: ")) + SHORT,
     "commas": b"To: " + b"x@y," * 250_000 + b"\r\n" + SHORT,
@@ -58,6 +63,9 @@ DEAR = {
     "dashes": dashes(b"-" * 6_000_000),
     "escapes": mixed(b"q", QUOTES),
     "depth": nested(FILE),
+    "no base64": base64(b"!" * 6_000_000),
+    "hardly base64": base64(b"A!" * 3_000_000),
+    "short lines": base64(b"A\r\n" * 2_000_000),
 }
 
 

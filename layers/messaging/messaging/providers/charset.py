@@ -9,6 +9,7 @@ from encodings import normalize_encoding
 from encodings.aliases import aliases
 from functools import cache
 from pkgutil import iter_modules
+from string import ascii_letters, digits
 
 from messaging.fields import cleaned
 
@@ -41,7 +42,7 @@ _WRITTEN = re.compile(r"^[\s'\"]*(?:x-)?|(?:-i)?[\s'\"]*$")
 
 _WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?=")
 _WORDS = re.compile(rf"{_WORD.pattern}(?:\s+{_WORD.pattern})*")
-_NO_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+_NO_BASE64 = bytes({*range(256)} - {*(ascii_letters + digits + "+/").encode()})
 
 
 def decode(content: bytes, charset: str | None) -> str:
@@ -95,7 +96,7 @@ def _run(run: str) -> str:
 
 def unbase64(content: bytes) -> bytes:
     """As much as it holds: without what is not of its alphabet, whether it was padded or not."""
-    digits = _NO_BASE64.sub(b"", content)
-    if len(digits) % 4 == 1:
-        digits = digits[:-1]
-    return base64.b64decode(digits + b"=" * (-len(digits) % 4))
+    held = content.translate(None, _NO_BASE64)
+    if len(held) % 4 == 1:
+        held = held[:-1]
+    return base64.b64decode(held + b"=" * (-len(held) % 4))
