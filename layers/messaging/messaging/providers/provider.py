@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from messaging.models import Channel, Content, DeliveryReport, InboundMessage, OutboundMessage
 from messaging.problems import Invalid
+from messaging.providers import gsm
 
 SEND_TIME = 15.0  # seconds that a send may take, with all that it fetches before its call
 
@@ -130,6 +131,8 @@ class Limits:
     body: int
     """Characters; of `html` as well."""
     attachments: int
+    body_in_ucs2: int | None = None
+    """Of an SMS that has a character beyond the alphabet of SMS, as far as that is counted apart."""
     cc: int = 0
     reply_to: bool = False
     headers: int = 0
@@ -145,6 +148,10 @@ class Limits:
         for name in ("body", "html"):
             if len(getattr(content, name) or "") > self.body:
                 yield name, f"is longer than the {self.body} characters that {provider} takes"
+        if self.body_in_ucs2 is not None and content.type is Channel.SMS:
+            length, plain = gsm.length(content.body[: self.body])
+            if length > (most := self.body if plain else self.body_in_ucs2):
+                yield "body", f"is longer than the {most} characters that {provider} takes of this alphabet"
         for name, most in (("attachments", self.attachments), ("cc", self.cc), ("headers", self.headers)):
             if len(getattr(content, name)) > most:
                 takes = f"are more than the {most} that {provider} takes"

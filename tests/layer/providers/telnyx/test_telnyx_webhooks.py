@@ -229,3 +229,12 @@ def test_lets_nobody_in_by_a_key_that_is_none(keys: object) -> None:
 
 def test_a_key_that_is_none_does_not_shut_out_the_other() -> None:
     assert verify(b"{}", signing.headers(b"{}", TOLD_AT), ["not base64", signing.PUBLIC_KEY]) == Verified()
+
+
+@pytest.mark.parametrize("large", [{"text": "x" * 250_000}, {"more": "x" * 250_000}])
+def test_a_group_s_message_that_would_be_kept_too_often_is_left_unread(large: dict[str, object]) -> None:
+    few, many = ([{"phone_number": f"+1844555{n:04}"} for n in range(number)] for number in (10, 100))
+    assert len(read(changed("received_sms", to=few, **large))) == 10
+    with pytest.raises(Invalid) as refused:
+        read(changed("received_sms", to=many, **large))
+    assert [one["field"] for one in refused.value.errors] == ["to"]
