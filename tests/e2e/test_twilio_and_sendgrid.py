@@ -56,8 +56,8 @@ def test_texts_and_pictures_go_out_and_come_in_by_one_conversation(stack: Stack)
     assert [one["provider_message_id"][:2] for one in outbound] == ["SM", "MM"]
     assert {event["kind"] for event in outbound[0]["events"]} == {"attempt", "report"}
     received = {"from": THEM, "to": US, "body": "Hi 🙂"}
-    sends_in_twice(stack, "twilio", received | {"id": "SM1"})
-    sends_in_twice(stack, "twilio", received | {"id": "MM1", "attachments": [IMAGE]})
+    sends_in_twice(stack, "twilio", received | {"id": "SM" + "1" * 32})
+    sends_in_twice(stack, "twilio", received | {"id": "MM" + "1" * 32, "attachments": [IMAGE]})
     told = ("direction", "type", "body", "attachments")
     assert [tuple(one[name] for name in told) for one in messages(stack, THEM)] == [
         ("outbound", "sms", "Grüße", []),
@@ -94,7 +94,7 @@ def test_what_is_shown_to_try_works(stack: Stack) -> None:
 
 
 def test_what_they_did_not_sign_is_forbidden(stack: Stack) -> None:
-    text = urlencode({"MessageSid": "SM2", "From": THEM, "To": US, "Body": "Hi"})
+    text = urlencode({"MessageSid": "SM" + "2" * 32, "From": THEM, "To": US, "Body": "Hi"})
     form = {"content-type": "application/x-www-form-urlencoded"}
     event = '[{"event": "delivered", "sg_message_id": "1.recvd", "reference": "1"}]'
     signature = {

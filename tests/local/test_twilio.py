@@ -18,6 +18,8 @@ from tests.local.listening import Listener, header
 from tests.local.sending import call
 from tests.local.waiting import eventually
 
+MMS = "MM" + "1" * 32
+
 US, THEM = "+12016661234", "+18045551234"
 
 
@@ -82,13 +84,13 @@ def test_media_are_sent_and_received_by_their_urls(product: Listener) -> None:
     urls = ["https://example.com/a.jpg", "https://example.com/b"]
     assert client(product).messages.create(to=THEM, from_=US, media_url=urls).num_media == "2"
     assert product.provider.requests[0].body["MediaUrl"] == urls
-    letter = {"from": THEM, "to": US, "attachments": urls, "id": "MM1"}
+    letter = {"from": THEM, "to": US, "attachments": urls, "id": MMS}
     status, told = call("POST", f"{product.api_url}/inbound", json.dumps(letter).encode())
     assert (status, told) == (200, {"status": 200, "answer": "<Response/>"})
     [webhook] = product.webhooks
     assert webhook.path == "/api/webhooks/sms/texts"
     found = form(product, webhook)
-    assert (found["MessageSid"], found["Body"], found["NumMedia"]) == ("MM1", "", "2")
+    assert (found["MessageSid"], found["Body"], found["NumMedia"]) == (MMS, "", "2")
     assert [found["MediaUrl1"], found["MediaContentType0"]] == [urls[1], "image/jpeg"]
 
 

@@ -3,6 +3,7 @@
 So a slip of the pen lets nobody in, and says at the first send which field it is in.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -14,6 +15,12 @@ def single(secret: Mapping[str, Any], field: str) -> str:
     """Empty of what is missing, blank or no text."""
     written = secret.get(field)
     return written if _is_text(written) else ""
+
+
+def number(secret: Mapping[str, Any], field: str) -> str:
+    """As text; empty of what is none."""
+    written = secret.get(field)
+    return str(written) if re.fullmatch("[1-9][0-9]{0,8}", str(written)) else ""
 
 
 def several(secret: Mapping[str, Any], field: str) -> list[str]:

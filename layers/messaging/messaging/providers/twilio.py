@@ -36,7 +36,7 @@ from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMe
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers import http
 from messaging.providers.body import our_id, urlencoded
-from messaging.providers.credentials import several, single, unsigned
+from messaging.providers.credentials import number, several, single, unsigned
 from messaging.providers.provider import (
     Answer,
     Failure,
@@ -73,6 +73,8 @@ TAKEN_WITHIN = timedelta(minutes=1)  # of the attempt's begin
 _PRIVATE = re.compile(r"https?://\S+|\+?\d[\d ().-]{5,}\d")  # a URL, a phone number
 
 Id = Annotated[Text, Field(min_length=1, max_length=512)]
+Sid = Annotated[str, Field(pattern="^(SM|MM)[0-9a-fA-F]{32}$")]
+"""To the letter: fields are signed without what parts them, and one could be given the end of another."""
 Reason = Annotated[Text, AfterValidator(lambda text: _PRIVATE.sub("…", text[:5000])[:1000])]
 
 
@@ -104,7 +106,7 @@ class Refusal(BaseModel):
 
 
 class Inbound(BaseModel, extra="allow"):
-    provider_message_id: Id = Field(alias="MessageSid")
+    provider_message_id: Sid = Field(alias="MessageSid")
     sender: PhoneAddress = Field(alias="From")
     recipient: PhoneAddress = Field(alias="To")
     body: Body = Field(alias="Body")
@@ -128,7 +130,7 @@ class Twilio:
         self._user = single(secret, "api_key_sid") or self._account
         self._password = single(secret, "api_key_secret") or next(iter(self._tokens), "")
         self._service = single(secret, "messaging_service_sid")
-        self._validity = str(secret.get("validity_period") or "")
+        self._validity = number(secret, "validity_period")
         self._api = single(secret, "api_url") or "https://api.twilio.com"
 
     def send(self, message: OutboundMessage) -> ProviderResult:
@@ -213,9 +215,9 @@ def _signed_fields(webhook: Webhook) -> str:
     """What of the body is signed with the URL, where a hash of it in the URL does not stand for it."""
     kind = webhook.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        if kind == FORM or not webhook.body:
-            return "".join(name + value for name, value in sorted(set(urlencoded(webhook.body))))
         given = [value.encode() for name, value in urlencoded(webhook.query) if name == "bodySHA256"]
+        if not given and (kind == FORM or not webhook.body):
+            return "".join(name + value for name, value in sorted(set(urlencoded(webhook.body))))
     except Unreadable as error:
         raise Forbidden("What Twilio signs cannot be read.") from error
     made = hashlib.sha256(webhook.body).hexdigest().encode()

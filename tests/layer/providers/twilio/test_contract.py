@@ -11,7 +11,7 @@ from tests.layer.providers.contract import Contract
 from tests.layer.providers.twilio import signing
 
 INBOUND = {
-    "MessageSid": "message-1",
+    "MessageSid": "SM" + "01" * 16,
     "AccountSid": "AC1",
     "From": calls.CONTACT,
     "To": calls.CUSTOMER,
@@ -23,6 +23,7 @@ REPORT = {"MessageSid": "message-9", "MessageStatus": "delivered", "To": calls.C
 
 class TestTwilio(Contract):
     provider = twilio.Twilio
+    inbound_id = INBOUND["MessageSid"]
     sent = calls.NEW_SMS
     accepted = b'{"sid": "message-9", "status": "queued", "error_code": null}'
     accepted_status = 201

@@ -64,3 +64,13 @@ def test_refuses_a_body_of_another_type(kind: str | None) -> None:
 @pytest.mark.parametrize("body", [b"\xff", b"a=%ff", b"a=&" * 1001])
 def test_refuses_what_is_no_form(body: bytes) -> None:
     assert not lets_in(Webhook(URL, "", {HEADER: signing.signature(URL, {}), "content-type": FORM}, body))
+
+
+def test_a_hash_in_the_url_is_of_the_body_whatever_that_is() -> None:
+    """A captured signature of JSON is of its URL alone, and would be right for an empty form too."""
+    body = b'{"a": 1}'
+    query = f"bodySHA256={hashlib.sha256(body).hexdigest()}"
+    captured = Webhook(URL, query, signing.json(f"{URL}?{query}"), body)
+    assert lets_in(captured)
+    for other, kind in ((b"", FORM), (b"&=&", FORM), (b"", JSON), (b"[]", JSON)):
+        assert not lets_in(replace(captured, body=other, headers={**captured.headers, "content-type": kind}))

@@ -107,6 +107,9 @@ def test_names_what_a_message_lacks(missing: str) -> None:
     [
         ({"MessageSid": ""}, "MessageSid"),
         ({"MessageSid": "x" * 513}, "MessageSid"),
+        ({"MessageSid": "SM" + "5a" * 16 + "NumMedia0"}, "MessageSid"),
+        ({"MessageSid": "SM" + "5a" * 16 + "\n"}, "MessageSid"),
+        ({"MessageSid": "CA" + "5a" * 16}, "MessageSid"),
         ({"From": "x" * 65}, "From"),
         ({"Body": "x" * (2**20 + 1)}, "Body"),
         ({"MediaUrl0": "ftp://example.com/"}, "attachments.0"),

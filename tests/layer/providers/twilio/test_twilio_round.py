@@ -96,7 +96,7 @@ def test_a_message_is_sent_and_reported_and_answered(api: Api, send: Callable[..
         assert answer.headers["content-type"] == "text/xml"
     message = calls.message(1)
     assert (message["status"], message["provider_message_id"]) == ("delivered", "SM9")
-    contact = {"MessageSid": "SM10", "From": CONTACT, "To": CUSTOMER, "Body": "Hi", "NumMedia": "0"}
+    contact = {"MessageSid": "SM" + "10" * 16, "From": CONTACT, "To": CUSTOMER, "Body": "Hi", "NumMedia": "0"}
     for _ in range(2):
         assert called(f"{PUBLIC_URL}/api/webhooks/sms/twilio-eu", **contact).body == b"<Response/>"
     thread = call("GET", "/api/conversations/1/messages").json["messages"]
