@@ -191,3 +191,16 @@ def test_an_address_that_writes_to_itself_is_found_once() -> None:
     making.receive(to=CONTACT)
     assert ids(views.list_conversations(ACCOUNT, 10, address=CONTACT)) == [1]
     assert ids(views.list_messages(ACCOUNT, 1, 10)) == [1, 2]
+
+
+def test_shows_the_last_of_a_message_s_events(database: Database) -> None:
+    id = making.sent(making.claimed())
+    database.rows(
+        "INSERT INTO message_events (message_id, attempt, kind, provider_type, code, occurred_at)"
+        " SELECT :id, 1, 'report', 'sms', n::text, now() FROM generate_series(1, :many) n",
+        id=id,
+        many=views.MAX_EVENTS + 7,
+    )
+    assert [event.code for event in making.seen(id).events] == [
+        str(n) for n in range(8, views.MAX_EVENTS + 8)
+    ]

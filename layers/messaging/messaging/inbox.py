@@ -17,6 +17,7 @@ from messaging.raw import RawRequest
 from messaging.spool import Missing, Pointer
 from messaging.telemetry import count, fault, logger
 
+TOLD_FAULTS = 10  # of one request: a batch may hold thousands
 REPLAY_TIME = 20.0  # seconds kept for one more request, which a slow database and bucket may take
 REPLAY_BATCH = 10  # requests of up to 6 MB each
 
@@ -173,20 +174,27 @@ def _keep(request: RawRequest, read: Read) -> Sequence[Kept | None]:
         raise Forbidden(arrivals.USED)  # before its files lie in the bucket, where nobody looks for them
     media.keep(files)
     try:
-        kept = arrivals.keep(request, parts, "; ".join(map(_words, faults)) or None)
+        kept = arrivals.keep(request, parts, _unread(faults))
     except Refused as refusal:
         if not parts:
             raise Unavailable("The request cannot be kept; try again.") from refusal
         return _keep(request, [refusal])  # all that can be kept then is the request
     for part, one in zip(parts, kept, strict=True):
         _note(part, one)
-    for error in faults:
-        fault("A verified request cannot be read", error, provider=request.provider)
+    for error in faults[:TOLD_FAULTS]:
+        fault("A verified request cannot be read", error, provider=request.provider, of=len(faults))
     rest = iter(kept)
     became = [None if isinstance(one, Exception) else next(rest) for one in read]
     if not all(map(_is_whole, became)):
         count("Unparsed")
     return became
+
+
+def _unread(faults: Sequence[Exception]) -> str | None:
+    """What of a request could not be read, and why."""
+    told = [_words(error) for error in faults[:TOLD_FAULTS]]
+    more = len(faults) - len(told)
+    return "; ".join([*told, *([f"and {more} more"] if more else [])]) or None
 
 
 def _is_whole(kept: Kept | None) -> bool:

@@ -18,6 +18,8 @@ REVISION = "0007"
 
 MAX_PAGE_BYTES = 4_000_000
 """What a page's messages may take together: Lambda's answers end at 6 MB."""
+MAX_EVENTS = 500
+"""Of a message that are shown with it: a provider may report as often as it likes."""
 ENVELOPE = 1_000
 """Bytes for what a message shows beside its content: ids, times, provider, status, error."""
 
@@ -38,10 +40,11 @@ def check() -> None:
 
 
 def message(account: int, id: int) -> str | None:
-    """The JSON text of a message with its events, oldest first (models.MessageWithEvents)."""
+    """The JSON text of a message with its last MAX_EVENTS events, oldest first (models.MessageWithEvents)."""
     rows = run(
-        f"SELECT {_MESSAGE}, (SELECT coalesce(json_agg(event_json(e) ORDER BY e.id), '[]')::text"
-        "  FROM message_events e WHERE e.message_id = m.id)"
+        f"SELECT {_MESSAGE}, (SELECT coalesce(json_agg(event_json(last.e) ORDER BY (last.e).id), '[]')::text"
+        f"  FROM (SELECT e FROM message_events e WHERE e.message_id = m.id ORDER BY id DESC"
+        f"        LIMIT {MAX_EVENTS}) AS last)"
         " FROM messages m JOIN conversations c ON c.id = m.conversation_id"
         " WHERE m.id = $1 AND m.account_id = $2",
         id,

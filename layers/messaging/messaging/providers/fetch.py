@@ -26,7 +26,12 @@ from messaging.providers.provider import Unready, Unsendable
 BUDGET = 5.0  # seconds for all that one message refers to
 MAX_BYTES = 10_000_000  # of all of it: ten messages at once are in memory, each several times over
 MAX_REDIRECTS = 3
-_RESERVED = IPv4Network("192.0.0.0/24")  # for protocols: Python before 3.12.4 takes it for public
+_RESERVED = (
+    IPv4Network("192.0.0.0/24"),  # for protocols: Python before 3.12.4 takes it for public
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4, which are no more
+    IPv4Network("168.63.129.16/32"),  # Azure's host, from within
+    IPv6Network("3fff::/20"),  # for documentation
+)
 _PUBLIC = IPv6Network("2000::/3")  # all that is given to the public internet
 _EMBEDDED = IPv6Network("64:ff9b::/96")  # NAT64: the last 32 bits are an IPv4 address
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
@@ -183,7 +188,7 @@ def _is_public(text: str) -> bool:
         for inner in _inner(address):
             if not _is_public(str(inner)):
                 return False
-    return address.is_global and address not in _RESERVED and not address.is_multicast
+    return address.is_global and not any(address in one for one in _RESERVED) and not address.is_multicast
 
 
 def _inner(address: IPv6Address) -> list[IPv4Address]:
