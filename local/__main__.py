@@ -89,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = ("start", "services", *OPERATIONS, *TOOLS)
     parser.add_argument("command", nargs="?", choices=commands, default="start")
     parser.add_argument("--port", type=int, default=kept.port, help="of the API (%(default)s)")
+    parser.add_argument(
+        "--lambda-port", type=int, default=kept.lambda_port, help="of what invokes functions (%(default)s)"
+    )
     parser.add_argument("--postgres-port", type=int, help=f"({kept.postgres_port}; services: 5432)")
     parser.add_argument("--aws-port", type=int, help=f"({kept.aws_port}; services: 4566)")
     parser.add_argument("--provider-port", type=int, default=kept.provider_port, help="(%(default)s)")
@@ -152,6 +155,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         fresh=arguments.fresh,
         host=arguments.host,
         port=arguments.port,
+        lambda_port=arguments.lambda_port,
         postgres_port=_first(arguments.postgres_port, 5432 if services else Options.postgres_port),
         aws_port=_first(arguments.aws_port, 4566 if services else Options.aws_port),
         provider_port=arguments.provider_port,

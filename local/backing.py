@@ -32,6 +32,8 @@ class Options:
     postgres_port: int = 15432
     aws_port: int = 14566
     provider_port: int = 8081
+    lambda_port: int = 8082
+    """Of Lambda's own API, which invokes functions."""
     database_url: str = ""
     """Given, it is used instead of a Postgres of ours."""
     gateway: str = ""
@@ -57,6 +59,9 @@ class Backing:
             self.folder = Folder(options.folder)
             undo.callback(self.folder.close)
             self.port = 0 if options.gateway else ports.choose(host, options.port, "--port")
+            self.lambda_port = (
+                0 if options.gateway else ports.choose(host, options.lambda_port, "--lambda-port")
+            )
             self._postgres = None
             self.database_url = options.database_url
             if not options.database_url:

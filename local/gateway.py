@@ -1,8 +1,5 @@
-"""What stands before the functions: the HTTP API's routes, their own URLs (/lambda-url/<name>/), and
-Lambda's API as far as it invokes one (for `local replay`, and for `aws lambda invoke --endpoint-url`)."""
+"""What stands before the functions: the HTTP API's routes, and their own URLs (/lambda-url/<name>/)."""
 
-import json
-import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,8 +14,6 @@ from local.server import Request, Response, json_response
 PATIENCE = 30
 """Seconds that an HTTP API waits for a function. A function URL waits as long as the function may run."""
 URL_PREFIX = "/lambda-url/"
-INVOCATION = re.compile("/2015-03-31/functions/([^/]+)/invocations")
-"""https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
 
 
 class Gateway:
@@ -40,12 +35,8 @@ class Gateway:
 
     def answer(self, request: Request) -> Response:
         started = time.monotonic()
-        if request.path.startswith(URL_PREFIX):
-            response = self._url(request)
-        elif invocation := INVOCATION.fullmatch(request.path):
-            response = self._invoke(invocation[1], request.body)
-        else:
-            response = self._api(request)
+        serve = self._url if request.path.startswith(URL_PREFIX) else self._api
+        response = serve(request)
         milliseconds = (time.monotonic() - started) * 1000
         self._show(f"{request.method} {request.path} {response.status} in {milliseconds:.0f} ms")
         return response
@@ -77,18 +68,6 @@ class Gateway:
             return _response(function, payload.event(request, payload.function_url(name), f"/{rest}"))
         except (FunctionError, payload.BadResponseError):
             return Response(502, b"Internal Server Error", [("content-type", "application/json")])
-
-    def _invoke(self, name: str, body: bytes) -> Response:
-        function = self._functions.get(name)
-        if function is None:
-            return json_response(404, {"Message": f"Function not found: {name}"})
-        try:
-            return json_response(200, function.invoke(json.loads(body or b"{}")))
-        except ValueError:
-            return json_response(400, {"Message": "Could not parse request body into json"})
-        except FunctionError as error:
-            told = {"errorType": error.error_type, "errorMessage": error.message}
-            return json_response(200, told, [("X-Amz-Function-Error", "Unhandled")])
 
 
 def _response(function: Function, event: dict[str, Any], patience: float = float("inf")) -> Response:

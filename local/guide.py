@@ -42,8 +42,8 @@ VENDORS: Messages = {
 
 def started(stack: Stack, *, auth: bool) -> str:
     """With `auth`, how a key is made first, and where it goes."""
-    port = urlsplit(stack.url).port
-    make_key = f"{sys.executable} -m local keys create --account 1 --scopes send,read --port {port}"
+    port = urlsplit(stack.lambda_url).port
+    make_key = f"{sys.executable} -m local keys create --account 1 --scopes send,read --lambda-port {port}"
     bearer = " -H 'authorization: Bearer mk_...'" if auth else ""
     return "\n".join(
         [
@@ -52,6 +52,7 @@ def started(stack: Stack, *, auth: bool) -> str:
             *(f"  {name}'s own URL: {stack.function_url(name)}" for name in stack.urls),
             f"  the database: {stack.database_url}",
             f"  what the provider received: {stack.provider.url}/requests",
+            f"  what invokes the functions: {stack.lambda_url}",
             f"  the functions' logs: {stack.logs.folder}",
             "",
             "Try, in another terminal:",

@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 def operate(command: Sequence[str], say: Say) -> int:
     """Shows the answer, and gives 1 where it is a problem. Raises CannotStart."""
     arguments = vars(_parser().parse_args(command))
-    url = f"http://{Options.host}:{arguments.pop('port')}"
+    url = f"http://{Options.host}:{arguments.pop('lambda_port')}"
     order = ORDERS[arguments.pop("noun"), arguments.pop("verb")]
     given = {name: value for name, value in arguments.items() if value is not None}
     answer = invoke(url, "Admin", order(given))
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def add(noun: str, verb: str) -> argparse.ArgumentParser:
         made = verbs[noun].add_parser(verb)
-        made.add_argument("--port", type=int, default=Options.port, help="of the API (%(default)s)")
+        made.add_argument("--lambda-port", type=int, default=Options.lambda_port, help="(%(default)s)")
         return made
 
     for verb in ("create", "change"):

@@ -15,7 +15,7 @@ def replay(options: Options, chosen: Mapping[str, Any], say: Callable[[str], Non
     any_failed = False
     for function in template.functions:
         if function.has_url:  # providers call these, and no other
-            done = _all(f"http://{options.host}:{options.port}", function.name, chosen)
+            done = _all(f"http://{options.host}:{options.lambda_port}", function.name, chosen)
             said = f"{function.name}: {done['replayed']} replayed, {done['failed']} failed"
             if left := done["not_configured"]:
                 said += f", {left} left as they were: their providers are not configured"

@@ -14,11 +14,12 @@ from local.environment import FunctionError
 from local.errors import CannotStart
 from local.function import Function
 from local.gateway import URL_PREFIX, Gateway
+from local.invocation import Invocations
 from local.logs import Logs
 from local.provider import Provider
 from local.queues import Poller
 from local.schedule import Timer
-from local.server import Server
+from local.server import Request, Response, Server
 from local.template import REGION
 
 if TYPE_CHECKING:
@@ -62,10 +63,14 @@ class Stack:
                 say("Migrating the database")
                 self._prepare()
             gateway = Gateway(self.template.routes, self.functions, show, auth=options.auth)
-            server = Server(options.host, self._backing.port, gateway.answer)
-            self.url = server.url
-            undo.callback(server.stop)
-            server.start()
+            invocations = Invocations(self.functions, show)
+            self.url, self.lambda_url = (
+                self._serve(undo, options.host, port, answer)
+                for port, answer in (
+                    (self._backing.port, gateway.answer),
+                    (self._backing.lambda_port, invocations.answer),
+                )
+            )
             moving: list[Poller | Timer] = [*self._timers(options)]
             if options.polling:
                 moving += self.pollers(options.concurrency)
@@ -76,6 +81,13 @@ class Stack:
 
     def close(self) -> None:
         self._undo.close()
+
+    @staticmethod
+    def _serve(undo: ExitStack, host: str, port: int, answer: Callable[[Request], Response]) -> str:
+        server = Server(host, port, answer)
+        undo.callback(server.stop)
+        server.start()
+        return server.url
 
     @property
     def provider(self) -> Provider:
@@ -146,13 +158,18 @@ class Stack:
             list(threads.map(start, self.functions.values()))
 
     def _prepare(self) -> None:
-        """The database, and for a first try an account that sends from every address that no other owns."""
-        own_all = {"operator": "POST /api/admin/addresses", "body": {"address": "*", "account_id": 1}}
-        for name, event in ((MIGRATE, {}), (ADMIN, own_all)):
-            try:
-                self.invoke(name, event)
-            except FunctionError as error:
-                raise CannotStart(f"{name} failed: {error}; see {self.logs.path(name)}") from None
+        """The database, and for a first try an account that sends from every address that no other owns: in a
+        database of which the audit tells nothing yet, so that what an operator removes stays removed."""
+        self._done(MIGRATE, {})
+        if not self._done(ADMIN, {"operator": "GET /api/admin/audit?limit=1"})["body"]["events"]:
+            everything = {"address": "*", "account_id": 1}
+            self._done(ADMIN, {"operator": "POST /api/admin/addresses", "body": everything})
+
+    def _done(self, name: str, event: object) -> Any:
+        try:
+            return self.invoke(name, event)
+        except FunctionError as error:
+            raise CannotStart(f"{name} failed: {error}; see {self.logs.path(name)}") from None
 
     def pollers(self, pollers: int) -> Iterator[Poller]:
         """What hands the queues' messages to their functions, for each source; not started yet."""
@@ -177,7 +194,13 @@ def running(**changes: Any) -> Iterator[Stack]:
     """
     with tempfile.TemporaryDirectory(prefix="messaging-") as folder:
         free = Options(
-            folder=Path(folder), durable=False, port=0, postgres_port=0, aws_port=0, provider_port=0
+            folder=Path(folder),
+            durable=False,
+            port=0,
+            lambda_port=0,
+            postgres_port=0,
+            aws_port=0,
+            provider_port=0,
         )
         stack = Stack(replace(free, **changes), _silent, _silent)
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import ports
+from local import ports, running
 from local.backing import PROJECT
 from tests.e2e.client import Answer, call, get
 from tests.local.runner import Run, gone, started
@@ -122,3 +122,11 @@ def test_where_a_key_is_asked_for_it_shows_how_to_make_and_send_one() -> None:
             assert [shell(line).status for line in lines] == [403, 403, 403, 200, 200, 200, 403, 403]
             key = make_key(run)
             assert [shell(line.replace("mk_...", key)).status for line in lines] == WORKED
+
+
+def test_what_an_operator_takes_away_is_not_given_back_by_the_next_start() -> None:
+    with tempfile.TemporaryDirectory(prefix="messaging-") as name:
+        for status in (204, 404):
+            with running(folder=Path(name), relay_every=0, polling=False) as stack:
+                answer = stack.invoke("Admin", {"operator": "DELETE /api/admin/addresses/*"})
+            assert answer["statusCode"] == status

@@ -15,7 +15,7 @@ from local import ports
 from tests.local.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-PORT_OPTIONS = ("--port", "--postgres-port", "--aws-port", "--provider-port")
+PORT_OPTIONS = ("--port", "--lambda-port", "--postgres-port", "--aws-port", "--provider-port")
 
 
 class Run:

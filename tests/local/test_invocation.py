@@ -9,13 +9,15 @@ from botocore.exceptions import ClientError
 
 from local import Stack
 from local.aws import CREDENTIALS
+from local.invocation import SIGNED
+from tests.local.test_gateway import ask
 
 
 def invoke(stack: Stack, function: str, payload: bytes) -> tuple[object, str | None]:
     """The result, and what kind of error it is."""
     client = boto3.client(
         "lambda",
-        endpoint_url=stack.url,
+        endpoint_url=stack.lambda_url,
         region_name="us-east-1",
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
@@ -41,3 +43,13 @@ def test_says_what_the_function_raised(stack: Stack) -> None:
 def test_refuses_what_it_cannot_invoke(stack: Stack, function: str, payload: bytes) -> None:
     with pytest.raises(ClientError):
         invoke(stack, function, payload)
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer mk_1_x"}, {"Origin": "https://example.com"}]
+)
+def test_nobody_gets_in_unsigned_or_by_the_api_s_port(stack: Stack, headers: dict[str, str]) -> None:
+    path = "/2015-03-31/functions/Echo/invocations"
+    assert ask(f"{stack.lambda_url}{path}", "POST", b"{}", headers).status == 403
+    signed = headers | {"Authorization": f"{SIGNED}Credential=local"}
+    assert ask(f"{stack.url}{path}", "POST", b"{}", signed).json == {"message": "Not Found"}

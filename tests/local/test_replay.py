@@ -50,7 +50,7 @@ def test_goes_on_until_there_are_no_more(
 ) -> None:
     answers += [done(10, after=12), done(3), done(0)]
     said: list[str] = []
-    assert replay(Options(port=port), {"unparsed": True}, said.append) == 0
+    assert replay(Options(lambda_port=port), {"unparsed": True}, said.append) == 0
     assert said == ["SmsWebhook: 13 replayed, 0 failed", "EmailWebhook: 0 replayed, 0 failed"]
     assert orders == [
         ("SmsWebhook", {"unparsed": True, "after": 0}),
@@ -62,7 +62,7 @@ def test_goes_on_until_there_are_no_more(
 def test_says_apart_what_nobody_is_configured_to_read(port: int, answers: list[dict[str, Any]]) -> None:
     answers += [done(1, not_configured=2, after=12), done(0, not_configured=1), done(0)]
     said: list[str] = []
-    assert replay(Options(port=port), {"unparsed": True}, said.append) == 0
+    assert replay(Options(lambda_port=port), {"unparsed": True}, said.append) == 0
     assert said == [
         "SmsWebhook: 1 replayed, 0 failed, 3 left as they were: their providers are not configured",
         "EmailWebhook: 0 replayed, 0 failed",
@@ -74,7 +74,7 @@ def test_is_a_command_that_says_by_its_end_whether_all_could_be_read(
 ) -> None:
     answers += [done(1, failed=2), done(0)]
     chosen = ("--since", "2024-11-01T00:00:00Z", "--until", "2024-11-02T00:00:00Z", "--provider", "sms")
-    monkeypatch.setattr("sys.argv", ["local", "replay", "--port", str(port), *chosen])
+    monkeypatch.setattr("sys.argv", ["local", "replay", "--lambda-port", str(port), *chosen])
     assert main() == 1
     assert orders[0][1] == {
         "since": "2024-11-01T00:00:00Z",
@@ -87,13 +87,13 @@ def test_is_a_command_that_says_by_its_end_whether_all_could_be_read(
 def test_says_what_is_wrong_with_an_order(port: int, answers: list[dict[str, Any]]) -> None:
     answers.append({"errorType": "ValueError", "errorMessage": "replay: choose by"})
     with pytest.raises(CannotStart, match="SmsWebhook: replay: choose by"):
-        replay(Options(port=port), {}, print)
+        replay(Options(lambda_port=port), {}, print)
 
 
 def test_says_where_it_found_nobody(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nobody = ports.choose("127.0.0.1", 0, "")
-    monkeypatch.setattr("sys.argv", ["local", "replay", "--unparsed", "--port", str(nobody)])
+    monkeypatch.setattr("sys.argv", ["local", "replay", "--unparsed", "--lambda-port", str(nobody)])
     assert main() == 1
     assert f"error: http://127.0.0.1:{nobody}: " in capsys.readouterr().err

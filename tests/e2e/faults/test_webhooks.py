@@ -167,7 +167,7 @@ def test_what_is_signed_and_cannot_be_read_is_replayed_after_the_fix(tmp_path: P
 def said(stack: Stack) -> list[str]:
     """By `python -m local replay --unparsed`."""
     lines: list[str] = []
-    replay(Options(port=urlsplit(stack.url).port or 0), {"unparsed": True}, lines.append)
+    replay(Options(lambda_port=urlsplit(stack.lambda_url).port or 0), {"unparsed": True}, lines.append)
     return lines
 
 
