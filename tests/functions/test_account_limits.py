@@ -89,3 +89,13 @@ def test_an_account_s_limit_is_no_other_s(database: Database) -> None:
     assert operate("POST /api/admin/addresses", {"address": NEW_SMS["from"], "account_id": 2}).status == 201
     other = {"account": "2", "scopes": "send", "key": "1"}
     assert [call("POST", SMS, NEW_SMS, caller=other).status for _ in range(3)] == [202] * 3
+
+
+def test_a_replay_needs_its_address_no_more(database: Database) -> None:
+    """It is answered with what was kept; a new message from there is not."""
+    first = send("first")
+    assert operate("DELETE /api/admin/addresses/*").status == 204
+    again = send("first")
+    assert (again.status, again.json["id"]) == (202, first.json["id"])
+    assert send("second").status == 403
+    assert database.rows("SELECT key FROM idempotency_keys") == [["first"]]

@@ -1,11 +1,16 @@
 """Accounts, addresses and keys, where several come at the same time: real processes, a connection each."""
 
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
 from messaging import accounts, keys, store
 from messaging.accounts import Outcome
 from tests import making
 from tests.administering import make_account, make_key, operate
 from tests.conftest import Database
 from tests.layer.racing import Race
+from tests.local.waiting import eventually
 
 
 def claim(account: int) -> Outcome:
@@ -96,3 +101,21 @@ def test_two_who_rotate_at_once_get_a_key_each(database: Database, race: Race) -
     assert len(set(race("api_keys", rotate, list(range(8))))) == 8
     assert database.value("SELECT count(DISTINCT hash) FROM api_keys WHERE account_id = 1") == 8
     assert database.value("SELECT count(DISTINCT key_id) FROM audit_events") == 8
+
+
+@pytest.mark.parametrize(("first", "second"), [("*", making.CUSTOMER), (making.CUSTOMER, "*")])
+def test_of_all_and_one_that_are_given_at_once_the_second_finds_what_the_first_has_left(
+    database: Database, other: Database, first: str, second: str
+) -> None:
+    operate("DELETE /api/admin/addresses/*")
+    winner, loser = make_account("First"), make_account("Second")
+    making.receive()
+    other.rows("BEGIN")
+    other.rows("SELECT add_address('operator', :account, :address)", account=winner, address=first)
+    with ThreadPoolExecutor(1) as pool:
+        adding = pool.submit(accounts.add_address, "operator", loser, second)
+        eventually(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        other.rows("COMMIT")
+        assert adding.result().outcome is Outcome.CREATED
+    for table in ("conversations", "messages"):
+        assert database.rows(f"SELECT account_id FROM {table}") == [[winner]]

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from messaging import attempts
+from messaging import attempts, store
 from messaging.attempts import Nudge
 from messaging.models import Error, Status
 from tests import making
+from tests.administering import make_account
 from tests.conftest import Database
 
 DUE = "UPDATE messages SET next_nudge_at = now() WHERE next_nudge_at IS NOT NULL"
@@ -122,3 +123,13 @@ def test_ends_no_more_leases_than_it_was_asked_for() -> None:
     ids = [making.accept(making.apart())[1].id for _ in range(5)]
     attempts.claim(ids, timedelta(seconds=-1))
     assert [attempts.expire_leases(2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_a_batch_is_never_more_than_was_asked_for_however_many_accounts_wait(database: Database) -> None:
+    for number in range(5):
+        account = make_account(f"Shop {number}", f"shop{number}@example.com")
+        store.add_outbound(account, making.email(**{"from": f"shop{number}@example.com"}), ["email"])
+    database.rows("UPDATE messages SET next_nudge_at = now() - id * interval '1 second'")
+    longest = [one.id for one in attempts.due_nudges(3)]
+    assert sorted(longest) == [3, 4, 5]
+    assert sorted(one.id for one in attempts.due_nudges(3)) == [1, 2]

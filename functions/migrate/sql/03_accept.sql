@@ -51,10 +51,6 @@ DECLARE
     thread conversations;
     kept idempotency_keys;
 BEGIN
-    IF address_owner(in_content ->> 'from') <> in_account THEN
-        outcome := 'not_owned';
-        RETURN;
-    END IF;
     IF in_key IS NOT NULL THEN
         -- Waits for whoever is using the same key right now; takes over a key whose time is up.
         INSERT INTO idempotency_keys AS k (account_id, route, key, fingerprint)
@@ -77,10 +73,14 @@ BEGIN
         END IF;
     END IF;
 
-    retry_after := take_send(in_account, in_token);
-    IF retry_after IS NOT NULL THEN
+    IF address_owner(in_content ->> 'from') <> in_account THEN
+        outcome := 'not_owned';
+    ELSE
+        retry_after := take_send(in_account, in_token);
+        outcome := CASE WHEN retry_after IS NULL THEN 'created' ELSE 'limited' END;
+    END IF;
+    IF outcome <> 'created' THEN  -- the key stands for nothing
         DELETE FROM idempotency_keys k WHERE k.account_id = in_account AND k.route = in_route AND k.key = in_key;
-        outcome := 'limited';
         RETURN;
     END IF;
     thread := touch_conversation(in_account, in_content ->> 'from', in_content ->> 'to', in_content ->> 'type');
@@ -96,6 +96,5 @@ BEGIN
         UPDATE idempotency_keys k SET message_id = made.id
          WHERE k.account_id = in_account AND k.route = in_route AND k.key = in_key;
     END IF;
-    outcome := 'created';
     message := message_json(made, thread);
 END $$;

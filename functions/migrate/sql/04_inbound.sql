@@ -11,10 +11,10 @@ LANGUAGE sql AS $$
     SELECT pg_try_advisory_xact_lock(hashtextextended(in_provider || ':' || in_provider_message_id, 0))
 $$;
 
--- Taken before a message is left in the quarantine, and by whoever then looks there.
-CREATE OR REPLACE FUNCTION quarantine_lock(in_address text) RETURNS bigint
+-- Shared by those who leave a message in the quarantine; had alone by whoever gives an address to an account.
+CREATE OR REPLACE FUNCTION quarantine_lock() RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT hashtextextended('quarantine:' || in_address, 0)
+    SELECT hashtextextended('quarantine', 0)
 $$;
 
 -- The account that an inbound message belongs to: an address that becomes somebody's right now either is by the end
@@ -25,23 +25,22 @@ DECLARE
     account bigint := address_owner(in_address);
 BEGIN
     IF account = 0 THEN
-        PERFORM pg_advisory_xact_lock_shared(quarantine_lock('*'));
-        PERFORM pg_advisory_xact_lock_shared(quarantine_lock(in_address));
+        PERFORM pg_advisory_xact_lock_shared(quarantine_lock());
         account := address_owner(in_address);
     END IF;
     RETURN account;
 END $$;
 
 -- Gives what is in the quarantine for an address (of *, for all) to the account that owns it from this transaction
--- on. Nobody has seen these conversations: they become conversations of the account's own. Where it has one of the
--- same pair already, from when it owned the address before, a reader that is further on does not come by them.
+-- on, which has the quarantine's lock. Nobody has seen these conversations: they become conversations of the
+-- account's own. Where it has one of the same pair already, from when it owned the address before, a reader that is
+-- further on does not come by them.
 CREATE OR REPLACE FUNCTION release_quarantined(in_address text, in_account bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     held conversations;
     thread conversations;
 BEGIN
-    PERFORM pg_advisory_xact_lock(quarantine_lock(in_address));
     FOR held IN
         SELECT * FROM conversations c
          WHERE c.account_id = 0 AND in_address IN (c.customer_address, '*')
@@ -70,10 +69,13 @@ DECLARE
     thread conversations;
 BEGIN
     PERFORM lock_provider_message(in_provider, in_provider_message_id);
-    SELECT * INTO kept FROM messages m
+    -- As one: a message that leaves the quarantine right now changes its conversation.
+    SELECT message_json(m, c) INTO message FROM messages m JOIN conversations c ON c.id = m.conversation_id
      WHERE m.provider_type = in_provider AND m.provider_message_id = in_provider_message_id
        AND m.direction = 'inbound';
-    IF NOT FOUND THEN
+    IF FOUND THEN
+        outcome := 'duplicate';
+    ELSE
         thread := touch_conversation(
             inbound_owner(in_content ->> 'to'), in_content ->> 'to', in_content ->> 'from', in_content ->> 'type');
         outcome := CASE thread.account_id WHEN 0 THEN 'quarantined' ELSE 'created' END;
@@ -82,9 +84,6 @@ BEGIN
         IF in_content -> 'cc' <> '[]' THEN
             PERFORM add_participants(thread, in_content -> 'cc');
         END IF;
-    ELSE
-        outcome := 'duplicate';
-        SELECT * INTO STRICT thread FROM conversations c WHERE c.id = kept.conversation_id;
+        message := message_json(kept, thread);
     END IF;
-    message := message_json(kept, thread);
 END $$;

@@ -47,11 +47,13 @@ LANGUAGE sql AS $$
                  WHERE m.next_nudge_at IS NOT NULL AND m.account_id > waiting.account_id)
           FROM waiting WHERE waiting.account_id IS NOT NULL),
     crowd AS (
-        SELECT waiting.account_id, greatest(in_limit / count(*) OVER (), 1) AS share
-          FROM waiting, LATERAL (
-                   SELECT FROM messages m
-                    WHERE m.account_id = waiting.account_id AND m.next_nudge_at <= now()
-                    ORDER BY m.next_nudge_at LIMIT 1) AS first),
+        SELECT longest.account_id, in_limit / count(*) OVER () AS share
+          FROM (SELECT waiting.account_id
+                  FROM waiting, LATERAL (
+                           SELECT m.next_nudge_at FROM messages m
+                            WHERE m.account_id = waiting.account_id AND m.next_nudge_at <= now()
+                            ORDER BY m.next_nudge_at LIMIT 1) AS first
+                 ORDER BY first.next_nudge_at LIMIT in_limit) AS longest),
     due AS MATERIALIZED (
         SELECT one.id, row_number() OVER (PARTITION BY crowd.account_id ORDER BY one.next_nudge_at, one.id) AS turn
           FROM crowd, LATERAL (

@@ -47,7 +47,7 @@ BEGIN
         END IF;
         SELECT * INTO kept FROM accounts a WHERE a.name = in_name;
         IF FOUND THEN  -- else it has another name by now
-            outcome := CASE WHEN (kept.sends_per_second, kept.sends_per_day)
+            outcome := CASE WHEN kept.id > 0 AND (kept.sends_per_second, kept.sends_per_day)
                                  IS NOT DISTINCT FROM (in_per_second, in_per_day) THEN 'kept' ELSE 'taken' END;
             EXIT;
         END IF;
@@ -98,6 +98,7 @@ BEGIN
         outcome := 'missing';
         RETURN;
     END IF;
+    PERFORM pg_advisory_xact_lock(quarantine_lock());
     LOOP
         INSERT INTO account_addresses (address, account_id) VALUES (in_address, in_account)
         ON CONFLICT DO NOTHING RETURNING * INTO owned;
