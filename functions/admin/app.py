@@ -6,6 +6,7 @@ first key is made so, and its secret is in the answer alone.
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 from urllib.parse import quote, unquote
 
@@ -19,6 +20,7 @@ from messaging import accounts, cursor, keys, web
 from messaging.accounts import Made, Outcome, Rows
 from messaging.address import either
 from messaging.callers import Caller
+from messaging.fields import cleaned
 from messaging.models import MAX_ID
 from messaging.problems import Conflict, Invalid, NotFound
 from messaging.tenancy import (
@@ -94,14 +96,15 @@ def add_address(address: Annotated[NewAddress, Body()]) -> Response[str]:
 def list_addresses(limit: Limit = 50, cursor: Cursor = None, account_id: Of = None) -> Response[str]:
     _admin()
     walk = ["addresses", account_id]
-    after = _place(cursor, walk, "", str)
+    after = _place(cursor, walk, "", _text)
     return _page("addresses", accounts.addresses(limit, after, account=account_id), limit, walk)
 
 
 @app.delete("/api/admin/addresses/<address>", responses={204: {"description": "Gone."}}, tags=["Admin"])
 def remove_address(address: Annotated[str, Path(min_length=1, max_length=320)]) -> Response[str]:
     """Its conversations stay the account's; what comes in for it from now on goes to the quarantine."""
-    if not accounts.remove_address(_admin().name, _as_kept(unquote(address))):
+    actor = _admin().name
+    if not any(accounts.remove_address(actor, one) for one in _as_kept(unquote(address))):
         raise NotFound("There is no such address.")
     return Response(204, body="")
 
@@ -149,15 +152,17 @@ def list_audit(
 
 
 def _admin() -> Caller:
-    return web.caller(app, "admin")
+    return web.caller(app)
 
 
-def _as_kept(address: str) -> str:
-    """What is no address can only have been kept as it is: `*`, or what is not read as one any more."""
-    try:
-        return either(address)
-    except PydanticCustomError:
-        return address
+def _as_kept(address: str) -> list[str]:
+    """As it is read, or as it is written: so is `*` kept, and what was read in another way before a change of
+    the settings. Postgres holds nothing else."""
+    if cleaned(address) != address:
+        return []
+    with suppress(PydanticCustomError):
+        return list(dict.fromkeys((either(address), address)))
+    return [address]
 
 
 def _no_account() -> Invalid:
@@ -174,6 +179,12 @@ def _place(
     return cursor.decode(text, walk, reader)[0] if text else first
 
 
+def _text(text: str) -> str:
+    if cleaned(text) != text:
+        raise ValueError
+    return text
+
+
 def _page(name: str, rows: Rows, limit: int, walk: Sequence[object]) -> Response[str]:
     shown = rows[:limit]
     next_cursor = cursor.encode(walk, shown[-1][0]) if len(rows) > limit else None
@@ -186,7 +197,7 @@ def _routable(event: dict[str, Any]) -> dict[str, Any]:
     return event | {"rawPath": before + addresses + quote(address, safe="")} if address else event
 
 
-_handle = web.handler(app)
+_handle = web.handler(app, "admin")
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:

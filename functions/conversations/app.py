@@ -121,7 +121,7 @@ def nowhere(_: NotFoundError) -> Response[str]:
 
 
 def _account() -> int:
-    return web.caller(app, "read").account
+    return web.caller(app).account
 
 
-handler = web.handler(app, raw=True)
+handler = web.handler(app, "read", raw=True)

@@ -31,7 +31,7 @@ BODIES: Mapping[str, object] = {
     "/api/admin/addresses": {"address": "shop@example.com", "account_id": 1},
     "/api/admin/keys": {"account_id": 1, "scopes": ["read"]},
 }
-"""What a route takes; it is read before the scope is asked for."""
+"""What a route takes."""
 
 
 class Target(NamedTuple):
@@ -132,6 +132,16 @@ def test_a_key_is_good_for_its_scope_alone(closed: Stack, route: Target, keys: M
             assert answer.status == 403
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.body["detail"] == f"This key has no scope {route.scope}."
+
+
+@ROUTES
+def test_nothing_is_read_before_the_scope_is_asked_for(
+    closed: Stack, route: Target, keys: Mapping[str, Key]
+) -> None:
+    path = route.path.replace("77", "x") + "?limit=0&cursor=x"
+    for scope in SCOPES - {route.scope or scope for scope in SCOPES}:
+        headers = {"content-type": "text/plain", **keys[scope].headers}
+        assert call(route.method, closed.url + path, "{", headers).status == 403
 
 
 @pytest.mark.parametrize("route", sorted(OPEN))

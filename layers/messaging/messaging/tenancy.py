@@ -1,8 +1,17 @@
 """Accounts, their addresses and their keys, as an administrator writes and reads them."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, WrapValidator, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WrapValidator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from messaging.address import Address
@@ -13,8 +22,12 @@ from messaging.models import MAX_ID, Model
 ANY_ADDRESS = "*"
 """All that no account owns by name."""
 
-Name = Annotated[Text, Field(min_length=1, max_length=200)]
-Limit = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Name = Annotated[
+    Text,
+    Field(min_length=1, max_length=200),
+    BeforeValidator(lambda text: text.strip() if isinstance(text, str) else text),
+]
+Limit = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 AccountId = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
@@ -57,13 +70,19 @@ def _once(scopes: list[Scope]) -> list[Scope]:
     return sorted(set(scopes))
 
 
+def _ahead(moment: datetime) -> datetime:
+    if moment <= datetime.now(UTC):
+        raise PydanticCustomError("past", "must lie ahead")
+    return moment
+
+
 class NewKey(_Request):
     """A key to be made."""
 
     account_id: AccountId
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=10), AfterValidator(_once)]
     name: Annotated[Text, Field(max_length=200)] = ""
-    expires_at: Time | None = None
+    expires_at: Annotated[Time, AfterValidator(_ahead)] | None = None
 
 
 class Account(Model):

@@ -35,6 +35,8 @@ PAGE_POLICY = (
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Of a page that holds its own script, and asks nobody but this API."""
+NOWHERE = "$default"
+"""The route of what has none: any key is told so."""
 PUBLIC = {"Cache-Control": "max-age=300"}
 
 
@@ -43,10 +45,14 @@ def api() -> APIGatewayHttpResolver:
     return _with_problems(APIGatewayHttpResolver(enable_validation=True))
 
 
-def handler(app: APIGatewayHttpResolver, *, raw: bool = False) -> Handler:
-    """The Lambda handler of an app; unless `raw`, a body that is not JSON ends here."""
+def handler(app: APIGatewayHttpResolver, scope: Scope, *, raw: bool = False) -> Handler:
+    """The Lambda handler of an app, for keys that have this scope: the authorizer's yes is good for every
+    route, for as long as API Gateway keeps it. Unless `raw`, a body that is not JSON ends here."""
 
     def respond(event: Event, context: LambdaContext) -> Answered:
+        found = _authorized(event)
+        if found and event.get("routeKey") != NOWHERE and scope not in found["scopes"].split():
+            raise Denied(f"This key has no scope {scope}.")
         body = http.body(event)
         if not raw and event["requestContext"]["http"]["method"] in ("POST", "PATCH"):
             text, headers = _json(event, body), http.headers(event) | {"content-type": JSON}
@@ -59,18 +65,19 @@ def handler(app: APIGatewayHttpResolver, *, raw: bool = False) -> Handler:
 # --- Requests ----------------------------------------------------------------------------------------
 
 
-def caller(app: APIGatewayHttpResolver, scope: Scope) -> Caller:
-    """Whoever made this request, as its authorizer found it: a client writes nothing of that.
-
-    Raises Unauthorized where no authorizer stood before the route, and Denied where the key lacks the scope:
-    the authorizer's yes is good for every route, for as long as API Gateway keeps it.
-    """
-    found = app.current_event.raw_event["requestContext"].get("authorizer", {}).get("lambda")
+def caller(app: APIGatewayHttpResolver) -> Caller:
+    """Whoever made this request, as its authorizer found it. Raises Unauthorized where no authorizer stood
+    before the route."""
+    found = _authorized(app.current_event.raw_event)
     if not found:
         raise Unauthorized("This needs an API key.")
-    if scope not in found["scopes"].split():
-        raise Denied(f"This key has no scope {scope}.")
     return Caller(int(found["account"]), f"key:{found['key']}" if found["key"] else "operator")
+
+
+def _authorized(event: Event) -> dict[str, str]:
+    """What the authorizer said, of which a client writes nothing; empty of a route that stands open."""
+    found: dict[str, str] = event["requestContext"].get("authorizer", {}).get("lambda") or {}
+    return found
 
 
 def idempotency_key(app: APIGatewayHttpResolver, key: str | None) -> IdempotencyKey | None:
