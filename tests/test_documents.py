@@ -51,7 +51,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_the_sample_of_the_secret_has_each_type_and_each_field() -> None:
-    read = r'(?:single|several)\(\s*(?:self\._)?secret, "(\w+)"\)|secret\.get\("(\w+)"\)'
+    read = r'(?:single|several|number)\(\s*(?:self\._)?secret, "(\w+)"\)|secret\.get\("(\w+)"\)'
     files = "".join(file.read_text(encoding="utf-8") for file in PROVIDERS.glob("*.py"))
     fields = {"".join(names) for names in re.findall(read, files)}
     sample = secret()

@@ -168,3 +168,12 @@ def test_secrets_are_neither_shown_nor_defaulted(template: dict[str, Any]) -> No
 def test_several_stacks_fit_into_one_account(template: dict[str, Any], kind: str, key: str) -> None:
     for properties in of_type(template, kind).values():
         assert key not in properties or "${AWS::StackName}" in json.dumps(properties[key])
+
+
+def test_the_access_log_tells_no_path_which_may_hold_an_address(template: dict[str, Any]) -> None:
+    [stage] = of_type(template, "AWS::ApiGatewayV2::Stage").values()
+    written = stage["AccessLogSettings"]["Format"]
+    assert set(re.findall(r"\$context\.([A-Za-z.]+)", written)) == {
+        *("requestId", "requestTime", "identity.sourceIp", "routeKey", "status", "responseLength"),
+        *("responseLatency", "error.message", "integrationErrorMessage"),
+    }
