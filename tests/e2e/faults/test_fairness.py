@@ -31,7 +31,7 @@ def test_one_message_goes_before_a_hundred_of_another_account_s_thousands() -> N
             ("addresses", {"address": "+12016660002", "account_id": 2}),
         ):
             order = {"operator": f"POST /api/admin/{path}", "body": body}
-            assert invoke(stack.url, "Admin", order)["statusCode"] == 201
+            assert invoke(stack.lambda_url, "Admin", order)["statusCode"] == 201
         database.rows("BEGIN")  # the relay sees them all at the same time
         assert database.value(CROWD, many=MANY) == MANY
         database.rows(ONE)
