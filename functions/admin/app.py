@@ -152,7 +152,7 @@ def list_audit(
 
 
 def _admin() -> Caller:
-    return web.caller(app)
+    return web.caller(app, "admin")
 
 
 def _as_kept(address: str) -> list[str]:

@@ -121,7 +121,7 @@ def nowhere(_: NotFoundError) -> Response[str]:
 
 
 def _account() -> int:
-    return web.caller(app).account
+    return web.caller(app, "read").account
 
 
 handler = web.handler(app, "read", raw=True)

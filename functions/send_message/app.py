@@ -28,7 +28,7 @@ def send_email(message: Annotated[NewEmail, Body()], idempotency_key: Key = None
 
 
 def _account() -> int:
-    return web.caller(app).account
+    return web.caller(app, "send").account
 
 
 handler = web.handler(app, "send")

@@ -186,3 +186,11 @@ def test_the_store_gives_nothing_of_another_s(database: Database, name: str) -> 
     assert STORE[name](2, theirs) == NOTHING.get(name)
     assert kept(database) == before
     assert STORE[name](3, theirs) != NOTHING.get(name)
+
+
+@pytest.mark.parametrize("target", READS.values())
+def test_what_comes_by_no_route_of_its_own_needs_the_scope_as_well(database: Database, target: str) -> None:
+    """$default asks for none, and its function may take for a path what API Gateway did not."""
+    path = target.format(conversation=1, message=1)
+    refused = call("GET", path, caller={**CALLERS[OURS], "scopes": "send"}, routeKey="$default")
+    assert (refused.status, refused.json["detail"]) == (403, "This key has no scope read.")

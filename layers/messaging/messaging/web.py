@@ -51,8 +51,8 @@ def handler(app: APIGatewayHttpResolver, scope: Scope, *, raw: bool = False) -> 
 
     def respond(event: Event, context: LambdaContext) -> Answered:
         found = _authorized(event)
-        if found and event.get("routeKey") != NOWHERE and scope not in found["scopes"].split():
-            raise Denied(f"This key has no scope {scope}.")
+        if found and event.get("routeKey") != NOWHERE:
+            _check(found, scope)
         body = http.body(event)
         if not raw and event["requestContext"]["http"]["method"] in ("POST", "PATCH"):
             text, headers = _json(event, body), http.headers(event) | {"content-type": JSON}
@@ -65,12 +65,13 @@ def handler(app: APIGatewayHttpResolver, scope: Scope, *, raw: bool = False) -> 
 # --- Requests ----------------------------------------------------------------------------------------
 
 
-def caller(app: APIGatewayHttpResolver) -> Caller:
-    """Whoever made this request, as its authorizer found it. Raises Unauthorized where no authorizer stood
-    before the route."""
+def caller(app: APIGatewayHttpResolver, scope: Scope) -> Caller:
+    """Whoever made this request, as its authorizer found it: also one that found its way here by $default,
+    as by a slash too many. Raises Unauthorized where no authorizer stood before the route, and Denied."""
     found = _authorized(app.current_event.raw_event)
     if not found:
         raise Unauthorized("This needs an API key.")
+    _check(found, scope)
     return Caller(int(found["account"]), f"key:{found['key']}" if found["key"] else "operator")
 
 
@@ -78,6 +79,11 @@ def _authorized(event: Event) -> dict[str, str]:
     """What the authorizer said, of which a client writes nothing; empty of a route that stands open."""
     found: dict[str, str] = event["requestContext"].get("authorizer", {}).get("lambda") or {}
     return found
+
+
+def _check(found: dict[str, str], scope: Scope) -> None:
+    if scope not in found["scopes"].split():
+        raise Denied(f"This key has no scope {scope}.")
 
 
 def idempotency_key(app: APIGatewayHttpResolver, key: str | None) -> IdempotencyKey | None:
