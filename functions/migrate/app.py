@@ -1,8 +1,7 @@
 """Invoked after a deployment: brings the database to the newest revision.
 
-This folder is the Alembic environment. The tables change by versions/, in order; the functions in sql/
-are replaced, in the order of their names, each time. All of it is one transaction under one lock, so that
-several at once do the work once.
+This folder is the Alembic environment. The revisions in versions/ change the tables; the functions in sql/
+are replaced each time. All of it is one transaction under one lock, so concurrent invocations migrate once.
 """
 
 from itertools import count
@@ -23,6 +22,20 @@ FOLDER = Path(__file__).parent
 LOCK = 7_467_332_901  # any number that nothing else locks
 DEADLOCK = "40P01"
 TRIES = 20
+FUNCTIONS = (
+    "json",
+    "conversations",
+    "outbound_accept",
+    "inbound_messages",
+    "inbound_reports",
+    "outbound_circuits",
+    "outbound_delivery",
+    "inbound_webhooks",
+    "relay",
+    "accounts",
+)
+"""The files in sql/, in the order in which they are run: Postgres checks a function written in SQL when it is
+created, so a function comes before its callers."""
 
 
 @logger.inject_lambda_context
@@ -50,6 +63,6 @@ def _upgrade(engine: Engine, config: Config) -> str | None:
         connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        for file in sorted((FOLDER / "sql").glob("*.sql")):
-            connection.exec_driver_sql(file.read_text(encoding="utf-8"))
+        for name in FUNCTIONS:
+            connection.exec_driver_sql((FOLDER / "sql" / f"{name}.sql").read_text(encoding="utf-8"))
         return MigrationContext.configure(connection).get_current_revision()

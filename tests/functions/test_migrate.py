@@ -84,6 +84,11 @@ def test_functions_are_replaced_each_time(empty: Database) -> None:
     assert empty.value("SELECT rfc3339('2024-11-01T14:00:00+01:00')") == "2024-11-01T13:00:00Z"
 
 
+def test_every_file_of_functions_is_run() -> None:
+    files = (ROOT / "functions" / "migrate" / "sql").glob("*.sql")
+    assert sorted(load("migrate").FUNCTIONS) == sorted(file.stem for file in files)
+
+
 def test_a_migration_that_fails_leaves_nothing(empty: Database) -> None:
     empty.rows("CREATE TABLE message_events ()")  # in the way of the last table
     with pytest.raises(Exception, match="message_events"):

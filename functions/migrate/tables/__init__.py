@@ -8,15 +8,15 @@ from tables.accounts import (
     audit_events,
 )
 from tables.columns import metadata
-from tables.inbound import parked_reports, webhook_requests
-from tables.outbound import attempts, circuits, idempotency_keys, message_events
-from tables.threads import (
+from tables.conversations import (
     contact_addresses,
     contacts,
     conversation_participants,
     conversations,
     messages,
 )
+from tables.inbound import parked_reports, webhook_requests
+from tables.outbound import attempts, circuits, idempotency_keys, message_events
 
 __all__ = [
     "account_addresses",
