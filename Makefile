@@ -1,47 +1,72 @@
-# `make` prints what there is. It makes the virtual environment and hands over to `python -m local`.
+# `make` lists the targets. They create the virtual environment and call `python -m local`.
 
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 SAM := SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
-PINS := requirements.txt layers/messaging/requirements.txt functions/migrate/requirements.txt
+START := $(VENV)/start-ready
+TEST := $(VENV)/test-ready
+PINNED := local layers/messaging functions/migrate bench
+COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-strip-extras --no-emit-package pip
+SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help start test faults bench bench-load check openapi deploy
+.PHONY: help start check test faults bench bench-load openapi pins deploy
 
 help:     ## print this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
 
-start: $(VENV)/ready     ## run the whole service on http://127.0.0.1:8080 (PROVIDERS=twilio,sendgrid AUTH=yes)
-	@$(RUN) -m local start $(if $(AUTH),--auth) $(if $(PROVIDERS),--parameter Providers=$(PROVIDERS))
+start: $(START)     ## run the service on http://127.0.0.1:8080 (PROVIDERS=twilio,sendgrid AUTH=yes ARGS="--port 9000")
+	@$(RUN) -m local start $(if $(AUTH),--auth) $(if $(PROVIDERS),--parameter Providers=$(PROVIDERS)) $(ARGS)
 
-test: $(VENV)/ready     ## check, then run all tests
-	@$(RUN) -m local test
-
-faults: $(VENV)/ready     ## kill and cut off whatever delivers, many times, and print a table of what became of it
-	@$(RUN) -m local faults
-
-bench: $(VENV)/ready     ## measure what a message costs, in time and money (PUBLISH=yes: and tell README)
-	@$(RUN) -m bench $(if $(PUBLISH),&& $(RUN) -m bench publish)
-
-bench-load: $(VENV)/ready     ## load the functions that are served here over HTTP
-	@$(RUN) -m bench load
-
-check: $(VENV)/ready     ## lint, types, migrations, template and build
+check: $(TEST)     ## check style, types, migrations, template and build
 	@$(RUN) -m local check
 
-openapi: $(VENV)/ready     ## write the service's description anew
+test: $(TEST)     ## check, then run all tests
+	@$(RUN) -m local test
+
+faults: $(TEST)     ## kill and disconnect what delivers, many times, and print a table of the results
+	@$(RUN) -m local faults
+
+bench: $(TEST)     ## measure what a message costs in time and money (PUBLISH=yes: write the figures to the documents)
+	@$(RUN) -m bench $(if $(PUBLISH),&& $(RUN) -m bench publish)
+
+bench-load: $(TEST)     ## send load over HTTP to the functions as they run here
+	@$(RUN) -m bench load
+
+openapi: $(TEST)     ## write the OpenAPI document
 	@$(RUN) -m local openapi
 
-deploy: $(VENV)/ready     ## build, deploy to AWS and migrate the database (PARAMETERS='DatabaseUrl=... Providers=...')
+pins: $(TEST)     ## pin again after a change of a requirements.in (UPGRADE=yes: to the newest versions)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
+	@for folder in $(PINNED); do \
+	  $(COMPILE) -c requirements.txt $$folder/requirements.in -o $$folder/requirements.txt || exit 1; \
+	done
+
+deploy: $(TEST)     ## build, deploy to AWS and migrate the database (PARAMETERS='DatabaseUrl=... Providers=...')
 	$(SAM) build
 	$(SAM) deploy $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 	$(SAM) remote invoke Migrate
 
-$(VENV)/ready: $(PINS)
+# pip prints several lines for each package; these are only the names, as the packages arrive.
+define install
+	@echo "Installing $(1)"
+	@set -o pipefail; $(RUN) -m pip install --disable-pip-version-check --progress-bar off -r $(1) \
+	| awk '/^Collecting / { split($$2, name, /[^A-Za-z0-9_.-]/); printf "  %s%s", name[1], ++names % 8 ? "" : "\n"; fflush() } \
+	/^Installing collected/ { printf "\n  Unpacking %d packages\n", NF - 3; fflush() }'
+endef
+
+$(RUN):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
-	@echo "Making the virtual environment in $(VENV)"
+	@echo "Creating the virtual environment $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
-	@echo "Installing what requirements.txt names: a minute or two"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+
+$(START): local/requirements.txt | $(RUN)
+	$(call install,local/requirements.txt)
 	@touch $@
+
+$(TEST): requirements.txt | $(RUN)
+	$(call install,requirements.txt)
+	@touch $(START) $@
