@@ -1,4 +1,4 @@
-"""What the deployment decides: environment variables, read once."""
+"""The settings of a deployment: environment variables, read once."""
 
 from functools import cache
 from os import environ
@@ -8,70 +8,77 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
 from pydantic_core import PydanticCustomError
 
 DeliveryPolicy = Literal["at_most_once", "at_least_once"]
-"""What becomes of a message when nobody can tell whether its provider took it: it stays `unknown`, or it is
+"""What happens to a message if nobody can find out whether its provider took it: it stays `unknown`, or it is
 sent again."""
 
 
 def _instances(text: str) -> dict[str, str]:
-    """`sms,sms-eu=sms` as {"sms": "sms", "sms-eu": "sms"}: an instance's name and its type."""
+    """Reads `sms,sms-eu=sms` as {"sms": "sms", "sms-eu": "sms"}: each instance's name and type."""
     pairs = (part.partition("=") for part in text.split(",") if part.strip())
     listed = [(name.strip(), kind.strip() or name.strip()) for name, _, kind in pairs]
     if len(instances := dict(listed)) < len(listed):
-        raise PydanticCustomError("twice", "names an instance twice; two of a type are sms-us=sms,sms-eu=sms")
+        raise PydanticCustomError(
+            "twice", "must name an instance once; two of a type are sms-us=sms,sms-eu=sms"
+        )
     return instances
 
 
 class Settings(BaseModel):
-    """One field a variable, in lower case. An empty variable counts as one that is not set."""
+    """One field per environment variable, in lower case. An empty variable counts as not set."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     database_url: str = Field("", repr=False)
-    """postgresql://user:password@host:port/name; TLS is verified unless it ends in ?sslmode=disable."""
+    """`postgresql://user:password@host:port/name`. TLS is verified, unless it ends in `?sslmode=disable`."""
     database_secret_arn: str = ""
-    """The same as a secret in the form that RDS writes: username, password, host, port, dbname."""
+    """The same as a secret in the form that RDS writes: `username`, `password`, `host`, `port`, `dbname`."""
     database_ca_file: str = ""
-    """A PEM bundle that vouches for the database; the system's where empty."""
+    """The path of a PEM bundle to verify the database's certificate with. Empty uses the system's."""
 
     one_round_trip: bool = True
-    """Of a statement; false goes back to pg8000 as it comes, with three."""
+    """Whether a statement takes one network round trip; `false` uses pg8000 as published, with three."""
 
     outbound_queue_url: str = ""
+    """The queue of message ids to deliver."""
     inbound_queue_url: str = ""
-    """The queue of a function that receives: of what it could not keep in the database yet."""
+    """A webhook function's own queue, for verified requests that the database could not take yet."""
     inbound_bucket: str = ""
-    """The bucket of what is too long for that queue."""
+    """The bucket for requests that are too large for that queue."""
     media_bucket: str = ""
-    """The bucket of files that came inside webhooks."""
+    """The bucket for files that arrived inside webhooks. They are stored as long as their messages."""
     raw_retention_days: int = Field(30, ge=1)
-    """How long a verified webhook is kept as it came, to be replayed."""
+    """Days to store a verified webhook as it arrived, so that it can be replayed."""
 
     providers: Annotated[dict[str, str], BeforeValidator(_instances)] = {"sms": "sms", "email": "email"}
-    """Instances of providers in order of preference: each serves every channel that its type can."""
+    """Provider instances in order of preference. `sms-eu=sms` is another instance of the type `sms`. Each
+    instance serves every channel that its type carries."""
     sender_providers: Json[dict[str, list[str]]] = {}
-    """A sending address with a list of its own: {"+12016661234": ["sms-eu"]}."""
+    """Sending addresses that have their own list of instances: `{"+12016661234": ["sms-eu"]}`."""
     provider_secret_arn: str = ""
-    """One secret, {instance: its fields}: the credentials and signing secrets of every provider."""
+    """One secret with the credentials and signing secrets of every provider: `{"instance": {fields}}`."""
     public_url: str = ""
-    """https://api.example.com, without a path: what providers call, and sign. A function that receives takes
-    its event's own domain where this is empty."""
+    """`https://api.example.com`, without a path: the URL that providers call, sign and report to, if a domain
+    of yours stands before the API. Enter the webhooks at the providers with it, not with a function's own
+    URL. If it is empty, a webhook function uses the domain that was called, and sent messages name the API's
+    own."""
     allow_unsigned_webhooks: bool = False
-    """Lets house webhooks in that carry no signature. For a first try, never on the internet."""
+    """Accepts unsigned webhooks of the JSON gateway. For a first try (`make start` sets it), never on the
+    internet."""
 
     default_region: str | None = None
-    """The region, such as US, of a phone number without a leading +; without it such a number is refused."""
+    """The region, such as `US`, of phone numbers without a leading `+`. If it is empty, they are refused."""
     max_attempts: int = Field(16, ge=1)
-    """How often a message is tried before it is failed: 16 take about three hours."""
+    """How often a message is tried before it fails. 16 attempts take about three hours."""
     max_age: int = Field(86400, ge=1)
-    """Seconds after which a message that was not taken is failed instead of tried again."""
+    """Seconds after which a message fails if no provider has taken it."""
     unknown_after: int = Field(600, ge=1)
-    """Seconds for which evidence is sought of what became of an attempt without an answer."""
+    """Seconds to look for evidence after an attempt without an answer, before the delivery policy decides."""
     delivery_policy: DeliveryPolicy = "at_most_once"
-    """Of messages that name none."""
+    """The policy of messages that name none: whether a message of unknown outcome is sent again."""
 
 
 class InvalidSetting(Exception):
-    """A variable says what cannot be; the message names it."""
+    """An environment variable has an invalid value; the message names it."""
 
 
 @cache
@@ -80,7 +87,7 @@ def settings() -> Settings:
 
 
 class Role(NamedTuple):
-    """Whom AWS takes the function for, and where that is: Lambda writes it into every environment."""
+    """The function's AWS credentials and region, which Lambda puts into every environment."""
 
     access_key: str
     secret_key: str
@@ -98,5 +105,5 @@ def role() -> Role:
 
 
 def endpoint(service: str) -> str:
-    """Another address than the region's own, for a try elsewhere: of one service, or of all."""
+    """Returns the endpoint URL to use instead of AWS's own, for one service or all; or an empty one."""
     return environ.get(f"AWS_ENDPOINT_URL_{service}") or environ.get("AWS_ENDPOINT_URL", "")
