@@ -9,7 +9,7 @@ from typing import Any
 
 import pg8000
 
-from messaging.database import connect
+from messaging.postgres.database import connect
 
 STATEMENT = (
     "SELECT outcome, message, fault FROM receive_webhook("

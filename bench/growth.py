@@ -56,7 +56,7 @@ def figures(stage: Stage) -> Iterator[Figure]:
 
 def _deep(database: Database) -> str:
     """The cursor of a page far into the crowded conversation."""
-    from messaging import cursor
+    from messaging.postgres import cursor
 
     [[id]] = database.rows(
         "SELECT id FROM messages WHERE conversation_id = 1 ORDER BY id OFFSET :place LIMIT 1",
@@ -109,12 +109,12 @@ def _memory(reading: Mapping[str, Environment]) -> Iterator[Figure]:
 
 def _touched(databases: Mapping[str, Database], deep: str) -> dict[str, int]:
     """Buffers, by the statements that the product makes: a figure without noise."""
-    from messaging import views
+    from messaging.conversations import reads as conversations_reads
 
     reads: dict[str, Callable[[], object]] = {
-        **{f"list {name}": lambda: views.list_conversations(1, 50) for name in databases},
-        **{f"page {name}": lambda: views.list_messages(1, 1, 50) for name in databases},
-        "deep 1m": lambda: views.list_messages(1, 1, 50, deep),
+        **{f"list {name}": lambda: conversations_reads.list_conversations(1, 50) for name in databases},
+        **{f"page {name}": lambda: conversations_reads.list_messages(1, 1, 50) for name in databases},
+        "deep 1m": lambda: conversations_reads.list_messages(1, 1, 50, deep),
     }
     return {name: _buffers(databases[name.split()[1]], read) for name, read in reads.items()}
 
@@ -126,8 +126,8 @@ def _buffers(database: Database, read: Callable[[], object]) -> int:
     """By Postgres' own account of the statement that it ran."""
     import os
 
-    from messaging import database as product
     from messaging import settings
+    from messaging.postgres import database as product
 
     product.disconnect()
     os.environ["DATABASE_URL"] = database.url

@@ -40,19 +40,20 @@ def figures(stage: "Stage") -> Iterator["Figure"]:
 
 def measure(function: ModuleType, event: dict[str, Any], context: Any) -> dict[str, float]:
     """Microseconds of each part of what sms_webhook does beside its own work."""
-    from messaging import http, inbox
+    from messaging.handlers import http
+    from messaging.inbound import receive
     from messaging.providers.provider import Answer
     from messaging.telemetry import count, flush, logger
 
-    kept = inbox.receive
+    kept = receive.receive
     answered = Answer('{"id": 1}')
-    inbox.receive = lambda *_: answered
+    receive.receive = lambda *_: answered
     bare = http.handler(lambda *_: {"statusCode": 200, "headers": {}, "body": ""})
     try:
         whole = _microseconds(lambda: function.handler(event, context))
         framed = _microseconds(lambda: bare(event, context))
     finally:
-        inbox.receive = kept
+        receive.receive = kept
 
     def counted() -> None:
         count("Inbound")

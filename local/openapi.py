@@ -115,7 +115,7 @@ def _used(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _finish(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """What Powertools does not know of an operation: its problems, and what the built-in webhooks take."""
-    from messaging.providers import house
+    from messaging.providers import json_gateway
 
     answers = {status: answer for status, answer in operation["responses"].items() if status[0] in "23"}
     operation["responses"] = answers | {
@@ -132,11 +132,11 @@ def _finish(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> No
             status: {"description": why, "content": content} for status, why in REFUSALS.items()
         }
     bodies: dict[str, type[BaseModel]] = {
-        "/api/webhooks/sms": house.InboundSms,
-        "/api/webhooks/email": house.InboundEmail,
+        "/api/webhooks/sms": json_gateway.InboundSms,
+        "/api/webhooks/email": json_gateway.InboundEmail,
     }
     if path in bodies:
-        taken = [_schema(bodies[path], schemas), _schema(house.Report, schemas)]
+        taken = [_schema(bodies[path], schemas), _schema(json_gateway.Report, schemas)]
         for ours in ("files", "extra"):  # of every inbound message, and none of them is sent
             schemas[bodies[path].__name__]["properties"].pop(ours)
         operation["requestBody"] = {

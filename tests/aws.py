@@ -88,9 +88,9 @@ def _clients() -> tuple["SQSClient", "SecretsManagerClient", "S3Client"]:
 
 def forget() -> None:
     """The product's clients, which keep the address that they were made for."""
-    from messaging import clients, secrets
+    from messaging.aws import boto_clients, secrets
 
-    for client in (clients.sqs, clients.s3):  # an environment ends with its clients
+    for client in (boto_clients.sqs, boto_clients.s3):  # an environment ends with its clients
         client.cache_clear()
     secrets._kept.clear()  # noqa: SLF001
 

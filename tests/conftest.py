@@ -141,7 +141,7 @@ def own_connection(database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def database(own_connection: Database, configure: Configure) -> Iterator[Database]:
     """Empty, its ids beginning at 1, and what the product is configured for."""
-    from messaging import database as product
+    from messaging.postgres import database as product
 
     configure(DATABASE_URL=own_connection.url)
     own_connection.clear()
@@ -152,12 +152,12 @@ def database(own_connection: Database, configure: Configure) -> Iterator[Databas
 @pytest.fixture
 def proxy(database: Database, configure: Configure) -> Iterator[Proxy]:
     """Between the product, which has a connection through it, and the database."""
-    from messaging import database as product
-    from messaging import views
+    from messaging.conversations import reads
+    from messaging.postgres import database as product
 
     proxy = Proxy(database.url)
     configure(DATABASE_URL=proxy.url)
-    views.check()
+    reads.check()
     yield proxy
     product.disconnect()
     proxy.close()

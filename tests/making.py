@@ -6,8 +6,10 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from messaging import arrivals, attempts, database, store, views
-from messaging.arrivals import Kept
+from messaging.conversations import reads
+from messaging.inbound import store as inbound_store
+from messaging.inbound.store import Kept
+from messaging.inbound.webhook_request import RawRequest
 from messaging.models import (
     Content,
     DeliveryReport,
@@ -19,8 +21,9 @@ from messaging.models import (
     OutboundMessage,
     Status,
 )
-from messaging.raw import RawRequest
-from messaging.store import IdempotencyKey, Outcome
+from messaging.outbound import attempts, store
+from messaging.outbound.store import IdempotencyKey, Outcome
+from messaging.postgres import database
 from tests.emptying import OWN_ALL
 
 ACCOUNT = 1
@@ -67,12 +70,12 @@ def inbound(id: str = "id-1", **fields: Any) -> InboundMessage:
 def receive(id: str = "id-1", **fields: Any) -> tuple[bool, Message]:
     kept = keep(inbound(id, **fields))
     assert kept.message is not None
-    return kept.outcome is arrivals.Outcome.CREATED, Message.model_validate_json(kept.message)
+    return kept.outcome is inbound_store.Outcome.CREATED, Message.model_validate_json(kept.message)
 
 
 def keep(part: InboundMessage | DeliveryReport, provider: str = "sms") -> Kept:
     """What became of the only part of a request."""
-    [kept] = arrivals.keep(request(provider=provider), [part])
+    [kept] = inbound_store.keep(request(provider=provider), [part])
     return kept
 
 
@@ -111,7 +114,7 @@ def report(
     *,
     provider: str = "sms",
     **fields: Any,
-) -> tuple[arrivals.Outcome, Message | None]:
+) -> tuple[inbound_store.Outcome, Message | None]:
     given = {"provider_message_id": id, "reference": reference, "status": status}
     fields = given | {"timestamp": datetime.now(UTC)} | fields
     kept = keep(DeliveryReport.model_validate(fields), provider)
@@ -126,6 +129,6 @@ def sent(claimed: OutboundMessage, id: str = "p-1") -> int:
 
 def seen(id: int) -> MessageWithEvents:
     """The message as it is read, with its events."""
-    found = views.message(ACCOUNT, id)
+    found = reads.message(ACCOUNT, id)
     assert found is not None
     return MessageWithEvents.model_validate_json(found)

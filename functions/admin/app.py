@@ -16,14 +16,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import PydanticCustomError
 
-from messaging import accounts, cursor, keys, web
-from messaging.accounts import Made, Outcome, Rows
-from messaging.address import either
-from messaging.callers import Caller
-from messaging.fields import cleaned
-from messaging.models import MAX_ID
-from messaging.problems import Conflict, Invalid, NotFound
-from messaging.tenancy import (
+from messaging.accounts import keys, store
+from messaging.accounts.caller import Caller
+from messaging.accounts.models import (
     Account,
     AccountAddress,
     AccountChange,
@@ -37,54 +32,61 @@ from messaging.tenancy import (
     NewAddress,
     NewKey,
 )
-from messaging.views import Page
+from messaging.accounts.store import Made, Outcome, Rows
+from messaging.address import either
+from messaging.conversations.reads import Page
+from messaging.fields import cleaned
+from messaging.handlers import api
+from messaging.models import MAX_ID
+from messaging.postgres import cursor
+from messaging.problems import Conflict, Invalid, NotFound
 
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(description="The next_cursor of the page before.")]
 Of = Annotated[int | None, Query(ge=0, le=MAX_ID, description="Of this account alone.")]
 
-app = web.api()
+app = api.api()
 
 
-@app.post("/api/admin/accounts", responses=web.shows(Account, 201) | web.shows(Account), tags=["Admin"])
+@app.post("/api/admin/accounts", responses=api.shows(Account, 201) | api.shows(Account), tags=["Admin"])
 def create_account(account: Annotated[NewAccount, Body()]) -> Response[str]:
     """The same again gives the account that is there."""
-    made = accounts.create(_admin().name, account.name, account.sends_per_second, account.sends_per_day)
+    made = store.create(_admin().name, account.name, account.sends_per_second, account.sends_per_day)
     if made.outcome is Outcome.TAKEN:
         raise Conflict.field("name", "is that of an account with other limits")
     return _made(made)
 
 
-@app.get("/api/admin/accounts", responses=web.shows(AccountPage), tags=["Admin"])
+@app.get("/api/admin/accounts", responses=api.shows(AccountPage), tags=["Admin"])
 def list_accounts(limit: Limit = 50, cursor: Cursor = None) -> Response[str]:
     _admin()
     after = _place(cursor, ["accounts"], 0)
-    return _page("accounts", accounts.accounts(limit, after), limit, ["accounts"])
+    return _page("accounts", store.accounts(limit, after), limit, ["accounts"])
 
 
-@app.get("/api/admin/accounts/<id>", responses=web.shows(Account), tags=["Admin"])
+@app.get("/api/admin/accounts/<id>", responses=api.shows(Account), tags=["Admin"])
 def get_account(id: Id) -> Response[str]:
     _admin()
-    return web.found(accounts.account(id), "account")
+    return api.found(store.account(id), "account")
 
 
-@app.patch("/api/admin/accounts/<id>", responses=web.shows(Account), tags=["Admin"])
+@app.patch("/api/admin/accounts/<id>", responses=api.shows(Account), tags=["Admin"])
 def change_account(id: Id, change: Annotated[AccountChange, Body()]) -> Response[str]:
-    made = accounts.change(_admin().name, id, change.model_dump(exclude_unset=True))
+    made = store.change(_admin().name, id, change.model_dump(exclude_unset=True))
     if made.outcome is Outcome.TAKEN:
         raise Conflict.field("name", "is that of another account")
-    return web.found(made.document, "account")
+    return api.found(made.document, "account")
 
 
 @app.post(
     "/api/admin/addresses",
-    responses=web.shows(AccountAddress, 201) | web.shows(AccountAddress),
+    responses=api.shows(AccountAddress, 201) | api.shows(AccountAddress),
     tags=["Admin"],
 )
 def add_address(address: Annotated[NewAddress, Body()]) -> Response[str]:
     """What came for it while nobody owned it becomes the account's."""
-    made = accounts.add_address(_admin().name, address.account_id, address.address)
+    made = store.add_address(_admin().name, address.account_id, address.address)
     if made.outcome is Outcome.MISSING:
         raise _no_account()
     if made.outcome is Outcome.TAKEN:
@@ -92,52 +94,52 @@ def add_address(address: Annotated[NewAddress, Body()]) -> Response[str]:
     return _made(made)
 
 
-@app.get("/api/admin/addresses", responses=web.shows(AddressPage), tags=["Admin"])
+@app.get("/api/admin/addresses", responses=api.shows(AddressPage), tags=["Admin"])
 def list_addresses(limit: Limit = 50, cursor: Cursor = None, account_id: Of = None) -> Response[str]:
     _admin()
     walk = ["addresses", account_id]
     after = _place(cursor, walk, "", _text)
-    return _page("addresses", accounts.addresses(limit, after, account=account_id), limit, walk)
+    return _page("addresses", store.addresses(limit, after, account=account_id), limit, walk)
 
 
 @app.delete("/api/admin/addresses/<address>", responses={204: {"description": "Gone."}}, tags=["Admin"])
 def remove_address(address: Annotated[str, Path(min_length=1, max_length=320)]) -> Response[str]:
     """Its conversations stay the account's; what comes in for it from now on goes to the quarantine."""
     actor = _admin().name
-    if not any(accounts.remove_address(actor, one) for one in _as_kept(unquote(address))):
+    if not any(store.remove_address(actor, one) for one in _as_kept(unquote(address))):
         raise NotFound("There is no such address.")
     return Response(204, body="")
 
 
-@app.post("/api/admin/keys", responses=web.shows(MadeKey, 201), tags=["Admin"])
+@app.post("/api/admin/keys", responses=api.shows(MadeKey, 201), tags=["Admin"])
 def create_key(key: Annotated[NewKey, Body()]) -> Response[str]:
     """The answer is the only place where the secret is ever shown."""
     secret = keys.secret()
-    made = accounts.create_key(
+    made = store.create_key(
         *(_admin().name, key.account_id, key.name, key.scopes, keys.hashed(secret), key.expires_at)
     )
     if made is None:
         raise _no_account()
     shown = json.loads(made)
     document = {"key": f"mk_{shown['id']}_{secret}", **shown}
-    return Response(201, web.JSON, json.dumps(document), {"Cache-Control": "no-store"})
+    return Response(201, api.JSON, json.dumps(document), {"Cache-Control": "no-store"})
 
 
-@app.get("/api/admin/keys", responses=web.shows(KeyPage), tags=["Admin"])
+@app.get("/api/admin/keys", responses=api.shows(KeyPage), tags=["Admin"])
 def list_keys(limit: Limit = 50, cursor: Cursor = None, account_id: Of = None) -> Response[str]:
     _admin()
     walk = ["keys", account_id]
-    found = accounts.keys(limit, _place(cursor, walk, 0), account=account_id)
+    found = store.keys(limit, _place(cursor, walk, 0), account=account_id)
     return _page("keys", found, limit, walk)
 
 
-@app.delete("/api/admin/keys/<id>", responses=web.shows(Key), tags=["Admin"])
+@app.delete("/api/admin/keys/<id>", responses=api.shows(Key), tags=["Admin"])
 def revoke_key(id: Id) -> Response[str]:
     """For good. Whoever has just used it may go on for a minute, for which API Gateway keeps its yes."""
-    return web.found(accounts.revoke_key(_admin().name, id), "key")
+    return api.found(store.revoke_key(_admin().name, id), "key")
 
 
-@app.get("/api/admin/audit", responses=web.shows(AuditPage), tags=["Admin"])
+@app.get("/api/admin/audit", responses=api.shows(AuditPage), tags=["Admin"])
 def list_audit(
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -147,12 +149,12 @@ def list_audit(
     """The newest first."""
     _admin()
     walk = ["audit", account_id, key_id]
-    found = accounts.audit(limit, _place(cursor, walk, MAX_ID), account=account_id, key=key_id)
+    found = store.audit(limit, _place(cursor, walk, MAX_ID), account=account_id, key=key_id)
     return _page("events", found, limit, walk)
 
 
 def _admin() -> Caller:
-    return web.caller(app, "admin")
+    return api.caller(app, "admin")
 
 
 def _as_kept(address: str) -> list[str]:
@@ -170,7 +172,7 @@ def _no_account() -> Invalid:
 
 
 def _made(made: Made) -> Response[str]:
-    return Response(201 if made.outcome is Outcome.CREATED else 200, web.JSON, made.document)
+    return Response(201 if made.outcome is Outcome.CREATED else 200, api.JSON, made.document)
 
 
 def _place(
@@ -188,7 +190,7 @@ def _text(text: str) -> str:
 def _page(name: str, rows: Rows, limit: int, walk: Sequence[object]) -> Response[str]:
     shown = rows[:limit]
     next_cursor = cursor.encode(walk, shown[-1][0]) if len(rows) > limit else None
-    return web.page(name, Page([document for _, document in shown], next_cursor))
+    return api.page(name, Page([document for _, document in shown], next_cursor))
 
 
 def _routable(event: dict[str, Any]) -> dict[str, Any]:
@@ -197,7 +199,7 @@ def _routable(event: dict[str, Any]) -> dict[str, Any]:
     return event | {"rawPath": before + addresses + quote(address, safe="")} if address else event
 
 
-_handle = web.handler(app, "admin")
+_handle = api.handler(app, "admin")
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:

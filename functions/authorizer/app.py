@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-aut
 
 from typing import Any
 
-from messaging.keys import authorize
+from messaging.accounts.keys import authorize
 from messaging.telemetry import count, flush, logger
 
 

@@ -8,12 +8,15 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from description import allowed, document, page
 from pydantic import BeforeValidator
 
-from messaging import health, media, views, web
 from messaging.address import Address
+from messaging.conversations import reads
+from messaging.conversations.responses import Conversation, ConversationPage, MessagePage
 from messaging.fields import Time
-from messaging.health import Health
+from messaging.handlers import api
+from messaging.inbound import media
 from messaging.models import MAX_ID, Channel, MessageWithEvents
-from messaging.pages import Conversation, ConversationPage, MessagePage
+from messaging.outbound import circuits
+from messaging.outbound.circuits import Health
 from messaging.problems import MethodNotAllowed, NotFound
 from messaging.settings import settings
 
@@ -26,7 +29,7 @@ EitherAddress = Annotated[
     BeforeValidator(lambda text: f"+{text[1:]}" if text[:1] == " " else text),
 ]
 DOCUMENT: dict[int, Any] = {
-    200: {"description": "This document.", "content": {web.JSON: {"schema": {"type": "object"}}}}
+    200: {"description": "This document.", "content": {api.JSON: {"schema": {"type": "object"}}}}
 }
 FOUND: dict[int, Any] = {
     302: {
@@ -42,10 +45,10 @@ PAGE: dict[int, Any] = {
     }
 }
 
-app = web.api()
+app = api.api()
 
 
-@app.get("/api/conversations", responses=web.shows(ConversationPage), tags=["Read"])
+@app.get("/api/conversations", responses=api.shows(ConversationPage), tags=["Read"])
 def list_conversations(
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -53,61 +56,61 @@ def list_conversations(
     type: Annotated[Channel | None, Query(description="Of a message that it holds.")] = None,
     updated_since: Annotated[Time | None, Query()] = None,
 ) -> Response[str]:
-    found = views.list_conversations(
+    found = reads.list_conversations(
         _account(), limit, cursor, address=address, type=type, updated_since=updated_since
     )
-    return web.page("conversations", found)
+    return api.page("conversations", found)
 
 
-@app.get("/api/conversations/<id>", responses=web.shows(Conversation), tags=["Read"])
+@app.get("/api/conversations/<id>", responses=api.shows(Conversation), tags=["Read"])
 def get_conversation(id: Id) -> Response[str]:
-    return web.found(views.conversation(_account(), id), "conversation")
+    return api.found(reads.conversation(_account(), id), "conversation")
 
 
-@app.get("/api/conversations/<id>/messages", responses=web.shows(MessagePage), tags=["Read"])
+@app.get("/api/conversations/<id>/messages", responses=api.shows(MessagePage), tags=["Read"])
 def list_messages(
     id: Id,
     limit: Limit = 50,
     cursor: Cursor = None,
     order: Annotated[Literal["asc", "desc"], Query()] = "asc",
 ) -> Response[str]:
-    found = views.list_messages(_account(), id, limit, cursor, newest_first=order == "desc")
+    found = reads.list_messages(_account(), id, limit, cursor, newest_first=order == "desc")
     if found is None:
         raise NotFound("There is no such conversation.")
-    return web.page("messages", found)
+    return api.page("messages", found)
 
 
-@app.get("/api/messages/<id>", responses=web.shows(MessageWithEvents), tags=["Read"])
+@app.get("/api/messages/<id>", responses=api.shows(MessageWithEvents), tags=["Read"])
 def get_message(id: Id) -> Response[str]:
-    return web.found(views.message(_account(), id), "message")
+    return api.found(reads.message(_account(), id), "message")
 
 
 @app.get("/api/messages/<id>/attachments/<number>", responses=FOUND, tags=["Read"])
 def get_attachment(id: Id, number: Annotated[int, Path(ge=1, le=1000)]) -> Response[str]:
-    kept = views.attachment(_account(), id, number)
+    kept = reads.attachment(_account(), id, number)
     if kept is None:
         raise NotFound("There is no such attachment.")
-    return web.elsewhere(media.link(kept))
+    return api.elsewhere(media.link(kept))
 
 
-@app.get("/healthz", responses=web.shows(Health), tags=["About"])
+@app.get("/healthz", responses=api.shows(Health), tags=["About"])
 def get_health(
     *,
     detail: Annotated[bool, Query(description="Whether to tell how the providers are.")] = False,
 ) -> Response[str]:
-    views.check()
-    found = Health(providers=health.of_providers(settings().providers) if detail else None)
-    return Response(200, web.JSON, found.model_dump_json(exclude_none=not detail))
+    reads.check()
+    found = Health(providers=circuits.of_providers(settings().providers) if detail else None)
+    return Response(200, api.JSON, found.model_dump_json(exclude_none=not detail))
 
 
 @app.get("/api/openapi.json", responses=DOCUMENT, tags=["About"])
 def describe() -> Response[str]:
-    return Response(200, web.JSON, document(), dict(web.PUBLIC))
+    return Response(200, api.JSON, document(), dict(api.PUBLIC))
 
 
 @app.get("/api/docs", responses=PAGE, tags=["About"])
 def show() -> Response[str]:
-    return Response(200, "text/html", page(), {"Content-Security-Policy": web.PAGE_POLICY, **web.PUBLIC})
+    return Response(200, "text/html", page(), {"Content-Security-Policy": api.PAGE_POLICY, **api.PUBLIC})
 
 
 @app.not_found
@@ -121,7 +124,7 @@ def nowhere(_: NotFoundError) -> Response[str]:
 
 
 def _account() -> int:
-    return web.caller(app, "read").account
+    return api.caller(app, "read").account
 
 
-handler = web.handler(app, "read", raw=True)
+handler = api.handler(app, "read", raw=True)

@@ -1,6 +1,6 @@
 """The outbound queue's ids: hands each message to its provider."""
 
-from messaging import delivery
-from messaging.consumer import consumer
+from messaging.handlers.queue import consumer
+from messaging.outbound import delivery
 
 handler = consumer(delivery.deliver)

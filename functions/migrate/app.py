@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from sqlalchemy import Engine, NullPool, create_engine, func, select
 from sqlalchemy.exc import DBAPIError
 
-from messaging.database import connect, sqlstate
+from messaging.postgres.database import connect, sqlstate
 from messaging.telemetry import logger
 
 FOLDER = Path(__file__).parent

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine
 
-from messaging.database import connect
+from messaging.postgres.database import connect
 from tables import metadata
 
 

@@ -3,8 +3,8 @@
 Also its queue, which holds what came while the database was away, and orders to read again what was kept.
 """
 
-from messaging.hooks import webhooks
+from messaging.handlers.hooks import webhooks
+from messaging.handlers.webhook import receiver
 from messaging.models import Channel
-from messaging.receiver import receiver
 
 handler = receiver(Channel.SMS, webhooks(Channel.SMS))

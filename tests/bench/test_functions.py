@@ -9,7 +9,7 @@ import pytest
 
 from bench import bare, pgbench, requests
 from bench.stage import SEND, WEBHOOK, frame
-from messaging import database as product
+from messaging.postgres import database as product
 from tests.calls import answer, invoke
 from tests.conftest import Database
 

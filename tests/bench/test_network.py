@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from bench import network
 from bench.network import Network
-from messaging import views
+from messaging.conversations import reads
 from tests.certificates import Authority
 from tests.conftest import Configure, Database
 
@@ -16,19 +16,19 @@ def test_round_trips_are_counted(database: Database, configure: Configure) -> No
     parts = urlsplit(database.url)
     counted = Network((parts.hostname or "", parts.port or 0))
     configure(DATABASE_URL=network.at(database.url, counted.port))
-    views.check()
+    reads.check()
     before = counted.round_trips
-    views.check()
-    views.check()
+    reads.check()
+    reads.check()
     assert counted.round_trips == before + 2
 
 
 def test_a_round_trip_takes_its_delay(database: Database, configure: Configure) -> None:
     with network.apart(database.url, 0.05) as url:
         configure(DATABASE_URL=url)
-        views.check()
+        reads.check()
         began = time.perf_counter()
-        views.check()
+        reads.check()
         assert time.perf_counter() - began >= 0.05
 
 
@@ -37,4 +37,4 @@ def test_tls_ends_before_postgres(database: Database, configure: Configure, tmp_
     served = authority.certify("127.0.0.1")
     with network.apart(database.url, 0, (served.certificate, served.key)) as url:
         configure(DATABASE_URL=url, DATABASE_CA_FILE=os.fspath(authority.bundle))
-        views.check()
+        reads.check()

@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from messaging import arrivals, media
+from messaging.inbound import media, store
+from messaging.mail import inbound
+from messaging.mail import message as mails
 from messaging.models import File, InboundMessage
-from messaging.providers import inbound_mail
-from messaging.providers import mail as mails
 from tests import making
 from tests.aws import Aws
 from tests.calls import call
@@ -24,7 +24,7 @@ def kept(aws: Aws, database: Database) -> None:
     """A message with an attachment at a URL, and one that came inside its webhook."""
     files = [File(name="\u00e9.png", content_type="image/png", content=b"\x89PNG")]
     media.keep(files)
-    arrivals.keep(making.request(), [making.inbound(attachments=[URL], files=files)])
+    store.keep(making.request(), [making.inbound(attachments=[URL], files=files)])
 
 
 @pytest.mark.usefixtures("kept")
@@ -64,10 +64,10 @@ def test_an_inline_image_is_found_by_the_name_that_the_html_has_for_it(database:
 --b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=note.txt\r\n\r\nnote\r
 --b\r\nContent-Type: image/png; name=logo.png\r\nContent-ID: <logo@example.com>\r\n\r\nlogo\r
 --b--\r\n"""
-    [mail] = inbound_mail.messages(mails.read(raw), ["b@example.com"], datetime.now(UTC))
+    [mail] = inbound.messages(mails.read(raw), ["b@example.com"], datetime.now(UTC))
     assert isinstance(mail, InboundMessage)
     media.keep(mail.files)
-    arrivals.keep(making.request(), [mail])
+    store.keep(making.request(), [mail])
     shown = call("GET", "/api/messages/1").json
     number = shown["content_ids"]["logo@example.com"]
     assert shown["attachments"][number - 1] == f"/api/messages/1/attachments/{number}"

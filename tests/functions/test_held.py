@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from messaging import database as product
+from messaging.postgres import database as product
 from tests.aws import Aws
 from tests.calls import INBOUND_EMAIL, INBOUND_SMS, call, invoke, signed
 from tests.conftest import Configure, Database

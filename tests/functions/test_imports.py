@@ -15,14 +15,35 @@ SELDOM = {
 }
 ROUTES = "aws_lambda_powertools.event_handler"
 UNNEEDED = {
-    "sms_webhook": {*SELDOM, ROUTES, "messaging.outbox", "messaging.views"},
-    "email_webhook": {*SELDOM, ROUTES, "messaging.outbox", "messaging.views"},
-    "send_message": {*SELDOM, "messaging.inbox", "messaging.views", "messaging.media"},
-    "deliver_message": {*SELDOM - {"concurrent.futures.thread"}, ROUTES, "messaging.inbox"},
-    "authorizer": {*SELDOM, ROUTES, "messaging.web", "messaging.store", "messaging.providers"},
-    "admin": {*SELDOM, "messaging.inbox", "messaging.outbox", "messaging.delivery"},
-    "relay": {*SELDOM, ROUTES, "messaging.inbox", "messaging.web"},
-    "conversations": {*SELDOM, "messaging.inbox", "messaging.outbox", "messaging.delivery"},
+    "sms_webhook": {*SELDOM, ROUTES, "messaging.outbound.accept", "messaging.conversations.reads"},
+    "email_webhook": {*SELDOM, ROUTES, "messaging.outbound.accept", "messaging.conversations.reads"},
+    "send_message": {
+        *SELDOM,
+        "messaging.inbound.receive",
+        "messaging.conversations.reads",
+        "messaging.inbound.media",
+    },
+    "deliver_message": {*SELDOM - {"concurrent.futures.thread"}, ROUTES, "messaging.inbound.receive"},
+    "authorizer": {
+        *SELDOM,
+        ROUTES,
+        "messaging.handlers.api",
+        "messaging.outbound.store",
+        "messaging.providers",
+    },
+    "admin": {
+        *SELDOM,
+        "messaging.inbound.receive",
+        "messaging.outbound.accept",
+        "messaging.outbound.delivery",
+    },
+    "relay": {*SELDOM, ROUTES, "messaging.inbound.receive", "messaging.handlers.api"},
+    "conversations": {
+        *SELDOM,
+        "messaging.inbound.receive",
+        "messaging.outbound.accept",
+        "messaging.outbound.delivery",
+    },
 }
 
 

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from messaging import store, views
+from messaging.conversations import reads
 from messaging.models import MAX_ID, Channel
-from messaging.store import Outcome
+from messaging.outbound import store
+from messaging.outbound.store import Outcome
 from tests import making
 from tests.administering import make_account
 from tests.aws import Aws
@@ -156,13 +157,13 @@ def test_a_key_without_the_scope_is_told_so(
 
 STORE: Mapping[str, Callable[[int, Ids], object]] = {
     "add_outbound": lambda account, _: store.add_outbound(account, making.sms(**{"from": THEIRS}), ["sms"]),
-    "message": lambda account, theirs: views.message(account, theirs.message),
-    "attachment": lambda account, theirs: views.attachment(account, theirs.message, 1),
-    "conversation": lambda account, theirs: views.conversation(account, theirs.conversation),
+    "message": lambda account, theirs: reads.message(account, theirs.message),
+    "attachment": lambda account, theirs: reads.attachment(account, theirs.message, 1),
+    "conversation": lambda account, theirs: reads.conversation(account, theirs.conversation),
     "list_conversations": lambda account, _: list(
-        views.list_conversations(account, 50, address=THEIRS, type=Channel.SMS).items
+        reads.list_conversations(account, 50, address=THEIRS, type=Channel.SMS).items
     ),
-    "list_messages": lambda account, theirs: views.list_messages(account, theirs.conversation, 50),
+    "list_messages": lambda account, theirs: reads.list_messages(account, theirs.conversation, 50),
 }
 NOTHING: Mapping[str, object] = {
     "add_outbound": (Outcome.NOT_OWNED, None, None),
@@ -173,7 +174,7 @@ NOTHING: Mapping[str, object] = {
 def test_every_function_of_the_store_that_serves_a_caller_is_tried_here() -> None:
     serving = {
         name
-        for module in (store, views)
+        for module in (store, reads)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and "account" in inspect.signature(function).parameters
     }

@@ -17,8 +17,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine
 
 from local.openapi import load
-from messaging import attempts, views
-from messaging import database as product
+from messaging.conversations import reads
+from messaging.outbound import attempts
+from messaging.postgres import database as product
 from messaging.problems import Unavailable
 from tables import metadata
 from tests import making
@@ -60,7 +61,7 @@ def test_three_at_once_on_an_empty_database_migrate_it_once(empty: Database) -> 
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
         assert list(pool.map(migrate, range(3))) == [{"revision": HEAD}] * 3
     assert empty.rows("SELECT version_num FROM alembic_version") == [[HEAD]]
-    views.check()
+    reads.check()
     making.own_all()
     assert making.accept()[1].id == 1
 
@@ -145,20 +146,20 @@ def test_the_command_migrates_as_well(empty: Database) -> None:
 
 
 def test_the_product_knows_the_newest_revision() -> None:
-    assert views.REVISION == HEAD
+    assert reads.REVISION == HEAD
 
 
 def test_another_revision_is_unavailable(empty: Database) -> None:
     with pytest.raises(Unavailable):
-        views.check()
+        reads.check()
     migrate()
-    views.check()
+    reads.check()
     empty.rows("UPDATE alembic_version SET version_num = 'another'")
     with pytest.raises(Unavailable):
-        views.check()
+        reads.check()
     empty.rows("DELETE FROM alembic_version")
     with pytest.raises(Unavailable):
-        views.check()
+        reads.check()
 
 
 def test_what_the_first_version_left_under_way_goes_on(empty: Database) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from messaging import database as product
+from messaging.postgres import database as product
 from tests import calls, making
 from tests.administering import make_key, operate
 from tests.calls import INBOUND_SMS, NEW_SMS, call, signed

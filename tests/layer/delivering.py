@@ -2,8 +2,10 @@
 
 from itertools import count
 
-from messaging import delivery, outbox
+from messaging import relay
 from messaging.models import NewSms
+from messaging.outbound import accept as outbound_accept
+from messaging.outbound import delivery
 from tests.aws import Aws
 from tests.calls import NEW_SMS
 from tests.conftest import Database
@@ -14,7 +16,7 @@ _contacts = count(1)
 
 def accept(aws: Aws, count: int = 1, **changes: object) -> list[int]:
     """The ids of new messages, each in a conversation of its own; their nudges are taken away."""
-    ids = [outbox.accept(ACCOUNT, _message(changes)).message.id for _ in range(count)]
+    ids = [outbound_accept.accept(ACCOUNT, _message(changes)).message.id for _ in range(count)]
     aws.queued()
     return ids
 
@@ -62,7 +64,7 @@ def let_pass(database: Database, seconds: float) -> None:
 def relayed(aws: Aws) -> list[int]:
     """The ids that a round of the relay nudges; what was queued before is taken away."""
     aws.queued()
-    outbox.relay(lambda: 30)
+    relay.relay(lambda: 30)
     return sorted(int(nudge["Body"]) for nudge in aws.queued())
 
 

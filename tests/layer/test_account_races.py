@@ -4,8 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from messaging import accounts, keys, store
-from messaging.accounts import Outcome
+from messaging.accounts import keys
+from messaging.accounts import store as accounts_store
+from messaging.accounts.store import Outcome
+from messaging.outbound import store
 from tests import making
 from tests.administering import make_account, make_key, operate
 from tests.conftest import Database
@@ -14,7 +16,7 @@ from tests.local.waiting import eventually
 
 
 def claim(account: int) -> Outcome:
-    return accounts.add_address("operator", account, "+12016660001").outcome
+    return accounts_store.add_address("operator", account, "+12016660001").outcome
 
 
 def test_of_two_that_add_an_address_at_once_one_gets_it(database: Database, race: Race) -> None:
@@ -25,7 +27,7 @@ def test_of_two_that_add_an_address_at_once_one_gets_it(database: Database, race
 
 
 def revoke(_: int) -> str | None:
-    return accounts.revoke_key("operator", 1)
+    return accounts_store.revoke_key("operator", 1)
 
 
 def test_a_key_that_is_revoked_by_many_at_once_is_revoked_once(database: Database, race: Race) -> None:
@@ -38,7 +40,7 @@ def test_a_key_that_is_revoked_by_many_at_once_is_revoked_once(database: Databas
 def come_in(number: int) -> str:
     """Or, in the midst of it, the address is given to an account."""
     if number == 30:
-        return accounts.add_address("operator", 2, making.CUSTOMER).outcome
+        return accounts_store.add_address("operator", 2, making.CUSTOMER).outcome
     return making.receive(f"id-{number}")[1].body
 
 
@@ -76,8 +78,8 @@ def test_a_use_is_noted_once_however_many_use_it(database: Database, race: Race)
 
 def add_and_remove(number: int) -> object:
     if number % 2:
-        return accounts.remove_address("operator", "+12016660001")
-    return accounts.add_address("operator", 1, "+12016660001").outcome
+        return accounts_store.remove_address("operator", "+12016660001")
+    return accounts_store.add_address("operator", 1, "+12016660001").outcome
 
 
 def test_an_address_that_is_added_and_removed_at_once_is_in_the_audit_as_often(
@@ -94,7 +96,7 @@ def test_an_address_that_is_added_and_removed_at_once_is_in_the_audit_as_often(
 
 
 def rotate(_: int) -> str | None:
-    return accounts.create_key("operator", 1, "web", ["send"], keys.hashed(keys.secret()), None)
+    return accounts_store.create_key("operator", 1, "web", ["send"], keys.hashed(keys.secret()), None)
 
 
 def test_two_who_rotate_at_once_get_a_key_each(database: Database, race: Race) -> None:
@@ -113,7 +115,7 @@ def test_of_all_and_one_that_are_given_at_once_the_second_finds_what_the_first_h
     other.rows("BEGIN")
     other.rows("SELECT add_address('operator', :account, :address)", account=winner, address=first)
     with ThreadPoolExecutor(1) as pool:
-        adding = pool.submit(accounts.add_address, "operator", loser, second)
+        adding = pool.submit(accounts_store.add_address, "operator", loser, second)
         eventually(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted"))
         other.rows("COMMIT")
         assert adding.result().outcome is Outcome.CREATED

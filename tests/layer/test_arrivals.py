@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from messaging import arrivals
-from messaging import database as product
-from messaging.arrivals import Outcome, Selector
+from messaging.inbound import store
+from messaging.inbound.store import Outcome, Selector
+from messaging.inbound.webhook_request import RawRequest
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
+from messaging.postgres import database as product
 from messaging.problems import Forbidden
-from messaging.raw import RawRequest
 from tests import making
 from tests.conftest import Database
 from tests.local.waiting import eventually
@@ -29,14 +29,14 @@ def report(status: Status, id: str | None = None, **fields: object) -> DeliveryR
 
 
 def keep(parts: Parts, request: RawRequest | None = None, unread: str | None = None) -> list[Outcome]:
-    return [kept.outcome for kept in arrivals.keep(request or making.request(), parts, unread)]
+    return [kept.outcome for kept in store.keep(request or making.request(), parts, unread)]
 
 
 def test_keeps_a_request_as_it_came_but_for_what_opens_doors(database: Database) -> None:
     headers = {"authorization": "Basic x", "cookie": "x", "x-token": "y\0\ud800", "webhook-id": "msg_1"}
     request = making.request(b"\x00\xff", headers=headers, query="a=\0b")
     keep([], request)
-    [(_, kept)] = arrivals.requests(Selector(Channel.SMS, ids=[1]), 0, 10)
+    [(_, kept)] = store.requests(Selector(Channel.SMS, ids=[1]), 0, 10)
     assert kept == request
     assert kept.headers == {"x-token": "y?", "webhook-id": "msg_1"}
     assert (kept.body, kept.query) == (b"\x00\xff", "a=b")
@@ -53,7 +53,7 @@ def test_gives_what_became_of_each_part_in_the_parts_order(database: Database) -
         report(Status.SENT, "p-1"),
         report(Status.SENT, reference=99),
     ]
-    kept = arrivals.keep(making.request(), parts)
+    kept = store.keep(making.request(), parts)
     assert [one.outcome for one in kept] == [
         *("parked", "created", "moved", "created", "duplicate", "noted", "unmatched")
     ]
@@ -111,7 +111,7 @@ def test_a_part_that_the_database_refuses_does_not_lose_the_others(database: Dat
     request = making.request()
     parts = [making.inbound("a"), making.inbound("b", body="spoilt"), making.inbound("c")]
     try:
-        kept = arrivals.keep(request, parts, "Invalid")
+        kept = store.keep(request, parts, "Invalid")
     finally:
         database.rows("ALTER TABLE messages DROP CONSTRAINT spoilt")
     assert [one.outcome for one in kept] == ["created", "refused", "created"]
@@ -189,7 +189,7 @@ def test_chooses_by_time_provider_fault_and_id_and_goes_on_after_one(database: D
 
     def chosen(after: int = 0, limit: int = 10, **fields: Any) -> list[int]:
         selector = Selector(Channel.SMS, **fields)
-        return [id for id, _ in arrivals.requests(selector, after, limit)]
+        return [id for id, _ in store.requests(selector, after, limit)]
 
     assert chosen() == [1, 2, 3, 4, 5]
     assert chosen(since=moments[1], until=moments[3]) == [2, 3]
@@ -203,7 +203,7 @@ def test_chooses_by_time_provider_fault_and_id_and_goes_on_after_one(database: D
 @pytest.mark.parametrize(("days", "forgotten"), [(29.9, 0), (30, 1)])
 def test_a_request_is_forgotten_when_its_time_is_up(database: Database, days: float, forgotten: int) -> None:
     keep([making.inbound()], making.request(received_at=datetime.now(UTC) - timedelta(days=days)))
-    assert arrivals.forget_requests(timedelta(days=30), 10) == forgotten
+    assert store.forget_requests(timedelta(days=30), 10) == forgotten
     assert database.value(REQUESTS) == 1 - forgotten
     assert database.value("SELECT count(*) FROM messages") == 1
 
@@ -211,5 +211,5 @@ def test_a_request_is_forgotten_when_its_time_is_up(database: Database, days: fl
 def test_forgets_no_more_than_it_was_asked_for_and_the_oldest_first(database: Database) -> None:
     for days in (40, 60, 50):
         keep([], making.request(received_at=datetime.now(UTC) - timedelta(days=days)))
-    assert arrivals.forget_requests(timedelta(days=30), 2) == 2
+    assert store.forget_requests(timedelta(days=30), 2) == 2
     assert database.value("SELECT id FROM webhook_requests") == 1

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from messaging import attempts
-from messaging.database import Refused
 from messaging.models import Error, MessageWithEvents, OutboundMessage, Status
+from messaging.outbound import attempts
+from messaging.postgres.database import Refused
 from tests import making
 from tests.conftest import Database
 

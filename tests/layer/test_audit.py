@@ -5,8 +5,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from messaging import accounts, keys
-from messaging.database import Refused
+from messaging.accounts import keys, store
+from messaging.postgres.database import Refused
 from tests.administering import make_account, make_key
 from tests.conftest import Database
 from tests.local.waiting import eventually
@@ -15,27 +15,27 @@ SHOP = "+12016660001"
 
 
 def create_account() -> object:
-    return accounts.create("operator", "Other", None, None).outcome
+    return store.create("operator", "Other", None, None).outcome
 
 
 def change_account() -> object:
-    return accounts.change("operator", 2, {"sends_per_day": 7}).outcome
+    return store.change("operator", 2, {"sends_per_day": 7}).outcome
 
 
 def add_address() -> object:
-    return accounts.add_address("operator", 2, "+12016660002").outcome
+    return store.add_address("operator", 2, "+12016660002").outcome
 
 
 def remove_address() -> object:
-    return accounts.remove_address("operator", SHOP)
+    return store.remove_address("operator", SHOP)
 
 
 def create_key() -> object:
-    return accounts.create_key("operator", 2, "web", ["send"], keys.hashed("A" * 43), None)
+    return store.create_key("operator", 2, "web", ["send"], keys.hashed("A" * 43), None)
 
 
 def revoke_key() -> object:
-    return accounts.revoke_key("operator", 1)
+    return store.revoke_key("operator", 1)
 
 
 CHANGES = pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from messaging import attempts, store
-from messaging.attempts import Recorded
 from messaging.models import OutboundMessage, Status
+from messaging.outbound import attempts, store
+from messaging.outbound.attempts import Recorded
 from tests import making
 from tests.aws import Aws
 from tests.calls import call

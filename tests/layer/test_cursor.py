@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging import cursor
 from messaging.models import MAX_ID
+from messaging.postgres import cursor
 from messaging.problems import Unreadable
 
 WALK = ["conversations", "+18045551234", None, None]

@@ -12,9 +12,10 @@ import pytest
 from local import ports
 from local.openapi import load
 from local.postgres import Postgres
-from messaging import attempts, views
-from messaging import database as product
+from messaging.conversations import reads
 from messaging.models import Status
+from messaging.outbound import attempts
+from messaging.postgres import database as product
 from messaging.problems import Unavailable
 from tests import making
 from tests.conftest import Configure, Database
@@ -59,7 +60,7 @@ def test_is_unavailable_while_connections_are_refused_and_well_at_once_after(
 
 def test_replaces_a_connection_that_the_server_terminated(database: Database) -> None:
     for _ in range(3):
-        views.check()
+        reads.check()
         others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
         terminated = database.rows(f"SELECT pg_terminate_backend(pid, 1000) {others} AND state = 'idle'")
         assert [True] in terminated
@@ -94,7 +95,7 @@ def test_survives_a_restart_of_the_server(server: Postgres, context: Context) ->
 
 
 def test_a_database_that_is_not_migrated_is_unavailable(server: Postgres) -> None:
-    for use in (views.check, making.accept, lambda: views.message(making.ACCOUNT, 1)):
+    for use in (reads.check, making.accept, lambda: reads.message(making.ACCOUNT, 1)):
         with pytest.raises(Unavailable):
             use()
 
@@ -107,7 +108,7 @@ def test_a_user_that_the_server_does_not_let_in_is_unavailable(
     configure(DATABASE_URL=stranger)
     product.disconnect()
     with pytest.raises(Unavailable):
-        views.check()
+        reads.check()
 
 
 def test_a_deployment_without_a_database_says_so(configure: Configure) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from local import ports, unprivileged
 from local.process import Watched
-from messaging import database as product
-from messaging import views
+from messaging.conversations import reads
+from messaging.postgres import database as product
 from messaging.problems import Unavailable
 from tests.certificates import Authority, Certificate
 from tests.conftest import Configure, Database
@@ -124,7 +124,7 @@ def test_connects_to_a_server_that_the_named_bundle_vouches_for(
     front: Front, authority: Authority, configure: Configure, query: str
 ) -> None:
     configure(DATABASE_URL=front.url(query), DATABASE_CA_FILE=str(authority.bundle))
-    views.check()
+    reads.check()
     assert b"alembic_version" in front.told
 
 
@@ -140,7 +140,7 @@ def test_the_first_answer_takes_eight_round_trips_at_most(
         DATABASE_URL=front.url("").replace(f":{port}/", f":{wire.port}/"),
         DATABASE_CA_FILE=str(authority.bundle),
     )
-    views.check()
+    reads.check()
     trips = wire.round_trips  # without the farewell
     product.disconnect()
     wire.close()
@@ -149,7 +149,7 @@ def test_the_first_answer_takes_eight_round_trips_at_most(
 
 def refuses(front: Front) -> None:
     with pytest.raises(Unavailable):
-        views.check()
+        reads.check()
     assert not front.told, "nothing, not even a user's name, is told to a stranger"
 
 
@@ -183,7 +183,7 @@ def test_does_not_fall_back_to_a_server_without_tls(
     configure(DATABASE_URL=plain, DATABASE_CA_FILE=str(authority.bundle))
     product.disconnect()
     with pytest.raises(Unavailable):
-        views.check()
+        reads.check()
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from uuid import UUID
 import pg8000
 import pytest
 
-from messaging import database as product
-from messaging import driver
 from messaging.models import Status
+from messaging.postgres import database as product
+from messaging.postgres import driver
 from tests.conftest import Configure, Database
 from tests.proxy import End, Loss, Proxy
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from local.provider import Provider
-from messaging import delivery, inbox, outbox
+from messaging.inbound import receive as inbound_receive
 from messaging.models import Channel, NewSms
+from messaging.outbound import accept, delivery
 from messaging.problems import Forbidden, Invalid, NotFound, Problem, Unreadable
 from messaging.providers.provider import Answer, Webhook
 from messaging.telemetry import flush
@@ -30,7 +31,7 @@ def receive_body(
     body: bytes, name: str = "sms", channel: Channel = Channel.SMS, *, signed: bool = True
 ) -> Answer:
     headers = calls.signed(body) if signed else {}
-    return inbox.receive(channel, name, Webhook("https://example.com/", "", headers, body))
+    return inbound_receive.receive(channel, name, Webhook("https://example.com/", "", headers, body))
 
 
 def message(answer: Answer) -> Any:
@@ -96,7 +97,7 @@ def test_an_address_is_one_however_it_is_written(
 
 
 def test_what_goes_out_and_what_comes_in_is_one_conversation(database: Database) -> None:
-    outbox.accept(making.ACCOUNT, NewSms.model_validate(NEW_SMS))
+    accept.accept(making.ACCOUNT, NewSms.model_validate(NEW_SMS))
     assert message(receive(INBOUND_SMS))["conversation_id"] == 1
     assert kept(database)[:3] == [2, 1, 1]
 
@@ -137,7 +138,7 @@ def test_what_is_refused_leaves_nothing(database: Database, configure: Configure
 @pytest.fixture
 def sent(providers: Provider) -> str:
     """The provider's id of message 1, which it took."""
-    outbox.accept(making.ACCOUNT, NewSms.model_validate(NEW_SMS))
+    accept.accept(making.ACCOUNT, NewSms.model_validate(NEW_SMS))
     delivery.deliver([1], lambda: 30)
     [request] = providers.requests
     assert request.id
@@ -232,6 +233,6 @@ def test_counts_each_thing_once(printed: Printed, sent: str) -> None:
 
 def test_of_what_was_held_a_second_with_a_token_is_let_go(database: Database) -> None:
     for body in (b"{}", json.dumps(INBOUND_SMS).encode()):
-        inbox.take(making.request(body, once="token"))
+        inbound_receive.take(making.request(body, once="token"))
     assert database.value("SELECT count(*) FROM webhook_requests") == 1
     assert database.value("SELECT count(*) FROM messages") == 0

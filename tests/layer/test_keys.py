@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from messaging import store
-from messaging.database import Refused
 from messaging.models import Status
-from messaging.store import KEY_AGE, Outcome
+from messaging.outbound import store
+from messaging.outbound.store import KEY_AGE, Outcome
+from messaging.postgres.database import Refused
 from tests import making
 from tests.conftest import Database
 from tests.making import ACCOUNT, key

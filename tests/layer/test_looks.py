@@ -7,11 +7,11 @@ import pytest
 
 from local import Behaviour
 from local.provider import Provider
-from messaging import attempts
 from messaging import providers as registry
-from messaging.attempts import Unknown
 from messaging.models import OutboundMessage, Status
-from messaging.providers import house
+from messaging.outbound import attempts
+from messaging.outbound.attempts import Unknown
+from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult
 from tests import making
 from tests.aws import Aws
@@ -80,7 +80,7 @@ def test_it_is_told_when_the_attempt_began(database: Database, aws: Aws, provide
     assert look().message.attempted_at == database.value("SELECT started_at FROM attempts")
 
 
-class Mistaken(house.Sms):
+class Mistaken(json_gateway.Sms):
     """Tells messages apart by what they say, and has one of two."""
 
     def look_up(self, message: OutboundMessage) -> ProviderResult:
@@ -176,7 +176,7 @@ def test_one_that_fails_to_the_end_leaves_it_to_the_policy(
     assert len(askable.lookups) == 1
 
 
-class Faulty(house.Sms):
+class Faulty(json_gateway.Sms):
     def look_up(self, message: OutboundMessage) -> ProviderResult | None:
         raise KeyError(message.body)
 

@@ -11,14 +11,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from messaging import clients, inbox, media, spool
-from messaging import database as product
-from messaging.arrivals import Selector
+from messaging.aws import boto_clients
+from messaging.inbound import media, spool
+from messaging.inbound import receive as inbound_receive
+from messaging.inbound.store import Selector
 from messaging.models import Channel, File, InboundMessage
+from messaging.postgres import database as product
 from messaging.problems import Unavailable
-from messaging.providers import REGISTRY, house
-from messaging.providers.body import json_object
+from messaging.providers import REGISTRY, json_gateway
 from messaging.providers.provider import Answer, Webhook
+from messaging.transport.payload import json_object
 from tests import calls
 from tests.aws import Aws
 from tests.calls import INBOUND_EMAIL, call
@@ -29,7 +31,7 @@ AWAY = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
 FILES = "SELECT attachments FROM messages ORDER BY id"
 
 
-class Mailing(house.Email):
+class Mailing(json_gateway.Email):
     """As the built-in one, and with files."""
 
     def parse(self, webhook: Webhook) -> Sequence[Any]:
@@ -57,7 +59,7 @@ def body(*files: tuple[str, str, bytes], id: str = "message-1", **fields: object
 
 def receive(brought: bytes) -> Answer:
     webhook = Webhook("https://example.com/", "", calls.signed(brought), brought)
-    return inbox.receive(Channel.EMAIL, "email", webhook)
+    return inbound_receive.receive(Channel.EMAIL, "email", webhook)
 
 
 def shown(answer: Answer) -> Any:
@@ -85,7 +87,7 @@ def test_files_follow_the_urls_and_are_objects_of_the_bucket(aws: Aws, database:
 def test_the_same_file_is_one_object_whoever_sends_it_and_however_often(aws: Aws, database: Database) -> None:
     for id in ("message-1", "message-1", "message-2"):
         receive(body(PNG, PNG, id=id))
-    inbox.replay(Selector(Channel.EMAIL, provider="email"), 0, lambda: 30)
+    inbound_receive.replay(Selector(Channel.EMAIL, provider="email"), 0, lambda: 30)
     assert len(aws.objects(aws.media)) == 1
     assert [len(row[0]) for row in database.rows(FILES) if isinstance(row[0], list)] == [2, 2]
 
@@ -110,9 +112,9 @@ def test_a_message_whose_files_cannot_be_kept_waits_with_them(
     assert database.value("SELECT count(*) FROM messages") == 0
     [record] = aws.held()
     with pytest.raises(Unavailable):
-        inbox.take(spool.read(record["body"]))
+        inbound_receive.take(spool.read(record["body"]))
     configure(MEDIA_BUCKET=aws.media)
-    inbox.take(spool.read(record["body"]))
+    inbound_receive.take(spool.read(record["body"]))
     assert database.value("SELECT count(*) FROM messages") == 1
     assert len(aws.objects(aws.media)) == 1
 
@@ -125,7 +127,7 @@ def test_while_the_database_is_away_the_files_wait_in_the_request_too(
     assert receive(body(PNG)).status == 202
     configure(DATABASE_URL=database.url)
     [record] = aws.held()
-    inbox.take(spool.read(record["body"]))
+    inbound_receive.take(spool.read(record["body"]))
     assert len(aws.objects(aws.media)) == 1
     assert database.value("SELECT count(*) FROM messages") == 1
 
@@ -178,10 +180,10 @@ def test_a_link_is_good_for_a_quarter_of_an_hour() -> None:
 
 def test_a_link_leads_to_the_bucket_s_own_host(configure: Configure) -> None:
     configure(AWS_DEFAULT_REGION="eu-central-1", MEDIA_BUCKET="files")
-    clients.s3.cache_clear()
+    boto_clients.s3.cache_clear()
     found = urlsplit(media.link({"key": "key", "name": "a", "content_type": "a/b", "size": 1}))
     assert (found.netloc, found.path) == ("files.s3.eu-central-1.amazonaws.com", "/key")
-    clients.s3.cache_clear()
+    boto_clients.s3.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import random
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 
-from messaging import attempts, store
-from messaging.attempts import Claimed
 from messaging.models import NewSms, Status
+from messaging.outbound import attempts, store
+from messaging.outbound.attempts import Claimed
 from tests.conftest import Database
 from tests.making import ACCOUNT
 

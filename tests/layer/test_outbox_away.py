@@ -12,8 +12,8 @@ from local import Behaviour, ports
 from local.openapi import load
 from local.postgres import Postgres
 from local.provider import Provider
-from messaging import database as product
-from messaging import delivery as product_delivery
+from messaging.outbound import delivery as product_delivery
+from messaging.postgres import database as product
 from messaging.problems import Unavailable
 from tests.aws import Aws
 from tests.conftest import SIGNING_SECRET, Configure, Database

@@ -9,7 +9,7 @@ from local import Behaviour
 from local.provider import Provider
 from messaging import providers as registry
 from messaging.models import OutboundMessage
-from messaging.providers import house
+from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult
 from tests.aws import Aws
 from tests.calls import INBOUND_SMS, call
@@ -125,7 +125,7 @@ def test_fails_after_the_last_attempt(
     assert len(providers.requests) == 3
 
 
-class Faulty(house.Sms):
+class Faulty(json_gateway.Sms):
     def send(self, message: OutboundMessage) -> ProviderResult:
         if message.body == "fault":
             raise KeyError(message.body)
@@ -175,7 +175,7 @@ def test_a_claim_outlives_its_invocation(database: Database, aws: Aws, providers
     lease = "SELECT lease_expires_at - clock_timestamp() FROM messages"
     seen: list[Any] = []
 
-    class Looking(house.Sms):
+    class Looking(json_gateway.Sms):
         def send(self, message: OutboundMessage) -> ProviderResult:
             seen.append(database.value(lease))
             return super().send(message)

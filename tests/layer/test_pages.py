@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from messaging import cursor, views
+from messaging.conversations import reads
+from messaging.conversations.reads import ENVELOPE, MAX_PAGE_BYTES, Page
 from messaging.models import Channel
+from messaging.postgres import cursor
 from messaging.problems import Unreadable
-from messaging.views import ENVELOPE, MAX_PAGE_BYTES, Page
 from tests import making
 from tests.conftest import Database
 from tests.making import ACCOUNT, CUSTOMER
@@ -38,7 +39,7 @@ def test_a_walk_has_pages_of_the_size_that_was_asked_for(limit: int) -> None:
         pages: list[list[int]] = []
         token: str | None = None
         while True:
-            page = views.list_messages(ACCOUNT, 1, limit, token, newest_first=newest_first)
+            page = reads.list_messages(ACCOUNT, 1, limit, token, newest_first=newest_first)
             assert page is not None
             pages.append(ids(page))
             token = page.next_cursor
@@ -52,17 +53,17 @@ def test_a_walk_has_pages_of_the_size_that_was_asked_for(limit: int) -> None:
 
 @pytest.mark.usefixtures("messages")
 def test_newest_first_ends_and_oldest_first_goes_on() -> None:
-    last = views.list_messages(ACCOUNT, 1, 5, newest_first=True)
+    last = reads.list_messages(ACCOUNT, 1, 5, newest_first=True)
     assert last is not None
     assert last.next_cursor is None
-    page = views.list_messages(ACCOUNT, 1, 5)
+    page = reads.list_messages(ACCOUNT, 1, 5)
     for number in range(3):
         assert page is not None
-        page = views.list_messages(ACCOUNT, 1, 5, page.next_cursor)
+        page = reads.list_messages(ACCOUNT, 1, 5, page.next_cursor)
         assert ids(page) == []
         making.receive(f"later-{number}")
         assert page is not None
-        page = views.list_messages(ACCOUNT, 1, 5, page.next_cursor)
+        page = reads.list_messages(ACCOUNT, 1, 5, page.next_cursor)
         assert ids(page) == [7 + number]
 
 
@@ -70,11 +71,11 @@ def test_newest_first_ends_and_oldest_first_goes_on() -> None:
 def test_a_conversation_that_lost_its_messages_still_has_a_page_to_go_on_from(messages: Database) -> None:
     """As it is for a moment where its first message is not committed with it."""
     messages.rows("DELETE FROM messages")
-    page = views.list_messages(ACCOUNT, 1, 5)
+    page = reads.list_messages(ACCOUNT, 1, 5)
     assert page is not None
-    assert (page.items, views.list_messages(ACCOUNT, 1, 5, newest_first=True)) == ([], Page([], None))
+    assert (page.items, reads.list_messages(ACCOUNT, 1, 5, newest_first=True)) == ([], Page([], None))
     making.receive("later")
-    assert ids(views.list_messages(ACCOUNT, 1, 5, page.next_cursor)) == [7]
+    assert ids(reads.list_messages(ACCOUNT, 1, 5, page.next_cursor)) == [7]
 
 
 @pytest.mark.usefixtures("database")
@@ -84,12 +85,12 @@ def test_a_page_ends_before_four_megabytes_and_not_long_before(length: int, newe
     messages = min(220, 6_000_000 // length)
     for _ in range(messages):
         making.accept(making.sms(body="x" * length))
-    first = views.list_messages(ACCOUNT, 1, 200, newest_first=newest_first)
+    first = reads.list_messages(ACCOUNT, 1, 200, newest_first=newest_first)
     assert first is not None
     together = len(",".join(first.items))
     assert together <= MAX_PAGE_BYTES
     assert together + length + ENVELOPE * (len(first.items) + 1) > MAX_PAGE_BYTES
-    second = views.list_messages(ACCOUNT, 1, 200, first.next_cursor, newest_first=newest_first)
+    second = reads.list_messages(ACCOUNT, 1, 200, first.next_cursor, newest_first=newest_first)
     walked = ids(first) + ids(second)
     assert walked == sorted(range(1, messages + 1), reverse=newest_first)
 
@@ -99,11 +100,11 @@ def test_a_page_has_one_message_however_large_that_is(database: Database) -> Non
         making.accept()
     database.rows("UPDATE messages SET size = 10000000")
     for newest_first in (False, True):
-        page = views.list_messages(ACCOUNT, 1, 200, newest_first=newest_first)
+        page = reads.list_messages(ACCOUNT, 1, 200, newest_first=newest_first)
         assert page is not None
         assert len(page.items) == 1
         assert page.next_cursor
-        page = views.list_messages(ACCOUNT, 1, 200, page.next_cursor, newest_first=newest_first)
+        page = reads.list_messages(ACCOUNT, 1, 200, page.next_cursor, newest_first=newest_first)
         assert ids(page) == [2]
 
 
@@ -122,31 +123,31 @@ CONVERSATIONS: list[dict[str, Any]] = [
 def test_a_cursor_goes_on_with_the_filters_that_it_was_given_under(filters: dict[str, Any]) -> None:
     making.receive("another", **{"from": "+18045550001"})
     making.receive("and-another", **{"from": "+18045550002", "to": making.CONTACT})
-    token = views.list_conversations(ACCOUNT, 1, **filters).next_cursor
+    token = reads.list_conversations(ACCOUNT, 1, **filters).next_cursor
     assert token
-    assert views.list_conversations(ACCOUNT, 1, token, **filters).items
+    assert reads.list_conversations(ACCOUNT, 1, token, **filters).items
     for others in CONVERSATIONS:
         if others != filters:
             with pytest.raises(Unreadable):
-                views.list_conversations(ACCOUNT, 1, token, **others)
+                reads.list_conversations(ACCOUNT, 1, token, **others)
     for id in (1, 2, 99):
         with pytest.raises(Unreadable):
-            views.list_messages(ACCOUNT, id, 1, token)
+            reads.list_messages(ACCOUNT, id, 1, token)
 
 
 @pytest.mark.usefixtures("messages")
 def test_a_cursor_goes_on_in_the_conversation_and_the_order_that_it_was_given_for() -> None:
-    page = views.list_messages(ACCOUNT, 1, 2)
+    page = reads.list_messages(ACCOUNT, 1, 2)
     assert page is not None
     for id, newest_first in ((2, False), (1, True), (99, False)):
         with pytest.raises(Unreadable):
-            views.list_messages(ACCOUNT, id, 2, page.next_cursor, newest_first=newest_first)
+            reads.list_messages(ACCOUNT, id, 2, page.next_cursor, newest_first=newest_first)
     with pytest.raises(Unreadable):
-        views.list_conversations(ACCOUNT, 2, page.next_cursor)
+        reads.list_conversations(ACCOUNT, 2, page.next_cursor)
     for walk in (["messages", 1, "asc"], ["conversations", None, None, None]):
         for place in ((), (1, 2, 3), (-1,), (NOW,), (1, NOW), (NOW.replace(tzinfo=None), 1)):
             forged = cursor.encode(walk, *place)
             with pytest.raises(Unreadable):
-                views.list_messages(ACCOUNT, 1, 1, forged)
+                reads.list_messages(ACCOUNT, 1, 1, forged)
             with pytest.raises(Unreadable):
-                views.list_conversations(ACCOUNT, 1, forged)
+                reads.list_conversations(ACCOUNT, 1, forged)

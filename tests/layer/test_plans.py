@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from messaging import arrivals, attempts, cursor, health, store, views
-from messaging import database as product
-from messaging.arrivals import Selector
+from messaging.conversations import reads
+from messaging.inbound import store as inbound_store
+from messaging.inbound.store import Selector
 from messaging.models import MAX_ID, Channel, Status
+from messaging.outbound import attempts, circuits, store
+from messaging.postgres import cursor
+from messaging.postgres import database as product
 from tests import making
 from tests.conftest import Configure, Database
 from tests.making import ACCOUNT
@@ -126,53 +129,53 @@ def deep_in_conversations(*filters: str | None) -> str:
 
 
 READS: dict[str, Callable[[], object]] = {
-    "conversations": lambda: views.list_conversations(ACCOUNT, BATCH),
-    "conversations, deep": lambda: views.list_conversations(ACCOUNT, BATCH, deep_in_conversations()),
-    "conversations of our busiest address": lambda: views.list_conversations(
+    "conversations": lambda: reads.list_conversations(ACCOUNT, BATCH),
+    "conversations, deep": lambda: reads.list_conversations(ACCOUNT, BATCH, deep_in_conversations()),
+    "conversations of our busiest address": lambda: reads.list_conversations(
         ACCOUNT, BATCH, address=making.CUSTOMER
     ),
-    "conversations of our busiest address, deep": lambda: views.list_conversations(
+    "conversations of our busiest address, deep": lambda: reads.list_conversations(
         ACCOUNT, BATCH, deep_in_conversations(making.CUSTOMER, None, None), address=making.CUSTOMER
     ),
-    "conversations of a contact": lambda: views.list_conversations(ACCOUNT, BATCH, address="+180477"),
-    "conversations of nobody": lambda: views.list_conversations(ACCOUNT, BATCH, address="+1"),
-    "conversations of a common type": lambda: views.list_conversations(ACCOUNT, BATCH, type=Channel.SMS),
-    "conversations of a rare type": lambda: views.list_conversations(ACCOUNT, BATCH, type=Channel.EMAIL),
-    "conversations of a rare type, deep": lambda: views.list_conversations(
+    "conversations of a contact": lambda: reads.list_conversations(ACCOUNT, BATCH, address="+180477"),
+    "conversations of nobody": lambda: reads.list_conversations(ACCOUNT, BATCH, address="+1"),
+    "conversations of a common type": lambda: reads.list_conversations(ACCOUNT, BATCH, type=Channel.SMS),
+    "conversations of a rare type": lambda: reads.list_conversations(ACCOUNT, BATCH, type=Channel.EMAIL),
+    "conversations of a rare type, deep": lambda: reads.list_conversations(
         ACCOUNT, BATCH, deep_in_conversations(None, "email", None), type=Channel.EMAIL
     ),
-    "conversations since then": lambda: views.list_conversations(
+    "conversations since then": lambda: reads.list_conversations(
         ACCOUNT, BATCH, updated_since=since(ROWS // 2)
     ),
-    "conversations since now": lambda: views.list_conversations(ACCOUNT, BATCH, updated_since=since(0)),
-    "conversations of an address and a type": lambda: views.list_conversations(
+    "conversations since now": lambda: reads.list_conversations(ACCOUNT, BATCH, updated_since=since(0)),
+    "conversations of an address and a type": lambda: reads.list_conversations(
         ACCOUNT, BATCH, address=making.CUSTOMER, type=Channel.EMAIL, updated_since=since(ROWS // 2)
     ),
-    "a conversation": lambda: views.conversation(ACCOUNT, 1),
-    "a message": lambda: views.message(ACCOUNT, ROWS // 2),
-    "messages, oldest first": lambda: views.list_messages(ACCOUNT, 1, BATCH),
-    "messages, oldest first, deep": lambda: views.list_messages(
+    "a conversation": lambda: reads.conversation(ACCOUNT, 1),
+    "a message": lambda: reads.message(ACCOUNT, ROWS // 2),
+    "messages, oldest first": lambda: reads.list_messages(ACCOUNT, 1, BATCH),
+    "messages, oldest first, deep": lambda: reads.list_messages(
         ACCOUNT, 1, BATCH, cursor.encode(["messages", 1, "asc"], CROWDED // 2)
     ),
-    "messages, all seen": lambda: views.list_messages(
+    "messages, all seen": lambda: reads.list_messages(
         ACCOUNT, 1, BATCH, cursor.encode(["messages", 1, "asc"], CROWDED + 1)
     ),
-    "messages, newest first": lambda: views.list_messages(ACCOUNT, 1, BATCH, newest_first=True),
-    "messages, newest first, deep": lambda: views.list_messages(
+    "messages, newest first": lambda: reads.list_messages(ACCOUNT, 1, BATCH, newest_first=True),
+    "messages, newest first, deep": lambda: reads.list_messages(
         ACCOUNT, 1, BATCH, cursor.encode(["messages", 1, "desc"], CROWDED // 2), newest_first=True
     ),
-    "messages of a quiet conversation": lambda: views.list_messages(ACCOUNT, 9, BATCH, newest_first=True),
-    "messages of no conversation": lambda: views.list_messages(ACCOUNT, MAX_ID, BATCH),
+    "messages of a quiet conversation": lambda: reads.list_messages(ACCOUNT, 9, BATCH, newest_first=True),
+    "messages of no conversation": lambda: reads.list_messages(ACCOUNT, MAX_ID, BATCH),
     "open circuits": attempts.open_circuits,
-    "how the providers are": lambda: health.of_providers(["sms", "email"]),
-    "requests that could not be read": lambda: arrivals.requests(
+    "how the providers are": lambda: circuits.of_providers(["sms", "email"]),
+    "requests that could not be read": lambda: inbound_store.requests(
         Selector(Channel.SMS, unparsed=True), ROWS // 2, BATCH
     ),
-    "requests of a time": lambda: arrivals.requests(
+    "requests of a time": lambda: inbound_store.requests(
         Selector(Channel.SMS, since=since(7200), until=since(0)), 0, BATCH
     ),
-    "requests by their ids": lambda: arrivals.requests(Selector(Channel.SMS, ids=[5, 7, 9]), 0, BATCH),
-    "whether a request is kept": lambda: arrivals.is_kept("sms", b"digest"),
+    "requests by their ids": lambda: inbound_store.requests(Selector(Channel.SMS, ids=[5, 7, 9]), 0, BATCH),
+    "whether a request is kept": lambda: inbound_store.is_kept("sms", b"digest"),
 }
 
 WRITES: dict[str, Callable[[], object]] = {
@@ -195,9 +198,9 @@ WRITES: dict[str, Callable[[], object]] = {
     "taking due nudges": lambda: attempts.due_nudges(BATCH),
     "expiring leases": lambda: attempts.expire_leases(BATCH),
     "forgetting keys": lambda: store.forget_keys(BATCH),
-    "looking at parked reports": lambda: arrivals.apply_parked_reports(BATCH),
-    "forgetting parked reports": lambda: arrivals.forget_parked_reports(BATCH),
-    "forgetting requests": lambda: arrivals.forget_requests(timedelta(days=30), BATCH),
+    "looking at parked reports": lambda: inbound_store.apply_parked_reports(BATCH),
+    "forgetting parked reports": lambda: inbound_store.forget_parked_reports(BATCH),
+    "forgetting requests": lambda: inbound_store.forget_requests(timedelta(days=30), BATCH),
 }
 
 

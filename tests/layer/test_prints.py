@@ -10,10 +10,10 @@ import pytest
 
 from local import Behaviour
 from local.provider import Provider
-from messaging import database as product
 from messaging import providers as registry
 from messaging.models import OutboundMessage
-from messaging.providers import house
+from messaging.postgres import database as product
+from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult, Webhook
 from tests import calls
 from tests.aws import Aws
@@ -86,7 +86,7 @@ def test_of_what_does_not_arrive(providers: Provider, behaviour: Behaviour) -> N
 
 
 def test_of_a_fault_in_a_provider(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
-    class Faulty(house.Sms):
+    class Faulty(json_gateway.Sms):
         def send(self, message: OutboundMessage) -> ProviderResult:
             raise KeyError(message.body, message.recipient, SIGNING_SECRET)
 

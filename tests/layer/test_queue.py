@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from messaging import queue
-from messaging.attempts import Nudge
+from messaging.outbound import queue
+from messaging.outbound.attempts import Nudge
 from tests.aws import Aws
 from tests.conftest import Configure
 from tests.layer.providers.vendor import Script, answering, hang, playing, read_request, reset

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from messaging import database as product
-from messaging import inbox, providers, spool
-from messaging.arrivals import Selector
+from messaging import providers
+from messaging.inbound import receive as inbound_receive
+from messaging.inbound import spool
+from messaging.inbound.store import Selector
+from messaging.inbound.webhook_request import RawRequest
 from messaging.models import Channel
+from messaging.postgres import database as product
 from messaging.problems import Forbidden, Unavailable
-from messaging.providers import house
+from messaging.providers import json_gateway
 from messaging.providers.provider import Answer, Webhook
-from messaging.raw import RawRequest
 from messaging.telemetry import flush
 from tests import calls
 from tests.aws import Aws
@@ -32,7 +34,7 @@ REQUESTS = "SELECT fault FROM webhook_requests ORDER BY id"
 UNPARSED = Selector(Channel.SMS, unparsed=True)
 
 
-class Faulty(house.Sms):
+class Faulty(json_gateway.Sms):
     """As it may be before it is mended."""
 
     def parse(self, webhook: Webhook) -> Any:
@@ -44,11 +46,11 @@ def webhook(body: bytes, *, signed: bool = True) -> Webhook:
 
 
 def receive(fields: Mapping[str, object], *, signed: bool = True) -> Answer:
-    return inbox.receive(Channel.SMS, "sms", webhook(json.dumps(fields).encode(), signed=signed))
+    return inbound_receive.receive(Channel.SMS, "sms", webhook(json.dumps(fields).encode(), signed=signed))
 
 
 def replay(selector: Selector = UNPARSED) -> tuple[int, int, int, int | None]:
-    return inbox.replay(selector, 0, lambda: 20)
+    return inbound_receive.replay(selector, 0, lambda: 20)
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def away(configure: Configure, database: Database) -> Any:
 def test_what_is_signed_and_cannot_be_read_is_kept_and_answered_well(
     database: Database, printed: Printed, body: bytes
 ) -> None:
-    answered = inbox.receive(Channel.SMS, "sms", webhook(body))
+    answered = inbound_receive.receive(Channel.SMS, "sms", webhook(body))
     assert answered.status == 202
     assert json.loads(answered.body).keys() == {"detail"}
     [[kept, fault]] = database.rows("SELECT body, fault FROM webhook_requests")
@@ -141,7 +143,7 @@ def test_one_part_that_cannot_be_read_does_not_lose_the_others(
     got = [{"n": f"in-{n}", "src": calls.CONTACT, "dst": calls.CUSTOMER, "text": "in"} for n in range(3)]
     body = json.dumps({"got": [got[0], {**got[1], "src": 7}, got[2]]}).encode()
     headers = {"x-pager-signature": hmac.new(b"key", body, hashlib.sha256).hexdigest()}
-    answered = inbox.receive(Channel.SMS, "pager", Webhook("", "", headers, body))
+    answered = inbound_receive.receive(Channel.SMS, "pager", Webhook("", "", headers, body))
     assert (answered.status, answered.body) == (200, '<thanks for="3"/>')
     assert database.rows("SELECT provider_message_id FROM messages ORDER BY id") == [["in-0"], ["in-2"]]
     assert database.rows(REQUESTS) == [["Invalid: src"]]
@@ -161,13 +163,13 @@ def test_a_replay_ends_before_its_time_and_says_where_to_go_on(database: Databas
         receive({**INBOUND_SMS, "messaging_provider_id": f"message-{n}"})
     left = iter([20.0] * 12 + [0.0])
     everything = Selector(Channel.SMS, provider="sms")
-    assert inbox.replay(everything, 0, lambda: next(left)) == (12, 0, 0, 12)
-    assert inbox.replay(everything, 12, lambda: 20) == (13, 0, 0, None)
+    assert inbound_receive.replay(everything, 0, lambda: next(left)) == (12, 0, 0, 12)
+    assert inbound_receive.replay(everything, 12, lambda: 20) == (13, 0, 0, None)
 
 
 def test_only_what_came_by_its_route_is_a_function_s_to_replay(database: Database) -> None:
     body = json.dumps(INBOUND_EMAIL).encode()
-    inbox.receive(Channel.EMAIL, "email", webhook(body))
+    inbound_receive.receive(Channel.EMAIL, "email", webhook(body))
     assert replay(Selector(Channel.SMS, ids=[1])) == (0, 0, 0, None)
     assert replay(Selector(Channel.EMAIL, ids=[1])) == (1, 0, 0, None)
 
@@ -186,7 +188,7 @@ def test_what_is_signed_is_held_and_kept_once_when_the_database_is_back(
     assert len(records) == 2
     away(away=False)
     for record in records * 2:
-        inbox.take(spool.read(record["body"]))
+        inbound_receive.take(spool.read(record["body"]))
     assert database.value(MESSAGES) == 1
     [[received, verified, now]] = database.rows(
         "SELECT received_at, verified_at, created_at FROM webhook_requests"
@@ -200,7 +202,7 @@ def test_what_was_held_and_cannot_be_read_is_kept_as_well(database: Database, aw
     assert receive({"from": 7}).status == 202
     [record] = aws.held()
     away(away=False)
-    inbox.take(spool.read(record["body"]))
+    inbound_receive.take(spool.read(record["body"]))
     assert str(database.value(REQUESTS)).startswith("Invalid: ")
 
 
@@ -239,8 +241,8 @@ def test_an_object_that_is_gone_is_no_loss_where_its_request_was_kept(
     assert not isinstance(held, RawRequest)
     away(away=False)
     for _ in range(2):  # the second time as by one that took over from a keeper who died
-        inbox.take(held)
+        inbound_receive.take(held)
         assert aws.objects() == []
     database.rows("DELETE FROM webhook_requests")
     with pytest.raises(spool.Missing):
-        inbox.take(held)
+        inbound_receive.take(held)

@@ -13,7 +13,7 @@ from local.provider import Provider
 from messaging import providers
 from messaging.models import Channel
 from messaging.problems import NotFound, Unavailable
-from messaging.providers import house
+from messaging.providers import json_gateway
 from messaging.settings import InvalidSetting
 from tests import calls
 from tests.aws import Aws
@@ -166,8 +166,8 @@ def test_what_can_be_configured_is_nothing_to_say(configure: Configure) -> None:
 
 def test_an_instance_is_named_by_the_deployment(configure: Configure) -> None:
     configure(PROVIDERS=" sms , mail = email,,", PROVIDER_SECRET_ARN="")
-    assert type(providers.named("sms")) is house.Sms
-    assert (type(providers.named("mail")), providers.named("mail").name) == (house.Email, "mail")
+    assert type(providers.named("sms")) is json_gateway.Sms
+    assert (type(providers.named("mail")), providers.named("mail").name) == (json_gateway.Email, "mail")
     for name in ("email", "", "SMS", "x" * 10_000, "\0"):
         with pytest.raises(NotFound):
             providers.named(name)

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from messaging import attempts, store
 from messaging.models import Message, Status
+from messaging.outbound import attempts, store
 from tests import making
 from tests.conftest import Database
 from tests.emptying import TABLES

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from messaging import attempts
 from messaging.models import REPORT_RANK, Error, Status
+from messaging.outbound import attempts
 from tests import making
 
 ID = "p-{}"

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import boto3
 import pytest
 
-from messaging import providers, secrets
+from messaging import providers
+from messaging.aws import secrets
+from messaging.aws.secrets import MAX_AGE, secret
 from messaging.problems import Unavailable
-from messaging.secrets import MAX_AGE, secret
 from tests.aws import Aws
 from tests.conftest import Configure
 

@@ -5,8 +5,9 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from messaging import store, views
+from messaging.conversations import reads
 from messaging.models import NewEmail
+from messaging.outbound import store
 from tests.conftest import Database
 from tests.making import ACCOUNT
 
@@ -27,11 +28,11 @@ def shown(document: str) -> int:
 def test_pages_of_large_messages_fit_into_an_answer_and_show_all(database: Database, character: str) -> None:
     kept = [store.add_outbound(ACCOUNT, email(character * 200_000), ["email"])[1] for _ in range(8)]
     found: list[int] = []
-    page = views.list_messages(ACCOUNT, 1, 200)
+    page = reads.list_messages(ACCOUNT, 1, 200)
     while page and page.items:
         assert shown(",".join(page.items)) < LAMBDA
         found += [json.loads(item)["id"] for item in page.items]
-        page = views.list_messages(ACCOUNT, 1, 200, page.next_cursor)
+        page = reads.list_messages(ACCOUNT, 1, 200, page.next_cursor)
     assert found == [message.id for message in kept if message]
 
 
@@ -39,7 +40,7 @@ def test_pages_of_large_messages_fit_into_an_answer_and_show_all(database: Datab
 def test_a_mebibyte_of_what_json_escapes_once_is_taken_and_shown(database: Database, character: str) -> None:
     _, kept, _ = store.add_outbound(ACCOUNT, email(character * 2**20), ["email"])
     assert kept
-    assert shown(views.message(ACCOUNT, kept.id) or "") < LAMBDA
+    assert shown(reads.message(ACCOUNT, kept.id) or "") < LAMBDA
 
 
 @pytest.mark.parametrize("message", [("\x01" * 990_000, None), ('"' * 2**20, '"' * 2**20)])

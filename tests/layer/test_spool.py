@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from messaging import spool
+from messaging.inbound import spool
+from messaging.inbound.spool import Delayed, Missing, Pointer
+from messaging.inbound.webhook_request import RawRequest
 from messaging.problems import Unavailable
-from messaging.raw import RawRequest
-from messaging.spool import Delayed, Missing, Pointer
 from tests import making
 from tests.aws import Aws
 from tests.conftest import Configure

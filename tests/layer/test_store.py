@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from messaging import store
 from messaging.fields import MAX_BODY
 from messaging.models import Channel, Content, Direction, Message, NewEmail, NewSms, Status
+from messaging.outbound import store
 from tests import making
 from tests.conftest import Database
 from tests.making import CONTACT, CUSTOMER

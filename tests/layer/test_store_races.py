@@ -3,8 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
-from messaging import attempts, store
 from messaging.models import Status
+from messaging.outbound import attempts, store
 from tests import making
 from tests.conftest import Database
 from tests.layer.racing import Race

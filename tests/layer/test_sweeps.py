@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from messaging import attempts, store
-from messaging.attempts import Nudge
 from messaging.models import Error, Status
+from messaging.outbound import attempts, store
+from messaging.outbound.attempts import Nudge
 from tests import making
 from tests.administering import make_account
 from tests.conftest import Database

@@ -7,8 +7,8 @@ import pytest
 
 from local import Behaviour
 from local.provider import Provider
-from messaging import attempts
 from messaging.models import Status
+from messaging.outbound import attempts
 from tests import making
 from tests.aws import Aws
 from tests.calls import message

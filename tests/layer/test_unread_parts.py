@@ -4,17 +4,18 @@ from typing import Any
 
 import pytest
 
-from messaging import inbox, providers
+from messaging import providers
+from messaging.inbound import receive
 from messaging.models import Channel
 from messaging.problems import Invalid
-from messaging.providers import house
+from messaging.providers import json_gateway
 from messaging.providers.provider import Webhook
 from tests import calls
 from tests.conftest import Database
 from tests.printed import Printed
 
 
-class Batch(house.Sms):
+class Batch(json_gateway.Sms):
     def parse(self, webhook: Webhook) -> Any:
         return [Invalid.field(f"events.{n}", "is no object") for n in range(int(webhook.body))]
 
@@ -26,7 +27,7 @@ def test_ten_of_its_faults_are_told(
 ) -> None:
     monkeypatch.setitem(providers.REGISTRY, "sms", Batch)
     body = str(parts).encode()
-    told = inbox.receive(Channel.SMS, "sms", Webhook("https://example.com/", "", calls.signed(body), body))
+    told = receive.receive(Channel.SMS, "sms", Webhook("https://example.com/", "", calls.signed(body), body))
     assert told.status == 202
     assert len([line for line in printed.logs if line["level"] == "ERROR" and line["of"] == parts]) == 10
     listed = "; ".join(f"Invalid: events.{n}" for n in range(10))

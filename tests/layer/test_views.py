@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from messaging import database as product
-from messaging import views
+from messaging.conversations import reads
+from messaging.conversations.reads import Page
+from messaging.conversations.responses import Conversation
 from messaging.models import MAX_ID, Channel, Event, Status
-from messaging.pages import Conversation
-from messaging.views import Page
+from messaging.postgres import database as product
 from tests import making
 from tests.conftest import Database
 from tests.making import ACCOUNT, CONTACT, CUSTOMER
@@ -26,7 +26,7 @@ def ids(page: Page | None) -> list[int]:
 
 
 def conversation(id: int) -> Conversation:
-    found = views.conversation(ACCOUNT, id)
+    found = reads.conversation(ACCOUNT, id)
     assert found is not None
     return Conversation.model_validate_json(found)
 
@@ -35,28 +35,28 @@ def conversation(id: int) -> Conversation:
 @pytest.mark.parametrize("id", [0, 2, -1, MAX_ID])
 def test_there_is_nothing_under_another_id(id: int) -> None:
     making.accept()
-    assert views.message(ACCOUNT, id) is None
-    assert views.conversation(ACCOUNT, id) is None
-    assert views.list_messages(ACCOUNT, id, 10) is None
-    assert views.list_messages(ACCOUNT, id, 10, newest_first=True) is None
+    assert reads.message(ACCOUNT, id) is None
+    assert reads.conversation(ACCOUNT, id) is None
+    assert reads.list_messages(ACCOUNT, id, 10) is None
+    assert reads.list_messages(ACCOUNT, id, 10, newest_first=True) is None
 
 
 def test_what_is_of_another_account_is_not_there(database: Database) -> None:
     making.accept()
     database.rows("UPDATE messages SET account_id = 2")
-    assert views.message(ACCOUNT, 1) is None
-    assert ids(views.list_messages(ACCOUNT, 1, 10)) == []
+    assert reads.message(ACCOUNT, 1) is None
+    assert ids(reads.list_messages(ACCOUNT, 1, 10)) == []
     database.rows("UPDATE conversations SET account_id = 2")
-    assert views.conversation(ACCOUNT, 1) is None
-    assert views.list_messages(ACCOUNT, 1, 10) is None
-    assert ids(views.list_conversations(ACCOUNT, 10)) == []
-    assert ids(views.list_conversations(ACCOUNT, 10, address=CUSTOMER)) == []
+    assert reads.conversation(ACCOUNT, 1) is None
+    assert reads.list_messages(ACCOUNT, 1, 10) is None
+    assert ids(reads.list_conversations(ACCOUNT, 10)) == []
+    assert ids(reads.list_conversations(ACCOUNT, 10, address=CUSTOMER)) == []
 
 
 @pytest.mark.usefixtures("database")
 def test_a_message_has_the_fields_of_the_contract_and_its_events_oldest_first() -> None:
     making.accept(making.sms(timestamp="2024-11-01T14:00:00Z"))
-    fields = json.loads(views.message(ACCOUNT, 1) or "")
+    fields = json.loads(reads.message(ACCOUNT, 1) or "")
     for clock in ("created_at", "updated_at"):
         assert datetime.fromisoformat(fields.pop(clock)).tzinfo is UTC
     assert fields == {
@@ -83,7 +83,7 @@ def test_a_message_has_the_fields_of_the_contract_and_its_events_oldest_first() 
     }
     making.sent(making.claim(1))
     making.report(Status.FAILED, "p-1", code="30003", timestamp="2024-11-01T14:00:01.25Z")
-    seen = json.loads(views.message(ACCOUNT, 1) or "")
+    seen = json.loads(reads.message(ACCOUNT, 1) or "")
     assert (seen["status"], seen["error"]) == ("failed", {"code": "30003", "reason": None})
     assert [(event["kind"], event["status"]) for event in seen["events"]] == [
         ("attempt", "sent"),
@@ -104,9 +104,9 @@ def test_times_are_in_utc_whatever_the_server_s_zone_is(database: Database) -> N
         found = [conversation(1).last_message_at, making.seen(1).timestamp, making.seen(2).timestamp]
         assert found[1:] == [datetime(2024, 7, day, 14, tzinfo=UTC) for day in (1, 2)]
         assert abs(found[0] - datetime.now(UTC)) < timedelta(seconds=10)
-        first = views.list_conversations(ACCOUNT, 1)
+        first = reads.list_conversations(ACCOUNT, 1)
         assert ids(first) == [2]
-        assert ids(views.list_conversations(ACCOUNT, 1, first.next_cursor)) == [1]
+        assert ids(reads.list_conversations(ACCOUNT, 1, first.next_cursor)) == [1]
     finally:
         database.rows(f"ALTER DATABASE {name} RESET timezone")
 
@@ -121,7 +121,7 @@ def test_a_conversation_shows_its_last_message_by_its_first_200_characters() -> 
     assert last.preview == "\U0001f600\u00e4" * 100
     making.accept(making.sms(body="", attachments=["https://example.com/a.jpg"]))
     assert conversation(1).last_message.preview == ""
-    assert [item["last_message"]["id"] for item in shown(views.list_conversations(ACCOUNT, 10))] == [3]
+    assert [item["last_message"]["id"] for item in shown(reads.list_conversations(ACCOUNT, 10))] == [3]
 
 
 @pytest.fixture
@@ -139,9 +139,9 @@ def threads(database: Database) -> Database:
 
 @pytest.mark.usefixtures("threads")
 def test_the_newest_activity_comes_first() -> None:
-    assert ids(views.list_conversations(ACCOUNT, 10)) == [1, 2, 5, 4, 3]
+    assert ids(reads.list_conversations(ACCOUNT, 10)) == [1, 2, 5, 4, 3]
     making.accept(making.email())
-    assert ids(views.list_conversations(ACCOUNT, 10)) == [4, 1, 2, 5, 3]
+    assert ids(reads.list_conversations(ACCOUNT, 10)) == [4, 1, 2, 5, 3]
 
 
 @pytest.mark.usefixtures("threads")
@@ -162,26 +162,26 @@ def test_the_newest_activity_comes_first() -> None:
     ],
 )
 def test_filters_by_either_address_and_by_type_on_any_page(filters: dict[str, Any], found: list[int]) -> None:
-    assert ids(views.list_conversations(ACCOUNT, 10, **filters)) == found
-    page, walked = views.list_conversations(ACCOUNT, 1, **filters), []
+    assert ids(reads.list_conversations(ACCOUNT, 10, **filters)) == found
+    page, walked = reads.list_conversations(ACCOUNT, 1, **filters), []
     while page.items:
         walked += ids(page)
         if page.next_cursor is None:
             break
-        page = views.list_conversations(ACCOUNT, 1, page.next_cursor, **filters)
+        page = reads.list_conversations(ACCOUNT, 1, page.next_cursor, **filters)
     assert walked == found
 
 
 @pytest.mark.usefixtures("threads")
 def test_updated_since_takes_that_moment_in() -> None:
     moment = conversation(5).last_message_at
-    assert ids(views.list_conversations(ACCOUNT, 10, updated_since=moment)) == [1, 2, 5]
+    assert ids(reads.list_conversations(ACCOUNT, 10, updated_since=moment)) == [1, 2, 5]
     later = moment + timedelta(microseconds=1)
-    assert ids(views.list_conversations(ACCOUNT, 10, updated_since=later)) == [1, 2]
-    assert ids(views.list_conversations(ACCOUNT, 10, updated_since=datetime.max.replace(tzinfo=UTC))) == []
+    assert ids(reads.list_conversations(ACCOUNT, 10, updated_since=later)) == [1, 2]
+    assert ids(reads.list_conversations(ACCOUNT, 10, updated_since=datetime.max.replace(tzinfo=UTC))) == []
     always = datetime.min.replace(tzinfo=UTC)
-    assert ids(views.list_conversations(ACCOUNT, 10, updated_since=always)) == [1, 2, 5, 4, 3]
-    found = views.list_conversations(ACCOUNT, 10, updated_since=moment, address=CONTACT, type=Channel.SMS)
+    assert ids(reads.list_conversations(ACCOUNT, 10, updated_since=always)) == [1, 2, 5, 4, 3]
+    found = reads.list_conversations(ACCOUNT, 10, updated_since=moment, address=CONTACT, type=Channel.SMS)
     assert ids(found) == [1, 5]
 
 
@@ -189,8 +189,8 @@ def test_updated_since_takes_that_moment_in() -> None:
 def test_an_address_that_writes_to_itself_is_found_once() -> None:
     making.accept(making.sms(**{"from": CONTACT}))
     making.receive(to=CONTACT)
-    assert ids(views.list_conversations(ACCOUNT, 10, address=CONTACT)) == [1]
-    assert ids(views.list_messages(ACCOUNT, 1, 10)) == [1, 2]
+    assert ids(reads.list_conversations(ACCOUNT, 10, address=CONTACT)) == [1]
+    assert ids(reads.list_messages(ACCOUNT, 1, 10)) == [1, 2]
 
 
 def test_shows_the_last_of_a_message_s_events(database: Database) -> None:
@@ -199,8 +199,8 @@ def test_shows_the_last_of_a_message_s_events(database: Database) -> None:
         "INSERT INTO message_events (message_id, attempt, kind, provider_type, code, occurred_at)"
         " SELECT :id, 1, 'report', 'sms', n::text, now() FROM generate_series(1, :many) n",
         id=id,
-        many=views.MAX_EVENTS + 7,
+        many=reads.MAX_EVENTS + 7,
     )
     assert [event.code for event in making.seen(id).events] == [
-        str(n) for n in range(8, views.MAX_EVENTS + 8)
+        str(n) for n in range(8, reads.MAX_EVENTS + 8)
     ]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from messaging import views
-from messaging.views import Page
+from messaging.conversations import reads
+from messaging.conversations.reads import Page
 from tests import making
 from tests.conftest import Database
 from tests.making import ACCOUNT
@@ -76,7 +76,7 @@ def test_a_follower_gets_every_message_in_order_while_eight_processes_write(
     pages = 0
     while True:
         finished = done(writing)  # before the look: what comes after it is seen by the next
-        page = views.list_messages(ACCOUNT, 1, 7, cursor)
+        page = reads.list_messages(ACCOUNT, 1, 7, cursor)
         assert page is not None
         assert page.next_cursor is not None, "a follower can always ask for what comes next"
         seen, cursor, pages = seen + ids(page), page.next_cursor, pages + bool(page.items)
@@ -97,15 +97,15 @@ def test_walks_through_messages_show_each_once_while_others_come(
     there = list(range(1, 51))
     writing = [environments.submit(write, number) for number in range(50, 250)]
     while not done(writing):
-        newest_first = walk(lambda cursor: views.list_messages(ACCOUNT, 1, 7, cursor, newest_first=True))
+        newest_first = walk(lambda cursor: reads.list_messages(ACCOUNT, 1, 7, cursor, newest_first=True))
         assert newest_first == sorted(set(newest_first), reverse=True)
         assert newest_first[-50:] == there[::-1]
-        oldest_first = walk(lambda cursor: views.list_messages(ACCOUNT, 1, 50, cursor))
+        oldest_first = walk(lambda cursor: reads.list_messages(ACCOUNT, 1, 50, cursor))
         assert oldest_first == sorted(set(oldest_first))
         assert oldest_first[:50] == there
     for one in writing:
         one.result()
-    assert len(walk(lambda cursor: views.list_messages(ACCOUNT, 1, 7, cursor))) == 250
+    assert len(walk(lambda cursor: reads.list_messages(ACCOUNT, 1, 7, cursor))) == 250
     assert database.value("SELECT count(*) FROM messages") == 250
 
 
@@ -119,11 +119,11 @@ def test_a_walk_through_conversations_shows_none_twice_and_finds_again_what_move
     assert isinstance(begun, datetime)
     writing = [environments.submit(write_to, number % 30) for number in range(500)]
     while not done(writing):
-        shown = walk(lambda cursor: views.list_conversations(ACCOUNT, 7, cursor))
+        shown = walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor))
         assert len(shown) == len(set(shown))
         assert quiet <= set(shown)
     for one in writing:
         one.result()
-    moved = walk(lambda cursor: views.list_conversations(ACCOUNT, 7, cursor, updated_since=begun))
+    moved = walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor, updated_since=begun))
     assert sorted(moved) == list(range(1, 31))
-    assert walk(lambda cursor: views.list_conversations(ACCOUNT, 7, cursor))[:30] == moved
+    assert walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor))[:30] == moved

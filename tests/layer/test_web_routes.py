@@ -2,8 +2,8 @@
 
 import pytest
 
-from messaging import database as product
-from messaging import views
+from messaging.conversations import reads
+from messaging.postgres import database as product
 from tests.administering import make_key
 from tests.calls import (
     EMAIL,
@@ -189,4 +189,4 @@ def test_health_is_told_of_a_database_that_is_there_and_migrated(database: Datab
     try:
         away(call("GET", "/healthz"))
     finally:
-        database.rows(f"UPDATE alembic_version SET version_num = '{views.REVISION}'")
+        database.rows(f"UPDATE alembic_version SET version_num = '{reads.REVISION}'")

@@ -14,8 +14,7 @@ from sendgrid.helpers.mail import CustomArg, Mail, Personalization, To
 
 from local import Behaviour
 from local.server import Request
-from messaging.providers.body import form
-from messaging.providers.provider import Webhook
+from messaging.transport.payload import form
 from tests.local.listening import Listener, header
 from tests.local.sending import call
 from tests.local.waiting import eventually
@@ -124,7 +123,7 @@ def test_a_mail_comes_in_as_a_signed_form_with_its_files(product: Listener) -> N
     assert (status, told["status"]) == (200, 200)
     [webhook] = product.webhooks
     headers = {"content-type": header(webhook, "content-type")}
-    fields = form(Webhook("", "", headers, body(product, webhook)))
+    fields = form(headers.get("content-type", ""), body(product, webhook))
     found = {field.name: field.content.decode() for field in fields}
     assert (found["from"], found["subject"], found["text"], found["html"]) == (
         *(LETTER["from"], LETTER["subject"]),
@@ -147,7 +146,7 @@ def test_an_image_of_the_html_comes_in_by_its_content_id(product: Listener) -> N
     assert call("POST", f"{product.api_url}/inbound", json.dumps(letter).encode())[1]["status"] == 200
     [webhook] = product.webhooks
     headers = {"content-type": header(webhook, "content-type")}
-    read = form(Webhook("", "", headers, body(product, webhook)))
+    read = form(headers.get("content-type", ""), body(product, webhook))
     found = {field.name: field.content for field in read}
     assert json.loads(found["content-ids"]) == {"logo@example.com": "attachment2"}
     described = json.loads(found["attachment-info"])

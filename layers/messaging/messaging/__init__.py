@@ -1,12 +1,20 @@
-"""SMS, MMS and email through any provider, shown as one conversation.
+"""SMS, MMS and email through any provider, shown as conversations.
 
-Read the modules in this order; a module imports only from those before it, and `driver` to `views` alone
-know Postgres:
+Read the modules in this order. A package imports only from the packages above it, and a module only from
+the modules before it. tests/test_shape.py reads this list and enforces it.
 
-    problems callers telemetry settings amazon secrets clients address fields models pages tenancy raw
-    driver database store attempts arrivals keys accounts health cursor views
-    providers queue spool media outbox delivery inbox http hooks web consumer receiver
+    vocabulary     problems telemetry settings address fields models failures
+    aws            signed_client secrets boto_clients
+    postgres       driver database cursor
+    transport      client fetch payload ecdsa ed25519 redact
+    mail           charset addresses mime message form inbound
+    providers      gsm provider credentials aws sns ses_events VENDORS
+    accounts       caller models keys store
+    conversations  responses reads
+    inbound        webhook_request media spool store receive
+    outbound       attempts queue store dispatch circuits accept delivery
+    maintenance    relay
+    handlers       http api queue hooks webhook
 
-What goes out passes `outbox` and `delivery`, what comes in passes `inbox`; the two sides do not know each
-other. Nor do `store` and `providers`: one speaks to Postgres, the other to the vendors.
+`outbound` and `inbound` do not know each other. Nor do the packages that speak to Postgres and `providers`.
 """

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from messaging.failures import Misconfigured, TemporaryFailure
 from messaging.models import Channel
-from messaging.providers.provider import Misconfigured, TemporaryFailure
 from tests.conftest import Configure
 from tests.layer.providers.receiving import Receiving
 from tests.layer.providers.sending import Sending

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from messaging.mail import inbound as mail_inbound
+from messaging.mail.message import Mail
 from messaging.models import InboundMessage
 from messaging.problems import Invalid
-from messaging.providers import inbound_mail
-from messaging.providers.mail import Mail
 
 NOW = datetime(2024, 11, 1, 14, tzinfo=UTC)
 US = "us@example.com"
@@ -21,7 +21,7 @@ def inbound(
     mail: Mail, to: str, at: datetime = NOW, extra: Mapping[str, Any] | None = None
 ) -> InboundMessage:
     """Raises Invalid."""
-    [message] = inbound_mail.messages(mail, [to], at, extra)
+    [message] = mail_inbound.messages(mail, [to], at, extra)
     if isinstance(message, Invalid):
         raise message
     return message

@@ -20,20 +20,13 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from messaging.address import PhoneAddress
+from messaging.failures import Misconfigured, OutcomeUnknown
 from messaging.fields import Body, Text
 from messaging.models import MAX_ID, Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
-from messaging.providers import http
 from messaging.providers.credentials import single
-from messaging.providers.provider import (
-    Answer,
-    Limits,
-    Misconfigured,
-    OutcomeUnknown,
-    ProviderResult,
-    Verified,
-    Webhook,
-)
+from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
+from messaging.transport import client
 
 STATUS = {"done": Status.DELIVERED, "lost": Status.FAILED}
 
@@ -72,7 +65,7 @@ class Pager:
         if not self._url:
             raise Misconfigured("not_configured", "The secret holds no url.")
         form = {"dst": message.recipient, "src": message.sender, "text": message.body, "ref": message.id}
-        answer = http.post(
+        answer = client.post(
             self._url, urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
         )
         word, _, id = answer.body.decode(errors="replace").partition(" ")

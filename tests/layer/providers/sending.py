@@ -5,18 +5,17 @@ from itertools import chain
 
 import pytest
 
-from messaging.models import Channel, OutboundMessage
-from messaging.problems import Invalid
-from messaging.providers.provider import (
+from messaging.failures import (
     Failure,
     Misconfigured,
     OutcomeUnknown,
     PermanentFailure,
-    Provider,
-    ProviderResult,
     TemporaryFailure,
     Throttled,
 )
+from messaging.models import Channel, OutboundMessage
+from messaging.problems import Invalid
+from messaging.providers.provider import Provider, ProviderResult
 from tests.layer.providers.speaking import NAME, Speaking
 from tests.layer.providers.vendor import Script, answering, playing, read_request
 

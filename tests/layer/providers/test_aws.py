@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from messaging.providers import aws
-from messaging.providers.provider import (
+from messaging.failures import (
     Failure,
     Misconfigured,
     OptedOut,
@@ -19,6 +18,7 @@ from messaging.providers.provider import (
     TemporaryFailure,
     Throttled,
 )
+from messaging.providers import aws
 from tests.layer.providers.vendor import Script, answering, hang, playing, read_request
 
 REQUEST = {"DestinationPhoneNumber": "+18045551234", "MessageBody": "Hello"}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from messaging.models import Channel
-from messaging.providers import house
+from messaging.providers import json_gateway
 from tests import calls
 from tests.conftest import SIGNING_SECRET
 from tests.layer.providers import pager
@@ -29,7 +29,7 @@ class House(Contract):
 
 
 class TestSms(House):
-    provider = house.Sms
+    provider = json_gateway.Sms
     sent = calls.NEW_SMS
     accepted = b'{"messaging_provider_id": "message-9"}'
     inbound = json.dumps(calls.INBOUND_SMS).encode()
@@ -37,7 +37,7 @@ class TestSms(House):
 
 
 class TestEmail(House):
-    provider = house.Email
+    provider = json_gateway.Email
     sent = EMAIL
     accepted = b'{"xillio_id": "message-9"}'
     inbound = json.dumps({**calls.INBOUND_EMAIL, "xillio_id": "message-1"}).encode()

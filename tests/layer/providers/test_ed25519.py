@@ -5,7 +5,7 @@ from base64 import b64encode
 import pytest
 from nacl.signing import SigningKey
 
-from messaging.providers import ed25519
+from messaging.transport import ed25519
 
 KEY = SigningKey(bytes(range(32)))
 PUBLIC = b64encode(bytes(KEY.verify_key)).decode()

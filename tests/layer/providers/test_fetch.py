@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from messaging.providers import aws, http
-from messaging.providers import fetch as product
-from messaging.providers.fetch import Fetched, fetch
-from messaging.providers.provider import SEND_TIME, Failure, Unready, Unsendable
+from messaging.failures import Failure, Unready, Unsendable
+from messaging.providers import aws
+from messaging.providers.provider import SEND_TIME
+from messaging.transport import client as transport_client
+from messaging.transport import fetch as product
+from messaging.transport.fetch import Fetched, fetch
 from tests.certificates import Authority, Certificate
 from tests.layer.providers.internet import PUBLIC, Internet
 from tests.layer.providers.sending import answer
@@ -237,4 +239,4 @@ def test_is_not_fooled_by_the_machine_s_own_server() -> None:
 
 
 def test_a_send_has_the_time_for_it() -> None:
-    assert product.BUDGET + max(http.BUDGET, aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT) <= SEND_TIME
+    assert product.BUDGET + max(transport_client.BUDGET, aws.CONNECT_TIMEOUT + aws.READ_TIMEOUT) <= SEND_TIME

@@ -6,8 +6,8 @@ from threading import Event
 
 import pytest
 
-from messaging.providers.fetch import MAX_REDIRECTS, fetch
-from messaging.providers.provider import Failure, Unready, Unsendable
+from messaging.failures import Failure, Unready, Unsendable
+from messaging.transport.fetch import MAX_REDIRECTS, fetch
 from tests.layer.providers.internet import OTHER, PUBLIC, Internet
 from tests.layer.providers.sending import answer, in_turn
 

@@ -10,9 +10,10 @@ from uuid import UUID
 import pytest
 from standardwebhooks import Webhook as Signature
 
+from messaging.failures import OutcomeUnknown, TemporaryFailure
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
-from messaging.providers import house
-from messaging.providers.provider import OutcomeUnknown, ProviderResult, TemporaryFailure, Webhook
+from messaging.providers import json_gateway
+from messaging.providers.provider import ProviderResult, Webhook
 from tests.calls import INBOUND_EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS
 from tests.conftest import SIGNING_SECRET
 from tests.layer.providers.sending import answer
@@ -32,7 +33,7 @@ def outbound(fields: Mapping[str, object]) -> OutboundMessage:
 
 
 def sent(
-    provider: type[house.House], fields: Mapping[str, object], secret: Mapping[str, object]
+    provider: type[json_gateway.House], fields: Mapping[str, object], secret: Mapping[str, object]
 ) -> tuple[dict[str, str], bytes]:
     """The headers and the body with which the message goes out."""
     requests: list[bytes] = []
@@ -53,19 +54,23 @@ def sent(
 @pytest.mark.parametrize(
     ("provider", "fields", "expected"),
     [
-        (house.Sms, NEW_SMS, {**NEW_SMS, "attachments": None}),
+        (json_gateway.Sms, NEW_SMS, {**NEW_SMS, "attachments": None}),
         (
-            house.Sms,
+            json_gateway.Sms,
             {**NEW_SMS, "body": "\u00e9\U0001f600\n\"'"},
             {**NEW_SMS, "body": "\u00e9\U0001f600\n\"'", "attachments": None},
         ),
-        (house.Sms, {**NEW_SMS, **MMS}, {**NEW_SMS, **MMS}),
-        (house.Email, NEW_EMAIL, {**NEW_EMAIL, "type": "email", "attachments": None}),
-        (house.Email, {**NEW_EMAIL, **HTML}, {**NEW_EMAIL, **HTML, "type": "email", "attachments": None}),
+        (json_gateway.Sms, {**NEW_SMS, **MMS}, {**NEW_SMS, **MMS}),
+        (json_gateway.Email, NEW_EMAIL, {**NEW_EMAIL, "type": "email", "attachments": None}),
+        (
+            json_gateway.Email,
+            {**NEW_EMAIL, **HTML},
+            {**NEW_EMAIL, **HTML, "type": "email", "attachments": None},
+        ),
     ],
 )
 def test_sends_the_json_of_the_contract_and_our_id(
-    provider: type[house.House], fields: Mapping[str, object], expected: Mapping[str, object]
+    provider: type[json_gateway.House], fields: Mapping[str, object], expected: Mapping[str, object]
 ) -> None:
     headers, body = sent(provider, fields, {"signing_secret": SIGNING_SECRET})
     assert json.loads(body) == {**expected, "timestamp": "2024-11-01T14:00:00Z", "reference": "7"}
@@ -73,18 +78,18 @@ def test_sends_the_json_of_the_contract_and_our_id(
 
 
 def test_signs_what_it_sends() -> None:
-    headers, body = sent(house.Sms, {**NEW_SMS, "body": "\u00e9"}, {"signing_secret": SIGNING_SECRET})
+    headers, body = sent(json_gateway.Sms, {**NEW_SMS, "body": "\u00e9"}, {"signing_secret": SIGNING_SECRET})
     assert Signature(SIGNING_SECRET).verify(body, headers)["body"] == "\u00e9"
     assert headers["webhook-id"] == "msg_7"
 
 
 def test_signs_with_the_first_of_two_secrets() -> None:
-    headers, body = sent(house.Sms, NEW_SMS, {"signing_secret": [SIGNING_SECRET, OTHER_SECRET]})
+    headers, body = sent(json_gateway.Sms, NEW_SMS, {"signing_secret": [SIGNING_SECRET, OTHER_SECRET]})
     assert Signature(SIGNING_SECRET).verify(body, headers)
 
 
 def test_signs_nothing_where_there_is_no_secret() -> None:
-    headers, _ = sent(house.Sms, NEW_SMS, {})
+    headers, _ = sent(json_gateway.Sms, NEW_SMS, {})
     assert not [name for name in headers if name.startswith("webhook-")]
 
 
@@ -108,7 +113,7 @@ def test_signs_nothing_where_there_is_no_secret() -> None:
 )
 def test_reads_the_id_of_the_answer_or_leaves_the_outcome_open(body: bytes, id: str | None) -> None:
     with playing(answer(200, body)) as address:
-        provider = house.Sms("sms", {"url": f"http://{address}/"})
+        provider = json_gateway.Sms("sms", {"url": f"http://{address}/"})
         if id is not None:
             assert provider.send(outbound(NEW_SMS)) == ProviderResult(id)
             return
@@ -120,11 +125,11 @@ def test_reads_the_id_of_the_answer_or_leaves_the_outcome_open(body: bytes, id: 
 @pytest.mark.parametrize("secret", [{}, {"url": ""}, {"url": None}, {"signing_secret": SIGNING_SECRET}])
 def test_sends_nothing_without_a_url(secret: Mapping[str, Any]) -> None:
     with pytest.raises(TemporaryFailure) as raised:
-        house.Sms("sms", secret).send(outbound(NEW_SMS))
+        json_gateway.Sms("sms", secret).send(outbound(NEW_SMS))
     assert raised.value.code == "not_configured"
 
 
-def parsed(provider: type[house.House], body: object) -> InboundMessage | DeliveryReport:
+def parsed(provider: type[json_gateway.House], body: object) -> InboundMessage | DeliveryReport:
     written = body if isinstance(body, bytes) else json.dumps(body).encode()
     [part] = provider("name", {}).parse(Webhook("https://example.com/", "", {}, written))
     return part
@@ -134,39 +139,47 @@ def parsed(provider: type[house.House], body: object) -> InboundMessage | Delive
     ("provider", "fields", "expected"),
     [
         (
-            house.Sms,
+            json_gateway.Sms,
             {},
             {"sender": "+18045551234", "recipient": "+12016661234", "body": "in", "type": Channel.SMS},
         ),
-        (house.Sms, {"from": "+1 (804) 555-1234"}, {"sender": "+18045551234"}),
-        (house.Sms, {"from": "12345", "to": "ACME Inc"}, {"sender": "12345", "recipient": "ACME Inc"}),
-        (house.Sms, MMS, {"type": Channel.MMS, "body": "", "attachments": MMS["attachments"]}),
-        (house.Sms, {"body": None, "attachments": None}, {"body": "", "attachments": []}),
-        (house.Sms, {"messaging_provider_id": 42}, {"provider_message_id": "42"}),
-        (house.Sms, {"timestamp": "2024-11-01T15:00:00+01:00"}, {"timestamp": SENT}),
-        (house.Sms, {"timestamp": "2024-11-01T14:00:00"}, {"timestamp": SENT}),
-        (house.Sms, {"status": "received"}, {"extra": {"status": "received"}}),
+        (json_gateway.Sms, {"from": "+1 (804) 555-1234"}, {"sender": "+18045551234"}),
+        (json_gateway.Sms, {"from": "12345", "to": "ACME Inc"}, {"sender": "12345", "recipient": "ACME Inc"}),
+        (json_gateway.Sms, MMS, {"type": Channel.MMS, "body": "", "attachments": MMS["attachments"]}),
+        (json_gateway.Sms, {"body": None, "attachments": None}, {"body": "", "attachments": []}),
+        (json_gateway.Sms, {"messaging_provider_id": 42}, {"provider_message_id": "42"}),
+        (json_gateway.Sms, {"timestamp": "2024-11-01T15:00:00+01:00"}, {"timestamp": SENT}),
+        (json_gateway.Sms, {"timestamp": "2024-11-01T14:00:00"}, {"timestamp": SENT}),
+        (json_gateway.Sms, {"status": "received"}, {"extra": {"status": "received"}}),
         (
-            house.Email,
+            json_gateway.Email,
             {},
             {"sender": "contact@example.org", "recipient": "user@example.com", "type": Channel.EMAIL},
         ),
-        (house.Email, {"from": "Contact@Example.org"}, {"sender": "contact@example.org"}),
-        (house.Email, {"from": '"Contact, A." <contact@example.org>'}, {"sender": "contact@example.org"}),
+        (json_gateway.Email, {"from": "Contact@Example.org"}, {"sender": "contact@example.org"}),
         (
-            house.Email,
+            json_gateway.Email,
+            {"from": '"Contact, A." <contact@example.org>'},
+            {"sender": "contact@example.org"},
+        ),
+        (
+            json_gateway.Email,
             {"to": "[user@example.com](mailto:user@example.com)"},
             {"recipient": "user@example.com"},
         ),
-        (house.Email, {"to": "[User](mailto:User@Example.com)"}, USER),
-        (house.Email, {"subject": "Re: Hi", "html": "<b>x</b>"}, {"subject": "Re: Hi", "html": "<b>x</b>"}),
-        (house.Email, {"type": "email", "xillio_id": "x"}, {"provider_message_id": "x", "extra": {}}),
+        (json_gateway.Email, {"to": "[User](mailto:User@Example.com)"}, USER),
+        (
+            json_gateway.Email,
+            {"subject": "Re: Hi", "html": "<b>x</b>"},
+            {"subject": "Re: Hi", "html": "<b>x</b>"},
+        ),
+        (json_gateway.Email, {"type": "email", "xillio_id": "x"}, {"provider_message_id": "x", "extra": {}}),
     ],
 )
 def test_reads_a_message(
-    provider: type[house.House], fields: Mapping[str, object], expected: Mapping[str, object]
+    provider: type[json_gateway.House], fields: Mapping[str, object], expected: Mapping[str, object]
 ) -> None:
-    known = INBOUND_SMS if provider is house.Sms else INBOUND_EMAIL
+    known = INBOUND_SMS if provider is json_gateway.Sms else INBOUND_EMAIL
     message = parsed(provider, {**known, **fields})
     assert isinstance(message, InboundMessage)
     assert {name: getattr(message, name) for name in expected} == expected
@@ -182,7 +195,7 @@ def test_reads_a_message(
 )
 def test_keeps_raw_what_else_a_message_says(extra: dict[str, object]) -> None:
     message, plain = (
-        parsed(house.Sms, INBOUND_SMS | more | {"timestamp": str(SENT)}) for more in (extra, {})
+        parsed(json_gateway.Sms, INBOUND_SMS | more | {"timestamp": str(SENT)}) for more in (extra, {})
     )
     assert isinstance(message, InboundMessage)
     assert message.extra == extra
@@ -193,7 +206,7 @@ def report(**fields: object) -> dict[str, object]:
     return {"timestamp": "2024-11-01T14:00:00Z", **fields}
 
 
-@pytest.mark.parametrize("provider", [house.Sms, house.Email])
+@pytest.mark.parametrize("provider", [json_gateway.Sms, json_gateway.Email])
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
@@ -219,7 +232,7 @@ def report(**fields: object) -> dict[str, object]:
     ],
 )
 def test_reads_a_report(
-    provider: type[house.House], fields: Mapping[str, object], expected: tuple[object, ...]
+    provider: type[json_gateway.House], fields: Mapping[str, object], expected: tuple[object, ...]
 ) -> None:
     found = parsed(provider, fields)
     assert isinstance(found, DeliveryReport)
@@ -228,5 +241,5 @@ def test_reads_a_report(
 
 
 def test_takes_a_report_without_a_time_for_one_of_now() -> None:
-    found = parsed(house.Sms, {"reference": "7", "status": "sent"})
+    found = parsed(json_gateway.Sms, {"reference": "7", "status": "sent"})
     assert abs((datetime.now(UTC) - found.timestamp).total_seconds()) < 5

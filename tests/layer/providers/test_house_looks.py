@@ -8,18 +8,19 @@ from uuid import UUID
 import pytest
 from standardwebhooks import Webhook as Signature
 
-from messaging.models import OutboundMessage
-from messaging.providers import house, http
-from messaging.providers.provider import (
+from messaging.failures import (
     Failure,
     Misconfigured,
     OptedOut,
     OutcomeUnknown,
     PermanentFailure,
-    ProviderResult,
     TemporaryFailure,
     Throttled,
 )
+from messaging.models import OutboundMessage
+from messaging.providers import json_gateway
+from messaging.providers.provider import ProviderResult
+from messaging.transport import client as transport_client
 from tests.calls import NEW_EMAIL, NEW_SMS
 from tests.conftest import SIGNING_SECRET
 from tests.layer.providers.vendor import Script, answering, dripping, hang, playing, read_request
@@ -36,7 +37,7 @@ def answer(status: int, body: bytes = b"") -> Script:
     return answering(head.encode() + body)
 
 
-def look_up(script: Script, made: type[house.House] = house.Sms) -> ProviderResult | None:
+def look_up(script: Script, made: type[json_gateway.House] = json_gateway.Sms) -> ProviderResult | None:
     with playing(script) as address:
         provider = made("sms", {"lookup_url": f"http://{address}/lookup", "signing_secret": SIGNING_SECRET})
         return provider.look_up(MESSAGE)
@@ -45,7 +46,7 @@ def look_up(script: Script, made: type[house.House] = house.Sms) -> ProviderResu
 def refused(script: Script) -> Failure:
     """What a send ends in."""
     with playing(script) as address, pytest.raises(Failure) as raised:
-        house.Sms("sms", {"url": f"http://{address}/"}).send(MESSAGE)
+        json_gateway.Sms("sms", {"url": f"http://{address}/"}).send(MESSAGE)
     return raised.value
 
 
@@ -67,7 +68,7 @@ def test_asks_by_our_id_and_signs_that_nothing_is_in_the_body() -> None:
 
 def test_reads_the_id_by_the_channel_s_name() -> None:
     found = answer(200, b'{"xillio_id": "message-3", "messaging_provider_id": "other"}')
-    assert look_up(found, house.Email) == ProviderResult("message-3")
+    assert look_up(found, json_gateway.Email) == ProviderResult("message-3")
 
 
 def test_what_it_does_not_know_is_none() -> None:
@@ -104,7 +105,7 @@ def test_any_other_answer_is_no_word_about_the_message(script: Script, kind: typ
 @pytest.mark.parametrize("secret", [{}, {"url": "http://127.0.0.1:9/"}, {"lookup_url": ""}])
 def test_one_without_an_address_to_ask_cannot_tell(secret: dict[str, str]) -> None:
     with pytest.raises(Misconfigured):
-        house.Sms("sms", secret).look_up(MESSAGE)
+        json_gateway.Sms("sms", secret).look_up(MESSAGE)
 
 
 @pytest.mark.parametrize("script", [hang, dripping(HEAD + b"Content-Length: 99\r\n\r\n", b" ")])
@@ -112,7 +113,7 @@ def test_a_question_ends_within_its_budget(script: Script) -> None:
     with playing(script) as address:
         began = time.monotonic()
         with pytest.raises(OutcomeUnknown):
-            http.get(f"http://{address}/lookup?reference=7", {}, budget=BUDGET)
+            transport_client.get(f"http://{address}/lookup?reference=7", {}, budget=BUDGET)
         assert time.monotonic() - began < BUDGET + 0.6
 
 
@@ -120,7 +121,7 @@ def test_a_question_that_reaches_nobody_was_not_asked() -> None:
     with playing(hang) as address:
         pass
     with pytest.raises(TemporaryFailure) as raised:
-        http.get(f"http://{address}/", {}, budget=BUDGET)
+        transport_client.get(f"http://{address}/", {}, budget=BUDGET)
     assert raised.value.code == "not_connected"
 
 
@@ -151,4 +152,6 @@ def test_the_opted_out_of_an_email_is_the_same() -> None:
     fields = {**NEW_EMAIL, **CLAIMED, "type": "email"}
     told = answer(400, b'{"error": {"code": "opted_out"}}')
     with playing(told) as address, pytest.raises(OptedOut):
-        house.Email("email", {"url": f"http://{address}/"}).send(OutboundMessage.model_validate(fields))
+        json_gateway.Email("email", {"url": f"http://{address}/"}).send(
+            OutboundMessage.model_validate(fields)
+        )

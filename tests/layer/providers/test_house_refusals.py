@@ -5,7 +5,7 @@ import json
 import pytest
 
 from messaging.problems import Invalid, Unreadable
-from messaging.providers import house
+from messaging.providers import json_gateway
 from messaging.providers.provider import Webhook
 from tests.calls import INBOUND_EMAIL, INBOUND_SMS
 
@@ -13,7 +13,7 @@ ID = "messaging_provider_id"
 REPORT = {"messaging_provider_id": "m", "status": "sent", "timestamp": "2024-11-01T14:00:00Z"}
 
 
-def parse(body: bytes, provider: type[house.House] = house.Sms) -> object:
+def parse(body: bytes, provider: type[json_gateway.House] = json_gateway.Sms) -> object:
     return provider("name", {}).parse(Webhook("https://example.com/", "", {}, body))
 
 
@@ -118,7 +118,7 @@ def test_what_a_message_lacks_is_named(field: str) -> None:
 )
 def test_an_email_that_cannot_be_kept_is_refused_by_the_field(field: str, value: object) -> None:
     with pytest.raises(Invalid) as raised:
-        parse(json.dumps(INBOUND_EMAIL | {field: value}).encode(), house.Email)
+        parse(json.dumps(INBOUND_EMAIL | {field: value}).encode(), json_gateway.Email)
     assert [error["field"] for error in raised.value.errors] == [field]
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from messaging.problems import Forbidden
-from messaging.providers import house
+from messaging.providers import json_gateway
 from messaging.providers.provider import Webhook
 from tests.calls import signed
 from tests.conftest import SIGNING_SECRET, Configure
@@ -16,7 +16,9 @@ OTHER_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 
 def verify(headers: Mapping[str, str], secret: object = SIGNING_SECRET, body: bytes = BODY) -> None:
-    house.Sms("sms", {"signing_secret": secret}).verify(Webhook("https://example.com/", "", headers, body))
+    json_gateway.Sms("sms", {"signing_secret": secret}).verify(
+        Webhook("https://example.com/", "", headers, body)
+    )
 
 
 @pytest.fixture(params=["", "true"], ids=["signatures asked for", "unsigned let in"], autouse=True)

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
+from messaging.failures import Failure, Misconfigured, OptedOut, PermanentFailure, TemporaryFailure
 from messaging.models import OutboundMessage
-from messaging.providers import house
-from messaging.providers.provider import Failure, Misconfigured, OptedOut, PermanentFailure, TemporaryFailure
+from messaging.providers import json_gateway
 from tests.layer.providers.vendor import answering, playing
 
 CLAIMED = {"id": 7, "provider": "sms", "token": UUID(int=7), "attempt": 1, "tries": 1}
@@ -41,7 +41,7 @@ def test_a_refusal_is_told_in_the_providers_words(
     content = json.dumps(body).encode()
     head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(content)}\r\n\r\n".encode()
     with playing(answering(head + content)) as address:
-        provider = house.Sms("sms", {"url": f"http://{address}/sms"})
+        provider = json_gateway.Sms("sms", {"url": f"http://{address}/sms"})
         with pytest.raises(Failure) as raised:
             provider.send(OutboundMessage.model_validate(CLAIMED | SMS))
     assert (type(raised.value), raised.value.code, raised.value.reason) == expected

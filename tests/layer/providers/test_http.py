@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.providers import http
-from messaging.providers.provider import (
+from messaging.failures import (
     Failure,
     Misconfigured,
     OutcomeUnknown,
@@ -21,6 +20,7 @@ from messaging.providers.provider import (
     TemporaryFailure,
     Throttled,
 )
+from messaging.transport import client as transport_client
 from tests.layer.providers import vendor
 from tests.layer.providers.vendor import Script, answering, dripping, hang, playing, read_request, reset
 
@@ -28,8 +28,10 @@ BUDGET = 0.4  # seconds
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
-def post(address: str, scheme: str = "http", headers: Mapping[str, str] | None = None) -> http.HttpAnswer:
-    return http.post(f"{scheme}://{address}/hook?a=b", b"x" * 1000, headers or {}, budget=BUDGET)
+def post(
+    address: str, scheme: str = "http", headers: Mapping[str, str] | None = None
+) -> transport_client.HttpAnswer:
+    return transport_client.post(f"{scheme}://{address}/hook?a=b", b"x" * 1000, headers or {}, budget=BUDGET)
 
 
 def failure(script: Script, scheme: str = "http") -> Failure:
@@ -134,7 +136,9 @@ def test_an_answer_that_is_not_the_last_says_nothing() -> None:
         pytest.param(
             answering(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n"), id="answers a bad chunk"
         ),
-        pytest.param(answering(HEAD + b"\r\n" + b"x" * (http.MAX_ANSWER + 1)), id="answers too much"),
+        pytest.param(
+            answering(HEAD + b"\r\n" + b"x" * (transport_client.MAX_ANSWER + 1)), id="answers too much"
+        ),
     ],
 )
 def test_where_the_request_may_have_been_taken_the_outcome_is_unknown(script: Script) -> None:
@@ -143,8 +147,8 @@ def test_where_the_request_may_have_been_taken_the_outcome_is_unknown(script: Sc
 
 
 def test_an_answer_of_the_greatest_length_is_read() -> None:
-    with playing(answering(HEAD + b"\r\n" + b"x" * http.MAX_ANSWER)) as address:
-        assert len(post(address).body) == http.MAX_ANSWER
+    with playing(answering(HEAD + b"\r\n" + b"x" * transport_client.MAX_ANSWER)) as address:
+        assert len(post(address).body) == transport_client.MAX_ANSWER
 
 
 @pytest.mark.parametrize(
@@ -205,31 +209,33 @@ def test_an_address_that_is_none_is_called_by_nobody(url: str) -> None:
         playing(lambda client: called.append(read_request(client))) as address,
         pytest.raises(TemporaryFailure) as raised,
     ):
-        http.post(url.replace("HOST", address), b"", {}, budget=BUDGET)
+        transport_client.post(url.replace("HOST", address), b"", {}, budget=BUDGET)
     assert raised.value.code == "not_configured"
     assert called == []
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("0", 0), ("7", 7), (" 120 ", 120), ("86400", 86400)])
 def test_retry_after_is_read_in_seconds(value: str, seconds: float) -> None:
-    assert http.retry_after(value) == timedelta(seconds=seconds)
+    assert transport_client.retry_after(value) == timedelta(seconds=seconds)
 
 
 def test_retry_after_is_read_as_a_date() -> None:
-    wait = http.retry_after(format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True))
+    wait = transport_client.retry_after(
+        format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)
+    )
     assert wait is not None
     assert timedelta(seconds=57) < wait <= timedelta(minutes=1)
-    assert http.retry_after("Fri, 31 Dec 1999 23:59:59 GMT") == timedelta()
+    assert transport_client.retry_after("Fri, 31 Dec 1999 23:59:59 GMT") == timedelta()
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", "-1", "1.5", "9" * 30, "9" * 5000, "Fri, 99 Foo"])
 def test_a_retry_after_that_cannot_be_read_is_none(value: str | None) -> None:
-    assert http.retry_after(value) is None
+    assert transport_client.retry_after(value) is None
 
 
 @given(st.text() | st.from_regex(re.compile(r"[A-Z][a-z]{2}, \d+ \w{3} \d+ [\d:]+ \S*")))
 def test_no_retry_after_is_too_strange(value: str) -> None:
-    wait = http.retry_after(value)
+    wait = transport_client.retry_after(value)
     assert wait is None or wait >= timedelta()
 
 

@@ -10,11 +10,11 @@ import pytest
 from pydantic_core import to_json
 
 from messaging.fields import MAX_BODY
+from messaging.mail import inbound as mail_inbound
+from messaging.mail.addresses import mailboxes
+from messaging.mail.mime import file
 from messaging.models import MAX_SHOWN, InboundMessage
 from messaging.problems import Invalid
-from messaging.providers import inbound_mail
-from messaging.providers.mailbox import mailboxes
-from messaging.providers.mime import file
 from tests.layer.providers.mailing import NOW, US, inbound, mailed
 
 
@@ -173,7 +173,7 @@ def test_files_past_the_hundredth_are_one() -> None:
 
 def test_each_address_that_it_reached_has_a_message_of_its_own() -> None:
     came = mailed(to=["us@example.com"], cc=["Bob <bob@example.com>"], text="hi")
-    first, second, third = inbound_mail.messages(came, [US, "nobody", "B@example.com", US], NOW)
+    first, second, third = mail_inbound.messages(came, [US, "nobody", "B@example.com", US], NOW)
     assert isinstance(second, Invalid)
     assert second.errors[0]["field"] == "to"
     assert first == inbound(came, US)
@@ -185,13 +185,13 @@ def test_each_address_that_it_reached_has_a_message_of_its_own() -> None:
 @pytest.mark.parametrize("count", [0, 101])
 def test_recipients_that_are_none_or_too_many_are_refused(count: int) -> None:
     with pytest.raises(Invalid) as refused:
-        inbound_mail.messages(mailed(), [f"u{n}@example.com" for n in range(count)], NOW)
+        mail_inbound.messages(mailed(), [f"u{n}@example.com" for n in range(count)], NOW)
     assert refused.value.errors[0]["field"] == "to"
 
 
 def test_a_long_text_is_a_file_sooner_where_it_would_be_kept_many_times() -> None:
     recipients = [f"u{n}@example.com" for n in range(100)]
-    for one in inbound_mail.messages(mailed(text="x" * 100_000), recipients, NOW):
+    for one in mail_inbound.messages(mailed(text="x" * 100_000), recipients, NOW):
         assert isinstance(one, InboundMessage)
         assert len(one.body) < 100_000
         assert [file.content for file in one.files] == [b"x" * 100_000]

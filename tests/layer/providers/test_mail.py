@@ -2,8 +2,8 @@
 
 import pytest
 
+from messaging.mail import message
 from messaging.models import Content
-from messaging.providers import mail
 from tests.layer.providers.mailing import US
 
 
@@ -35,16 +35,16 @@ from tests.layer.providers.mailing import US
 )
 def test_a_body_is_html_where_it_holds_a_tag(body: str, html: bool) -> None:
     content = {"type": "email", "from": US, "to": US, "body": body}
-    assert mail.texts(Content.model_validate(content)) == ((None, body) if html else (body, None))
+    assert message.texts(Content.model_validate(content)) == ((None, body) if html else (body, None))
 
 
 def test_html_beside_a_body_gives_both() -> None:
     content = {"type": "email", "from": US, "to": US, "body": "a <b>", "html": "<p>a"}
-    assert mail.texts(Content.model_validate(content)) == ("a <b>", "<p>a")
+    assert message.texts(Content.model_validate(content)) == ("a <b>", "<p>a")
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\r\n"])
 def test_html_without_content_is_none(blank: str) -> None:
     content = {"type": "email", "from": US, "to": US, "html": blank}
-    assert mail.texts(Content.model_validate({**content, "body": "text"})) == ("text", None)
-    assert mail.texts(Content.model_validate({**content, "body": "<p>text"})) == (None, "<p>text")
+    assert message.texts(Content.model_validate({**content, "body": "text"})) == ("text", None)
+    assert message.texts(Content.model_validate({**content, "body": "<p>text"})) == (None, "<p>text")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from messaging.providers import mail
-from messaging.providers.mime import file
+from messaging.mail import message
+from messaging.mail.mime import file
 from tests.layer.providers.mailing import NOW, US, inbound, mailed
 
 
@@ -42,5 +42,5 @@ def test_a_mail_is_the_same_by_what_it_says_whatever_its_message_id_is(id: str |
 def test_the_id_of_a_message_begins_with_a_message_id_that_is_one(said: str, shown: str) -> None:
     raw = f"From: ann@example.com\r\nMessage-ID: {said}\r\n\r\nhello".encode()
     us = f"{'u' * 64}@{'e' * 60}.{'e' * 60}.{'e' * 60}.com"
-    id = inbound(mail.read(raw), us, NOW).provider_message_id
+    id = inbound(message.read(raw), us, NOW).provider_message_id
     assert re.fullmatch(f"{re.escape(shown)}[0-9a-f]{{40}}/{us}", id)

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.providers import mail
-from messaging.providers.charset import decode, words
-from messaging.providers.mail import Mail
+from messaging.mail import message
+from messaging.mail.charset import decode, words
+from messaging.mail.message import Mail
 
 JAPANESE = "\u65e5\u672c\u8a9e\u306e\u672c\u6587"
 
 
 def read(*lines: str, content: bytes = b"") -> Mail:
-    return mail.read("\r\n".join(["From: ann@example.com", *lines, "", ""]).encode() + content)
+    return message.read("\r\n".join(["From: ann@example.com", *lines, "", ""]).encode() + content)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from messaging.providers.words import MAX_WORDS, said
+from messaging.transport.redact import MAX_WORDS, said
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from messaging.aws.secrets import secret
 from messaging.models import Channel
 from messaging.problems import Invalid, NotFound
 from messaging.providers.provider import Limits, Provider
-from messaging.secrets import secret
 from messaging.settings import InvalidSetting, settings
 from messaging.telemetry import logger
 
 REGISTRY: dict[str, str | type[Provider]] = {
-    "sms": "house.Sms",
-    "email": "house.Email",
+    "sms": "json_gateway.Sms",
+    "email": "json_gateway.Email",
     "sendgrid": "sendgrid.SendGrid",
     "mailgun": "mailgun.Mailgun",
     "telnyx": "telnyx.Telnyx",

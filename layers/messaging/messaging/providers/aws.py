@@ -18,9 +18,7 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, cast
 
-from messaging.providers.credentials import single
-from messaging.providers.http import of_kind, refused
-from messaging.providers.provider import (
+from messaging.failures import (
     Failure,
     Misconfigured,
     OutcomeUnknown,
@@ -28,7 +26,9 @@ from messaging.providers.provider import (
     TemporaryFailure,
     Throttled,
 )
-from messaging.providers.words import said
+from messaging.providers.credentials import single
+from messaging.transport.client import of_kind, refused
+from messaging.transport.redact import said
 
 if TYPE_CHECKING:
     from boto3.session import Session

@@ -29,25 +29,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from messaging.address import PhoneAddress
+from messaging.failures import Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure, TemporaryFailure
 from messaging.fields import CleanedBody, Text
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid
 from messaging.providers import aws, sns
-from messaging.providers.body import our_id
 from messaging.providers.credentials import single
-from messaging.providers.provider import (
-    Answer,
-    Limits,
-    Misconfigured,
-    OptedOut,
-    OutcomeUnknown,
-    PermanentFailure,
-    ProviderResult,
-    TemporaryFailure,
-    Verified,
-    Webhook,
-)
-from messaging.providers.words import said
+from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
+from messaging.transport.payload import our_id
+from messaging.transport.redact import said
 
 STATUS: Mapping[str, Status] = {
     "TEXT_SENT": Status.SENT,

@@ -45,24 +45,17 @@ from pydantic import Field, TypeAdapter
 from pydantic_core import PydanticCustomError, from_json
 
 from messaging import address
+from messaging.failures import Failure, Misconfigured, OutcomeUnknown, PermanentFailure
 from messaging.fields import MAX_BODY, Text, cleaned
+from messaging.mail import addresses, form, inbound, mime
+from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
-from messaging.providers import body, http, inbound_mail, mail, mail_form, mailbox, mime
 from messaging.providers.credentials import several, single, unsigned
-from messaging.providers.fetch import Fetched, fetch
-from messaging.providers.provider import (
-    Answer,
-    Failure,
-    Limits,
-    Misconfigured,
-    OutcomeUnknown,
-    PermanentFailure,
-    ProviderResult,
-    Verified,
-    Webhook,
-)
-from messaging.providers.words import said
+from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
+from messaging.transport import client, payload
+from messaging.transport.fetch import Fetched, fetch
+from messaging.transport.redact import said
 
 STATUS = {"accepted": Status.SENT, "delivered": Status.DELIVERED, "opened": Status.READ}
 STATUS |= dict.fromkeys(("failed", "rejected"), Status.FAILED)  # failed where its severity is permanent
@@ -99,7 +92,7 @@ class Mailgun:
         user = b64encode(f"api:{self._api_key}".encode()).decode()
         headers = {"Authorization": f"Basic {user}", "Content-Type": kind}
         try:
-            answer = http.post(f"{self._url}/v3/{quote(domain)}/messages", written, headers)
+            answer = client.post(f"{self._url}/v3/{quote(domain)}/messages", written, headers)
         except Failure as failure:
             raise self._as_told(failure) from failure
         try:
@@ -130,7 +123,7 @@ class Mailgun:
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
         if "json" not in webhook.headers.get("content-type", "").lower().partition(";")[0]:
             return _received(webhook)
-        event = body.json_object(webhook.body).get("event-data")
+        event = payload.json_object(webhook.body).get("event-data")
         routed = _at(event, "flags", "is-routed") is True  # a mail that came in, and none that we sent
         return [] if routed else [_report(event, webhook.received_at)]
 
@@ -139,7 +132,7 @@ class Mailgun:
 
 
 def _fields(message: OutboundMessage) -> list[tuple[str, str | Fetched]]:
-    text, html = mail.texts(message)
+    text, html = mail_message.texts(message)
     copies = [one for one in message.cc if one != message.recipient]
     fields = [
         ("from", message.sender),
@@ -174,9 +167,14 @@ def _signature(webhook: Webhook) -> list[str]:
     """What stands in the fields of SIGNED; empty where there is none."""
     try:
         if "json" in webhook.headers.get("content-type", "").lower().partition(";")[0]:
-            told = body.json_object(webhook.body).get("signature")
+            told = payload.json_object(webhook.body).get("signature")
             return [str(_at(told, name) or "") for name in SIGNED]
-        return [text or "" for text in mail_form.texts(mail_form.named(body.form(webhook)), {}, *SIGNED)]
+        return [
+            text or ""
+            for text in form.texts(
+                form.named(payload.form(webhook.headers.get("content-type", ""), webhook.body)), {}, *SIGNED
+            )
+        ]
     except Unreadable as error:
         raise Forbidden("The request bears no signature.") from error
 
@@ -188,39 +186,39 @@ def _at(value: Any, *names: str) -> Any:
 
 
 def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
-    fields = mail_form.named(body.form(webhook))
+    fields = form.named(payload.form(webhook.headers.get("content-type", ""), webhook.body))
     raw = fields.get("body-mime")
     headers = mime.split(raw.content)[0] if raw else _headers(fields)
-    read = mail.read(raw.content) if raw else _put_together(fields, headers)
-    extra = mail_form.said(fields, ("sender", "message-url", "attachments"))
+    read = mail_message.read(raw.content) if raw else _put_together(fields, headers)
+    extra = form.said(fields, ("sender", "message-url", "attachments"))
     extra |= {name: cleaned(mime.first(headers, name)) for name in VERDICTS if name in headers}
-    [recipient] = mail_form.texts(fields, {}, "recipient")
-    if not (reached := mailbox.mailboxes(recipient or "")):
+    [recipient] = form.texts(fields, {}, "recipient")
+    if not (reached := addresses.mailboxes(recipient or "")):
         raise Invalid.field("recipient", "names nobody whom it reached")
-    return inbound_mail.messages(read, reached, webhook.received_at, extra)
+    return inbound.messages(read, reached, webhook.received_at, extra)
 
 
-def _headers(fields: mail_form.Fields) -> mime.Headers:
+def _headers(fields: form.Fields) -> mime.Headers:
     headers: dict[str, list[str]] = {}
     with suppress(Unreadable, KeyError, TypeError):
-        for one in body.json_value(fields["message-headers"].content):
+        for one in payload.json_value(fields["message-headers"].content):
             if isinstance(one, list) and len(one) == 2:  # one that is no pair does not lose the others
                 headers.setdefault(str(one[0]).lower(), []).append(str(one[1]))
     return headers
 
 
-def _put_together(fields: mail_form.Fields, headers: mime.Headers) -> mail.Mail:
-    text, html, sender, subject = mail_form.texts(fields, {}, "body-plain", "body-html", "from", "subject")
+def _put_together(fields: form.Fields, headers: mime.Headers) -> mail_message.Mail:
+    text, html, sender, subject = form.texts(fields, {}, "body-plain", "body-html", "from", "subject")
     headers = {"from": [sender or ""], "subject": [subject or ""], **headers}
-    files = mail_form.files(fields, {})
-    ids = mail_form.content_ids(mail_form.json(fields, "content-id-map"), files)
-    return mail.headed(headers, text, html, list(files.values()), ids)
+    files = form.files(fields, {})
+    ids = form.content_ids(form.json(fields, "content-id-map"), files)
+    return mail_message.headed(headers, text, html, list(files.values()), ids)
 
 
 def _report(event: Any, received_at: datetime) -> DeliveryReport:
     word, at = said(_at(event, "event")), _at(event, "timestamp")
     id = cleaned(str(_at(event, "message", "headers", "message-id") or "")).strip("<>")[:512] or None
-    reference = body.our_id(str(_at(event, "user-variables", "reference")))
+    reference = payload.our_id(str(_at(event, "user-variables", "reference")))
     for field, told in (("event", word), ("message.headers.message-id", id or reference)):
         if told is None:
             raise Invalid.field(f"event-data.{field}", "is not that of a message that we sent")

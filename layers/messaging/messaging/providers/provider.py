@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from messaging.models import Channel, Content, DeliveryReport, InboundMessage, OutboundMessage
 from messaging.problems import Invalid
@@ -50,78 +50,6 @@ class ProviderResult(NamedTuple):
 
     provider_message_id: str | None
     """None where its answer names none."""
-
-
-class Failure(Exception):
-    """A message that was not, or perhaps not, taken; `code` and `reason` in the provider's words, or ours.
-
-    Which of its kinds it is decides what becomes of the message (delivery.deliver).
-    """
-
-    kind: ClassVar[str]
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
-        self.body = b""
-        """What the provider answered, for its file to read its own code and reason from."""
-        self.headers: Mapping[str, str] = {}
-        """Of that answer; names in lower case."""
-
-
-class TemporaryFailure(Failure):
-    """Provably not taken; later, or by another provider, it may be. `retry_after` is the least wait that the
-    provider asks for."""
-
-    kind = "temporary"
-
-    def __init__(self, code: str, reason: str, retry_after: timedelta | None = None) -> None:
-        super().__init__(code, reason)
-        self.retry_after = retry_after
-
-
-class Throttled(TemporaryFailure):
-    """The provider is well and asks for fewer requests."""
-
-    kind = "throttled"
-
-
-class Unready(TemporaryFailure):
-    """Not the provider's doing, which was not asked: something that the message needs cannot be had now."""
-
-    kind = "unready"
-
-
-class Misconfigured(TemporaryFailure):
-    """Our credentials or settings, not the message: somebody has to mend them, and it is kept until then."""
-
-    kind = "misconfigured"
-
-
-class PermanentFailure(Failure):
-    """Not taken, and never will be."""
-
-    kind = "permanent"
-
-
-class Unsendable(PermanentFailure):
-    """The same without a word of the provider, which was not asked: something that the message needs is not
-    there, or may not be sent."""
-
-    kind = "unsendable"
-
-
-class OptedOut(PermanentFailure):
-    """The contact wants no more messages from this sender."""
-
-    kind = "opted_out"
-
-
-class OutcomeUnknown(Failure):
-    """The request may have been written, and no answer says what became of it."""
-
-    kind = "unknown"
 
 
 @dataclass(frozen=True)

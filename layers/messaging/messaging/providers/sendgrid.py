@@ -44,24 +44,17 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import PydanticCustomError, from_json
 
 from messaging import address
+from messaging.failures import Failure, Misconfigured, OutcomeUnknown, Throttled
 from messaging.fields import MAX_BODY, Text, cleaned
+from messaging.mail import form, inbound, mime
+from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
-from messaging.providers import body, ecdsa, http, inbound_mail, mail, mail_form, mime
 from messaging.providers.credentials import several, single, unsigned
-from messaging.providers.fetch import fetch
-from messaging.providers.provider import (
-    Answer,
-    Failure,
-    Limits,
-    Misconfigured,
-    OutcomeUnknown,
-    ProviderResult,
-    Throttled,
-    Verified,
-    Webhook,
-)
-from messaging.providers.words import said
+from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
+from messaging.transport import client, ecdsa, payload
+from messaging.transport.fetch import fetch
+from messaging.transport.redact import said
 
 STATUS = {
     "processed": Status.SENT,
@@ -92,7 +85,7 @@ class Event(BaseModel):
     recipient: Any = None
 
     def read(self, received_at: datetime) -> DeliveryReport:
-        reference, id = body.our_id(str(self.reference)), _id(self.sg_message_id)
+        reference, id = payload.our_id(str(self.reference)), _id(self.sg_message_id)
         if reference is None and id is None:
             raise Invalid.field("sg_message_id", "names no message that we sent")
         status, word = STATUS.get(self.event), self.event
@@ -130,7 +123,7 @@ class SendGrid:
         written = json.dumps(self._written(message), ensure_ascii=False).encode()
         headers = {"Authorization": f"Bearer {self._api_key}", "Content-Type": "application/json"}
         try:
-            answer = http.post(self._url, written, headers)
+            answer = client.post(self._url, written, headers)
         except Failure as failure:
             raise _as_told(failure) from failure
         if answer.status != 202:
@@ -143,7 +136,7 @@ class SendGrid:
         if copies := [{"email": one} for one in message.cc if one != message.recipient]:  # refused if twice
             to["cc"] = copies
             arguments["recipient"] = mark(message.id, message.recipient)
-        kinds = zip(("text/plain", "text/html"), mail.texts(message), strict=True)
+        kinds = zip(("text/plain", "text/html"), mail_message.texts(message), strict=True)
         files = [
             {
                 "content": base64.b64encode(one.content).decode(),
@@ -181,7 +174,7 @@ class SendGrid:
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
         if "form" in webhook.headers.get("content-type", "").partition(";")[0].lower():
             return _received(webhook)
-        events = body.json_value(webhook.body)
+        events = payload.json_value(webhook.body)
         if not isinstance(events, list):
             raise Unreadable("The body is no batch of events.")
         return [part for one in events for part in self._read(one, webhook.received_at)]
@@ -202,22 +195,22 @@ class SendGrid:
 
 
 def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
-    fields = mail_form.named(body.form(webhook))
-    read = mail.read(fields["email"].content) if "email" in fields else _put_together(fields)
-    extra = mail_form.said(fields, ("dkim", "SPF", "spam_score", "spam_report", "sender_ip"))
-    return inbound_mail.messages(read, mail_form.recipients(fields), webhook.received_at, extra)
+    fields = form.named(payload.form(webhook.headers.get("content-type", ""), webhook.body))
+    read = mail_message.read(fields["email"].content) if "email" in fields else _put_together(fields)
+    extra = form.said(fields, ("dkim", "SPF", "spam_score", "spam_report", "sender_ip"))
+    return inbound.messages(read, form.recipients(fields), webhook.received_at, extra)
 
 
-def _put_together(fields: mail_form.Fields) -> mail.Mail:
-    charsets = mail_form.json(fields, "charsets")
-    text, html, *told = mail_form.texts(fields, charsets, "text", "html", "subject", "from", "to", "cc")
+def _put_together(fields: form.Fields) -> mail_message.Mail:
+    charsets = form.json(fields, "charsets")
+    text, html, *told = form.texts(fields, charsets, "text", "html", "subject", "from", "to", "cc")
     headers = dict(mime.headers(fields["headers"].content if "headers" in fields else b""))
     for name, value in zip(("subject", "from", "to", "cc"), told, strict=True):
         if value and (name == "subject" or name not in headers):  # its charset is known only here
             headers[name] = [value]
-    files = mail_form.files(fields, mail_form.json(fields, "attachment-info"))
-    content_ids = mail_form.content_ids(mail_form.json(fields, "content-ids"), files)
-    return mail.headed(headers, text, html, list(files.values()), content_ids)
+    files = form.files(fields, form.json(fields, "attachment-info"))
+    content_ids = form.content_ids(form.json(fields, "content-ids"), files)
+    return mail_message.headed(headers, text, html, list(files.values()), content_ids)
 
 
 def _as_told(failure: Failure) -> Failure:

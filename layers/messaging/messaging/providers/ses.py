@@ -38,23 +38,15 @@ from typing import Annotated, Any
 import idna
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from messaging.failures import Misconfigured, OutcomeUnknown, PermanentFailure, TemporaryFailure, Throttled
 from messaging.fields import MAX_BODY, Time, cleaned
+from messaging.mail import inbound
+from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage
 from messaging.problems import Invalid, Unavailable, Unreadable
-from messaging.providers import aws, credentials, inbound_mail, mail, ses_events, sns
-from messaging.providers.fetch import Fetched, fetch
-from messaging.providers.provider import (
-    Answer,
-    Limits,
-    Misconfigured,
-    OutcomeUnknown,
-    PermanentFailure,
-    ProviderResult,
-    TemporaryFailure,
-    Throttled,
-    Verified,
-    Webhook,
-)
+from messaging.providers import aws, credentials, ses_events, sns
+from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
+from messaging.transport.fetch import Fetched, fetch
 
 FAILURES: aws.Kinds = {
     "AccountSuspendedException": Misconfigured,
@@ -135,9 +127,9 @@ class Ses:
         try:
             if found.told.get("notificationType") == "Received":
                 received = Received.model_validate(found.told)
-                read, verdicts = mail.read(self._content(received)), _verdicts(found.told["receipt"])
+                read, verdicts = mail_message.read(self._content(received)), _verdicts(found.told["receipt"])
                 # By SES's id, for a sender may give two mails one Message-ID.
-                return inbound_mail.messages(
+                return inbound.messages(
                     read, received.receipt.recipients, received.receipt.timestamp, verdicts, received.mail.id
                 )
             return [ses_events.report(found.told)]
@@ -173,7 +165,7 @@ def _verdicts(receipt: Mapping[str, Any]) -> dict[str, str]:
 
 def written(message: OutboundMessage, copies: Sequence[str], files: Sequence[Fetched]) -> bytes:
     """The mail as it travels. Raises PermanentFailure where it cannot be written as one."""
-    text, html = mail.texts(message)
+    text, html = mail_message.texts(message)
     mime = EmailMessage()
     try:
         mime["From"], mime["To"] = _ascii(message.sender), _ascii(message.recipient)

@@ -11,8 +11,8 @@ from pydantic_core import PydanticCustomError
 from messaging.address import email
 from messaging.fields import Text, Time
 from messaging.models import DeliveryReport, Status
-from messaging.providers.body import our_id
-from messaging.providers.words import said
+from messaging.transport.payload import our_id
+from messaging.transport.redact import said
 
 STATUS: Mapping[str, Status] = {
     "Send": Status.SENT,

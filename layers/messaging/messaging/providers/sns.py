@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from messaging.failures import Failure, Misconfigured, PermanentFailure
 from messaging.fields import Time
 from messaging.problems import Forbidden, Invalid, Problem, Unavailable, Unreadable
-from messaging.providers import http
-from messaging.providers.body import json_object
 from messaging.providers.credentials import several
-from messaging.providers.provider import Answer, Failure, Misconfigured, PermanentFailure, Verified, Webhook
+from messaging.providers.provider import Answer, Verified, Webhook
+from messaging.transport import client
+from messaging.transport.payload import json_object
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -142,7 +143,7 @@ def _certificate_at(url: str) -> "Certificate":
 def _fetched(url: str) -> "Certificate":
     from cryptography.x509 import load_pem_x509_certificate  # 60 ms of a cold start: for those who need it
 
-    return load_pem_x509_certificate(http.get(url, {}, BUDGET).body)
+    return load_pem_x509_certificate(client.get(url, {}, BUDGET).body)
 
 
 def _check(certificate: "Certificate", version: str, signature: bytes, signed: bytes) -> None:
@@ -164,6 +165,6 @@ def _confirm(url: str, host: str) -> None:
     if not re.fullmatch(rf"https://{host}/\?Action=ConfirmSubscription&[!-~]+", url):
         raise Forbidden("The subscription's URL is not of the topic's region.")
     try:
-        http.get(url, {}, BUDGET)
+        client.get(url, {}, BUDGET)
     except Failure as error:
         raise Unavailable("The subscription could not be confirmed; try again.") from error

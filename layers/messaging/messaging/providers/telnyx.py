@@ -39,27 +39,16 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from messaging.address import PhoneAddress
+from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure, Throttled
 from messaging.fields import CleanedBody, Text, Time
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid
-from messaging.providers import ed25519, http
-from messaging.providers.body import json_object, our_id
 from messaging.providers.credentials import several, single, unsigned
-from messaging.providers.provider import (
-    Answer,
-    Failure,
-    Limits,
-    Misconfigured,
-    OptedOut,
-    OutcomeUnknown,
-    PermanentFailure,
-    ProviderResult,
-    Throttled,
-    Verified,
-    Webhook,
-)
-from messaging.providers.words import said
+from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.settings import settings
+from messaging.transport import client, ed25519
+from messaging.transport.payload import json_object, our_id
+from messaging.transport.redact import said
 
 MAX_GROUP = 20_000_000
 """Bytes of the message for each whom a group's reached, all together: it is kept as often."""
@@ -138,9 +127,9 @@ def _as_told(failure: Failure) -> Failure:
         failure.code, failure.reason = told.code, said(told.detail) or said(told.title) or failure.reason
     about_it = isinstance(failure, Misconfigured) and _MESSAGING.fullmatch(failure.code)
     kind = FAILURES.get(failure.code, PermanentFailure if about_it else type(failure))
-    reset, failure = failure.headers.get("x-ratelimit-reset"), http.retold(failure, kind)
+    reset, failure = failure.headers.get("x-ratelimit-reset"), client.retold(failure, kind)
     if isinstance(failure, Throttled) and failure.retry_after is None:
-        failure.retry_after = http.retry_after(reset)
+        failure.retry_after = client.retry_after(reset)
     return failure
 
 
@@ -171,7 +160,7 @@ class Telnyx:
         body = json.dumps({name: value for name, value in fields.items() if value}, ensure_ascii=False)
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._api_key}"}
         try:
-            answer = http.post(self._url, body.encode(), headers)
+            answer = client.post(self._url, body.encode(), headers)
         except Failure as failure:
             raise _as_told(failure) from failure
         try:

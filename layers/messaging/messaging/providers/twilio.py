@@ -31,26 +31,15 @@ from urllib.parse import quote, urlencode
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
 
 from messaging.address import PhoneAddress
+from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure, Throttled
 from messaging.fields import Body, Text, cleaned
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
-from messaging.providers import http
-from messaging.providers.body import our_id, urlencoded
 from messaging.providers.credentials import number, several, single, unsigned
-from messaging.providers.provider import (
-    Answer,
-    Failure,
-    Limits,
-    Misconfigured,
-    OptedOut,
-    OutcomeUnknown,
-    PermanentFailure,
-    ProviderResult,
-    Throttled,
-    Verified,
-    Webhook,
-)
+from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.settings import settings
+from messaging.transport import client
+from messaging.transport.payload import our_id, urlencoded
 
 STATUS = dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), Status.SENT)  # it is there
 STATUS |= dict.fromkeys(("failed", "undelivered", "canceled"), Status.FAILED)
@@ -143,7 +132,7 @@ class Twilio:
             form.append(("StatusCallback", callback))
         body = urlencode([(name, value) for name, value in form if value]).encode()
         try:
-            answer = http.post(url, body, {**headers, "Content-Type": FORM})
+            answer = client.post(url, body, {**headers, "Content-Type": FORM})
             return ProviderResult(Sent.model_validate_json(answer.body).sid)
         except Failure as failure:
             raise _as_told(failure) from failure
@@ -157,7 +146,7 @@ class Twilio:
         if not self._service:
             asked["From"] = message.sender
         try:
-            page = Page.model_validate_json(http.get(f"{url}?{urlencode(asked)}", headers).body)
+            page = Page.model_validate_json(client.get(f"{url}?{urlencode(asked)}", headers).body)
         except ValidationError as error:
             raise OutcomeUnknown("unreadable_answer", "The answer is no list of messages.") from error
         began = message.attempted_at
@@ -208,7 +197,7 @@ def _as_told(failure: Failure) -> Failure:
     except ValidationError:
         return failure
     failure.code, failure.reason = str(told.code), told.message or failure.reason
-    return http.retold(failure, FAILURES.get(told.code, type(failure)))
+    return client.retold(failure, FAILURES.get(told.code, type(failure)))
 
 
 def _signed_fields(webhook: Webhook) -> str:

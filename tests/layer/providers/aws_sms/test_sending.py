@@ -7,18 +7,11 @@ from uuid import UUID
 
 import pytest
 
+from messaging.failures import Failure, Misconfigured, OptedOut, PermanentFailure, TemporaryFailure, Throttled
 from messaging.models import OutboundMessage
 from messaging.providers import kind
 from messaging.providers.aws_sms import AwsSms
-from messaging.providers.provider import (
-    Failure,
-    Misconfigured,
-    OptedOut,
-    PermanentFailure,
-    ProviderResult,
-    TemporaryFailure,
-    Throttled,
-)
+from messaging.providers.provider import ProviderResult
 from tests import calls
 from tests.layer.providers.vendor import answering, playing, read_request
 

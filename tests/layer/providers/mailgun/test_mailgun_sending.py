@@ -9,18 +9,18 @@ from typing import cast
 
 import pytest
 
-from messaging.problems import Invalid
-from messaging.providers.mailgun import Mailgun
-from messaging.providers.provider import (
+from messaging.failures import (
     Failure,
     Misconfigured,
     OutcomeUnknown,
     PermanentFailure,
-    ProviderResult,
     TemporaryFailure,
     Throttled,
     Unready,
 )
+from messaging.problems import Invalid
+from messaging.providers.mailgun import Mailgun
+from messaging.providers.provider import ProviderResult
 from tests.layer.providers.internet import PUBLIC, Internet
 from tests.layer.providers.mailgun.test_contract import TestUrlencoded as Vendor
 from tests.layer.providers.sending import answer, in_turn

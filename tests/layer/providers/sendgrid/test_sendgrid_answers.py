@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from messaging.providers.provider import (
+from messaging.failures import (
     Failure,
     Misconfigured,
     OutcomeUnknown,
     PermanentFailure,
-    ProviderResult,
     TemporaryFailure,
     Throttled,
 )
+from messaging.providers.provider import ProviderResult
 from tests.layer.providers.sendgrid.sending import ID, outbound, send
 from tests.layer.providers.sending import answer
 from tests.layer.providers.vendor import Script, playing

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from messaging.failures import Failure, PermanentFailure, Unready, Unsendable
 from messaging.problems import Invalid
-from messaging.providers.provider import Failure, PermanentFailure, ProviderResult, Unready, Unsendable
+from messaging.providers.provider import ProviderResult
 from messaging.providers.sendgrid import SendGrid, mark
 from tests.layer.providers.internet import PUBLIC, Internet
 from tests.layer.providers.sendgrid.sending import ID, TAKEN, outbound, send

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
-from messaging import inbox, spool
+from messaging.inbound import receive, spool
 from messaging.models import Channel, InboundMessage
 from messaging.problems import Invalid, Unavailable, Unreadable
 from messaging.providers.ses import GREETING, MAX_MAIL, Ses
@@ -167,13 +167,13 @@ def test_a_mail_whose_bucket_is_away_is_held_and_kept_once_it_is_back(
     deploy(endpoint_url=nobody)
     with amazon.at_work():
         request = webhook(signed(envelope(payload("received_bucket"))))
-        assert inbox.receive(Channel.EMAIL, "mine", request).status == 202
+        assert receive.receive(Channel.EMAIL, "mine", request).status == 202
     assert database.value("SELECT count(*) FROM webhook_requests") == 0
     [held] = aws.held()
     with pytest.raises(Unavailable):
-        inbox.take(spool.read(held["body"]))
+        receive.take(spool.read(held["body"]))
     deploy()
-    inbox.take(spool.read(held["body"]))
+    receive.take(spool.read(held["body"]))
     assert database.rows("SELECT subject FROM messages") == [["Late"]]
     assert database.rows("SELECT fault FROM webhook_requests") == [[None]]
     flush()

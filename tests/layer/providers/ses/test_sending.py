@@ -13,19 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from messaging.failures import Failure, Misconfigured, PermanentFailure, Throttled, Unready
 from messaging.models import NewEmail, OutboundMessage
 from messaging.problems import Invalid
 from messaging.providers import ses
-from messaging.providers.fetch import Fetched
-from messaging.providers.provider import (
-    Failure,
-    Misconfigured,
-    PermanentFailure,
-    ProviderResult,
-    Throttled,
-    Unready,
-)
+from messaging.providers.provider import ProviderResult
 from messaging.providers.ses import Ses
+from messaging.transport.fetch import Fetched
 from tests import calls
 from tests.layer.providers.vendor import answering, playing, read_request
 

@@ -6,17 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from messaging.models import Channel, OutboundMessage
-from messaging.providers.provider import (
+from messaging.failures import (
     Failure,
     Misconfigured,
     OptedOut,
     OutcomeUnknown,
     PermanentFailure,
-    ProviderResult,
     TemporaryFailure,
     Throttled,
 )
+from messaging.models import Channel, OutboundMessage
+from messaging.providers.provider import ProviderResult
 from messaging.providers.telnyx import Telnyx
 from tests.conftest import Configure
 from tests.layer.providers.sending import answer

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from messaging.failures import Failure, OutcomeUnknown
 from messaging.models import OutboundMessage
-from messaging.providers.provider import Failure, LooksUp, OutcomeUnknown, ProviderResult
+from messaging.providers.provider import LooksUp, ProviderResult
 from messaging.providers.twilio import Twilio
 from tests.calls import CONTACT, CUSTOMER, NEW_SMS
 from tests.layer.providers.twilio.api import MESSAGES, answering

@@ -6,18 +6,18 @@ from uuid import UUID
 
 import pytest
 
-from messaging.models import OutboundMessage
-from messaging.problems import Invalid
-from messaging.providers.provider import (
+from messaging.failures import (
     Failure,
     Misconfigured,
     OptedOut,
     OutcomeUnknown,
     PermanentFailure,
-    ProviderResult,
     TemporaryFailure,
     Throttled,
 )
+from messaging.models import OutboundMessage
+from messaging.problems import Invalid
+from messaging.providers.provider import ProviderResult
 from messaging.providers.twilio import Twilio
 from tests.calls import NEW_SMS
 from tests.conftest import Configure

@@ -1,0 +1,1 @@
+"""What clients read: conversations and messages, in pages."""

@@ -1,0 +1,1 @@
+"""The Lambda entry points that the functions share: HTTP, the API, webhooks and queues."""

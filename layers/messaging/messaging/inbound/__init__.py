@@ -1,0 +1,1 @@
+"""What comes in: verified webhooks, stored once, with everything that they carry."""

@@ -1,0 +1,1 @@
+"""Email as it travels: MIME, charsets and addresses, in both directions."""

@@ -1,0 +1,1 @@
+"""What goes out: accepted, dispatched through the queue, delivered, and recorded."""

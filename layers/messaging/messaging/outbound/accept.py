@@ -1,0 +1,55 @@
+"""Accepting a message: it is stored as queued, and then dispatched."""
+
+from typing import NamedTuple
+
+from messaging import providers
+from messaging.models import Message, NewEmail, NewSms
+from messaging.outbound import dispatch, store
+from messaging.outbound.attempts import Nudge
+from messaging.outbound.store import IdempotencyKey, Outcome
+from messaging.problems import Denied, Invalid, TooMany
+from messaging.settings import settings
+from messaging.telemetry import count
+
+
+class Accepted(NamedTuple):
+    message: Message
+    replayed: bool
+
+
+def accept(account: int, message: NewSms | NewEmail, key: IdempotencyKey | None = None) -> Accepted:
+    """Keeps an account's message and has it sent. Raises Invalid, Denied, TooMany and Unavailable, with
+    nothing kept.
+
+    The nudge may be lost: the message is kept, and the relay finds it.
+    """
+    policy = message.delivery_policy or settings().delivery_policy
+    outcome, kept, retry_after = store.add_outbound(account, message, _carriers(message), key, policy)
+    if outcome is Outcome.NOT_OWNED:
+        raise Denied.field("from", "is not an address of this account")
+    if retry_after is not None:
+        raise TooMany("This account has sent as many messages as it may.", retry_after)
+    if kept is None:
+        raise Invalid.field("Idempotency-Key", "was used with another body")
+    if outcome is Outcome.CREATED:
+        count("Accepted")
+        dispatch.dispatch([Nudge(kept.id, account)])
+    return Accepted(kept, outcome is Outcome.REPLAYED)
+
+
+def _carriers(message: NewSms | NewEmail) -> list[str]:
+    """The provider of choice, and those that stand in for it. Raises Invalid where the first cannot."""
+    names = providers.serving(message.type, message.sender)
+    if not names:
+        raise Invalid.field("type", f"no provider of this deployment carries {message.type}")
+    chosen, *others = names
+    providers.limits(chosen).check(message, chosen)
+    return [chosen, *(name for name in others if _can(name, message))]
+
+
+def _can(name: str, message: NewSms | NewEmail) -> bool:
+    try:
+        providers.limits(name).check(message, name)
+    except Invalid:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Postgres: one round trip per statement, one connection per environment, and cursors for keyset paging."""
