@@ -6,7 +6,7 @@ import queue
 from typing import Any
 from uuid import uuid4
 
-from local.server import Request, Response, Server, json_response
+from local.http.server import Request, Response, Server, json_response
 
 SECRET_ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:providers"
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from bench import latency
 from bench.figure import Figure
-from local.openapi import ROOT
-from local.template import Template
+from local.commands.openapi import ROOT
+from local.template.template import Template
 
 MILLION = 1_000_000
 MONTH = 30 * 24 * 60  # minutes

@@ -12,9 +12,9 @@ import psutil
 
 from bench.requests import BODY, CUSTOMER
 from bench.worker import Context
-from local import ports
-from local.openapi import load
-from local.postgres import Postgres
+from local.commands.openapi import load
+from local.services import ports
+from local.services.postgres import Postgres
 from tests.emptying import OWN_ALL
 
 SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB"}

@@ -13,7 +13,7 @@ from bench.environment import Environment, several
 from bench.figure import Figure, middle, of_rounds
 from bench.rounds import in_turn
 from bench.stage import Stage, records
-from local.behaviour import Behaviour
+from local.simulators.behaviour import Behaviour
 
 ANSWER = 0.1  # seconds
 BATCH = 10  # as the event source mapping has it

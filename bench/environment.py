@@ -11,7 +11,7 @@ import psutil
 
 from bench.figure import middle, percentile
 from bench.runtime import Runtime
-from local.openapi import ROOT
+from local.commands.openapi import ROOT
 
 WORKER = Path(__file__).with_name("worker.py")
 

@@ -12,7 +12,7 @@ from bench.environment import Environment, Ran, times
 from bench.figure import AT_MOST, Figure, of_rounds
 from bench.rounds import in_turn
 from bench.stage import LIST, SEND, WEBHOOK, Stage, frame, records
-from local.behaviour import Behaviour
+from local.simulators.behaviour import Behaviour
 
 DELAY = 0.001  # seconds of a round trip
 WEBHOOK_NAME = "webhook at 1 ms, times the barest function's"

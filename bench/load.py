@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.stage import FOLDER
-from local.openapi import ROOT
+from local.commands.openapi import ROOT
 from local.stack import Stack, running
 
 LOADER = "locust==2.47.0"

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from local import runtime
-from local.openapi import ROOT
+from local.commands.openapi import ROOT
+from local.functions import runtime
 
 LAYER = ROOT / "layers" / "messaging"
 FUNCTIONS = ROOT / "functions"

@@ -12,10 +12,11 @@ from bench.database import Server
 from bench.environment import Environment
 from bench.requests import SIGNING_SECRET
 from bench.runtime import Runtime
-from local import payload, ports
-from local.authorizer import OPERATOR
-from local.provider import Provider
-from local.server import Request
+from local.http.server import Request
+from local.services import ports
+from local.simulators.provider import Provider
+from local.triggers import payload
+from local.triggers.authorizer import OPERATOR
 
 FOLDER = Path(__file__).parents[1] / ".local" / "bench"
 WEBHOOK, SEND, LIST = "/api/webhooks/sms", "/api/messages/sms", "/api/conversations"

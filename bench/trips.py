@@ -11,7 +11,7 @@ from bench.environment import Environment
 from bench.figure import EXACTLY, Figure
 from bench.network import Network
 from bench.stage import LIST, SEND, WEBHOOK, Stage, frame, records
-from local.behaviour import Behaviour
+from local.simulators.behaviour import Behaviour
 
 TEN = 10
 

@@ -13,13 +13,13 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from subprocess import run
 
-from local import check, openapi
 from local.backing import Backing, Options
+from local.commands import check, openapi
+from local.commands.guide import services_started, started
+from local.commands.operate import NOUNS, operate
+from local.commands.redrive import redrive
+from local.commands.replay import replay
 from local.errors import CannotStart
-from local.guide import services_started, started
-from local.operate import NOUNS, operate
-from local.redrive import redrive
-from local.replay import replay
 from local.stack import Stack
 
 TOOLS: dict[str, Callable[[Callable[[str], None]], int]] = {

@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local import ports
-from local.aws import SECRET, Aws
-from local.folder import Folder
-from local.postgres import Postgres
-from local.provider import Provider
-from local.template import Template
-from local.vendors import HOUSE, PLAYED
+from local.services import ports
+from local.services.aws import SECRET, Aws
+from local.services.folder import Folder
+from local.services.postgres import Postgres
+from local.simulators.provider import Provider
+from local.simulators.vendors import HOUSE, PLAYED
+from local.template.template import Template
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -8,19 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.aws import CREDENTIALS
 from local.backing import Backing, Options
-from local.environment import FunctionError
 from local.errors import CannotStart
-from local.function import Function
-from local.gateway import URL_PREFIX, Gateway
-from local.invocation import Invocations
-from local.logs import Logs
-from local.provider import Provider
-from local.queues import Poller
-from local.schedule import Timer
-from local.server import Request, Response, Server
-from local.template import REGION
+from local.functions.environment import FunctionError
+from local.functions.function import Function
+from local.functions.logs import Logs
+from local.http.server import Request, Response, Server
+from local.services.aws import CREDENTIALS
+from local.simulators.provider import Provider
+from local.template.template import REGION
+from local.triggers.gateway import URL_PREFIX, Gateway
+from local.triggers.invocation import Invocations
+from local.triggers.queues import Poller
+from local.triggers.schedule import Timer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -10,12 +10,12 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
-from local import payload
-from local.authorizer import OPERATOR
-from local.openapi import ROOT, load
-from local.routes import Routes
-from local.server import Request
-from local.template import Template
+from local.commands.openapi import ROOT, load
+from local.http.server import Request
+from local.template.routes import Routes
+from local.template.template import Template
+from local.triggers import payload
+from local.triggers.authorizer import OPERATOR
 from tests.conftest import SIGNING_SECRET
 from tests.context import Context
 

@@ -11,10 +11,10 @@ import pg8000.native
 import pytest
 from moto import mock_aws
 
-from local import ports
-from local.openapi import load
-from local.postgres import Postgres
-from local.provider import Provider
+from local.commands.openapi import load
+from local.services import ports
+from local.services.postgres import Postgres
+from local.simulators.provider import Provider
 from tests import aws as playing
 from tests.context import Context
 from tests.emptying import ACCOUNTS, AUDITED, DELETE, TABLES

@@ -66,7 +66,7 @@ def importers(*packages: str) -> set[str]:
 
 # --- The order of the packages -----------------------------------------------------------------------
 
-ROOTS = {"messaging": LAYER}
+ROOTS = {"messaging": LAYER, "local": ROOT / "local"}
 """Each lists its modules in its docstring: a line for each package, from the vocabulary to the edge."""
 
 
@@ -86,7 +86,12 @@ def order(name: str) -> list[str]:
             modules.remove("VENDORS")
             files = {file.stem for file in folder.glob("*.py")}
             modules += sorted(files - {"__init__", *modules})
-        listed += [*(f"{name}.{package}.{module}" for module in modules), f"{name}.{package}"]
+        for module in modules:
+            if module.endswith("/"):
+                files = {file.stem for file in (folder / module).glob("*.py")} - {"__init__"}
+                listed += [f"{name}.{package}.{module[:-1]}.{file}" for file in sorted(files)]
+            listed.append(f"{name}.{package}.{module.removesuffix('/')}")
+        listed.append(f"{name}.{package}")
     return listed
 
 
@@ -249,7 +254,7 @@ def test_a_handler_says_what_triggers_it(folder: Path) -> None:
 REGISTRIES = {
     LAYER / "__init__.py",  # the order of the modules
     LAYER / "providers" / "__init__.py",
-    ROOT / "local" / "vendors" / "__init__.py",
+    ROOT / "local" / "simulators" / "vendors" / "__init__.py",
     ROOT / "tests" / "test_policies.py",  # every action by the name that AWS has for it
 }
 

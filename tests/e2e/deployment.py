@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from local import ports
-from local.aws import CREDENTIALS, Aws
-from local.postgres import Postgres
-from local.provider import Provider
-from local.template import REGION
+from local.services import ports
+from local.services.aws import CREDENTIALS, Aws
+from local.services.postgres import Postgres
+from local.simulators.provider import Provider
+from local.template.template import REGION
 from tests.conftest import SIGNING_SECRET
 from tests.e2e import sam
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local import runtime
+from local.functions import runtime
 
 ROOT = Path(__file__).parents[2]
 REGION = "us-east-1"

@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import ports, running
+from local import running
 from local.backing import PROJECT
+from local.services import ports
 from tests.e2e.client import Answer, call, get
 from tests.local.runner import Run, gone, started
 from tests.local.waiting import eventually

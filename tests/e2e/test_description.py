@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi import checks
 
 from local import Stack, running
-from local.openapi import FILE
+from local.commands.openapi import FILE
 from tests.e2e.client import get
 from tests.e2e.keyring import make
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from local import Stack, running
-from local.gateway import Gateway
-from local.server import Server
+from local.http.server import Server
+from local.triggers.gateway import Gateway
 from tests.calls import EMAIL, NEW_EMAIL, NEW_SMS, SMS, template
 from tests.e2e.client import Answer, call
 from tests.e2e.keyring import Key, bearer, make, revoke

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local import Behaviour, Stack, running
-from local.client import invoke
 from local.errors import CannotStart
+from local.http.client import invoke
 from tests.calls import CONTACT, CUSTOMER, EMAIL, SMS, signed
 from tests.conftest import Database
 from tests.e2e.client import call, post

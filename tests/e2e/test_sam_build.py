@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local import runtime
+from local.functions import runtime
 from tests.e2e import sam
 
 UNCHECKED_HASH = (1).to_bytes(4, "little")  # https://peps.python.org/pep-0552/

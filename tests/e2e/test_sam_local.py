@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local import ports, runtime
 from local.backing import Backing, Options
 from local.errors import CannotStart
-from local.process import Watched
-from local.provider import Provider
+from local.functions import runtime
+from local.services import ports
+from local.services.process import Watched
+from local.simulators.provider import Provider
 from tests.e2e import sam
 from tests.e2e.client import get, post
 from tests.e2e.conftest import CUSTOMER

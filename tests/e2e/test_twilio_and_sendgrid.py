@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 
 from local import Stack, running
-from local.guide import started
+from local.commands.guide import started
 from tests.e2e.client import Answer, call, get, post
 from tests.e2e.conftest import assert_problem, keeping_nothing
 from tests.e2e.test_command import shell

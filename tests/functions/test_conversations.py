@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.provider import Provider
+from local.simulators.provider import Provider
 from tests.calls import EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS, SMS, answer, call, invoke, signed
 from tests.conftest import Database
 from tests.test_events import event

@@ -3,7 +3,7 @@
 import pytest
 
 from local import Behaviour
-from local.provider import Provider
+from local.simulators.provider import Provider
 from messaging.postgres import database as product
 from tests.aws import Aws
 from tests.calls import EMAIL, NEW_EMAIL, NEW_SMS, SMS, call, deliver, invoke, message

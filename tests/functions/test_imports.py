@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from local.openapi import ROOT
+from local.commands.openapi import ROOT
 
 SELDOM = {
     *("boto3", "botocore.session", "botocore.auth", "urllib3"),  # until AWS is called

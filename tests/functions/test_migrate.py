@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine
 
-from local.openapi import load
+from local.commands.openapi import load
 from messaging.conversations import reads
 from messaging.outbound import attempts
 from messaging.postgres import database as product

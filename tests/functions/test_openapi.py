@@ -8,8 +8,8 @@ import pytest
 import schemathesis
 from jsonschema_rs import Draft202012Validator, meta
 
-from local.openapi import FILE, description
-from local.provider import Provider
+from local.commands.openapi import FILE, description
+from local.simulators.provider import Provider
 from tests.calls import (
     EMAIL,
     INBOUND_EMAIL,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.provider import Provider
+from local.simulators.provider import Provider
 from messaging.models import Status
 from tests import making
 from tests.aws import Aws

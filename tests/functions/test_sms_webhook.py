@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.provider import Provider
+from local.simulators.provider import Provider
 from tests.calls import INBOUND_SMS, NEW_SMS, SMS, answer, call, deliver, invoke, message, signed
 from tests.conftest import Configure, Database
 from tests.test_events import event

@@ -5,7 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from local.provider import Provider
+from local.simulators.provider import Provider
 from tests.aws import Aws
 from tests.conftest import SIGNING_SECRET, Configure, Database
 from tests.layer.racing import Race

@@ -3,7 +3,7 @@
 import pytest
 
 from local import Behaviour
-from local.provider import Provider
+from local.simulators.provider import Provider
 from messaging.models import Status
 from messaging.outbound import attempts
 from tests import making

@@ -3,7 +3,7 @@
 import pytest
 
 from local import Behaviour
-from local.provider import Provider
+from local.simulators.provider import Provider
 from messaging.telemetry import metrics
 from tests.aws import Aws
 from tests.calls import deliver, invoke

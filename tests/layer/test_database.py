@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local import ports
-from local.openapi import load
-from local.postgres import Postgres
+from local.commands.openapi import load
+from local.services import ports
+from local.services.postgres import Postgres
 from messaging.conversations import reads
 from messaging.models import Status
 from messaging.outbound import attempts

@@ -13,8 +13,8 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from local import ports, unprivileged
-from local.process import Watched
+from local.services import ports, unprivileged
+from local.services.process import Watched
 from messaging.conversations import reads
 from messaging.postgres import database as product
 from messaging.problems import Unavailable

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import Behaviour, ports
-from local.provider import Provider
+from local import Behaviour
+from local.services import ports
+from local.simulators.provider import Provider
 from messaging import providers as registry
 from tests.aws import Aws
 from tests.calls import message

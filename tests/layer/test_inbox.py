@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.provider import Provider
+from local.simulators.provider import Provider
 from messaging.inbound import receive as inbound_receive
 from messaging.models import Channel, NewSms
 from messaging.outbound import accept, delivery

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from local import Behaviour
-from local.provider import Provider
+from local.simulators.provider import Provider
 from messaging import providers as registry
 from messaging.models import OutboundMessage, Status
 from messaging.outbound import attempts

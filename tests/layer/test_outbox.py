@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from local.provider import Provider
+from local.simulators.provider import Provider
 from messaging import providers, relay
 from messaging.models import NewEmail, NewSms, Status
 from messaging.outbound import accept, attempts, delivery

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from local import Behaviour, ports
-from local.openapi import load
-from local.postgres import Postgres
-from local.provider import Provider
+from local import Behaviour
+from local.commands.openapi import load
+from local.services import ports
+from local.services.postgres import Postgres
+from local.simulators.provider import Provider
 from messaging.outbound import delivery as product_delivery
 from messaging.postgres import database as product
 from messaging.problems import Unavailable

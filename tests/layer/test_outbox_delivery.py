@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local import Behaviour
-from local.provider import Provider
+from local.simulators.provider import Provider
 from messaging import providers as registry
 from messaging.models import OutboundMessage
 from messaging.providers import json_gateway

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from local.provider import Provider
+from local.simulators.provider import Provider
 from messaging import providers
 from messaging.models import Channel
 from messaging.problems import NotFound, Unavailable

@@ -6,7 +6,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from local.openapi import ROOT
+from local.commands.openapi import ROOT
 from messaging.settings import Settings, settings
 from tests.conftest import Configure
 

@@ -60,7 +60,7 @@ def test_the_page_is_whole_and_fetches_nothing() -> None:
 
 
 def test_the_description_is_served_as_it_is_committed() -> None:
-    from local.openapi import FILE
+    from local.commands.openapi import FILE
 
     served = call("GET", "/api/openapi.json")
     assert served.headers["content-type"] == "application/json"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from local import Behaviour, Stack, running
-from local.provider import Provider
-from local.server import Server
+from local.http.server import Server
+from local.simulators.provider import Provider
 from tests.local.sending import SECRET, Product
 
 PROJECT = Path(__file__).with_name("project")

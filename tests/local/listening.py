@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from local import Behaviour
-from local.provider import Provider
-from local.server import Request, Response, Server
+from local.http.server import Request, Response, Server
+from local.simulators.provider import Provider
 from tests.local.sending import SECRET
 
 

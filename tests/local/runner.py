@@ -11,7 +11,7 @@ from pathlib import Path
 import pg8000.native
 import psutil
 
-from local import ports
+from local.services import ports
 from tests.local.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]

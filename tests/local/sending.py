@@ -10,9 +10,9 @@ from urllib.request import Request as Call
 
 from standardwebhooks import Webhook
 
-from local.client import opener
-from local.provider import Provider
-from local.server import Request, Response, json_response
+from local.http.client import opener
+from local.http.server import Request, Response, json_response
+from local.simulators.provider import Provider
 
 SECRET = "whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=="
 MESSAGE = {"from": "+12016661234", "to": "+18045551234", "type": "sms", "body": "Hello", "reference": "7"}

@@ -7,11 +7,11 @@ from uuid import uuid4
 import pytest
 
 from local import Stack
-from local.authorizer import OPERATOR, Gate, Refused
-from local.function import Function
-from local.gateway import Gateway
-from local.routes import Authorizer, Route, Routes
-from local.server import Server
+from local.functions.function import Function
+from local.http.server import Server
+from local.template.routes import Authorizer, Route, Routes
+from local.triggers.authorizer import OPERATOR, Gate, Refused
+from local.triggers.gateway import Gateway
 from tests.local.test_gateway import Answer, ask
 from tests.local.waiting import eventually
 

@@ -10,8 +10,8 @@ from urllib.request import Request as Call
 import pytest
 
 from local import Behaviour
-from local.client import opener
-from local.provider import Provider
+from local.http.client import opener
+from local.simulators.provider import Provider
 from tests.local.sending import MESSAGE, call, look_up, send, signed
 
 

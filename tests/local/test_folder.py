@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.errors import CannotStart
-from local.folder import Folder
+from local.services.folder import Folder
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from local import Stack
-from local.gateway import Gateway
-from local.routes import Route, Routes
-from local.server import Server
+from local.http.server import Server
+from local.template.routes import Route, Routes
+from local.triggers.gateway import Gateway
 from tests.local.waiting import eventually
 
 

@@ -8,8 +8,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local import Stack
-from local.aws import CREDENTIALS
-from local.invocation import SIGNED
+from local.http.client import SIGNED
+from local.services.aws import CREDENTIALS
 from tests.local.test_gateway import ask
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pg8000.native
 import pytest
 
-from local import ports
-from local.postgres import Postgres
+from local.services import ports
+from local.services.postgres import Postgres
 
 
 def connect(server: Postgres, password: str) -> pg8000.native.Connection:

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from local import Behaviour
-from local.provider import Provider
-from local.server import Server
+from local.http.server import Server
+from local.simulators.provider import Provider
 from tests.local.sending import MESSAGE, SECRET, Product, call, look_up, send
 from tests.local.waiting import eventually
 

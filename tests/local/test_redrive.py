@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local import CannotStart, Options, ports
+from local import CannotStart, Options
 from local.__main__ import main
-from local.aws import Aws
-from local.redrive import redrive
-from local.template import Template
+from local.commands.redrive import redrive
+from local.services import ports
+from local.services.aws import Aws
+from local.template.template import Template
 
 
 @pytest.fixture

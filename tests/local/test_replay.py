@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local import CannotStart, Options, ports
+from local import CannotStart, Options
 from local.__main__ import main
-from local.replay import replay
-from local.server import Request, Response, Server, json_response
+from local.commands.replay import replay
+from local.http.server import Request, Response, Server, json_response
+from local.services import ports
 
 Order = tuple[str, dict[str, Any]]
 

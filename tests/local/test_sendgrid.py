@@ -13,7 +13,7 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 from sendgrid.helpers.mail import CustomArg, Mail, Personalization, To
 
 from local import Behaviour
-from local.server import Request
+from local.http.server import Request
 from messaging.transport.payload import form
 from tests.local.listening import Listener, header
 from tests.local.sending import call

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.server import BODY_LIMIT, Request, Response, Server, json_response
+from local.http.server import BODY_LIMIT, Request, Response, Server, json_response
 
 
 def mirror(request: Request) -> Response | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import Options, ports
-from local.client import opener
+from local import Options
+from local.http.client import opener
+from local.services import ports
 from tests.local.runner import PORT_OPTIONS, Run, gone, started
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from local import CannotStart
-from local.routes import Route
-from local.template import Queue, QueueSource, Schedule, Template
+from local.template.routes import Route
+from local.template.template import Queue, QueueSource, Schedule, Template
 
 HEAD = """
 Parameters:

@@ -13,7 +13,7 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from local import Behaviour
-from local.server import Request
+from local.http.server import Request
 from tests.local.listening import Listener, header
 from tests.local.sending import call
 from tests.local.waiting import eventually

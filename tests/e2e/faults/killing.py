@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import boto3
 
 from local import Behaviour, Stack
-from local.aws import CREDENTIALS, SECRET
-from local.template import REGION
+from local.services.aws import CREDENTIALS, SECRET
+from local.template.template import REGION
 from tests.conftest import Database
 from tests.e2e.client import post
 from tests.e2e.faults.outbound_queue import OutboundQueue

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import pytest
 
-from local import Behaviour, Stack, ports, running
-from local.provider import Provider
+from local import Behaviour, Stack, running
+from local.services import ports
+from local.simulators.provider import Provider
 from tests.conftest import Database
 from tests.e2e.client import get
 from tests.e2e.faults.fates import HANGS, SILENT

@@ -3,7 +3,7 @@
 from contextlib import closing
 
 from local import Behaviour, running
-from local.client import invoke
+from local.http.client import invoke
 from tests.conftest import Database
 from tests.local.waiting import eventually
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from local import Received, Stack, ports, running
-from local.provider import Provider
+from local import Received, Stack, running
+from local.services import ports
+from local.simulators.provider import Provider
 from tests.e2e.client import post
 from tests.e2e.faults import tables
 from tests.e2e.faults.ending import wait_until_all_is_done

@@ -17,7 +17,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from local import Options, Stack, running
-from local.replay import replay
+from local.commands.replay import replay
 from tests.conftest import Database
 from tests.e2e import processes
 from tests.e2e.client import JSON, Answer, call, post

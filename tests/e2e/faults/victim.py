@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from local import environment
-from local.process import apart
-from local.template import Function
+from local.functions import environment
+from local.services.process import apart
+from local.template.template import Function
 
 FORKER = Path(__file__).with_name("forker.py")
 PATIENCE = 30  # seconds

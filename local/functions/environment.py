@@ -1,0 +1,164 @@
+"""One process that runs a function, seen from outside: started, asked, ended. Inside is worker.py."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from local.functions.logs import Logs
+from local.functions.worker import LENGTH
+from local.services.process import apart
+from local.template import template
+
+INIT_SECONDS = 60
+"""Lambda allows ten; a laptop that starts seven functions at once and compiles all of them may need more."""
+WORKER = Path(__file__).with_name("worker.py")
+ANSWER_LIMIT = 6_291_556
+"""What Lambda takes back from a function, in bytes."""
+
+
+class FunctionError(Exception):
+    """The function raised, exited or took too long. Named as in Lambda's own answer."""
+
+    def __init__(self, error_type: str, message: str, trace: list[str] | None = None) -> None:
+        super().__init__(f"{error_type}: {message}")
+        self.error_type = error_type
+        self.message = message
+        self.trace = trace or []
+
+
+class Environment:
+    """One process. Whoever has it asks once, and hands it back."""
+
+    def __init__(self, function: template.Function, environment: Mapping[str, str], logs: Logs) -> None:
+        """Returns when the handler is imported. Raises FunctionError, and leaves nothing running, if not."""
+        self._name = function.name
+        self._logs = logs
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", str(WORKER), _channel(theirs), function.handler]
+                + [str(folder) for folder in (function.folder, *function.layers)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=function.folder,
+                env=dict(environment),
+                pass_fds=() if sys.platform == "win32" else (theirs.fileno(),),
+                **apart(),
+            )
+            _hand_over(theirs, self._process)
+        self._connection = ours
+        self._reader = threading.Thread(target=self._keep_log, daemon=True)
+        self._reader.start()
+        try:
+            self.answer(INIT_SECONDS)
+        except BaseException:
+            self.end()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, request: Mapping[str, Any]) -> None:
+        frame = json.dumps(request).encode()
+        self._connection.settimeout(None)
+        with suppress(OSError):  # it died while idle, which `answer` finds out
+            self._connection.sendall(LENGTH.pack(len(frame)) + frame)
+
+    def answers_within(self, seconds: float) -> bool:
+        self._connection.settimeout(max(seconds, 0.001))
+        try:
+            self._connection.recv(1, socket.MSG_PEEK)
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def answer(self, seconds: float) -> Any:
+        """The function's result. A process that does not give one in time, or at all, is gone afterwards."""
+        if not self.answers_within(seconds):
+            self.end()
+            raise FunctionError("Sandbox.Timedout", "Task timed out")
+        self._connection.settimeout(None)
+        try:
+            [length] = LENGTH.unpack(self._read(LENGTH.size))
+            answer = json.loads(self._read(length))
+        except (OSError, EOFError):
+            self.end()
+            code = self._process.returncode
+            raise FunctionError("Runtime.ExitError", f"Runtime exited with exit status {code}") from None
+        if length > ANSWER_LIMIT:
+            message = f"Response payload size exceeded maximum allowed payload size ({ANSWER_LIMIT} bytes)."
+            raise FunctionError("Function.ResponseSizeTooLarge", message)
+        if "error" in answer:
+            error = answer["error"]
+            raise FunctionError(error["errorType"], error["errorMessage"], error["stackTrace"])
+        return answer.get("result")
+
+    def end(self) -> None:
+        """At once, as Lambda does; returns when the process is gone and its last line is in the log."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(1)
+        self._connection.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def _read(self, size: int) -> bytes:
+        received = bytearray()
+        while len(received) < size:
+            part = self._connection.recv(min(size - len(received), 1 << 20))
+            if not part:
+                raise EOFError
+            received += part
+        return bytes(received)
+
+    def _keep_log(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self._logs.write(self._name, line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
+
+
+def variables(function: template.Function, platform: Mapping[str, str]) -> dict[str, str]:
+    """What Lambda sets, what the template declares, what we stand in for; nothing of our own."""
+    inherited = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")  # what an interpreter needs to run at all
+    return {
+        **{name: os.environ[name] for name in inherited if name in os.environ},
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "LAMBDA_TASK_ROOT": str(function.folder),
+        "_HANDLER": function.handler,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}",
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "local",
+        **function.variables,
+        **platform,
+    }
+
+
+def _channel(theirs: socket.socket) -> str:
+    """How the worker is told of its socket (worker._connect)."""
+    if sys.platform == "win32":
+        return str(len(theirs.share(os.getpid())))
+    return str(theirs.fileno())
+
+
+def _hand_over(theirs: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+    if sys.platform == "win32":
+        assert process.stdin is not None
+        process.stdin.write(theirs.share(process.pid))
+        process.stdin.flush()

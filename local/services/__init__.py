@@ -1,0 +1,1 @@
+"""What the functions need: Postgres, the AWS APIs, processes, ports and folders."""

@@ -1,0 +1,1 @@
+"""What invokes a function: HTTP, the Invoke API, queues and schedules."""

@@ -1,0 +1,45 @@
+"""Lambda's own API, as far as it invokes a function: for `local keys` and `local replay`, and for `aws lambda
+invoke --endpoint-url`. What may invoke functions may do anything, so that it has a port of its own, to which
+no tunnel to the API leads.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+
+from local.functions.environment import FunctionError
+from local.functions.function import Function
+from local.http.client import SIGNED
+from local.http.server import Request, Response, json_response
+
+_PATH = re.compile("/2015-03-31/functions/([^/]+)/invocations")
+
+
+class Invocations:
+    def __init__(self, functions: Mapping[str, Function], show: Callable[[str], None]) -> None:
+        self._functions = functions
+        self._show = show
+
+    def answer(self, request: Request) -> Response:
+        response = self._invoke(request)
+        self._show(f"{request.method} {request.path} {response.status}")
+        return response
+
+    def _invoke(self, request: Request) -> Response:
+        headers = {name.lower(): value for name, value in request.headers}
+        if not headers.get("authorization", "").startswith(SIGNED):
+            return json_response(403, {"message": "Missing Authentication Token"})
+        match = _PATH.fullmatch(request.path)
+        name = match[1] if match else ""
+        function = self._functions.get(name)
+        if function is None:
+            return json_response(404, {"Message": f"Function not found: {name}"})
+        try:
+            return json_response(200, function.invoke(json.loads(request.body or b"{}")))
+        except ValueError:
+            return json_response(400, {"Message": "Could not parse request body into json"})
+        except FunctionError as error:
+            told = {"errorType": error.error_type, "errorMessage": error.message}
+            return json_response(200, told, [("X-Amz-Function-Error", "Unhandled")])
