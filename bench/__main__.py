@@ -11,8 +11,9 @@ os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"  # here: the functions' own process
 
 
 def main() -> int:
-    from bench import load, run  # behind the layer, which they find there
-    from bench.record import Record
+    from bench.figures import load  # behind the layer, which they find there
+    from bench.report import run
+    from bench.report.record import Record
 
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("subjects", nargs="*", help=f"of {', '.join(run.SUBJECTS)}; or load, or publish")

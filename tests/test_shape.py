@@ -66,7 +66,7 @@ def importers(*packages: str) -> set[str]:
 
 # --- The order of the packages -----------------------------------------------------------------------
 
-ROOTS = {"messaging": LAYER, "local": ROOT / "local"}
+ROOTS = {"messaging": LAYER, "local": ROOT / "local", "bench": ROOT / "bench"}
 """Each lists its modules in its docstring: a line for each package, from the vocabulary to the edge."""
 
 

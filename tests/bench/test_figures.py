@@ -4,8 +4,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import cost, imports, latency, picture, rounds, table, throughput
 from bench.figure import AT_LEAST, AT_MOST, EXACTLY, Figure, of_rounds
+from bench.figures import cost, imports, latency, throughput
+from bench.harness import rounds
+from bench.report import picture, table
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench import bare, pgbench, requests
-from bench.stage import SEND, WEBHOOK, frame
+from bench.harness import bare, pgbench, requests
+from bench.harness.stage import SEND, WEBHOOK, frame
 from messaging.postgres import database as product
 from tests.calls import answer, invoke
 from tests.conftest import Database

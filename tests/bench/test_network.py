@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench import network
-from bench.network import Network
+from bench.harness import network
+from bench.harness.network import Network
 from messaging.conversations import reads
 from tests.certificates import Authority
 from tests.conftest import Configure, Database

@@ -5,7 +5,7 @@ from itertools import count
 
 from locust import FastHttpUser, task
 
-from bench import requests
+from bench.harness import requests
 
 requests.SIGNING_SECRET = os.environ["SECRET"]
 _users = count()

@@ -9,11 +9,11 @@ from itertools import count
 from typing import Any
 from urllib.parse import quote
 
-from bench.database import Database
-from bench.environment import Environment, Ran, times
 from bench.figure import AT_MOST, Figure, middle, of_rounds
-from bench.rounds import in_turn
-from bench.stage import LIST, WEBHOOK, Stage, frame
+from bench.harness.database import Database
+from bench.harness.environment import Environment, Ran, times
+from bench.harness.rounds import in_turn
+from bench.harness.stage import LIST, WEBHOOK, Stage, frame
 
 SIZES = {"10k": 10_000, "100k": 100_000, "1m": 1_000_000}
 LIMIT = 1.3

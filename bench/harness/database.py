@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 import pg8000.native
 import psutil
 
-from bench.requests import BODY, CUSTOMER
-from bench.worker import Context
+from bench.harness.requests import BODY, CUSTOMER
 from local.commands.openapi import load
 from local.services import ports
 from local.services.postgres import Postgres
+from tests.context import Context
 from tests.emptying import OWN_ALL
 
 SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB"}

@@ -8,11 +8,11 @@ from itertools import count
 from queue import Empty
 from threading import Event, Thread
 
-from bench.database import Database
-from bench.environment import Environment, several
 from bench.figure import Figure, middle, of_rounds
-from bench.rounds import in_turn
-from bench.stage import Stage, records
+from bench.harness.database import Database
+from bench.harness.environment import Environment, several
+from bench.harness.rounds import in_turn
+from bench.harness.stage import Stage, records
 from local.simulators.behaviour import Behaviour
 
 ANSWER = 0.1  # seconds

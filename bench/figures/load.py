@@ -12,12 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.stage import FOLDER
+from bench.harness.stage import FOLDER
 from local.commands.openapi import ROOT
 from local.stack import Stack, running
 
 LOADER = "locust==2.47.0"
-FILE = Path(__file__).with_name("locustfile.py")
+FILE = Path(__file__).parents[1] / "harness" / "locustfile.py"
 SECONDS, WARM_UP = 15, 5
 CLIENTS = (1, 8)
 

@@ -6,19 +6,19 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench import runtime
-from bench.aws import Aws
-from bench.database import Server
-from bench.environment import Environment
-from bench.requests import SIGNING_SECRET
-from bench.runtime import Runtime
+from bench.harness import runtime
+from bench.harness.aws import Aws
+from bench.harness.database import Server
+from bench.harness.environment import Environment
+from bench.harness.requests import SIGNING_SECRET
+from bench.harness.runtime import Runtime
 from local.http.server import Request
 from local.services import ports
 from local.simulators.provider import Provider
 from local.triggers import payload
 from local.triggers.authorizer import OPERATOR
 
-FOLDER = Path(__file__).parents[1] / ".local" / "bench"
+FOLDER = Path(__file__).parents[2] / ".local" / "bench"
 WEBHOOK, SEND, LIST = "/api/webhooks/sms", "/api/messages/sms", "/api/conversations"
 
 

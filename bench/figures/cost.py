@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bench import latency
 from bench.figure import Figure
+from bench.figures import latency
 from local.commands.openapi import ROOT
 from local.template.template import Template
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from bench import cold, latency, throughput
 from bench.figure import Figure
+from bench.figures import cold, latency, throughput
 
 WIDTH, LEFT, RIGHT = 760, 110, 90
 BAR, GAP, TITLE = 16, 4, 22

@@ -6,12 +6,12 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from bench import network, requests
-from bench.database import Database
-from bench.environment import Environment, Ran, times
 from bench.figure import AT_MOST, Figure, of_rounds
-from bench.rounds import in_turn
-from bench.stage import LIST, SEND, WEBHOOK, Stage, frame, records
+from bench.harness import network, requests
+from bench.harness.database import Database
+from bench.harness.environment import Environment, Ran, times
+from bench.harness.rounds import in_turn
+from bench.harness.stage import LIST, SEND, WEBHOOK, Stage, frame, records
 from local.simulators.behaviour import Behaviour
 
 DELAY = 0.001  # seconds of a round trip
@@ -28,14 +28,18 @@ def figures(stage: Stage) -> Iterator[Figure]:
     with ExitStack() as undo:
         database = undo.enter_context(stage.server.database("latency", 10_000))
         url = undo.enter_context(network.apart(database.url, DELAY))
-        names = ["sms_webhook", "bench.bare", *(["bench.naive"] if stage.runtime.built else [])]
+        names = [
+            "sms_webhook",
+            "bench.harness.bare",
+            *(["bench.harness.naive"] if stage.runtime.built else []),
+        ]
         lambdas = {name: undo.enter_context(stage.environment(name, url)) for name in names}
         contenders = {name: partial(_webhooks, one) for name, one in lambdas.items()}
         gave = in_turn(contenders, ROUNDS)
         log = _prepared(lambdas["sms_webhook"]).printed()
         yield _against_bare(gave, "sms_webhook", WEBHOOK_NAME, (AT_MOST, 1.8), log)
-        if "bench.naive" in gave:
-            yield _against_bare(gave, "bench.naive", NAIVE_NAME, None, 0)
+        if "bench.harness.naive" in gave:
+            yield _against_bare(gave, "bench.harness.naive", NAIVE_NAME, None, 0)
         yield from _others(stage, url, database)
 
 
@@ -52,7 +56,7 @@ def _webhooks(environment: Environment) -> Ran:
 def _against_bare(
     gave: dict[str, list[Ran]], name: str, title: str, wanted: tuple[str, float] | None, log: int
 ) -> Figure:
-    ours, floor = gave[name], gave["bench.bare"]
+    ours, floor = gave[name], gave["bench.harness.bare"]
     failures = [failure for ran in (*ours, *floor) for failure in ran.failures]
     assert not failures, failures[:3]
     limit = times(floor)

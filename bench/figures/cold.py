@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from bench import imports, network, requests
-from bench.database import Database
 from bench.figure import AT_MOST, Figure, middle, of_rounds
-from bench.rounds import in_turn
-from bench.stage import LIST, SEND, WEBHOOK, Stage, frame, records
+from bench.figures import imports
+from bench.harness import network, requests
+from bench.harness.database import Database
+from bench.harness.rounds import in_turn
+from bench.harness.stage import LIST, SEND, WEBHOOK, Stage, frame, records
 from tests.certificates import Authority
 
 DELAY = 0.001
@@ -24,7 +25,7 @@ ROUNDS = 5
 NAME = "first webhook, start to answer, as a share of the naive stack's"
 BUDGETS = {"sms_webhook": 320, "conversations": 340, "deliver_message": 480, "send_message": 560}
 """CPU milliseconds of import and first answer, over a bare interpreter."""
-NAIVE = "bench.naive"
+NAIVE = "bench.harness.naive"
 UNBUDGETED = ("email_webhook", "relay")
 SHARE = 0.5
 MEMORY = 65
@@ -131,7 +132,7 @@ def _order(stage: Stage, function: str, events: Callable[[], list[Any]]) -> dict
     """What first.py is to do."""
     ours = "." not in function
     folders = [*([stage.runtime.folder(function)] if ours else []), *stage.runtime.path]
-    folders += [] if ours else [Path(__file__).parents[1]]
+    folders += [] if ours else [Path(__file__).parents[2]]
     return {"module": "app" if ours else function, "path": list(map(str, folders)), "events": events()}
 
 

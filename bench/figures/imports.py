@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bench.stage import Stage
+from bench.harness.stage import Stage
 
 LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s*(\S+)")
 """Microseconds of a module itself, and its name: `python -X importtime`."""
 LARGEST = 9
-FIRST = Path(__file__).with_name("first.py")
+FIRST = Path(__file__).parents[1] / "harness" / "first.py"
 
 
 def shares(stage: Stage, order: object, variables: Mapping[str, str]) -> dict[str, float]:

@@ -112,7 +112,7 @@ def apart(url: str, delay: float, certificate: tuple[Path, Path] | None = None) 
     parts = urlsplit(url)
     command = [sys.executable, "-m", __name__, parts.hostname, parts.port, delay, *(certificate or ())]
     with subprocess.Popen(
-        list(map(str, command)), cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        list(map(str, command)), cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdin
         assert process.stdout

@@ -5,13 +5,13 @@ from contextlib import ExitStack
 from itertools import count
 from typing import Any
 
-from bench import pgbench
-from bench.database import Database
-from bench.environment import Environment, Ran, several, times, together
 from bench.figure import AT_LEAST, EXACTLY, Figure, middle, of_rounds
-from bench.pgbench import Write
-from bench.rounds import in_turn
-from bench.stage import FOLDER, WEBHOOK, Stage, frame
+from bench.harness import pgbench
+from bench.harness.database import Database
+from bench.harness.environment import Environment, Ran, several, times, together
+from bench.harness.pgbench import Write
+from bench.harness.rounds import in_turn
+from bench.harness.stage import FOLDER, WEBHOOK, Stage, frame
 
 SECONDS = 1  # at a time: what else goes on has both sides of a ratio then
 ROUNDS = 9

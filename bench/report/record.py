@@ -10,11 +10,12 @@ from typing import Any, Self
 
 import psutil
 
-from bench import cost, imports, picture, table
 from bench.figure import Figure
-from bench.stage import FOLDER
+from bench.figures import cost, imports
+from bench.harness.stage import FOLDER
+from bench.report import picture, table
 
-OWN = Path(__file__).parent
+OWN = Path(__file__).parents[1]
 README = OWN.parent / "README.md"
 PICTURE = "bench/figures.svg"
 BEGIN, END = "<!-- figures: make bench PUBLISH=yes -->\n", "<!-- end of figures -->\n"

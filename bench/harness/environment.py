@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 import psutil
 
 from bench.figure import middle, percentile
-from bench.runtime import Runtime
+from bench.harness.runtime import Runtime
 from local.commands.openapi import ROOT
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -49,7 +49,7 @@ def times(rans: Sequence[Ran]) -> dict[str, Any]:
 
 class Environment:
     def __init__(self, runtime: Runtime, function: str, variables: Mapping[str, str]) -> None:
-        """`function` is the name of a folder of ours, or of a module of bench's: bench.bare."""
+        """`function` is the name of a folder of ours, or of a module of this package: bench.harness.bare."""
         module, folder = (function, []) if "." in function else ("app", [runtime.folder(function)])
         command = [runtime.python, "-I", "-B", WORKER, module, *folder, *runtime.path, ROOT]
         self._process = subprocess.Popen(

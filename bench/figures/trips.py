@@ -5,12 +5,12 @@ from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench import network, requests
-from bench.database import Database
-from bench.environment import Environment
 from bench.figure import EXACTLY, Figure
-from bench.network import Network
-from bench.stage import LIST, SEND, WEBHOOK, Stage, frame, records
+from bench.harness import network, requests
+from bench.harness.database import Database
+from bench.harness.environment import Environment
+from bench.harness.network import Network
+from bench.harness.stage import LIST, SEND, WEBHOOK, Stage, frame, records
 from local.simulators.behaviour import Behaviour
 
 TEN = 10

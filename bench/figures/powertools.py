@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.figure import Figure
-    from bench.stage import Stage
+    from bench.harness.stage import Stage
 
 TURNS, CALLS = 9, 300
 LIMIT = 200  # microseconds, of all parts
 
 
 def figures(stage: "Stage") -> Iterator["Figure"]:
-    from bench import requests
     from bench.figure import AT_MOST, Figure
-    from bench.stage import WEBHOOK, frame
+    from bench.harness import requests
+    from bench.harness.stage import WEBHOOK, frame
 
     event = next(requests.webhooks(frame("POST", WEBHOOK), "powertools", (1, 1)))
     with (
         stage.server.database("powertools") as database,
         stage.environment("sms_webhook", database.url) as environment,
     ):
-        parts: dict[str, float] = environment.do("powertools", frame=event)
+        parts: dict[str, float] = environment.do("measure", module=__name__, frame=event)
     yield Figure(
         "Powertools on a warm webhook, CPU",
         sum(parts.values()),

@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from bench import cold, cost, delivery, growth, latency, powertools, record, table, throughput, trips
 from bench.figure import Figure
-from bench.record import Record
-from bench.stage import FOLDER, Stage, stage
+from bench.figures import cold, cost, delivery, growth, latency, powertools, throughput, trips
+from bench.harness.stage import FOLDER, Stage, stage
+from bench.report import record, table
+from bench.report.record import Record
 
 SUBJECTS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "trips": trips.figures,

@@ -10,8 +10,8 @@ from shutil import which
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from bench import bare, requests
-from bench.stage import WEBHOOK, frame
+from bench.harness import bare, requests
+from bench.harness.stage import WEBHOOK, frame
 
 SCRIPT = """\\
 \\set number random(1, 9000000000000000000)

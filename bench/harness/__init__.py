@@ -1,0 +1,1 @@
+"""What the figures are measured with: functions in processes, Postgres, a network, and contenders."""

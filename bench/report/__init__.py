@@ -1,0 +1,1 @@
+"""The figures as tables, as a picture and as a record."""
