@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 SAM := SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
 START := $(VENV)/start-ready
 TEST := $(VENV)/test-ready
-PINNED := local layers/messaging functions/migrate bench
+PINNED := local layers/messaging functions/migrate bench/harness
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-strip-extras --no-emit-package pip
 SHELL := /bin/bash

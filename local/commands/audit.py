@@ -5,7 +5,7 @@ from urllib.request import Request, urlopen
 
 SERVICE = "https://api.osv.dev/v1/query"
 SECONDS = 5
-PINS = ("requirements.txt", "bench/requirements.txt")
+PINS = ("requirements.txt", "bench/harness/requirements.txt")
 """The first holds also the pins of every other file."""
 
 
