@@ -14,7 +14,7 @@ from pathlib import Path
 from subprocess import run
 
 from local.backing import Backing, Options
-from local.commands import check, openapi
+from local.commands import check, configuration, openapi
 from local.commands.guide import services_started, started
 from local.commands.operate import NOUNS, operate
 from local.commands.redrive import redrive
@@ -27,6 +27,7 @@ TOOLS: dict[str, Callable[[Callable[[str], None]], int]] = {
     "test": check.test,
     "faults": check.faults,
     "openapi": openapi.write,
+    "configuration": configuration.write,
 }
 OPERATIONS: dict[str, Callable[[argparse.Namespace], int]] = {
     "redrive": lambda arguments: redrive(_options(arguments), _say),
