@@ -1,5 +1,5 @@
 """`python -m bench` measures all subjects, or those that are named; with `load` it loads the functions over
-HTTP, and with `publish` it puts the last whole run into README."""
+HTTP, and with `publish` it writes the last whole run into docs/benchmarks.md."""
 
 import argparse
 import os

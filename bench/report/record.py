@@ -1,4 +1,4 @@
-"""What is kept of a run, and what README shows of it."""
+"""What is kept of a run, and what docs/benchmarks.md shows of it."""
 
 import json
 import platform
@@ -16,8 +16,8 @@ from bench.harness.stage import FOLDER
 from bench.report import picture, table
 
 OWN = Path(__file__).parents[1]
-README = OWN.parent / "README.md"
-PICTURE = "bench/figures.svg"
+DOCUMENT = OWN.parent / "docs" / "benchmarks.md"
+PICTURE = "../bench/figures.svg"
 BEGIN, END = "<!-- figures: make bench PUBLISH=yes -->\n", "<!-- end of figures -->\n"
 
 
@@ -47,11 +47,11 @@ class Record:
         (folder / "figures.svg").write_text(picture.svg(self.figures), encoding="utf-8")
 
     def publish(self) -> None:
-        """Beside us, and between its two marks in README."""
+        """Beside us, and between the two marks in the document."""
         self.write(OWN)
-        before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+        before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
         _, _, after = rest.partition(END)
-        README.write_text(f"{before}{BEGIN}\n{self.text()}\n{END}{after}", encoding="utf-8")
+        DOCUMENT.write_text(f"{before}{BEGIN}\n{self.text()}\n{END}{after}", encoding="utf-8")
 
     def text(self) -> str:
         """In Markdown."""
