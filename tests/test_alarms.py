@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_each_names_a_count_and_who_makes_it() -> None:
-    sources = (path.read_text() for path in ROOT.glob("layers/messaging/messaging/*.py"))
+    sources = (path.read_text() for path in ROOT.glob("layers/messaging/messaging/**/*.py"))
     counted = {name for source in sources for name in re.findall(r'\bcount\(\s*"(\w+)"', source)}
     resources: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
     alarms = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::CloudWatch::Alarm"]
