@@ -217,7 +217,7 @@ def test_who_acts_is_noted(database: Database) -> None:
 )
 def test_the_audit_is_only_added_to(database: Database, change: str) -> None:
     make_key()
-    with pytest.raises(pg8000.exceptions.DatabaseError, match="only added to"):
+    with pytest.raises(pg8000.exceptions.DatabaseError, match="append-only"):
         database.rows(change)
     assert len(audited(database)) == 1
 

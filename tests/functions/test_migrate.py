@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
-from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +17,6 @@ from sqlalchemy import NullPool, create_engine
 
 from local.commands.openapi import load
 from messaging.conversations import reads
-from messaging.outbound import attempts
 from messaging.postgres import database as product
 from messaging.problems import Unavailable
 from tables import metadata
@@ -162,80 +160,14 @@ def test_another_revision_is_unavailable(empty: Database) -> None:
         reads.check()
 
 
-def test_what_the_first_version_left_under_way_goes_on(empty: Database) -> None:
-    """Of two in one conversation the first keeps its delivery; nothing is sent that may have been sent."""
-    assert alembic("upgrade", "0001").returncode == 0
-    empty.rows(
-        "INSERT INTO contacts DEFAULT VALUES;"
-        "INSERT INTO conversations (customer_address, contact_address, contact_id, types)"
-        " VALUES ('a', 'b', 1, '{}');"
-        "INSERT INTO messages (conversation_id, direction, type, status, body, attachments, timestamp, size,"
-        " provider_type, attempt_count, lease_expires_at)"
-        " SELECT 1, 'outbound', 'sms', status, '', '[]', now(), 0, 'sms', tried, now() + interval '1 minute'"
-        "   FROM (VALUES ('sending', 1), ('sending', 1), ('unknown', 1), ('queued', 0))"
-        "        AS old (status, tried);"
-        "INSERT INTO attempts (message_id, number, token, provider_type)"
-        " SELECT id, 1, gen_random_uuid(), 'sms' FROM messages WHERE attempt_count = 1"
-    )
+def test_a_migration_that_loses_a_deadlock_is_tried_again(empty: Database) -> None:
     migrate()
-    assert empty.rows("SELECT status FROM messages ORDER BY id") == [
-        ["sending"],
-        ["unknown"],
-        ["unknown"],
-        ["queued"],
-    ]
-    claimed = attempts.claim([1, 2, 3, 4], timedelta(seconds=30))
-    assert claimed.messages == []
-    assert sorted(one.message.id for one in claimed.unknown) == [2, 3]
-    assert claimed.waiting == [(4, 1)]
-    assert empty.value("SELECT bool_and(provider_types = '{sms}') FROM messages") is True
-
-
-def test_who_is_at_work_meanwhile_and_in_the_way_is_let_through(empty: Database) -> None:
-    assert alembic("upgrade", "0001").returncode == 0
     with closing(Database(empty.url)) as other, ThreadPoolExecutor(1) as pool:
+        other.rows("SET deadlock_timeout = '1min'")  # so that the migration is the one that gives way
         other.rows("BEGIN")
-        other.rows("LOCK TABLE message_events IN ROW EXCLUSIVE MODE")
+        other.rows("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE")
         migrated = pool.submit(migrate)
         eventually(lambda: empty.value("SELECT count(*) FROM pg_locks WHERE NOT granted") == 1)
-        other.rows("SELECT FROM attempts")  # each now waits for the other, and the first to look gives way
+        other.rows("SELECT pg_advisory_xact_lock(:lock)", lock=load("migrate").LOCK)
         other.rows("COMMIT")
         assert migrated.result() == {"revision": HEAD}
-
-
-def test_what_came_twice_before_is_one_from_now_on(empty: Database) -> None:
-    """Reports that were events twice: the first of them stays."""
-    assert alembic("upgrade", "0002").returncode == 0
-    empty.rows(
-        "INSERT INTO contacts DEFAULT VALUES;"
-        "INSERT INTO conversations (customer_address, contact_address, contact_id, types)"
-        " VALUES ('a', 'b', 1, '{}');"
-        "INSERT INTO messages (conversation_id, direction, type, status, body, attachments, timestamp, size,"
-        " provider_type, provider_types)"
-        " VALUES (1, 'outbound', 'sms', 'sent', '', '[]', now(), 0, 'sms', '{sms}')"
-    )
-    told = [("report", 1, "sent", None), ("report", 1, "sent", None), ("report", 1, "sent", "x")]
-    told += [("report", 2, "sent", None), ("attempt", 1, "sent", None), ("attempt", 1, "sent", None)]
-    for kind, attempt, status, code in [*told, told[0]]:
-        empty.rows(
-            "INSERT INTO message_events (message_id, attempt, kind, provider_type, status, code, occurred_at)"
-            " VALUES (1, :attempt, :kind, 'sms', :status, :code, '2024-11-01')",
-            attempt=attempt,
-            kind=kind,
-            status=status,
-            code=code,
-        )
-    migrate()
-    assert empty.rows("SELECT id FROM message_events ORDER BY id") == [[1], [3], [4], [5], [6]]
-
-
-def test_tokens_that_two_instances_kept_are_told_apart(empty: Database) -> None:
-    assert alembic("upgrade", "0005").returncode == 0
-    empty.rows(
-        "INSERT INTO webhook_requests (route, provider_type, received_at, verified_at, url, query, headers,"
-        " body, digest, once)"
-        " SELECT 'email', name, now(), now(), '', '', '{}', '', '', once"
-        "   FROM (VALUES ('one', 'token'), ('another', 'token'), ('sms', NULL)) AS old (name, once)"
-    )
-    migrate()
-    assert empty.rows("SELECT once FROM webhook_requests ORDER BY id") == [["1 token"], ["2 token"], [None]]

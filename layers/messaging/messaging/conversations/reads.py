@@ -13,7 +13,7 @@ from messaging.postgres import cursor as cursors
 from messaging.postgres.database import Values, run
 from messaging.problems import Unavailable
 
-REVISION = "0007"
+REVISION = "0001"
 """The Alembic revision that this code was written for; a test holds it at the migrations' head."""
 
 MAX_PAGE_BYTES = 4_000_000

@@ -1,0 +1,524 @@
+"""The initial schema."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "accounts",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("sends_per_second", sa.Integer(), comment="null is no limit"),
+        sa.Column("sends_per_day", sa.Integer(), comment="of UTC; null is no limit"),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "coalesce(sends_per_second, 1) > 0 AND coalesce(sends_per_day, 1) > 0",
+            name=op.f("accounts_limits_check"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("accounts_pkey")),
+        sa.UniqueConstraint("name", name=op.f("accounts_name_key")),
+    )
+    op.create_table(
+        "circuits",
+        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("open_until", sa.DateTime(timezone=True)),
+        sa.Column("openings", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("provider_type", name=op.f("circuits_pkey")),
+    )
+    op.create_table(
+        "contacts",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("contacts_pkey")),
+    )
+    op.create_table(
+        "parked_reports",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("token", sa.Uuid(), nullable=False),
+        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column("provider_message_id", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text()),
+        sa.Column("rank", sa.SmallInteger(), nullable=False),
+        sa.Column("code", sa.Text()),
+        sa.Column("reason", sa.Text()),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "next_look_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column("reference", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("id", name=op.f("parked_reports_pkey")),
+        sa.UniqueConstraint("token", name=op.f("parked_reports_token_key")),
+    )
+    op.create_index("parked_reports_created_at_idx", "parked_reports", ["created_at"])
+    op.create_index("parked_reports_look_idx", "parked_reports", ["next_look_at"])
+    op.create_index(
+        "parked_reports_report_key",
+        "parked_reports",
+        ["provider_type", "provider_message_id", "status", "code", "occurred_at"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    )
+    op.create_table(
+        "webhook_requests",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("verified_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column(
+            "headers",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="without those that are credentials",
+        ),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False, comment="SHA-256 of query and body"),
+        sa.Column(
+            "once",
+            sa.Text(),
+            comment="of what its vendor signed in the body's stead, and by which key: good for one request",
+        ),
+        sa.Column("fault", sa.Text(), comment="why it could not be read, in our words; null where it was"),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint("route IN ('sms', 'email')", name=op.f("webhook_requests_route_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("webhook_requests_pkey")),
+        sa.UniqueConstraint(
+            "provider_type", "digest", name=op.f("webhook_requests_provider_type_digest_key")
+        ),
+    )
+    op.create_index(
+        "webhook_requests_once_key",
+        "webhook_requests",
+        ["once"],
+        unique=True,
+        postgresql_where=sa.text("once IS NOT NULL"),
+    )
+    op.create_index("webhook_requests_received_at_idx", "webhook_requests", ["received_at"])
+    op.create_index(
+        "webhook_requests_unparsed_idx",
+        "webhook_requests",
+        ["id"],
+        postgresql_where=sa.text("fault IS NOT NULL"),
+    )
+    op.create_table(
+        "account_addresses",
+        sa.Column("address", sa.Text(), nullable=False, comment="* is all that nobody owns by name"),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("account_addresses_account_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("address", name=op.f("account_addresses_pkey")),
+    )
+    op.create_index("account_addresses_account_id_idx", "account_addresses", ["account_id", "address"])
+    op.create_table(
+        "account_sends",
+        sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("second", sa.DateTime(timezone=True), nullable=False, comment="that is counted"),
+        sa.Column("in_second", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False, comment="that is counted, of UTC"),
+        sa.Column("in_day", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("account_sends_account_id_fkey")),
+        sa.PrimaryKeyConstraint("account_id", name=op.f("account_sends_pkey")),
+    )
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False, comment="SHA-256 of the secret"),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column("expires_at", sa.DateTime(timezone=True)),
+        sa.Column("revoked_at", sa.DateTime(timezone=True)),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), comment="to the minute"),
+        sa.CheckConstraint(
+            "scopes <@ '{send,read,admin}' AND cardinality(scopes) > 0", name=op.f("api_keys_scopes_check")
+        ),
+        sa.CheckConstraint("account_id > 0", name=op.f("api_keys_account_check")),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("api_keys_account_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("api_keys_pkey")),
+        sa.UniqueConstraint("hash", name=op.f("api_keys_hash_key")),
+    )
+    op.create_index("api_keys_account_id_idx", "api_keys", ["account_id", "id"])
+    op.create_table(
+        "contact_addresses",
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("contact_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["contact_id"], ["contacts.id"], name=op.f("contact_addresses_contact_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("account_id", "address", name=op.f("contact_addresses_pkey")),
+    )
+    op.create_index(op.f("contact_addresses_contact_id_idx"), "contact_addresses", ["contact_id"])
+    op.create_table(
+        "conversations",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("customer_address", sa.Text(), nullable=False),
+        sa.Column("contact_address", sa.Text(), nullable=False),
+        sa.Column("contact_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "types", sa.ARRAY(sa.Text()), nullable=False, comment="of the messages that it holds, each once"
+        ),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "last_message_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["contact_id"], ["contacts.id"], name=op.f("conversations_contact_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("conversations_pkey")),
+        sa.UniqueConstraint(
+            "account_id",
+            "customer_address",
+            "contact_address",
+            name=op.f("conversations_account_id_customer_address_contact_address_key"),
+        ),
+    )
+    op.create_index("conversations_activity_idx", "conversations", ["account_id", "last_message_at", "id"])
+    op.create_index(
+        "conversations_contact_activity_idx",
+        "conversations",
+        ["account_id", "contact_address", "last_message_at", "id"],
+    )
+    op.create_index(
+        "conversations_customer_activity_idx",
+        "conversations",
+        ["account_id", "customer_address", "last_message_at", "id"],
+    )
+    op.create_index(
+        "conversations_email_activity_idx",
+        "conversations",
+        ["account_id", "last_message_at", "id"],
+        postgresql_where=sa.text("'email' = ANY (types)"),
+    )
+    op.create_index(
+        "conversations_mms_activity_idx",
+        "conversations",
+        ["account_id", "last_message_at", "id"],
+        postgresql_where=sa.text("'mms' = ANY (types)"),
+    )
+    op.create_index(
+        "conversations_sms_activity_idx",
+        "conversations",
+        ["account_id", "last_message_at", "id"],
+        postgresql_where=sa.text("'sms' = ANY (types)"),
+    )
+    op.create_table(
+        "audit_events",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), nullable=False, comment="that it was done to"),
+        sa.Column("key_id", sa.BigInteger(), comment="that it was done to"),
+        sa.Column("actor", sa.Text(), nullable=False, comment="operator, or key:<id>"),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("details", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("audit_events_account_id_fkey")),
+        sa.ForeignKeyConstraint(["key_id"], ["api_keys.id"], name=op.f("audit_events_key_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("audit_events_pkey")),
+    )
+    op.create_index("audit_events_account_id_idx", "audit_events", ["account_id", "id"])
+    op.create_index("audit_events_key_id_idx", "audit_events", ["key_id", "id"])
+    op.create_table(
+        "conversation_participants",
+        sa.Column("conversation_id", sa.BigInteger(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "role IN ('customer', 'contact', 'cc')", name=op.f("conversation_participants_role_check")
+        ),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.id"],
+            name=op.f("conversation_participants_conversation_id_fkey"),
+        ),
+        sa.PrimaryKeyConstraint("conversation_id", "address", name=op.f("conversation_participants_pkey")),
+    )
+    op.create_table(
+        "messages",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("conversation_id", sa.BigInteger(), nullable=False),
+        sa.Column("direction", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("cc", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("reply_to", sa.Text()),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("subject", sa.Text()),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text()),
+        sa.Column("attachments", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column(
+            "timestamp", sa.DateTime(timezone=True), nullable=False, comment="the caller's or the provider's"
+        ),
+        sa.Column(
+            "size",
+            sa.Integer(),
+            nullable=False,
+            comment="bytes of its content as JSON in JSON, as Lambda answers: what a page is cut by",
+        ),
+        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column(
+            "provider_types",
+            sa.ARRAY(sa.Text()),
+            server_default="{}",
+            nullable=False,
+            comment="outbound: all that may carry it, in the order in which they are tried",
+        ),
+        sa.Column("provider_message_id", sa.Text()),
+        sa.Column("delivery_policy", sa.Text(), server_default="at_most_once", nullable=False),
+        sa.Column(
+            "extra", postgresql.JSONB(astext_type=sa.Text()), comment="inbound: what else the provider said"
+        ),
+        sa.Column("error_code", sa.Text()),
+        sa.Column("error_reason", sa.Text()),
+        sa.Column("request_token", sa.Uuid(), comment="outbound: made by the accepting call"),
+        sa.Column(
+            "report_rank",
+            sa.SmallInteger(),
+            server_default="0",
+            nullable=False,
+            comment="of the highest report",
+        ),
+        sa.Column("attempt_count", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("nudge_count", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True)),
+        sa.Column("next_nudge_at", sa.DateTime(timezone=True)),
+        sa.Column("lease_expires_at", sa.DateTime(timezone=True)),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "delivery_policy IN ('at_most_once', 'at_least_once')",
+            name=op.f("messages_delivery_policy_check"),
+        ),
+        sa.CheckConstraint(
+            "direction = 'inbound' OR cardinality(provider_types) > 0",
+            name=op.f("messages_provider_types_check"),
+        ),
+        sa.CheckConstraint(
+            "direction = 'outbound' AND status IN ('queued', 'sending', 'sent', 'delivered', 'read', 'failed', 'unknown') OR direction = 'inbound' AND status = 'received' AND provider_message_id IS NOT NULL",
+            name=op.f("messages_status_check"),
+        ),
+        sa.CheckConstraint("type IN ('sms', 'mms', 'email')", name=op.f("messages_type_check")),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"], ["conversations.id"], name=op.f("messages_conversation_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("messages_pkey")),
+        sa.UniqueConstraint("request_token", name=op.f("messages_request_token_key")),
+    )
+    op.create_index(
+        "messages_account_nudge_idx",
+        "messages",
+        ["account_id", "next_nudge_at"],
+        postgresql_where=sa.text("next_nudge_at IS NOT NULL"),
+    )
+    op.create_index(
+        "messages_inbound_key",
+        "messages",
+        ["provider_type", "provider_message_id"],
+        unique=True,
+        postgresql_where=sa.text("direction = 'inbound'"),
+    )
+    op.create_index(
+        "messages_lease_idx", "messages", ["lease_expires_at"], postgresql_where=sa.text("status = 'sending'")
+    )
+    op.create_index("messages_page_idx", "messages", ["conversation_id", "id"])
+    op.create_index(
+        "messages_pending_idx",
+        "messages",
+        ["conversation_id", "id"],
+        postgresql_where=sa.text("status = 'queued'"),
+    )
+    op.create_index(
+        "messages_under_way_key",
+        "messages",
+        ["conversation_id"],
+        unique=True,
+        postgresql_where=sa.text("status = 'sending'"),
+    )
+    op.create_table(
+        "attempts",
+        sa.Column("message_id", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.SmallInteger(), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("token", sa.Uuid(), nullable=False),
+        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column("provider_message_id", sa.Text()),
+        sa.Column("outcome", sa.Text(), comment="the status that it ended in; null while it is open"),
+        sa.Column("failure", sa.Text(), comment="its kind, in delivery's words; null where it was taken"),
+        sa.Column(
+            "started_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column("ended_at", sa.DateTime(timezone=True)),
+        sa.Column("retry_at", sa.DateTime(timezone=True), comment="throttled: not before, says its provider"),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("attempts_message_id_fkey")),
+        sa.PrimaryKeyConstraint("message_id", "number", name=op.f("attempts_pkey")),
+        sa.UniqueConstraint("token", name=op.f("attempts_token_key")),
+    )
+    op.create_index(
+        "attempts_provider_message_key",
+        "attempts",
+        ["provider_type", "provider_message_id"],
+        unique=True,
+        postgresql_where=sa.text("provider_message_id IS NOT NULL"),
+    )
+    op.create_index(
+        "attempts_recent_idx",
+        "attempts",
+        ["provider_type", "started_at"],
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+    )
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.BigInteger(), comment="null only inside the transaction that makes both"),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["messages.id"], name=op.f("idempotency_keys_message_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("account_id", "route", "key", name=op.f("idempotency_keys_pkey")),
+    )
+    op.create_index("idempotency_keys_created_at_idx", "idempotency_keys", ["created_at"])
+    op.create_table(
+        "message_events",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.SmallInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("token", sa.Uuid(), comment="report: made by the call that brought it"),
+        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text()),
+        sa.Column("code", sa.Text()),
+        sa.Column("reason", sa.Text()),
+        sa.Column(
+            "occurred_at", sa.DateTime(timezone=True), nullable=False, comment="by the provider's clock"
+        ),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "kind IN ('attempt', 'report', 'settled')", name=op.f("message_events_kind_check")
+        ),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("message_events_message_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("message_events_pkey")),
+        sa.UniqueConstraint("token", name=op.f("message_events_token_key")),
+    )
+    op.create_index("message_events_message_idx", "message_events", ["message_id", "id"])
+    op.create_index(
+        "message_events_report_key",
+        "message_events",
+        ["message_id", "attempt", "provider_type", "status", "code", "occurred_at"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+        postgresql_where=sa.text("kind = 'report'"),
+    )
+    op.execute("""
+        CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+        END $$
+    """)
+    op.execute("""
+        CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events
+        EXECUTE FUNCTION refuse_change()
+    """)
+    # 0 is the quarantine; 1 is the first account.
+    op.execute("INSERT INTO accounts (id, name) VALUES (0, 'quarantine')")
+    op.execute("INSERT INTO accounts (name) VALUES ('default')")
