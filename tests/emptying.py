@@ -1,7 +1,7 @@
 """How a database is made as it was, from one test to the next."""
 
 TABLES = (
-    "webhook_requests, circuits, idempotency_keys, parked_reports, message_events, attempts, messages,"
+    "webhook_requests, circuits, idempotency_keys, pending_reports, message_events, attempts, messages,"
     " conversation_participants, conversations, contact_addresses, contacts"
 )
 """In the order in which they can be emptied."""

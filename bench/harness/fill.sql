@@ -11,7 +11,7 @@ SELECT n, '+12016661234', '+1804' || lpad(n::text, 7, '0'), n, '{sms}', now() - 
 INSERT INTO conversation_participants (conversation_id, address, role)
 SELECT id, customer_address, 'customer' FROM conversations
 UNION ALL SELECT id, contact_address, 'contact' FROM conversations;
-INSERT INTO messages (conversation_id, direction, type, status, body, attachments, "timestamp", size, provider_type,
+INSERT INTO messages (conversation_id, direction, type, status, body, attachments, "timestamp", size, provider,
                       provider_message_id, created_at, updated_at)
 SELECT CASE WHEN n % 10 = 0 THEN 1 ELSE 2 + n::bigint * 7919 % (:conversations - 1) END, 'inbound', 'sms', 'received',
        'See you at eight, in front of the station; bring the tickets, the umbrella and something to eat.', '[]', times.sent, 300, 'sms', 'filled-' || n, times.sent, times.sent

@@ -66,7 +66,7 @@ class Message(Base):
     attachments: Mapped[list[str]] = mapped_column(JSONB)
     timestamp: Mapped[datetime]
     size: Mapped[int]
-    provider_type: Mapped[str]
+    provider: Mapped[str]
     provider_message_id: Mapped[str]
 
 
@@ -75,7 +75,7 @@ class Request(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     account_id: Mapped[int]
     route: Mapped[str]
-    provider_type: Mapped[str]
+    provider: Mapped[str]
     received_at: Mapped[datetime]
     verified_at: Mapped[datetime]
     url: Mapped[str]
@@ -114,7 +114,7 @@ def receive(inbound: Inbound) -> Response[str]:
 def _keep(session: Session, inbound: Inbound) -> Message:
     now = datetime.now(UTC)
     known = select(Message).filter_by(
-        provider_type="sms", provider_message_id=inbound.messaging_provider_id, direction="inbound"
+        provider="sms", provider_message_id=inbound.messaging_provider_id, direction="inbound"
     )
     if found := session.scalars(known).one_or_none():
         return found
@@ -139,7 +139,7 @@ def _keep(session: Session, inbound: Inbound) -> Message:
         attachments=inbound.attachments or [],
         timestamp=inbound.timestamp,
         size=len(inbound.body),
-        provider_type="sms",
+        provider="sms",
         provider_message_id=inbound.messaging_provider_id,
     )
     session.add(message)
@@ -152,7 +152,7 @@ def _keep_request(session: Session, body: bytes) -> None:
     request = Request(
         account_id=1,
         route="sms",
-        provider_type="sms",
+        provider="sms",
         received_at=now,
         verified_at=now,
         url=event.path,

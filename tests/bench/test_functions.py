@@ -25,7 +25,7 @@ def kept(database: Database) -> list[Any]:
     """What a webhook left, but for its times and what its headers are."""
     return database.rows(
         "SELECT direction, type, status, m.body, attachments, timestamp, size, provider_message_id, extra,"
-        "       encode(r.body, 'escape'), r.url, r.query, encode(r.digest, 'hex'), r.fault, r.once"
+        "       encode(r.body, 'escape'), r.url, r.query, encode(r.digest, 'hex'), r.fault, r.replay_token"
         "  FROM messages m, webhook_requests r ORDER BY m.id, r.id"
     )
 

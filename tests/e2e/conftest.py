@@ -42,7 +42,7 @@ def fragile(broken_stack: Stack) -> Iterator[Stack]:
     left in it is delivered first: else it would meet what the provider is told."""
     with closing(Database(broken_stack.database_url)) as database:
         database.rows(
-            "UPDATE messages SET next_nudge_at = now(), next_attempt_at = NULL WHERE status = 'queued'"
+            "UPDATE messages SET dispatch_at = now(), next_attempt_at = NULL WHERE status = 'queued'"
         )
         under_way = "SELECT count(*) FROM messages WHERE status IN ('queued', 'sending')"
         eventually(lambda: database.value(under_way) == 0)
@@ -66,7 +66,7 @@ def keeping_nothing(stack: Stack) -> Iterator[None]:
         "conversations",
         "contacts",
         "idempotency_keys",
-        "parked_reports",
+        "pending_reports",
         # But for the playing providers' reports of those earlier messages.
         """webhook_requests WHERE NOT encode(body, 'escape') ~ '"reference"|MessageStatus'""",
     )

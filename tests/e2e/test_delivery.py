@@ -90,7 +90,7 @@ def test_a_message_whose_worker_was_killed_ends_as_unknown_and_is_never_sent_twi
 def test_a_message_that_was_kept_but_never_queued_is_found_by_the_relay(fragile: Stack, contact: str) -> None:
     with closing(Database(fragile.database_url)) as database:
         id = keep(database, contact)
-        pass_time(database, id, "next_nudge_at")
+        pass_time(database, id, "dispatch_at")
     assert attempts(wait_for(fragile, id, "delivered")) == [(1, "sent", None)]
     assert len(calls(fragile, id)) == 1
 

@@ -89,9 +89,7 @@ def test_a_message_is_kept_once(speaker: Contract, database: Database, printed: 
     answers = [told(speaker, one) for one in (request, request, speaker.request(speaker.inbound))]
     assert {200} == {answer.status for answer in answers}
     assert len({answer.body for answer in answers}) == 1
-    assert database.rows("SELECT provider_type, provider_message_id FROM messages") == [
-        [NAME, speaker.inbound_id]
-    ]
+    assert database.rows("SELECT provider, provider_message_id FROM messages") == [[NAME, speaker.inbound_id]]
     assert printed.metrics["Inbound"] == [1]
 
 
@@ -110,7 +108,7 @@ def test_a_token_lets_one_body_in(speaker: Contract, database: Database) -> None
 def test_a_report_of_what_is_not_known_yet_waits(speaker: Contract, database: Database) -> None:
     for _ in range(2):
         assert 200 <= told(speaker, speaker.request(speaker.report)).status < 300
-    assert database.rows("SELECT DISTINCT provider_type, status FROM parked_reports") == [[NAME, "delivered"]]
+    assert database.rows("SELECT DISTINCT provider, status FROM pending_reports") == [[NAME, "delivered"]]
     assert database.value("SELECT count(*) FROM messages") == 0
 
 
@@ -133,7 +131,7 @@ def test_of_a_batch_the_rest_is_kept(speaker: Contract, database: Database, prin
         assert told(speaker, speaker.request(speaker.batch)).status == 200
         assert rows(database)["webhook_requests"] == 1
         assert database.value("SELECT fault IS NOT NULL FROM webhook_requests")
-        both = "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM parked_reports)"
+        both = "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM pending_reports)"
         assert database.value(both) == 2
         assert printed.metrics["Unparsed"] == [1]
 

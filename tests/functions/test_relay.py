@@ -10,7 +10,7 @@ from tests.calls import NEW_SMS, SMS, call, deliver, invoke, message
 from tests.conftest import Configure, Database
 from tests.test_events import event
 
-DUE = "UPDATE messages SET next_nudge_at = clock_timestamp()"
+DUE = "UPDATE messages SET dispatch_at = clock_timestamp()"
 
 
 def test_queues_again_what_was_left_behind(database: Database, aws: Aws, providers: Provider) -> None:
@@ -52,10 +52,10 @@ def test_forgets_what_has_had_its_time(
     """Of raw requests the deployment says how long that is."""
     configure(RAW_RETENTION_DAYS=days)
     making.report(Status.DELIVERED, "p-1")
-    database.rows("UPDATE parked_reports SET created_at = now() - interval '8 days'")
+    database.rows("UPDATE pending_reports SET created_at = now() - interval '8 days'")
     database.rows("UPDATE webhook_requests SET received_at = now() - interval '25 hours'")
     assert invoke("relay", event("relay"))["forgotten"] == 2 - left
-    assert database.value("SELECT count(*) FROM parked_reports") == 0
+    assert database.value("SELECT count(*) FROM pending_reports") == 0
     assert database.value("SELECT count(*) FROM webhook_requests") == left
 
 
@@ -64,7 +64,7 @@ def test_forgets_all_of_a_backlog_while_there_is_time(database: Database, aws: A
         making.report(Status.DELIVERED, f"p-{n}")
     database.rows(
         "INSERT INTO webhook_requests"
-        " (route, provider_type, received_at, verified_at, url, query, headers, body, digest)"
+        " (route, provider, received_at, verified_at, url, query, headers, body, digest)"
         " SELECT 'sms', 'sms', '2024-11-01', '2024-11-01', '', '', '{}', '', sha256(n::text::bytea)"
         " FROM generate_series(1, 1200) n"
     )

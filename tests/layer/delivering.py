@@ -52,7 +52,7 @@ def wait(database: Database, id: int = 1) -> float:
 def let_pass(database: Database, seconds: float) -> None:
     """As if so much time had gone by since everything that is there."""
     times = {
-        "messages": ("created_at", "updated_at", "next_attempt_at", "next_nudge_at", "lease_expires_at"),
+        "messages": ("created_at", "updated_at", "next_attempt_at", "dispatch_at", "lease_expires_at"),
         "attempts": ("started_at", "ended_at"),
         "circuits": ("changed_at", "open_until"),
     }

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 MAX_AGE = 3600
 DAY = 86400
-NO_MORE = "SELECT next_attempt_at, next_nudge_at, lease_expires_at FROM messages"
+NO_MORE = "SELECT next_attempt_at, dispatch_at, lease_expires_at FROM messages"
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def test_one_that_was_never_tried_expires(database: Database, aws: Aws, provider
     assert shown["status"] == "failed"
     assert shown["error"] == {"code": "expired", "reason": "It was too old to be tried again."}
     [event] = shown["events"]
-    assert (event["kind"], event["status"], event["code"]) == ("settled", "failed", "expired")
+    assert (event["kind"], event["status"], event["code"]) == ("resolved", "failed", "expired")
     assert event["reason"] == shown["error"]["reason"]
     assert database.rows(NO_MORE) == [[None, None, None]]
     assert providers.requests == []
@@ -52,7 +52,7 @@ def test_one_that_waits_for_its_retry_expires_with_the_last_failure_s_reason(
     shown = message(1)
     assert (shown["status"], shown["error"]["code"]) == ("failed", "expired")
     assert shown["error"]["reason"].endswith("The last failure was: Queue overflow")
-    assert events(database) == [["attempt", 1, "queued", "30001"], ["settled", 1, "failed", "expired"]]
+    assert events(database) == [["attempt", 1, "queued", "30001"], ["resolved", 1, "failed", "expired"]]
     assert len(providers.requests) == 1
 
 
@@ -138,7 +138,7 @@ def test_what_is_lost_on_its_way_each_time_fails_once_its_attempts_are_used_up(
         deliver(1)
         let_pass(database, 60)
     assert state(database) == ("failed", "no_answer", 2)
-    assert events(database)[-1] == ["settled", 2, "failed", "not_found"]
+    assert events(database)[-1] == ["resolved", 2, "failed", "not_found"]
     assert database.rows(NO_MORE) == [[None, None, None]]
     assert len(askable.requests) == 2
 

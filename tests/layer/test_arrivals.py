@@ -55,7 +55,7 @@ def test_gives_what_became_of_each_part_in_the_parts_order(database: Database) -
     ]
     kept = store.keep(making.request(), parts)
     assert [one.outcome for one in kept] == [
-        *("parked", "created", "moved", "created", "duplicate", "noted", "unmatched")
+        *("pending", "created", "moved", "created", "duplicate", "noted", "unmatched")
     ]
     ids = [one.message and json.loads(one.message)["provider_message_id"] for one in kept]
     assert ids == [None, "b", "p-1", "a", "b", "p-1", None]

@@ -75,7 +75,7 @@ def test_a_retry_waits_for_its_time_and_the_relay_for_a_minute_more(database: Da
     wait = timedelta(minutes=10)
     assert attempts.record(claimed.token, Status.QUEUED, code="503", wait=wait).status is Status.QUEUED
     assert making.claim_all([1]) == []
-    times = "SELECT next_attempt_at - updated_at, next_nudge_at - updated_at, lease_expires_at FROM messages"
+    times = "SELECT next_attempt_at - updated_at, dispatch_at - updated_at, lease_expires_at FROM messages"
     [[next_attempt, next_nudge, lease]] = database.rows(times)
     assert isinstance(next_attempt, timedelta)
     assert isinstance(next_nudge, timedelta)

@@ -15,8 +15,8 @@ MESSAGE = {
     "attachments": "'[]'",
     '"timestamp"': "now()",
     "size": "0",
-    "provider_type": "'sms'",
-    "provider_types": "'{sms}'",
+    "provider": "'sms'",
+    "providers": "'{sms}'",
     "provider_message_id": "NULL",
     "request_token": "NULL",
 }
@@ -39,12 +39,12 @@ def conversation(**columns: str) -> str:
 
 
 def attempt(number: str, id: str, token: str = "gen_random_uuid()") -> str:
-    columns = "message_id, number, token, provider_type, provider_message_id"
+    columns = "message_id, number, token, provider, provider_message_id"
     return f"INSERT INTO attempts ({columns}) VALUES (1, {number}, {token}, 'sms', {id})"
 
 
 def event(kind: str, token: str = "NULL", message: int = 1) -> str:
-    columns = "message_id, attempt, kind, provider_type, occurred_at, token"
+    columns = "message_id, attempt, kind, provider, occurred_at, token"
     return f"INSERT INTO message_events ({columns}) VALUES ({message}, 1, {kind}, 'sms', now(), {token})"
 
 
@@ -58,14 +58,14 @@ def kept(database: Database) -> Database:
     return database
 
 
-PARK = "INSERT INTO parked_reports (token, provider_type, provider_message_id, rank, occurred_at) VALUES"
+PARK = "INSERT INTO pending_reports (token, provider, provider_message_id, rank, occurred_at) VALUES"
 TOKEN, ATTEMPT, REPORT, PARKED = (
     f"(SELECT {column} FROM {table} WHERE {column} IS NOT NULL LIMIT 1)"
     for column, table in (
         ("request_token", "messages"),
         ("token", "attempts"),
         ("token", "message_events"),
-        ("token", "parked_reports"),
+        ("token", "pending_reports"),
     )
 )
 
@@ -75,7 +75,7 @@ TOKEN, ATTEMPT, REPORT, PARKED = (
     [
         insert(),
         insert(**INBOUND),
-        insert(**INBOUND | {"provider_message_id": "'id-1'", "provider_type": "'other'"}),
+        insert(**INBOUND | {"provider_message_id": "'id-1'", "provider": "'other'"}),
         insert(provider_message_id="'id-1'"),
         conversation(),
         conversation(customer_address="'+1'", contact_address=f"'{making.CUSTOMER}'"),
@@ -119,7 +119,7 @@ def test_takes_what_breaks_no_promise(kept: Database, statement: str) -> None:
         (event("'rumour'"), "message_events_kind_check"),
         (event("'report'", REPORT), "message_events_token_key"),
         (event("'report'", message=99), "message_events_message_id_fkey"),
-        (f"{PARK} ({PARKED}, 'sms', 'p-3', 1, now())", "parked_reports_token_key"),
+        (f"{PARK} ({PARKED}, 'sms', 'p-3', 1, now())", "pending_reports_token_key"),
         (
             "INSERT INTO idempotency_keys (route, key, fingerprint) VALUES ('r', 'k', 'f'), ('r', 'k', 'g')",
             "idempotency_keys_pkey",

@@ -15,9 +15,9 @@ from tests.layer.delivering import accept, deliver, events, let_pass, relayed, s
 from tests.layer.providers.pager import Pager
 
 NAMES = ("first", "second", "third")
-NEXT = "SELECT provider_type, next_attempt_at <= clock_timestamp() FROM messages WHERE id = :id"
+NEXT = "SELECT provider, next_attempt_at <= clock_timestamp() FROM messages WHERE id = :id"
 OPEN = """
-INSERT INTO circuits (provider_type, changed_at, open_until, openings)
+INSERT INTO circuits (provider, changed_at, open_until, openings)
 VALUES (:name, clock_timestamp(), clock_timestamp() + :seconds * interval '1 second', 1)
 """
 
@@ -208,7 +208,7 @@ def test_one_that_cannot_carry_it_does_not_stand_in(
     accept(aws, body="short")
     accept(aws, body="x" * 161)
     accept(aws, type="mms", attachments=["https://example.com/i.jpg"])
-    lists = database.rows("SELECT provider_types FROM messages ORDER BY id")
+    lists = database.rows("SELECT providers FROM messages ORDER BY id")
     assert lists == [[["first", "pager", "third"]], [["first", "third"]], [["first", "third"]]]
     playing.behave(Behaviour(status=503), at="first")
     deliver(2)

@@ -47,7 +47,7 @@ def kept(database: Database) -> list[object]:
         "contacts",
         "contact_addresses",
         "message_events",
-        "parked_reports",
+        "pending_reports",
         "webhook_requests",
     )
     return [database.value(f"SELECT count(*) FROM {table}") for table in tables]

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 FIRST_LOOK, BELIEVED_AFTER, UNKNOWN_AFTER = 15, 60, 600
 LOST = ["attempt", 1, "unknown", "no_answer"]
 NEXT_LOOK = """
-    SELECT extract(epoch FROM m.next_attempt_at - a.ended_at)::float, m.next_nudge_at = m.next_attempt_at
+    SELECT extract(epoch FROM m.next_attempt_at - a.ended_at)::float, m.dispatch_at = m.next_attempt_at
       FROM messages m JOIN attempts a ON a.message_id = m.id AND a.number = m.attempt_count"""
 
 
@@ -98,7 +98,7 @@ def test_one_that_finds_another_message_has_found_nothing(
     assert state(database, 1) == ("unknown", "no_answer", 1)
     let_pass(database, UNKNOWN_AFTER)
     deliver(1)
-    assert events(database) == [LOST, ["settled", 1, "unknown", "no_evidence"]]
+    assert events(database) == [LOST, ["resolved", 1, "unknown", "no_evidence"]]
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.UNKNOWN, Status.SENT])
@@ -190,7 +190,7 @@ def test_a_fault_in_one_is_no_evidence_and_stops_nobody_else(
     let_pass(database, UNKNOWN_AFTER)
     deliver(1, other)
     assert state(database, other)[0] == "sent"
-    assert events(database)[1:] == [["settled", 1, "unknown", "no_evidence"]]
+    assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
 
 
 def test_a_killed_one_is_made_again(database: Database, aws: Aws, askable: Provider) -> None:
@@ -211,7 +211,7 @@ def test_a_killed_last_one_is_made_again_too(database: Database, aws: Aws, provi
     let_pass(database, 1)
     assert relayed(aws) == [1]
     deliver(1)
-    assert events(database)[1:] == [["settled", 1, "unknown", "no_evidence"]]
+    assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
 
 
 def test_a_provider_that_the_deployment_has_no_more_cannot_be_asked(
@@ -221,5 +221,5 @@ def test_a_provider_that_the_deployment_has_no_more_cannot_be_asked(
     configure(PROVIDERS="email")
     let_pass(database, UNKNOWN_AFTER)
     deliver(1)
-    assert events(database)[1:] == [["settled", 1, "unknown", "no_evidence"]]
+    assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
     assert askable.lookups == []

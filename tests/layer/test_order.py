@@ -92,12 +92,12 @@ def test_eight_deliveries_at_once_keep_every_conversation_in_order(
 
 def put_off(database: Database, id: int) -> None:
     """As the relay does with what lies far behind in a backlog."""
-    far = "next_nudge_at = now() + interval '1 hour', nudge_count = 6"
+    far = "dispatch_at = now() + interval '1 hour', dispatch_count = 6"
     database.rows(f"UPDATE messages SET {far} WHERE id = :id", id=id)
 
 
 def seconds_until_its_nudge(database: Database, id: int) -> float:
-    until = "extract(epoch FROM next_nudge_at - clock_timestamp())::float"
+    until = "extract(epoch FROM dispatch_at - clock_timestamp())::float"
     return float(str(database.value(f"SELECT {until} FROM messages WHERE id = :id", id=id)))
 
 

@@ -23,7 +23,7 @@ from tests.making import ACCOUNT
 
 pytestmark = pytest.mark.usefixtures("providers")
 
-WAIT = "SELECT extract(epoch FROM next_nudge_at - clock_timestamp())::float FROM messages"
+WAIT = "SELECT extract(epoch FROM dispatch_at - clock_timestamp())::float FROM messages"
 
 
 def sms(**changes: object) -> NewSms:
@@ -101,7 +101,7 @@ def test_a_header_that_the_provider_keeps_to_itself_is_refused(
     assert error == {"field": f"headers.{name}", "message": "reserved keeps this header to itself"}
     configure(PROVIDERS="email,reserved")
     accept.accept(ACCOUNT, marked)
-    assert database.value("SELECT provider_types FROM messages") == ["email"], "it stands in for nobody"
+    assert database.value("SELECT providers FROM messages") == ["email"], "it stands in for nobody"
 
 
 def test_the_same_key_gives_the_same_message_without_another_nudge(database: Database, aws: Aws) -> None:
@@ -156,7 +156,7 @@ def test_a_queue_that_is_away_costs_an_accept_a_second(
         began = time.monotonic()
         assert accept.accept(ACCOUNT, sms()).message.status == "queued"
         assert time.monotonic() - began < 2.5
-    assert database.value("SELECT bool_and(next_nudge_at <= clock_timestamp()) FROM messages")
+    assert database.value("SELECT bool_and(dispatch_at <= clock_timestamp()) FROM messages")
 
 
 # --- Relaying ----------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_nudges_what_is_due_and_only_that(database: Database, aws: Aws) -> None:
     for _ in range(3):
         accept.accept(ACCOUNT, sms())
     aws.queued()
-    database.rows("UPDATE messages SET next_nudge_at = clock_timestamp() WHERE id > 1")
+    database.rows("UPDATE messages SET dispatch_at = clock_timestamp() WHERE id > 1")
     assert run_relay() == {"nudged": 2, "expired": 0, "applied": 0, "forgotten": 0}
     assert sorted(nudge["Body"] for nudge in aws.queued()) == ["2", "3"]
     assert run_relay() == {"nudged": 0, "expired": 0, "applied": 0, "forgotten": 0}
@@ -183,7 +183,7 @@ def test_nudges_a_backlog_of_any_length(
     for _ in range(20):
         accept.accept(ACCOUNT, sms())
     aws.queued()
-    database.rows("UPDATE messages SET next_nudge_at = clock_timestamp()")
+    database.rows("UPDATE messages SET dispatch_at = clock_timestamp()")
     assert run_relay()["nudged"] == 20
     assert len(aws.queued()) == 20
 
@@ -191,14 +191,14 @@ def test_nudges_a_backlog_of_any_length(
 def test_stops_while_there_is_time_left(database: Database, aws: Aws) -> None:
     accept.accept(ACCOUNT, sms())
     aws.queued()
-    database.rows("UPDATE messages SET next_nudge_at = clock_timestamp()")
+    database.rows("UPDATE messages SET dispatch_at = clock_timestamp()")
     assert run_relay(seconds=4)["nudged"] == 0
     assert aws.queued() == []
 
 
 def test_what_the_queue_does_not_take_is_the_next_relay_s(database: Database, aws: Aws) -> None:
     accept.accept(ACCOUNT, sms())
-    database.rows("UPDATE messages SET next_nudge_at = clock_timestamp()")
+    database.rows("UPDATE messages SET dispatch_at = clock_timestamp()")
     aws.lose_the_queues()
     assert run_relay()["nudged"] == 0
     assert wait(database) <= 0

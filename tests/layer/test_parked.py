@@ -11,10 +11,10 @@ from messaging.outbound import attempts
 from tests import making
 from tests.conftest import Database
 
-PARKED = "SELECT count(*) FROM parked_reports"
+PARKED = "SELECT count(*) FROM pending_reports"
 BEHIND_OUR_BACK = "UPDATE attempts SET provider_message_id = :id WHERE message_id = :message"
 """As by a delivery that died between two steps, if there were any."""
-DUE = "UPDATE parked_reports SET next_look_at = now()"
+DUE = "UPDATE pending_reports SET next_check_at = now()"
 
 
 def left_behind(database: Database, *ids: str) -> list[int]:
@@ -22,7 +22,7 @@ def left_behind(database: Database, *ids: str) -> list[int]:
     messages = []
     for id in ids:
         for status in (Status.DELIVERED, Status.SENT):
-            assert making.report(status, id)[0] == "parked"
+            assert making.report(status, id)[0] == "pending"
         messages.append(making.claimed().id)
         database.rows(BEHIND_OUR_BACK, id=id, message=messages[-1])
     return messages
@@ -35,32 +35,32 @@ def reported(id: int) -> list[Status | None]:
 def test_what_matches_by_now_is_applied_in_the_order_in_which_it_came(database: Database) -> None:
     [id] = left_behind(database, "p-1")
     making.report(Status.DELIVERED, "unheard-of")
-    assert store.apply_parked_reports(10) == 2
+    assert store.apply_pending_reports(10) == 2
     assert (making.seen(id).status, reported(id)) == (Status.DELIVERED, [Status.DELIVERED, Status.SENT])
     assert making.seen(id).provider_message_id == "p-1"
     assert database.value(PARKED) == 1
-    assert store.apply_parked_reports(10) == 0
+    assert store.apply_pending_reports(10) == 0
 
 
 def test_no_more_are_looked_at_than_were_asked_for(database: Database) -> None:
     left_behind(database, *(f"p-{n}" for n in range(5)))
-    assert [store.apply_parked_reports(4) for _ in range(4)] == [4, 4, 2, 0]
+    assert [store.apply_pending_reports(4) for _ in range(4)] == [4, 4, 2, 0]
     assert database.value(PARKED) == 0
 
 
 def test_what_does_not_match_is_looked_at_again_when_it_is_twice_as_old(database: Database) -> None:
     making.report(Status.DELIVERED, "p-1")
-    wait = "SELECT round(extract(epoch FROM next_look_at - now()) / 60)::int FROM parked_reports"
+    wait = "SELECT round(extract(epoch FROM next_check_at - now()) / 60)::int FROM pending_reports"
     for minutes, expected in ((0, 1), (1, 1), (7, 7), (600, 600)):
-        database.rows(f"UPDATE parked_reports SET created_at = now() - interval '{minutes} min'")
+        database.rows(f"UPDATE pending_reports SET created_at = now() - interval '{minutes} min'")
         database.rows(DUE)
-        assert store.apply_parked_reports(10) == 0
+        assert store.apply_pending_reports(10) == 0
         assert database.value(wait) == expected
 
 
 def test_several_at_once_apply_each_once(database: Database, environments: ProcessPoolExecutor) -> None:
     ids = left_behind(database, *(f"p-{n}" for n in range(40)))
-    applied = [*environments.map(store.apply_parked_reports, [15] * 8), store.apply_parked_reports(80)]
+    applied = [*environments.map(store.apply_pending_reports, [15] * 8), store.apply_pending_reports(80)]
     assert sum(applied) == 2 * len(ids)
     assert database.value(PARKED) == 0
     assert all(len(reported(id)) == 2 for id in ids)
@@ -70,9 +70,9 @@ def test_what_somebody_is_at_work_on_is_left_to_them(database: Database, other: 
     left_behind(database, "p-1", "p-2")
     other.rows("BEGIN")
     other.rows("SELECT lock_provider_message('sms', 'p-1')")
-    assert store.apply_parked_reports(10) == 2
+    assert store.apply_pending_reports(10) == 2
     other.rows("COMMIT")
-    assert store.apply_parked_reports(10) == 2
+    assert store.apply_pending_reports(10) == 2
 
 
 @pytest.mark.parametrize(("hours", "forgotten"), [(7 * 24 - 1, 0), (7 * 24, 1)])
@@ -80,15 +80,15 @@ def test_one_that_nothing_ever_matched_is_forgotten_after_a_week(
     database: Database, hours: int, forgotten: int
 ) -> None:
     making.report(Status.DELIVERED, "p-1", timestamp=datetime.now(UTC))
-    database.rows(f"UPDATE parked_reports SET created_at = now() - interval '{hours} hours'")
-    assert store.forget_parked_reports(10) == forgotten
+    database.rows(f"UPDATE pending_reports SET created_at = now() - interval '{hours} hours'")
+    assert store.forget_pending_reports(10) == forgotten
     assert database.value(PARKED) == 1 - forgotten
 
 
 def test_the_same_report_again_is_parked_once(database: Database) -> None:
     told = datetime.now(UTC)
     for status in (Status.SENT, Status.DELIVERED, Status.SENT):
-        assert making.report(status, "p-1", timestamp=told)[0] == "parked"
+        assert making.report(status, "p-1", timestamp=told)[0] == "pending"
     assert database.value(PARKED) == 2
 
 
@@ -107,18 +107,18 @@ def applied(id: int) -> list[tuple[int | None, Status | None]]:
 
 def test_a_late_report_on_the_first_attempt_is_not_taken_for_the_second_s(database: Database) -> None:
     second = under_way_again()
-    assert making.report(Status.FAILED, "p-1", second.id)[0] == "parked"
-    assert store.apply_parked_reports(10) == 0
+    assert making.report(Status.FAILED, "p-1", second.id)[0] == "pending"
+    assert store.apply_pending_reports(10) == 0
     making.sent(second, "p-2")
     database.rows(DUE)
-    assert store.apply_parked_reports(10) == 1
+    assert store.apply_pending_reports(10) == 1
     assert applied(second.id) == [(1, Status.FAILED)]
     assert (making.seen(second.id).status, making.seen(second.id).provider_message_id) == (Status.SENT, "p-2")
 
 
 def test_an_early_report_on_the_second_attempt_is_applied_with_its_record(database: Database) -> None:
     second = under_way_again()
-    assert making.report(Status.DELIVERED, "p-2", second.id)[0] == "parked"
+    assert making.report(Status.DELIVERED, "p-2", second.id)[0] == "pending"
     making.sent(second, "p-2")
     assert applied(second.id) == [(2, Status.DELIVERED)]
     assert making.seen(second.id).status is Status.DELIVERED
@@ -127,8 +127,8 @@ def test_an_early_report_on_the_second_attempt_is_applied_with_its_record(databa
 
 def test_a_report_on_either_of_two_lost_attempts_ends_the_waiting(database: Database) -> None:
     second = under_way_again()
-    assert making.report(Status.DELIVERED, "p-1", second.id)[0] == "parked"
+    assert making.report(Status.DELIVERED, "p-1", second.id)[0] == "pending"
     attempts.record(second.token, Status.UNKNOWN, wait=making.LEASE)
     database.rows(DUE)
-    assert store.apply_parked_reports(10) == 1
+    assert store.apply_pending_reports(10) == 1
     assert making.seen(second.id).status is Status.DELIVERED

@@ -35,7 +35,7 @@ SELECT CASE n % 2 WHEN 0 THEN '{making.CUSTOMER}' ELSE '+1201' || n END, '+1804'
        now() - n * interval '1 second'
   FROM generate_series(1, {ROWS}) n;
 INSERT INTO messages (conversation_id, direction, type, status, body, attachments, "timestamp", size,
-                      provider_type, provider_types, provider_message_id, attempt_count, next_nudge_at,
+                      provider, providers, provider_message_id, attempt_count, dispatch_at,
                       lease_expires_at)
 SELECT greatest(n - {CROWDED}, 1), CASE n % 2 WHEN 0 THEN 'inbound' ELSE 'outbound' END, 'sms',
        CASE WHEN n % 2 = 0 THEN 'received' WHEN n % 5 = 0 THEN 'queued'
@@ -43,16 +43,16 @@ SELECT greatest(n - {CROWDED}, 1), CASE n % 2 WHEN 0 THEN 'inbound' ELSE 'outbou
        'body', '[]', now(), 100, 'sms', '{{sms}}', 'm-' || n, n % 2,
        now() + n * interval '1 hour' - interval '1 day', now() + n * interval '1 hour' - interval '1 day'
   FROM generate_series(1, {ROWS}) n;
-INSERT INTO attempts (message_id, number, token, provider_type, provider_message_id, outcome, ended_at)
+INSERT INTO attempts (message_id, number, token, provider, provider_message_id, outcome, ended_at)
 SELECT id, 1, gen_random_uuid(), 'sms', provider_message_id, 'sent',
        -- Still to come: so they all are of the last minute, however late a test looks.
        now() + interval '1 hour' - id * interval '1 ms'
   FROM messages WHERE direction = 'outbound';
-INSERT INTO message_events (message_id, attempt, kind, provider_type, occurred_at)
+INSERT INTO message_events (message_id, attempt, kind, provider, occurred_at)
 SELECT id, 1, 'attempt', 'sms', now() FROM messages;
-INSERT INTO parked_reports (token, provider_type, provider_message_id, status, rank, occurred_at)
+INSERT INTO pending_reports (token, provider, provider_message_id, status, rank, occurred_at)
 SELECT gen_random_uuid(), 'sms', 'p-' || n, 'sent', 1, now() FROM generate_series(1, {ROWS}) n;
-INSERT INTO webhook_requests (route, provider_type, received_at, verified_at, url, query, headers, body,
+INSERT INTO webhook_requests (route, provider, received_at, verified_at, url, query, headers, body,
                               digest, fault)
 SELECT 'sms', 'sms', at, at, '', '', '{{}}', '', sha256(n::text::bytea),
        CASE WHEN n % 1000 = 0 THEN 'Invalid' END
@@ -198,8 +198,8 @@ WRITES: dict[str, Callable[[], object]] = {
     "taking due nudges": lambda: attempts.due_nudges(BATCH),
     "expiring leases": lambda: attempts.expire_leases(BATCH),
     "forgetting keys": lambda: store.forget_keys(BATCH),
-    "looking at parked reports": lambda: inbound_store.apply_parked_reports(BATCH),
-    "forgetting parked reports": lambda: inbound_store.forget_parked_reports(BATCH),
+    "looking at parked reports": lambda: inbound_store.apply_pending_reports(BATCH),
+    "forgetting parked reports": lambda: inbound_store.forget_pending_reports(BATCH),
     "forgetting requests": lambda: inbound_store.forget_requests(timedelta(days=30), BATCH),
 }
 

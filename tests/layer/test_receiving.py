@@ -153,7 +153,7 @@ def test_a_request_of_a_provider_that_is_gone_is_left_and_told_apart(
     database: Database, configure: Configure
 ) -> None:
     receive(INBOUND_SMS)
-    database.rows("UPDATE webhook_requests SET provider_type = 'gone', fault = 'x'")
+    database.rows("UPDATE webhook_requests SET provider = 'gone', fault = 'x'")
     receive({**INBOUND_SMS, "messaging_provider_id": "message-2"})
     assert replay(Selector(Channel.SMS, ids=[1, 2])) == (1, 0, 1, None)
 

@@ -109,7 +109,7 @@ def test_a_report_that_is_posted_again_is_one_event_also_where_it_was_parked() -
 
     told = [Status.SENT, Status.DELIVERED, None]
     claimed = making.claimed()
-    assert [tell(status) for status in told * 2] == ["parked"] * 6
+    assert [tell(status) for status in told * 2] == ["pending"] * 6
     making.sent(claimed)
     assert [tell(status) for status in told * 2] == ["noted"] * 6
     reports = [event.status for event in making.seen(claimed.id).events if event.kind == "report"]
@@ -142,7 +142,7 @@ def test_any_reports_with_any_record_anywhere_end_as_what_was_told_and_not_when(
 @pytest.mark.usefixtures("database")
 def test_a_report_of_another_provider_or_of_nobody_s_message_moves_nothing() -> None:
     id = making.sent(making.claimed(), "p-1")
-    assert making.report(Status.DELIVERED, "p-1", provider="other") == ("parked", None)
+    assert making.report(Status.DELIVERED, "p-1", provider="other") == ("pending", None)
     assert making.report(Status.DELIVERED, reference=id, provider="other") == ("unmatched", None)
     assert making.report(Status.DELIVERED, reference=id + 1) == ("unmatched", None)
     assert making.report(Status.DELIVERED, reference=making.accept()[1].id) == ("unmatched", None)

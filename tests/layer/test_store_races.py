@@ -94,7 +94,7 @@ def test_claims_of_the_same_messages_share_them(database: Database, race: Race) 
 def test_relays_at_once_share_what_is_due(database: Database, race: Race) -> None:
     for _ in range(50):
         making.accept()
-    database.rows("UPDATE messages SET next_nudge_at = now()")
+    database.rows("UPDATE messages SET dispatch_at = now()")
     assert sorted(id for some in race("messages", take_due, [7] * 8) for id in some) == list(range(1, 51))
 
 
@@ -125,10 +125,10 @@ def test_a_report_and_the_record_that_it_follows_meet_whoever_comes_first(
 ) -> None:
     tokens = [making.claimed().token for _ in range(60)]
     work = [(what, token) for token in tokens for what in ("record", "report")]
-    outcomes = race("attempts, parked_reports", end, work)
-    assert set(outcomes[1::2]) <= {"moved", "parked"}
+    outcomes = race("attempts, pending_reports", end, work)
+    assert set(outcomes[1::2]) <= {"moved", "pending"}
     assert database.rows("SELECT status, count(*) FROM messages GROUP BY 1") == [["delivered", 60]]
-    assert database.value("SELECT count(*) FROM parked_reports") == 0
+    assert database.value("SELECT count(*) FROM pending_reports") == 0
     assert database.rows("SELECT kind, count(*) FROM message_events GROUP BY 1 ORDER BY 1") == [
         ["attempt", 60],
         ["report", 60],

@@ -11,16 +11,16 @@ from tests import making
 from tests.administering import make_account
 from tests.conftest import Database
 
-DUE = "UPDATE messages SET next_nudge_at = now() WHERE next_nudge_at IS NOT NULL"
-WAIT = "SELECT round(extract(epoch FROM next_nudge_at - clock_timestamp()) / 60)::int FROM messages"
+DUE = "UPDATE messages SET dispatch_at = now() WHERE dispatch_at IS NOT NULL"
+WAIT = "SELECT round(extract(epoch FROM dispatch_at - clock_timestamp()) / 60)::int FROM messages"
 
 
 def test_a_nudge_is_lost_a_minute_after_its_message_was_accepted(database: Database) -> None:
     making.accept()
     assert attempts.due_nudges(10) == []
-    database.rows("UPDATE messages SET next_nudge_at = next_nudge_at - interval '59 s'")
+    database.rows("UPDATE messages SET dispatch_at = dispatch_at - interval '59 s'")
     assert attempts.due_nudges(10) == []
-    database.rows("UPDATE messages SET next_nudge_at = next_nudge_at - interval '1 s'")
+    database.rows("UPDATE messages SET dispatch_at = dispatch_at - interval '1 s'")
     assert attempts.due_nudges(10) == [Nudge(1, 1)]
     assert attempts.due_nudges(10) == []
 
@@ -51,7 +51,7 @@ def test_after_an_attempt_nudges_begin_anew(database: Database) -> None:
 def test_takes_the_longest_overdue_first_and_no_more_than_it_was_asked_for(database: Database) -> None:
     for _ in range(5):
         making.accept()
-    database.rows("UPDATE messages SET next_nudge_at = now() - id * interval '1 s'")
+    database.rows("UPDATE messages SET dispatch_at = now() - id * interval '1 s'")
     assert {nudge.id for nudge in attempts.due_nudges(2)} == {4, 5}
     assert {nudge.id for nudge in attempts.due_nudges(2)} == {2, 3}
     assert {nudge.id for nudge in attempts.due_nudges(2)} == {1}
@@ -129,7 +129,7 @@ def test_a_batch_is_never_more_than_was_asked_for_however_many_accounts_wait(dat
     for number in range(5):
         account = make_account(f"Shop {number}", f"shop{number}@example.com")
         store.add_outbound(account, making.email(**{"from": f"shop{number}@example.com"}), ["email"])
-    database.rows("UPDATE messages SET next_nudge_at = now() - id * interval '1 second'")
+    database.rows("UPDATE messages SET dispatch_at = now() - id * interval '1 second'")
     longest = [one.id for one in attempts.due_nudges(3)]
     assert sorted(longest) == [3, 4, 5]
     assert sorted(one.id for one in attempts.due_nudges(3)) == [1, 2]

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 FIRST_LOOK, BELIEVED_AFTER, UNKNOWN_AFTER = 15, 60, 600
 LOST = ["attempt", 1, "unknown", "no_answer"]
-WAITS = "SELECT next_attempt_at IS NOT NULL, next_nudge_at IS NOT NULL FROM messages"
+WAITS = "SELECT next_attempt_at IS NOT NULL, dispatch_at IS NOT NULL FROM messages"
 
 
 def lose(aws: Aws, provider: Provider, *, taken: bool, policy: str | None = None) -> None:
@@ -53,7 +53,7 @@ def test_what_the_provider_has_not_goes_once_more(database: Database, aws: Aws, 
         deliver(1)
     assert state(database) == ("sent", None, 2)
     assert [request.id is not None for request in askable.requests] == [False, True]
-    assert events(database) == [LOST, ["settled", 1, "queued", "not_found"], ["attempt", 2, "sent", None]]
+    assert events(database) == [LOST, ["resolved", 1, "queued", "not_found"], ["attempt", 2, "sent", None]]
 
 
 def test_what_the_provider_has_not_yet_is_asked_about_again(
@@ -78,7 +78,7 @@ def test_what_the_provider_has_not_at_the_end_goes_again_too(
     lose(aws, askable, taken=False)
     let_pass(database, 20)
     deliver(1)
-    assert events(database)[1:] == [["settled", 1, "queued", "not_found"]]
+    assert events(database)[1:] == [["resolved", 1, "queued", "not_found"]]
 
 
 def test_is_not_asked_about_before_its_time(database: Database, aws: Aws, askable: Provider) -> None:
@@ -109,7 +109,7 @@ def test_without_anybody_to_ask_it_ends_after_its_time(
     assert (shown["status"], shown["error"]["code"]) == ("unknown", "no_answer")
     assert [(one["kind"], one["status"], one["code"]) for one in shown["events"]] == [
         ("attempt", "unknown", "no_answer"),
-        ("settled", "unknown", "no_evidence"),
+        ("resolved", "unknown", "no_evidence"),
     ]
     assert len(providers.requests) == 1
 
@@ -121,7 +121,7 @@ def test_the_time_is_the_deployment_s(
     lose(aws, providers, taken=False)
     let_pass(database, 5)
     deliver(1)
-    assert events(database)[1:] == [["settled", 1, "unknown", "no_evidence"]]
+    assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
 
 
 @pytest.mark.parametrize(
@@ -151,12 +151,12 @@ def test_the_policy_decides_and_that_of_the_request_goes_first(
     if again:
         assert state(database) == ("sent", None, 2)
         assert events(database)[1:] == [
-            ["settled", 1, "queued", "no_evidence"],
+            ["resolved", 1, "queued", "no_evidence"],
             ["attempt", 2, "sent", None],
         ]
     else:
         assert state(database) == ("unknown", "no_answer", 1)
-        assert events(database)[1:] == [["settled", 1, "unknown", "no_evidence"]]
+        assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
     assert len(providers.requests) == 1 + again
 
 
@@ -170,7 +170,7 @@ def test_what_has_used_up_its_attempts_or_its_age_is_not_sent_again(
     for _ in range(2):
         deliver(1)
     assert state(database) == ("unknown", "no_answer", 1)
-    assert events(database)[1:] == [["settled", 1, "unknown", "no_evidence"]]
+    assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
     assert database.rows(WAITS) == [[False, False]]
     assert len(providers.requests) == 1
 
@@ -220,7 +220,7 @@ def test_a_lease_that_ran_out_is_asked_about_at_once(database: Database, aws: Aw
     for _ in range(2):
         deliver(1)
     assert state(database) == ("sent", None, 2)
-    assert events(database)[1] == ["settled", 1, "queued", "not_found"]
+    assert events(database)[1] == ["resolved", 1, "queued", "not_found"]
     assert (len(askable.lookups), len(askable.requests)) == (2, 1)
 
 
@@ -234,6 +234,6 @@ def test_a_lease_that_ran_out_ends_as_any_of_unknown_outcome(
     assert relayed(aws) == [1]
     deliver(1)
     assert state(database) == ("unknown", "lease_expired", 1)
-    assert events(database)[1:] == [["settled", 1, "unknown", "no_evidence"]]
+    assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
     assert database.rows(WAITS) == [[False, False]]
     assert providers.requests == []

@@ -196,7 +196,7 @@ def test_an_address_that_writes_to_itself_is_found_once() -> None:
 def test_shows_the_last_of_a_message_s_events(database: Database) -> None:
     id = making.sent(making.claimed())
     database.rows(
-        "INSERT INTO message_events (message_id, attempt, kind, provider_type, code, occurred_at)"
+        "INSERT INTO message_events (message_id, attempt, kind, provider, code, occurred_at)"
         " SELECT :id, 1, 'report', 'sms', n::text, now() FROM generate_series(1, :many) n",
         id=id,
         many=reads.MAX_EVENTS + 7,

@@ -70,9 +70,9 @@ CREATE OR REPLACE FUNCTION insert_message(
 ) RETURNS messages
 LANGUAGE sql AS $$
     INSERT INTO messages (
-        account_id, conversation_id, direction, status, provider_type, provider_types, provider_message_id,
+        account_id, conversation_id, direction, status, provider, providers, provider_message_id,
         delivery_policy, request_token, extra, size, type, cc, reply_to, headers, subject, body, html, "timestamp",
-        attachments, created_at, updated_at, next_nudge_at)
+        attachments, created_at, updated_at, dispatch_at)
     SELECT in_conversation.account_id, in_conversation.id, in_direction, in_status, in_provider, in_providers,
            in_provider_message_id, in_policy, in_token, in_extra, octet_length(to_json(in_content::text)::text),
            content.type, coalesce(content.cc, '[]'), content.reply_to, coalesce(content.headers, '{}'), content.subject, content.body, content.html,

@@ -71,7 +71,7 @@ BEGIN
     PERFORM lock_provider_message(in_provider, in_provider_message_id);
     -- As one: a message that leaves the quarantine right now changes its conversation.
     SELECT message_json(m, c) INTO message FROM messages m JOIN conversations c ON c.id = m.conversation_id
-     WHERE m.provider_type = in_provider AND m.provider_message_id = in_provider_message_id
+     WHERE m.provider = in_provider AND m.provider_message_id = in_provider_message_id
        AND m.direction = 'inbound';
     IF FOUND THEN
         outcome := 'duplicate';

@@ -6,15 +6,15 @@ CREATE OR REPLACE FUNCTION apply_report(
 ) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO message_events (account_id, message_id, attempt, kind, token, provider_type, status, code, reason,
+    INSERT INTO message_events (account_id, message_id, attempt, kind, token, provider, status, code, reason,
                                 occurred_at)
     VALUES (in_attempt.account_id, in_attempt.message_id, in_attempt.number, 'report', in_token,
-            in_attempt.provider_type, in_status, in_code, in_reason, in_occurred_at)
+            in_attempt.provider, in_status, in_code, in_reason, in_occurred_at)
     ON CONFLICT DO NOTHING;
     UPDATE messages m
        SET status = in_status, report_rank = in_rank, updated_at = clock_timestamp(),
            error_code = in_code, error_reason = in_reason,
-           lease_expires_at = NULL, next_attempt_at = NULL, next_nudge_at = NULL
+           lease_expires_at = NULL, next_attempt_at = NULL, dispatch_at = NULL
      WHERE m.id = in_attempt.message_id AND m.attempt_count = in_attempt.number AND m.report_rank < in_rank;
     RETURN FOUND;
 END $$;
@@ -24,7 +24,7 @@ END $$;
 CREATE OR REPLACE FUNCTION use_provider_id(in_attempt attempts) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    parked parked_reports;
+    parked pending_reports;
 BEGIN
     IF in_attempt.provider_message_id IS NULL THEN
         RETURN;
@@ -33,14 +33,14 @@ BEGIN
      WHERE m.id = in_attempt.message_id AND m.attempt_count = in_attempt.number
        AND m.provider_message_id IS DISTINCT FROM in_attempt.provider_message_id;
     FOR parked IN
-        SELECT * FROM parked_reports p
-         WHERE p.provider_type = in_attempt.provider_type
+        SELECT * FROM pending_reports p
+         WHERE p.provider = in_attempt.provider
            AND p.provider_message_id = in_attempt.provider_message_id
          ORDER BY p.id
     LOOP
         PERFORM apply_report(in_attempt, parked.token, parked.status, parked.rank, parked.code, parked.reason,
                              parked.occurred_at);
-        DELETE FROM parked_reports p WHERE p.id = parked.id;
+        DELETE FROM pending_reports p WHERE p.id = parked.id;
     END LOOP;
 END $$;
 
@@ -54,13 +54,13 @@ DECLARE
     attempt attempts;
 BEGIN
     SELECT * INTO attempt FROM attempts a
-     WHERE a.provider_type = in_provider AND a.provider_message_id = in_provider_message_id;
+     WHERE a.provider = in_provider AND a.provider_message_id = in_provider_message_id;
     IF FOUND THEN
         RETURN attempt;
     END IF;
     -- Our id came back before the provider's was recorded: it speaks of the latest attempt that has none.
     SELECT * INTO attempt FROM attempts a
-     WHERE a.message_id = in_reference AND a.provider_type = in_provider
+     WHERE a.message_id = in_reference AND a.provider = in_provider
        AND (a.provider_message_id IS NULL OR in_provider_message_id IS NULL)
      ORDER BY a.number DESC LIMIT 1;
     IF NOT FOUND OR in_provider_message_id IS NULL THEN
@@ -69,7 +69,7 @@ BEGIN
     -- Or of one before, whose answer was lost, while this one is under way: its record will tell.
     IF attempt.outcome IS NULL AND EXISTS (
         SELECT FROM attempts a
-         WHERE a.message_id = in_reference AND a.provider_type = in_provider AND a.outcome = 'unknown'
+         WHERE a.message_id = in_reference AND a.provider = in_provider AND a.outcome = 'unknown'
            AND a.provider_message_id IS NULL)
     THEN
         RETURN NULL;
@@ -105,12 +105,12 @@ BEGIN
         SELECT message_json(m, c) INTO STRICT message
           FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.id = attempt.message_id;
     ELSIF in_provider_message_id IS NOT NULL THEN
-        INSERT INTO parked_reports (token, provider_type, provider_message_id, reference, status,
+        INSERT INTO pending_reports (token, provider, provider_message_id, reference, status,
                                     rank, code, reason, occurred_at)
         VALUES (in_token, in_provider, in_provider_message_id, in_reference, in_status, in_rank,
                 in_code, in_reason, in_occurred_at)
         ON CONFLICT DO NOTHING;
-        outcome := 'parked';
+        outcome := 'pending';
     ELSE
         outcome := 'unmatched';
     END IF;
@@ -120,7 +120,7 @@ END $$;
 -- it should have done so, where it is by the provider's id), and gives these. The others wait again for as long as
 -- they have waited: a report is looked at a dozen times in a week. Whoever touches reports of a provider's id has
 -- its lock, and what somebody is at work on is left to them: several at once do no harm.
-CREATE OR REPLACE FUNCTION apply_parked_reports(in_limit integer) RETURNS TABLE (id bigint)
+CREATE OR REPLACE FUNCTION apply_pending_reports(in_limit integer) RETURNS TABLE (id bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
     named record;
@@ -128,21 +128,21 @@ DECLARE
     attempt attempts;
 BEGIN
     FOR named IN
-        SELECT due.provider_type, due.provider_message_id, max(due.reference) AS reference
-          FROM (SELECT * FROM parked_reports p WHERE p.next_look_at <= now()
-                 ORDER BY p.next_look_at LIMIT in_limit) AS due
-         GROUP BY due.provider_type, due.provider_message_id
+        SELECT due.provider, due.provider_message_id, max(due.reference) AS reference
+          FROM (SELECT * FROM pending_reports p WHERE p.next_check_at <= now()
+                 ORDER BY p.next_check_at LIMIT in_limit) AS due
+         GROUP BY due.provider, due.provider_message_id
     LOOP
-        CONTINUE WHEN NOT try_provider_message(named.provider_type, named.provider_message_id);
-        waiting := ARRAY(SELECT p.id FROM parked_reports p
-                          WHERE p.provider_type = named.provider_type
+        CONTINUE WHEN NOT try_provider_message(named.provider, named.provider_message_id);
+        waiting := ARRAY(SELECT p.id FROM pending_reports p
+                          WHERE p.provider = named.provider
                             AND p.provider_message_id = named.provider_message_id);
-        attempt := reported_attempt(named.provider_type, named.provider_message_id, named.reference);
+        attempt := reported_attempt(named.provider, named.provider_message_id, named.reference);
         IF attempt.message_id IS NOT NULL THEN
             PERFORM use_provider_id(attempt);
             RETURN QUERY SELECT unnest(waiting);
         ELSE
-            UPDATE parked_reports p SET next_look_at = now() + greatest(now() - p.created_at, interval '1 minute')
+            UPDATE pending_reports p SET next_check_at = now() + greatest(now() - p.created_at, interval '1 minute')
              WHERE p.id = ANY (waiting);
         END IF;
     END LOOP;

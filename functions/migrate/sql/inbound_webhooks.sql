@@ -2,11 +2,11 @@
 -- the parts' order: created, quarantined or duplicate for a message, add_report's outcomes for a report, or refused where
 -- the database cannot hold it. A refused part does not lose the others: it becomes the request's fault.
 --
--- Another request with what is good for one alone breaks webhook_requests_once_key.
+-- Another request with what is good for one alone breaks webhook_requests_replay_token_key.
 -- The same request again adds nothing; one that could not be read before, and now was, loses its fault.
 CREATE OR REPLACE FUNCTION receive_webhook(
     in_route text, in_provider text, in_received_at timestamptz, in_verified_at timestamptz,
-    in_url text, in_query text, in_headers jsonb, in_body bytea, in_digest bytea, in_once text, in_fault text,
+    in_url text, in_query text, in_headers jsonb, in_body bytea, in_digest bytea, in_replay_token text, in_fault text,
     in_parts jsonb
 ) RETURNS TABLE (outcome text, message text, fault text)
 LANGUAGE plpgsql AS $$
@@ -23,10 +23,10 @@ DECLARE
     constraint_name text;
 BEGIN
     INSERT INTO webhook_requests AS r (
-        route, provider_type, received_at, verified_at, url, query, headers, body, digest, once, fault)
+        route, provider, received_at, verified_at, url, query, headers, body, digest, replay_token, fault)
     VALUES (in_route, in_provider, in_received_at, in_verified_at, in_url, in_query, in_headers, in_body,
-            in_digest, in_once, in_fault)
-    ON CONFLICT (provider_type, digest) DO UPDATE
+            in_digest, in_replay_token, in_fault)
+    ON CONFLICT (provider, digest) DO UPDATE
        SET fault = CASE WHEN excluded.fault IS NOT NULL THEN r.fault END
     RETURNING r.id, r.received_at INTO first_id, first_received_at;
 

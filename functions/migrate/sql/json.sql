@@ -33,7 +33,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                ) AS attachments,
                coalesce(message.extra -> 'content_ids', '{}') AS content_ids,
                message.status,
-               message.provider_type AS provider,
+               message.provider,
                message.provider_message_id,
                CASE WHEN message.error_code IS NOT NULL OR message.error_reason IS NOT NULL
                     THEN json_build_object('code', message.error_code, 'reason', message.error_reason) END AS error,
@@ -47,7 +47,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT row_to_json(shown) FROM (
         SELECT event.kind,
                event.attempt,
-               event.provider_type AS provider,
+               event.provider,
                event.status,
                event.code,
                event.reason,

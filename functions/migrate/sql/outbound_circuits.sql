@@ -11,16 +11,16 @@ DECLARE
 BEGIN
     LOOP
         SELECT listed.name, c.open_until IS NOT NULL INTO picked, is_trial
-          FROM unnest(in_message.provider_types) WITH ORDINALITY AS listed (name, place)
-          LEFT JOIN circuits c ON c.provider_type = listed.name
-         WHERE listed.place >= coalesce(array_position(in_message.provider_types, in_message.provider_type), 1)
+          FROM unnest(in_message.providers) WITH ORDINALITY AS listed (name, place)
+          LEFT JOIN circuits c ON c.provider = listed.name
+         WHERE listed.place >= coalesce(array_position(in_message.providers, in_message.provider), 1)
            AND (c.open_until IS NULL OR c.open_until <= clock_timestamp())
          ORDER BY listed.place LIMIT 1;
         IF picked IS NULL OR NOT is_trial THEN
             RETURN picked;
         END IF;
         UPDATE circuits c SET open_until = clock_timestamp() + interval '30 seconds'  -- for its answer
-         WHERE c.provider_type = picked AND c.open_until <= clock_timestamp();
+         WHERE c.provider = picked AND c.open_until <= clock_timestamp();
         IF FOUND THEN
             RETURN picked;
         END IF;
@@ -43,18 +43,18 @@ BEGIN
         RETURN false;
     ELSIF in_attempt.failure IS NULL OR in_attempt.failure <> ALL (faults) THEN
         UPDATE circuits c SET open_until = NULL, openings = 0, changed_at = clock_timestamp()
-         WHERE c.provider_type = in_attempt.provider_type AND c.open_until IS NOT NULL
+         WHERE c.provider = in_attempt.provider AND c.open_until IS NOT NULL
            AND c.changed_at <= in_attempt.started_at;
         RETURN false;
     END IF;
 
-    SELECT * INTO circuit FROM circuits c WHERE c.provider_type = in_attempt.provider_type;
+    SELECT * INTO circuit FROM circuits c WHERE c.provider = in_attempt.provider;
     IF circuit.changed_at > in_attempt.started_at THEN
         RETURN false;
     ELSIF circuit.open_until IS NULL AND NOT (
         SELECT count(*) >= 10 AND 2 * count(*) FILTER (WHERE recent.failure = ANY (faults)) >= count(*)
           FROM (SELECT a.failure FROM attempts a
-                 WHERE a.provider_type = in_attempt.provider_type AND a.ended_at IS NOT NULL
+                 WHERE a.provider = in_attempt.provider AND a.ended_at IS NOT NULL
                    AND (a.failure = ANY (unasked)) IS NOT TRUE
                    AND a.started_at > greatest(since, circuit.changed_at)
                  -- By their beginnings: after a burst its time-outs are all that ended last.
@@ -62,9 +62,9 @@ BEGIN
     THEN
         RETURN false;
     END IF;
-    INSERT INTO circuits AS c (provider_type, changed_at, open_until, openings)
-    VALUES (in_attempt.provider_type, clock_timestamp(), clock_timestamp() + interval '30 seconds', 1)
-    ON CONFLICT (provider_type) DO UPDATE
+    INSERT INTO circuits AS c (provider, changed_at, open_until, openings)
+    VALUES (in_attempt.provider, clock_timestamp(), clock_timestamp() + interval '30 seconds', 1)
+    ON CONFLICT (provider) DO UPDATE
        SET changed_at = clock_timestamp(), openings = least(c.openings + 1, 5),
            open_until = clock_timestamp() + least(interval '30 seconds' * 2 ^ c.openings, interval '5 minutes')
      WHERE c.changed_at <= in_attempt.started_at;

@@ -7,7 +7,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                'tries', attempt.number - (SELECT count(*) FROM attempts a
                                            WHERE a.message_id = message.id AND a.number < attempt.number
                                              AND a.failure = 'misconfigured'),
-               'provider', attempt.provider_type, 'type', message.type,
+               'provider', attempt.provider, 'type', message.type,
                'from', c.customer_address, 'to', c.contact_address,
                'cc', message.cc, 'reply_to', message.reply_to, 'headers', message.headers,
                'subject', message.subject, 'body', message.body, 'html', message.html,
@@ -17,11 +17,11 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 
 -- Ends, or queues again, what no attempt and no report has ended, and says so among its events.
-CREATE OR REPLACE FUNCTION note_settled(in_message messages, in_code text, in_reason text) RETURNS void
+CREATE OR REPLACE FUNCTION add_resolved_event(in_message messages, in_code text, in_reason text) RETURNS void
 LANGUAGE sql AS $$
-    INSERT INTO message_events (account_id, message_id, attempt, kind, provider_type, status, code, reason,
+    INSERT INTO message_events (account_id, message_id, attempt, kind, provider, status, code, reason,
                                 occurred_at)
-    VALUES (in_message.account_id, in_message.id, in_message.attempt_count, 'settled', in_message.provider_type,
+    VALUES (in_message.account_id, in_message.id, in_message.attempt_count, 'resolved', in_message.provider,
             in_message.status, in_code, in_reason, clock_timestamp())
 $$;
 
@@ -35,7 +35,7 @@ CREATE OR REPLACE FUNCTION claim_next(
 LANGUAGE plpgsql AS $$
 DECLARE
     next messages;
-    provider text;
+    chosen_provider text;
 BEGIN
     FOR turn IN 1..100 LOOP  -- each but the last one ends a message, or has lost a race
         SELECT * INTO next FROM messages m
@@ -51,42 +51,42 @@ BEGIN
             RETURN;
         ELSIF next.created_at + in_max_age <= clock_timestamp() THEN
             UPDATE messages m
-               SET status = 'failed', updated_at = clock_timestamp(), next_attempt_at = NULL, next_nudge_at = NULL,
+               SET status = 'failed', updated_at = clock_timestamp(), next_attempt_at = NULL, dispatch_at = NULL,
                    error_code = 'expired', error_reason = concat(
                        'It was too old to be tried again.', ' The last failure was: ' || m.error_reason)
              WHERE m.id = next.id AND m.status = 'queued'
             RETURNING m.* INTO next;
             IF FOUND THEN
-                PERFORM note_settled(next, next.error_code, next.error_reason);
+                PERFORM add_resolved_event(next, next.error_code, next.error_reason);
                 expired_ids := expired_ids || next.id;
             END IF;
             CONTINUE;
         END IF;
 
-        provider := pick_provider(next);
-        IF provider IS NULL THEN
+        chosen_provider := pick_provider(next);
+        IF chosen_provider IS NULL THEN
             -- The relay nudges it when the first of them may be tried again. Until then it keeps its place: those
             -- behind it wait for the same providers.
             UPDATE messages m
-               SET provider_type = m.provider_types[1], next_nudge_at = until.time
+               SET provider = m.providers[1], dispatch_at = until.time
               FROM (SELECT CASE WHEN bool_or(c.open_until IS NULL) THEN clock_timestamp()
                                 ELSE min(c.open_until) END AS time
-                      FROM unnest(next.provider_types) AS listed (name)
-                      LEFT JOIN circuits c ON c.provider_type = listed.name) AS until
+                      FROM unnest(next.providers) AS listed (name)
+                      LEFT JOIN circuits c ON c.provider = listed.name) AS until
              WHERE m.id = next.id AND m.status = 'queued';
             RETURN;
         END IF;
         BEGIN
             UPDATE messages m
                SET status = 'sending', attempt_count = m.attempt_count + 1, updated_at = clock_timestamp(),
-                   provider_type = provider, lease_expires_at = clock_timestamp() + in_lease,
-                   next_attempt_at = NULL, next_nudge_at = NULL
+                   provider = chosen_provider, lease_expires_at = clock_timestamp() + in_lease,
+                   next_attempt_at = NULL, dispatch_at = NULL
              WHERE m.id = next.id AND m.status = 'queued'
                AND (m.next_attempt_at IS NULL OR m.next_attempt_at <= clock_timestamp())
             RETURNING m.* INTO next;
             IF FOUND THEN
-                INSERT INTO attempts (account_id, message_id, number, token, provider_type)
-                VALUES (next.account_id, next.id, next.attempt_count, in_token, provider);
+                INSERT INTO attempts (account_id, message_id, number, token, provider)
+                VALUES (next.account_id, next.id, next.attempt_count, in_token, chosen_provider);
                 RETURN;
             END IF;
         EXCEPTION WHEN unique_violation THEN  -- another of the conversation got under way just now
@@ -142,7 +142,7 @@ BEGIN
 
     RETURN QUERY
         UPDATE messages m
-           SET next_attempt_at = look.next, next_nudge_at = look.next
+           SET next_attempt_at = look.next, dispatch_at = look.next
           FROM attempts a,
                LATERAL (SELECT clock_timestamp() - coalesce(a.ended_at, a.started_at) AS since) AS unknown,
                LATERAL (SELECT clock_timestamp() + least(
@@ -175,10 +175,10 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT attempt FROM attempts a WHERE a.token = in_token;
     IF in_provider_message_id IS NOT NULL THEN
-        PERFORM lock_provider_message(attempt.provider_type, in_provider_message_id);
+        PERFORM lock_provider_message(attempt.provider, in_provider_message_id);
         IF attempt.outcome = 'unknown' AND EXISTS (
             SELECT FROM attempts other
-             WHERE other.provider_type = attempt.provider_type AND other.token <> in_token
+             WHERE other.provider = attempt.provider AND other.token <> in_token
                AND other.provider_message_id = in_provider_message_id)
         THEN
             in_status := 'unknown';  -- a look-up that found another message has found nothing
@@ -191,41 +191,41 @@ BEGIN
            provider_message_id = coalesce(a.provider_message_id, (
                SELECT in_provider_message_id WHERE NOT EXISTS (
                    SELECT FROM attempts other
-                    WHERE other.provider_type = attempt.provider_type
+                    WHERE other.provider = attempt.provider
                       AND other.provider_message_id = in_provider_message_id)))
      WHERE a.token = in_token AND a.outcome IS DISTINCT FROM in_status
     RETURNING a.* INTO ended;
     opened := false;
     IF FOUND THEN
-        INSERT INTO message_events (account_id, message_id, attempt, kind, provider_type, status, code, reason,
+        INSERT INTO message_events (account_id, message_id, attempt, kind, provider, status, code, reason,
                                     occurred_at)
-        VALUES (ended.account_id, ended.message_id, ended.number, 'attempt', ended.provider_type,
+        VALUES (ended.account_id, ended.message_id, ended.number, 'attempt', ended.provider,
                 in_status, in_code, in_reason, clock_timestamp());
         IF in_status = 'queued' THEN
             SELECT listed.name INTO other_provider
-              FROM messages m, unnest(m.provider_types) WITH ORDINALITY AS listed (name, place)
-              LEFT JOIN circuits c ON c.provider_type = listed.name
+              FROM messages m, unnest(m.providers) WITH ORDINALITY AS listed (name, place)
+              LEFT JOIN circuits c ON c.provider = listed.name
              WHERE m.id = ended.message_id AND c.open_until IS NULL
-               AND listed.place > array_position(m.provider_types, ended.provider_type)
+               AND listed.place > array_position(m.providers, ended.provider)
              ORDER BY listed.place LIMIT 1;
             IF FOUND THEN
                 in_wait := interval '0';
             ELSE  -- back to the first, which may have asked for a longer wait before another was tried
                 in_wait := greatest(in_wait, (
                     SELECT max(a.retry_at) - clock_timestamp() FROM attempts a JOIN messages m ON m.id = a.message_id
-                     WHERE m.id = ended.message_id AND a.provider_type = m.provider_types[1]));
+                     WHERE m.id = ended.message_id AND a.provider = m.providers[1]));
             END IF;
         END IF;
         UPDATE messages m
            SET status = in_status, updated_at = clock_timestamp(), lease_expires_at = NULL,
                provider_message_id = ended.provider_message_id,
-               provider_type = CASE in_status WHEN 'queued' THEN coalesce(other_provider, m.provider_types[1])
-                                              ELSE m.provider_type END,
-               error_code = in_code, error_reason = in_reason, nudge_count = 0,
+               provider = CASE in_status WHEN 'queued' THEN coalesce(other_provider, m.providers[1])
+                                              ELSE m.provider END,
+               error_code = in_code, error_reason = in_reason, dispatch_count = 0,
                next_attempt_at = clock_timestamp() + in_wait,
                -- A nudge for then is on its way, where SQS can hold it for so long; a minute late, the relay takes
                -- it for lost.
-               next_nudge_at = clock_timestamp() + in_wait + CASE WHEN in_wait <= interval '15 minutes'
+               dispatch_at = clock_timestamp() + in_wait + CASE WHEN in_wait <= interval '15 minutes'
                                                                   THEN interval '1 minute' ELSE '0' END
          WHERE m.id = ended.message_id AND m.status = ANY (in_predecessors)
            AND m.report_rank = 0 AND m.attempt_count = ended.number;
@@ -236,9 +236,9 @@ BEGIN
       FROM messages done JOIN messages next ON next.conversation_id = done.conversation_id
      WHERE done.id = attempt.message_id AND next.status = 'queued'
        AND (next.next_attempt_at IS NULL OR next.next_attempt_at <= clock_timestamp());
-    UPDATE messages m SET nudge_count = 0, next_nudge_at = clock_timestamp() + interval '1 minute'
+    UPDATE messages m SET dispatch_count = 0, dispatch_at = clock_timestamp() + interval '1 minute'
      WHERE m.id = record_attempt.next_id AND m.status = 'queued'
-       AND m.next_nudge_at > clock_timestamp() + interval '1 minute';
+       AND m.dispatch_at > clock_timestamp() + interval '1 minute';
     RETURN QUERY
         SELECT m.status, extract(epoch FROM clock_timestamp() - m.created_at)::double precision,
                CASE WHEN m.status = in_status
@@ -249,23 +249,23 @@ END $$;
 
 -- Ends the waiting of a message whose attempt had an unknown outcome: in_status is queued, to send it again, or
 -- unknown or failed, for good. Nothing where a report, a record or another call was first.
-CREATE OR REPLACE FUNCTION settle_attempt(in_token uuid, in_status text, in_code text, in_reason text)
+CREATE OR REPLACE FUNCTION resolve_attempt(in_token uuid, in_status text, in_code text, in_reason text)
 RETURNS TABLE (id bigint, account_id bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
     settled messages;
 BEGIN
     UPDATE messages m
-       SET status = in_status, updated_at = clock_timestamp(), nudge_count = 0,
-           provider_type = CASE in_status WHEN 'queued' THEN m.provider_types[1] ELSE m.provider_type END,
+       SET status = in_status, updated_at = clock_timestamp(), dispatch_count = 0,
+           provider = CASE in_status WHEN 'queued' THEN m.providers[1] ELSE m.provider END,
            next_attempt_at = CASE in_status WHEN 'queued' THEN clock_timestamp() END,
-           next_nudge_at = CASE in_status WHEN 'queued' THEN clock_timestamp() + interval '1 minute' END
+           dispatch_at = CASE in_status WHEN 'queued' THEN clock_timestamp() + interval '1 minute' END
       FROM attempts a
      WHERE a.token = in_token AND m.id = a.message_id AND m.attempt_count = a.number
-       AND m.status = 'unknown' AND m.report_rank = 0 AND m.next_nudge_at IS NOT NULL
+       AND m.status = 'unknown' AND m.report_rank = 0 AND m.dispatch_at IS NOT NULL
     RETURNING m.* INTO settled;
     IF FOUND THEN
-        PERFORM note_settled(settled, in_code, in_reason);
+        PERFORM add_resolved_event(settled, in_code, in_reason);
         RETURN QUERY SELECT settled.id, settled.account_id;
     END IF;
 END $$;

@@ -15,7 +15,7 @@ from tables.conversations import (
     conversations,
     messages,
 )
-from tables.inbound import parked_reports, webhook_requests
+from tables.inbound import pending_reports, webhook_requests
 from tables.outbound import attempts, circuits, idempotency_keys, message_events
 
 __all__ = [
@@ -34,6 +34,6 @@ __all__ = [
     "message_events",
     "messages",
     "metadata",
-    "parked_reports",
+    "pending_reports",
     "webhook_requests",
 ]

@@ -37,7 +37,7 @@ attempts = Table(
     Column("number", SmallInteger, primary_key=True),
     account_id(),
     Column("token", Uuid, nullable=False, unique=True),
-    Column("provider_type", Text, nullable=False),
+    Column("provider", Text, nullable=False),
     Column("provider_message_id", Text),
     Column("outcome", Text, comment="the status that it ended in; null while it is open"),
     Column("failure", Text, comment="its kind, in delivery's words; null where it was taken"),
@@ -46,21 +46,19 @@ attempts = Table(
     Column("retry_at", DateTime(timezone=True), comment="throttled: not before, says its provider"),
     Index(
         "attempts_provider_message_key",
-        "provider_type",
+        "provider",
         "provider_message_id",
         unique=True,
         postgresql_where=text("provider_message_id IS NOT NULL"),
     ),
-    Index(
-        "attempts_recent_idx", "provider_type", "started_at", postgresql_where=text("ended_at IS NOT NULL")
-    ),
+    Index("attempts_recent_idx", "provider", "started_at", postgresql_where=text("ended_at IS NOT NULL")),
 )
 
 circuits = Table(
     "circuits",
     metadata,
     # Of no account: a provider that ails does so for all who share it.
-    Column("provider_type", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
     Column("changed_at", DateTime(timezone=True), nullable=False),
     time("open_until"),
     Column("openings", SmallInteger, nullable=False, server_default="0"),
@@ -76,17 +74,17 @@ message_events = Table(
     Column("attempt", SmallInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("token", Uuid, unique=True, comment="report: made by the call that brought it"),
-    Column("provider_type", Text, nullable=False),
+    Column("provider", Text, nullable=False),
     Column("status", Text),
     Column("code", Text),
     Column("reason", Text),
     Column("occurred_at", DateTime(timezone=True), nullable=False, comment="by the provider's clock"),
     time("created_at", default=True),
-    CheckConstraint("kind IN ('attempt', 'report', 'settled')", name="kind"),
+    CheckConstraint("kind IN ('attempt', 'report', 'resolved')", name="kind"),
     Index("message_events_message_idx", "message_id", "id"),
     Index(  # the same report again adds nothing
         "message_events_report_key",
-        *("message_id", "attempt", "provider_type", "status", "code", "occurred_at"),
+        *("message_id", "attempt", "provider", "status", "code", "occurred_at"),
         unique=True,
         postgresql_nulls_not_distinct=True,
         postgresql_where=text("kind = 'report'"),

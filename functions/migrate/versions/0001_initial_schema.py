@@ -30,11 +30,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "circuits",
-        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("open_until", sa.DateTime(timezone=True)),
         sa.Column("openings", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("provider_type", name=op.f("circuits_pkey")),
+        sa.PrimaryKeyConstraint("provider", name=op.f("circuits_pkey")),
     )
     op.create_table(
         "contacts",
@@ -49,11 +49,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("contacts_pkey")),
     )
     op.create_table(
-        "parked_reports",
+        "pending_reports",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("token", sa.Uuid(), nullable=False),
-        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("provider_message_id", sa.Text(), nullable=False),
         sa.Column("status", sa.Text()),
         sa.Column("rank", sa.SmallInteger(), nullable=False),
@@ -67,21 +67,21 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column(
-            "next_look_at",
+            "next_check_at",
             sa.DateTime(timezone=True),
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
         sa.Column("reference", sa.BigInteger()),
-        sa.PrimaryKeyConstraint("id", name=op.f("parked_reports_pkey")),
-        sa.UniqueConstraint("token", name=op.f("parked_reports_token_key")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pending_reports_pkey")),
+        sa.UniqueConstraint("token", name=op.f("pending_reports_token_key")),
     )
-    op.create_index("parked_reports_created_at_idx", "parked_reports", ["created_at"])
-    op.create_index("parked_reports_look_idx", "parked_reports", ["next_look_at"])
+    op.create_index("pending_reports_check_idx", "pending_reports", ["next_check_at"])
+    op.create_index("pending_reports_created_at_idx", "pending_reports", ["created_at"])
     op.create_index(
-        "parked_reports_report_key",
-        "parked_reports",
-        ["provider_type", "provider_message_id", "status", "code", "occurred_at"],
+        "pending_reports_report_key",
+        "pending_reports",
+        ["provider", "provider_message_id", "status", "code", "occurred_at"],
         unique=True,
         postgresql_nulls_not_distinct=True,
     )
@@ -90,7 +90,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("route", sa.Text(), nullable=False),
-        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("verified_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
@@ -104,7 +104,7 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False, comment="SHA-256 of query and body"),
         sa.Column(
-            "once",
+            "replay_token",
             sa.Text(),
             comment="of what its vendor signed in the body's stead, and by which key: good for one request",
         ),
@@ -117,18 +117,16 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("route IN ('sms', 'email')", name=op.f("webhook_requests_route_check")),
         sa.PrimaryKeyConstraint("id", name=op.f("webhook_requests_pkey")),
-        sa.UniqueConstraint(
-            "provider_type", "digest", name=op.f("webhook_requests_provider_type_digest_key")
-        ),
-    )
-    op.create_index(
-        "webhook_requests_once_key",
-        "webhook_requests",
-        ["once"],
-        unique=True,
-        postgresql_where=sa.text("once IS NOT NULL"),
+        sa.UniqueConstraint("provider", "digest", name=op.f("webhook_requests_provider_digest_key")),
     )
     op.create_index("webhook_requests_received_at_idx", "webhook_requests", ["received_at"])
+    op.create_index(
+        "webhook_requests_replay_token_key",
+        "webhook_requests",
+        ["replay_token"],
+        unique=True,
+        postgresql_where=sa.text("replay_token IS NOT NULL"),
+    )
     op.create_index(
         "webhook_requests_unparsed_idx",
         "webhook_requests",
@@ -329,9 +327,9 @@ def upgrade() -> None:
             nullable=False,
             comment="bytes of its content as JSON in JSON, as Lambda answers: what a page is cut by",
         ),
-        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
         sa.Column(
-            "provider_types",
+            "providers",
             sa.ARRAY(sa.Text()),
             server_default="{}",
             nullable=False,
@@ -353,9 +351,9 @@ def upgrade() -> None:
             comment="of the highest report",
         ),
         sa.Column("attempt_count", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("nudge_count", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("dispatch_count", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("next_attempt_at", sa.DateTime(timezone=True)),
-        sa.Column("next_nudge_at", sa.DateTime(timezone=True)),
+        sa.Column("dispatch_at", sa.DateTime(timezone=True)),
         sa.Column("lease_expires_at", sa.DateTime(timezone=True)),
         sa.Column(
             "created_at",
@@ -374,8 +372,7 @@ def upgrade() -> None:
             name=op.f("messages_delivery_policy_check"),
         ),
         sa.CheckConstraint(
-            "direction = 'inbound' OR cardinality(provider_types) > 0",
-            name=op.f("messages_provider_types_check"),
+            "direction = 'inbound' OR cardinality(providers) > 0", name=op.f("messages_providers_check")
         ),
         sa.CheckConstraint(
             "direction = 'outbound' AND status IN ('queued', 'sending', 'sent', 'delivered', 'read', 'failed', 'unknown') OR direction = 'inbound' AND status = 'received' AND provider_message_id IS NOT NULL",
@@ -389,15 +386,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("request_token", name=op.f("messages_request_token_key")),
     )
     op.create_index(
-        "messages_account_nudge_idx",
+        "messages_dispatch_idx",
         "messages",
-        ["account_id", "next_nudge_at"],
-        postgresql_where=sa.text("next_nudge_at IS NOT NULL"),
+        ["account_id", "dispatch_at"],
+        postgresql_where=sa.text("dispatch_at IS NOT NULL"),
     )
     op.create_index(
         "messages_inbound_key",
         "messages",
-        ["provider_type", "provider_message_id"],
+        ["provider", "provider_message_id"],
         unique=True,
         postgresql_where=sa.text("direction = 'inbound'"),
     )
@@ -424,7 +421,7 @@ def upgrade() -> None:
         sa.Column("number", sa.SmallInteger(), nullable=False),
         sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("token", sa.Uuid(), nullable=False),
-        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("provider_message_id", sa.Text()),
         sa.Column("outcome", sa.Text(), comment="the status that it ended in; null while it is open"),
         sa.Column("failure", sa.Text(), comment="its kind, in delivery's words; null where it was taken"),
@@ -443,14 +440,14 @@ def upgrade() -> None:
     op.create_index(
         "attempts_provider_message_key",
         "attempts",
-        ["provider_type", "provider_message_id"],
+        ["provider", "provider_message_id"],
         unique=True,
         postgresql_where=sa.text("provider_message_id IS NOT NULL"),
     )
     op.create_index(
         "attempts_recent_idx",
         "attempts",
-        ["provider_type", "started_at"],
+        ["provider", "started_at"],
         postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
     op.create_table(
@@ -480,7 +477,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.SmallInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("token", sa.Uuid(), comment="report: made by the call that brought it"),
-        sa.Column("provider_type", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("status", sa.Text()),
         sa.Column("code", sa.Text()),
         sa.Column("reason", sa.Text()),
@@ -494,7 +491,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint(
-            "kind IN ('attempt', 'report', 'settled')", name=op.f("message_events_kind_check")
+            "kind IN ('attempt', 'report', 'resolved')", name=op.f("message_events_kind_check")
         ),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("message_events_message_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("message_events_pkey")),
@@ -504,7 +501,7 @@ def upgrade() -> None:
     op.create_index(
         "message_events_report_key",
         "message_events",
-        ["message_id", "attempt", "provider_type", "status", "code", "occurred_at"],
+        ["message_id", "attempt", "provider", "status", "code", "occurred_at"],
         unique=True,
         postgresql_nulls_not_distinct=True,
         postgresql_where=sa.text("kind = 'report'"),

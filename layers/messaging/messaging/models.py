@@ -234,9 +234,9 @@ class Message(Model):
 
 
 class Event(Model):
-    """One step of a message's delivery: an attempt's end, a report, or what was settled without either."""
+    """One step of a message's delivery: an attempt, a report, or how an open outcome was resolved."""
 
-    kind: Literal["attempt", "report", "settled"]
+    kind: Literal["attempt", "report", "resolved"]
     attempt: int
     provider: str
     status: Status | None

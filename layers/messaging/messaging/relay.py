@@ -18,7 +18,7 @@ def relay(seconds_left: Callable[[], float]) -> dict[str, int]:
     done = {
         "expired": attempts.expire_leases(RELAY_BATCH),
         "nudged": 0,
-        "applied": inbound_store.apply_parked_reports(RELAY_BATCH),
+        "applied": inbound_store.apply_pending_reports(RELAY_BATCH),
         "forgotten": 0,
     }
     while seconds_left() > RELAY_TIME and (due := attempts.due_nudges(RELAY_BATCH)):
@@ -28,7 +28,7 @@ def relay(seconds_left: Callable[[], float]) -> dict[str, int]:
     raw_age = timedelta(days=settings().raw_retention_days)
     for forget in (
         store.forget_keys,
-        inbound_store.forget_parked_reports,
+        inbound_store.forget_pending_reports,
         lambda limit: inbound_store.forget_requests(raw_age, limit),
     ):
         while seconds_left() > RELAY_TIME and (forgotten := forget(RELAY_BATCH)):

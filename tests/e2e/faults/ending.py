@@ -11,7 +11,7 @@ from tests.local.waiting import eventually
 
 UNFINISHED = (
     "SELECT count(*) FROM messages"
-    " WHERE status IN ('queued', 'sending') OR status = 'unknown' AND next_nudge_at IS NOT NULL"
+    " WHERE status IN ('queued', 'sending') OR status = 'unknown' AND dispatch_at IS NOT NULL"
 )
 
 

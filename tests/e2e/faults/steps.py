@@ -102,9 +102,9 @@ STEPS = [
     *_call(Story.FOUND, "provider", "GET", Known.TAKEN, Known.TAKEN, connects=True),
     *_call(Story.FOUND, "postgres", "record_attempt", Known.TAKEN, Known.SENT),
     Step(Story.MISSED, "provider", "GET", Side.ANSWER, Known.CLAIM),
-    *_call(Story.MISSED, "postgres", "settle_attempt", Known.CLAIM, Known.NOTHING),
+    *_call(Story.MISSED, "postgres", "resolve_attempt", Known.CLAIM, Known.NOTHING),
     *_nudge(Story.MISSED, Known.NOTHING),
-    *_call(Story.SETTLED, "postgres", "settle_attempt", Known.TAKEN, Known.TAKEN),
+    *_call(Story.SETTLED, "postgres", "resolve_attempt", Known.TAKEN, Known.TAKEN),
 ]
 
 

@@ -36,14 +36,14 @@ def test_reports_that_overtake_the_answer_are_applied(fragile: Stack, names_our_
     eventually(lambda: all(message(fragile, id)["status"] == "delivered" for id in ids), 60)
     assert [sorted(reported(fragile, id)) for id in ids] == [["delivered", "sent"]] * COUNT
     with closing(Database(fragile.database_url)) as database:
-        assert database.value("SELECT count(*) FROM parked_reports") == 0
+        assert database.value("SELECT count(*) FROM pending_reports") == 0
 
 
 def test_all_reports_come_while_the_answer_is_held(fragile: Stack) -> None:
     fragile.provider.behave(Behaviour(delay=9, report_delay=0, reports=REPORTS, reference=False, times=3))
     ids = [sent(fragile, f"+18045563{number:03}") for number in range(3)]
     with closing(Database(fragile.database_url)) as database:
-        parked = "SELECT count(*) FROM parked_reports"
+        parked = "SELECT count(*) FROM pending_reports"
         assert eventually(lambda: database.value(parked) == len(REPORTS) * len(ids))
         assert {message(fragile, id)["status"] for id in ids} == {"sending"}
         eventually(lambda: all(message(fragile, id)["status"] == "delivered" for id in ids))

@@ -70,11 +70,11 @@ def _heal(stack: Stack, database: Database) -> None:
 def _is_done(stack: Stack, database: Database) -> bool:
     if not LONG:  # lost nudges take a minute
         soon = "now() + interval '5 s'"
-        free = f"SELECT id FROM messages WHERE next_nudge_at > {soon} FOR UPDATE SKIP LOCKED"  # of deliveries
-        database.rows(f"UPDATE messages SET next_nudge_at = {soon} WHERE id IN ({free})")
+        free = f"SELECT id FROM messages WHERE dispatch_at > {soon} FOR UPDATE SKIP LOCKED"  # of deliveries
+        database.rows(f"UPDATE messages SET dispatch_at = {soon} WHERE id IN ({free})")
     stack.invoke("Relay", {})
     return (
-        database.value("SELECT count(*) FROM messages WHERE next_nudge_at IS NOT NULL OR status = 'sending'")
+        database.value("SELECT count(*) FROM messages WHERE dispatch_at IS NOT NULL OR status = 'sending'")
         == 0
     )
 
@@ -120,7 +120,7 @@ def test_an_unknown_outcome_is_seen(results: Results) -> None:
         assert one["error"]["code"] == "lease_expired"
         assert [(event["kind"], event["status"]) for event in one["events"]] == [
             ("attempt", "unknown"),
-            ("settled", "unknown"),
+            ("resolved", "unknown"),
         ]
 
 

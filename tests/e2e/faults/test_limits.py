@@ -69,7 +69,7 @@ def test_a_message_that_is_too_old_is_not_tried_again_and_says_why(
     found = wait_for(stack, id, "failed")
     assert found["error"]["code"] == "expired"
     assert f"The provider answered {status}." in found["error"]["reason"]
-    assert found["events"][-1]["kind"] == "settled"
+    assert found["events"][-1]["kind"] == "resolved"
     assert len(calls(stack, id)) == 1
 
 
@@ -81,7 +81,7 @@ def test_a_message_that_is_too_old_is_not_sent_again_on_suspicion(
     id = int(post(f"{stack.url}/api/messages/sms", fields).body["id"])
     wait_for(stack, id, "unknown")
     grow_old(database, id)
-    eventually(lambda: message(stack, id)["events"][-1]["kind"] == "settled")
+    eventually(lambda: message(stack, id)["events"][-1]["kind"] == "resolved")
     assert message(stack, id)["status"] == "unknown"
     assert len(calls(stack, id)) == 1
 
@@ -99,7 +99,7 @@ def test_a_wait_that_is_longer_than_the_queue_s_longest_is_kept_to(
     deliver_again(stack, id)
     assert len(calls(stack, id)) == 1
     database.rows(
-        "UPDATE messages SET next_attempt_at = clock_timestamp(), next_nudge_at = clock_timestamp()"
+        "UPDATE messages SET next_attempt_at = clock_timestamp(), dispatch_at = clock_timestamp()"
         " WHERE id = :id",
         id=id,
     )

@@ -153,7 +153,7 @@ def test_each_fate_of_a_request_has_its_end(told: dict[Cell, Told], cell: Cell) 
 )
 def test_what_ends_an_unknown_outcome_is_told(told: dict[Cell, Told], cell: Cell) -> None:
     settled = [
-        (one["status"], one["code"]) for one in told[cell].message["events"] if one["kind"] == "settled"
+        (one["status"], one["code"]) for one in told[cell].message["events"] if one["kind"] == "resolved"
     ]
     if cell.way == UNASKED:
         assert settled == [("unknown", "no_evidence")]

@@ -19,15 +19,15 @@ PARKED_AGE = timedelta(days=7)
 """How long a report waits for an attempt of its provider's id: our own record of it follows within minutes,
 and one of a delivery of unknown outcome within the day or so that a message is tried for."""
 
-_KEPT = "SELECT 1 FROM webhook_requests WHERE provider_type = $1 AND digest = $2"
-_USED = "SELECT 1 FROM webhook_requests WHERE once = $1 AND digest <> $2"
+_KEPT = "SELECT 1 FROM webhook_requests WHERE provider = $1 AND digest = $2"
+_USED = "SELECT 1 FROM webhook_requests WHERE replay_token = $1 AND digest <> $2"
 
 _FORGET = (
     "WITH old AS MATERIALIZED (SELECT id FROM {table} WHERE {time} <= now() - $1::interval ORDER BY {time}"
     " LIMIT $2 FOR UPDATE SKIP LOCKED)"
     " DELETE FROM {table} USING old WHERE {table}.id = old.id RETURNING 1"
 )
-_FORGET_PARKED = _FORGET.format(table="parked_reports", time="created_at")
+_FORGET_PARKED = _FORGET.format(table="pending_reports", time="created_at")
 _FORGET_REQUESTS = _FORGET.format(table="webhook_requests", time="received_at")
 
 
@@ -44,7 +44,7 @@ class Outcome(StrEnum):
     MOVED = "moved"
     NOTED = "noted"
     """A report that moved nothing: the status was already as far."""
-    PARKED = "parked"
+    PENDING = "pending"
     """Until an attempt is recorded with the provider's id."""
     UNMATCHED = "unmatched"
     REFUSED = "refused"
@@ -81,12 +81,12 @@ def keep(
             headers=json.dumps(request.headers),
             body=request.body,
             digest=request.digest,
-            once=request.once,
+            replay_token=request.once,
             fault=unread,
             parts=json.dumps(told),
         )
     except Refused as refusal:
-        if "webhook_requests_once_key" in refusal.args:
+        if "webhook_requests_replay_token_key" in refusal.args:
             raise Forbidden(USED) from None
         raise
     return [Kept(Outcome(outcome), message, fault) for outcome, message, fault in rows]
@@ -156,12 +156,12 @@ def requests(selector: Selector, after: int, limit: int) -> Sequence[tuple[int, 
     if selector.until:
         wanted.append(f"received_at < {values.bind(selector.until)}")
     if selector.provider:
-        wanted.append(f"provider_type = {values.bind(selector.provider)}")
+        wanted.append(f"provider = {values.bind(selector.provider)}")
     if selector.ids:
         wanted.append(f"id = ANY ({values.bind(list(selector.ids))})")
     rows = run(
         # In the order of RawRequest's fields.
-        "SELECT id, route, provider_type, url, query, headers, body, received_at, verified_at, once"
+        "SELECT id, route, provider, url, query, headers, body, received_at, verified_at, replay_token"
         f" FROM webhook_requests WHERE {' AND '.join(wanted)} ORDER BY id LIMIT {values.bind(limit)}",
         *values,
     )
@@ -171,12 +171,12 @@ def requests(selector: Selector, after: int, limit: int) -> Sequence[tuple[int, 
 # --- What was left behind ----------------------------------------------------------------------------
 
 
-def apply_parked_reports(limit: int) -> int:
+def apply_pending_reports(limit: int) -> int:
     """Applies parked reports whose attempt is known by now; gives how many."""
-    return len(call("apply_parked_reports", limit=limit))
+    return len(call("apply_pending_reports", limit=limit))
 
 
-def forget_parked_reports(limit: int) -> int:
+def forget_pending_reports(limit: int) -> int:
     """Deletes parked reports that no attempt was recorded for in PARKED_AGE; gives how many."""
     return len(run(_FORGET_PARKED, PARKED_AGE, limit))
 

@@ -13,11 +13,11 @@ from messaging.postgres.database import call, run
 from messaging.settings import settings
 
 _NUDGE_SOON = (
-    "UPDATE messages SET next_nudge_at = coalesce(next_attempt_at, clock_timestamp())"
-    " WHERE id = ANY ($1) AND next_nudge_at IS NOT NULL RETURNING id"
+    "UPDATE messages SET dispatch_at = coalesce(next_attempt_at, clock_timestamp())"
+    " WHERE id = ANY ($1) AND dispatch_at IS NOT NULL RETURNING id"
 )
 
-_OPEN = "SELECT provider_type FROM circuits WHERE open_until > clock_timestamp()"
+_OPEN = "SELECT provider FROM circuits WHERE open_until > clock_timestamp()"
 
 
 class Nudge(NamedTuple):
@@ -118,7 +118,7 @@ def settle(token: UUID, status: Status, code: str, reason: str) -> Nudge | None:
 
     None where something else was first.
     """
-    rows = call("settle_attempt", token=token, status=status, code=code, reason=reason)
+    rows = call("resolve_attempt", token=token, status=status, code=code, reason=reason)
     return Nudge(*rows[0]) if rows else None
 
 
@@ -129,7 +129,7 @@ def expire_leases(limit: int) -> int:
 
 def due_nudges(limit: int) -> Sequence[Nudge]:
     """Messages whose nudge is taken for lost, or which are due again; moves their next one on."""
-    return [Nudge(*row) for row in call("take_due_nudges", limit=limit)]
+    return [Nudge(*row) for row in call("take_due_dispatches", limit=limit)]
 
 
 def nudge_soon(ids: Sequence[int]) -> None:

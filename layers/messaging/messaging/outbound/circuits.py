@@ -32,8 +32,7 @@ class Health(Model):
 
 
 _OPENED = (
-    "SELECT provider_type, open_until, open_until <= clock_timestamp() FROM circuits"
-    " WHERE open_until IS NOT NULL"
+    "SELECT provider, open_until, open_until <= clock_timestamp() FROM circuits WHERE open_until IS NOT NULL"
 )
 
 

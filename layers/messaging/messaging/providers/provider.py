@@ -107,7 +107,7 @@ class Provider(Protocol):
 
     @property
     def name(self) -> str:
-        """In the configuration, in the route and in messages.provider_type."""
+        """In the configuration, in the route and in messages.provider."""
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         """Makes one attempt within SEND_TIME, beside others in other threads. Raises one of the Failures, and

@@ -53,7 +53,9 @@ def test_a_token_is_known_at_each_instance_that_has_its_key(database: Database) 
     assert post(signature(token=token, key=OTHER_KEY), "others").status == 200
     assert post(signature(token=token, key=OTHER_KEY), "mails-mime").status == 403
     assert kept(database) == (2, 2)
-    assert database.value("SELECT count(*) FROM webhook_requests WHERE once = :token", token=token) == 0
+    assert (
+        database.value("SELECT count(*) FROM webhook_requests WHERE replay_token = :token", token=token) == 0
+    )
 
 
 def test_what_comes_with_a_used_token_leaves_no_file(aws: Aws, database: Database) -> None:

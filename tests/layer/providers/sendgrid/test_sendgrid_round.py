@@ -131,7 +131,7 @@ def test_another_deployment_s_events_are_kept_as_they_came_alone(
     send(answer=b"")
     assert told(api, {"event": "delivered", "instance": "staging"}).status == 200
     assert calls.message(1)["status"] == "unknown"
-    assert database.rows("SELECT count(*) FROM parked_reports") == [[0]]
+    assert database.rows("SELECT count(*) FROM pending_reports") == [[0]]
 
 
 def test_a_refusal_is_told_without_an_address(api: Api, send: Callable[..., None], printed: Printed) -> None:
