@@ -12,6 +12,7 @@ OPEN = {
     "GET /healthz",
     "GET /api/openapi.json",
     "GET /api/docs",
+    "GET /",
     *(f"POST /api/webhooks/{channel}{of}" for channel in ("sms", "email") for of in ("", "/{provider}")),
     "OPTIONS /{path+}",  # a browser asks what it may do before it sends a key
 }

@@ -44,6 +44,13 @@ PAGE: dict[int, Any] = {
         "content": {"text/html": {"schema": {"type": "string"}}},
     }
 }
+DOCS: dict[int, Any] = {
+    302: {
+        "description": "The documentation page.",
+        "headers": {"Location": {"schema": {"type": "string", "format": "uri-reference"}}},
+        "content": {},
+    }
+}
 
 app = api.api()
 
@@ -111,6 +118,11 @@ def describe() -> Response[str]:
 @app.get("/api/docs", responses=PAGE, tags=["About"])
 def show() -> Response[str]:
     return Response(200, "text/html", page(), {"Content-Security-Policy": api.PAGE_POLICY, **api.PUBLIC})
+
+
+@app.get("/", responses=DOCS, tags=["About"])
+def open_docs() -> Response[str]:
+    return api.elsewhere("/api/docs")
 
 
 @app.not_found

@@ -47,6 +47,11 @@ def test_a_replayed_message_says_so_and_is_as_it_now_stands(database: Database) 
     assert call("POST", EMAIL, NEW_EMAIL, {"Idempotency-Key": "key"}).json["id"] == 2  # a key is its route's
 
 
+def test_the_root_leads_to_the_documentation_page() -> None:
+    answered = call("GET", "/")
+    assert (answered.status, answered.headers["location"]) == (302, "/api/docs")
+
+
 def test_the_page_is_whole_and_fetches_nothing() -> None:
     page = call("GET", "/api/docs")
     assert page.headers["content-type"] == "text/html"
