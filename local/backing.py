@@ -58,20 +58,18 @@ class Backing:
         with ExitStack() as undo:
             self.folder = Folder(options.folder)
             undo.callback(self.folder.close)
-            self.port = 0 if options.gateway else ports.choose(host, options.port, "--port")
-            self.lambda_port = (
-                0 if options.gateway else ports.choose(host, options.lambda_port, "--lambda-port")
-            )
+            chosen = ports.choose_all(host, _wanted_ports(options))
+            self.port = chosen.get("--port", 0)
+            self.lambda_port = chosen.get("--lambda-port", 0)
             self._postgres = None
             self.database_url = options.database_url
             if not options.database_url:
-                postgres_port = ports.choose(host, options.postgres_port, "--postgres-port")
-                self._postgres = Postgres(self.folder.path, postgres_port, host, durable=options.durable)
+                self._postgres = Postgres(
+                    self.folder.path, chosen["--postgres-port"], host, durable=options.durable
+                )
                 self.database_url = self._postgres.url
-            aws_port = ports.choose(host, options.aws_port, "--aws-port")
-            provider_port = ports.choose(host, options.provider_port, "--provider-port")
             gateway = options.gateway or f"http://{host}:{self.port}"
-            self.aws = Aws(self.folder.path, aws_port, host)
+            self.aws = Aws(self.folder.path, chosen["--aws-port"], host)
             self.template = Template(
                 options.template,
                 options.parameters,
@@ -91,7 +89,7 @@ class Backing:
                 self.folder.forget()
             secret = self.folder.signing_secret()
             instances, others = _instances(options.parameters.get("Providers", ""))
-            self.provider = Provider(provider_port, gateway, secret, host, instances)
+            self.provider = Provider(chosen["--provider-port"], gateway, secret, host, instances)
             self._credentials = {
                 name: vendor.credentials(options.provider_urls.get(name, f"{self.provider.url}/{name}"))
                 for name, vendor in self.provider.vendors.items()
@@ -132,6 +130,16 @@ class Backing:
 
     def stop_aws(self) -> None:
         self.aws.stop()
+
+
+def _wanted_ports(options: Options) -> dict[str, int]:
+    """The ports that we listen on, by the options of the command line that choose them."""
+    wanted = {"--aws-port": options.aws_port, "--provider-port": options.provider_port}
+    if not options.gateway:
+        wanted |= {"--port": options.port, "--lambda-port": options.lambda_port}
+    if not options.database_url:
+        wanted["--postgres-port"] = options.postgres_port
+    return wanted
 
 
 def _instances(configured: str) -> tuple[dict[str, str], list[str]]:

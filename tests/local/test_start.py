@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import socket
 import tempfile
@@ -29,10 +30,30 @@ def test_a_port_that_is_taken_is_named_with_its_option(folder: Path, template: P
         port = taken.getsockname()[1]
         run = Run(folder, option, str(port), template=template)
         assert run.process.wait(30) == 1
-    assert (
-        run.output
-        == f"error: 127.0.0.1:{port} cannot be used (Address already in use); choose another with {option}\n"
-    )
+    first, second = run.output.splitlines()
+    assert first == f"error: 127.0.0.1:{port} cannot be used (Address already in use)"
+    assert second.startswith(f"Choose other ports, for example: {option} ")
+
+
+def test_every_port_that_is_taken_is_listed_with_another_that_is_free(folder: Path, template: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as api, socket.create_server(("127.0.0.1", 0)) as aws:
+        taken = api.getsockname()[1], aws.getsockname()[1]
+        run = Run(folder, "--port", str(taken[0]), "--aws-port", str(taken[1]), template=template)
+        assert run.process.wait(30) == 1
+    for port in taken:
+        assert f"127.0.0.1:{port} cannot be used (Address already in use)\n" in run.output
+    [arguments] = re.findall(r'\(make start ARGS="(.*)"\)\n', run.output)
+    suggested = dict(zip(arguments.split()[::2], arguments.split()[1::2], strict=True))
+    assert suggested.keys() == {"--port", "--aws-port"}
+    for option, port in suggested.items():
+        assert ports.choose("127.0.0.1", int(port), option)
+
+
+def test_two_options_cannot_name_the_same_port(folder: Path, template: Path) -> None:
+    port = str(ports.choose("127.0.0.1", 0, "--port"))
+    run = Run(folder, "--port", port, "--provider-port", port, template=template)
+    assert run.process.wait(30) == 1
+    assert f"127.0.0.1:{port} cannot be used (two options name it)\n" in run.output
 
 
 @pytest.mark.parametrize(
