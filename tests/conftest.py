@@ -15,15 +15,18 @@ from local.commands.openapi import load
 from local.services import ports
 from local.services.postgres import Postgres
 from local.simulators.provider import Provider
-from tests import aws as playing
-from tests.context import Context
-from tests.emptying import ACCOUNTS, AUDITED, DELETE, TABLES
-from tests.printed import Printed, let_the_logger_print
-from tests.proxy import Proxy
+from tests.support import aws as playing
+from tests.support.database_reset import ACCOUNTS, AUDITED, DELETE, TABLES
+from tests.support.lambda_context import Context
+from tests.support.log_lines import Printed, let_the_logger_print
+from tests.support.postgres_proxy import Proxy
 
 # The contract's asserts say what they saw, as those of any test; said here, before anybody imports them.
 pytest.register_assert_rewrite(
-    *(f"tests.layer.providers.{name}" for name in ("contract", "receiving", "sending", "speaking"))
+    *(
+        f"tests.support.providers.{name}"
+        for name in ("contract", "webhook_contract", "send_contract", "vendor_profile")
+    )
 )
 
 SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -9,7 +9,7 @@ import pytest
 
 from messaging.models import Channel
 from messaging.providers import REGISTRY, kind
-from tests.calls import template
+from tests.support.api import template
 
 ROOT = Path(__file__).parent.parent
 LAYER = ROOT / "layers" / "messaging" / "messaging"
@@ -202,7 +202,7 @@ def names_of_providers() -> Iterator[tuple[str, str]]:
 
 def test_nothing_is_decided_by_a_provider_s_name() -> None:
     """`sms` and `email` are also channels, which two places name, and the providers of a new deployment,
-    which one place names. (That no name matters is shown in tests/layer/test_registry.py.)"""
+    which one place names. (That no name matters is shown in tests/layer/providers/test_registry.py.)"""
     channels = {channel.value for channel in Channel}
     for name, text in names_of_providers():
         assert name == "settings" or (name in ("models", "functions/migrate") and text in channels), (
@@ -255,7 +255,7 @@ REGISTRIES = {
     LAYER / "__init__.py",  # the order of the modules
     LAYER / "providers" / "__init__.py",
     ROOT / "local" / "simulators" / "vendors" / "__init__.py",
-    ROOT / "tests" / "test_policies.py",  # every action by the name that AWS has for it
+    ROOT / "tests" / "template" / "test_policies.py",  # every action by the name that AWS has for it
 }
 
 

@@ -18,7 +18,7 @@ from bench.harness import network, requests
 from bench.harness.database import Database
 from bench.harness.rounds import in_turn
 from bench.harness.stage import LIST, SEND, WEBHOOK, Stage, frame, records
-from tests.certificates import Authority
+from tests.support.certificates import Authority
 
 DELAY = 0.001
 ROUNDS = 5

@@ -14,8 +14,8 @@ from bench.harness.requests import BODY, CUSTOMER
 from local.commands.openapi import load
 from local.services import ports
 from local.services.postgres import Postgres
-from tests.context import Context
-from tests.emptying import OWN_ALL
+from tests.support.database_reset import OWN_ALL
+from tests.support.lambda_context import Context
 
 SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 EMPTY = "bench"

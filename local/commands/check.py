@@ -43,7 +43,7 @@ def check(say: Say) -> int:
 def test(say: Say) -> int:
     if check(say):
         return 1
-    return _pytest("-n", "2", "-p", "tests.sharing")
+    return _pytest("-n", "2", "-p", "tests.support.xdist_plan")
 
 
 def faults(say: Say) -> int:

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from bench.harness import network
 from bench.harness.network import Network
 from messaging.conversations import reads
-from tests.certificates import Authority
 from tests.conftest import Configure, Database
+from tests.support.certificates import Authority
 
 
 def test_round_trips_are_counted(database: Database, configure: Configure) -> None:

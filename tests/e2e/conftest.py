@@ -9,8 +9,8 @@ import pytest
 
 from local import Stack, running
 from tests.conftest import Database
-from tests.e2e.client import Answer
-from tests.local.waiting import eventually
+from tests.support.http_client import Answer
+from tests.support.waiting import eventually
 
 CUSTOMER = "+12016661234"
 

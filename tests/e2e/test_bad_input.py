@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from local import Stack
-from tests.e2e.client import JSON, Answer, call, post
 from tests.e2e.conftest import assert_problem
+from tests.support.http_client import JSON, Answer, call, post
 
 SEND_SMS, SEND_EMAIL = "/api/messages/sms", "/api/messages/email"
 INBOUND_SMS, INBOUND_EMAIL = "/api/webhooks/sms", "/api/webhooks/email"

@@ -6,8 +6,8 @@ from urllib.parse import quote
 import pytest
 
 from local import Stack
-from tests.e2e.client import call, get, post
 from tests.e2e.conftest import CUSTOMER, assert_problem
+from tests.support.http_client import call, get, post
 
 pytestmark = pytest.mark.usefixtures("nothing_is_kept")
 

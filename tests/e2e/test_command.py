@@ -15,9 +15,9 @@ import pytest
 from local import running
 from local.backing import PROJECT
 from local.services import ports
-from tests.e2e.client import Answer, call, get
-from tests.local.runner import Run, gone, started
-from tests.local.waiting import eventually
+from tests.support.http_client import Answer, call, get
+from tests.support.local.command import Run, gone, started
+from tests.support.waiting import eventually
 
 TEMPLATE = PROJECT / "template.yaml"
 WORKED = [202, 202, 202, 200, 200, 200, 200, 200]

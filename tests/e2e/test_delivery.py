@@ -7,10 +7,10 @@ import pytest
 
 from local import Behaviour, Stack
 from tests.conftest import Database
-from tests.e2e import processes
 from tests.e2e.conftest import keep
-from tests.e2e.outbound import attempts, calls, deliver_again, message, sent, wait_for
-from tests.local.waiting import eventually
+from tests.support import processes
+from tests.support.outbound import attempts, calls, deliver_again, message, sent, wait_for
+from tests.support.waiting import eventually
 
 FUNCTION_SECONDS, QUEUE_SECONDS = 30, 180
 """How long DeliverMessage may run, and how long the queue keeps a message from others meanwhile."""

@@ -11,8 +11,8 @@ from schemathesis.specs.openapi import checks
 
 from local import Stack, running
 from local.commands.openapi import FILE
-from tests.e2e.client import get
-from tests.e2e.keyring import make
+from tests.support.api_keys import make
+from tests.support.http_client import get
 
 ADDRESSES = {"sms": ("+12016661234", "+18045551234"), "email": ("user@example.com", "contact@example.org")}
 NOT_DESCRIBED = [

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from local import Stack, running
-from tests.calls import signed
-from tests.e2e.client import Answer, call, get, post
 from tests.e2e.conftest import assert_problem, keeping_nothing
-from tests.e2e.outbound import sent, wait_for
+from tests.support.api import signed
+from tests.support.http_client import Answer, call, get, post
+from tests.support.outbound import sent, wait_for
 
 FUNCTIONS = {"sms": "SmsWebhook", "email": "EmailWebhook"}
 PATHS = ["", "/{channel}", "/api/webhooks/{channel}", "/api/webhooks/{channel}/{channel}"]

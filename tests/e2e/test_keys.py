@@ -12,11 +12,11 @@ import pytest
 from local import Stack, running
 from local.http.server import Server
 from local.triggers.gateway import Gateway
-from tests.calls import EMAIL, NEW_EMAIL, NEW_SMS, SMS, template
-from tests.e2e.client import Answer, call
-from tests.e2e.keyring import Key, bearer, make, revoke
-from tests.local.waiting import eventually
-from tests.test_routes import OPEN
+from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, template
+from tests.support.api_keys import Key, bearer, make, revoke
+from tests.support.http_client import Answer, call
+from tests.support.waiting import eventually
+from tests.template.test_routes import OPEN
 
 UNAUTHORIZED = Answer(401, {"message": "Unauthorized"})
 FORBIDDEN = Answer(403, {"message": "Forbidden"})

@@ -10,12 +10,12 @@ import pytest
 from local import Behaviour, Stack, running
 from local.errors import CannotStart
 from local.http.client import invoke
-from tests.calls import CONTACT, CUSTOMER, EMAIL, SMS, signed
 from tests.conftest import Database
-from tests.e2e.client import call, post
-from tests.e2e.keyring import bearer, make, revoke
-from tests.e2e.marks import Marks
-from tests.local.waiting import eventually
+from tests.support.api import CONTACT, CUSTOMER, EMAIL, SMS, signed
+from tests.support.api_keys import bearer, make, revoke
+from tests.support.http_client import call, post
+from tests.support.secret_markers import Marks
+from tests.support.waiting import eventually
 
 OURS, THEIRS = "user@example.com", "contact@example.org"
 UNDER_WAY = "SELECT count(*) FROM messages WHERE status IN ('queued', 'sending')"

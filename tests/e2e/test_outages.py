@@ -13,11 +13,11 @@ import pytest
 
 from local import Behaviour, Stack
 from tests.conftest import Database
-from tests.e2e import processes
-from tests.e2e.client import Answer, get, post, together
 from tests.e2e.conftest import CUSTOMER, assert_problem
-from tests.e2e.outbound import attempts, calls, message, send, sent, wait_for
-from tests.local.waiting import eventually
+from tests.support import processes
+from tests.support.http_client import Answer, get, post, together
+from tests.support.outbound import attempts, calls, message, send, sent, wait_for
+from tests.support.waiting import eventually
 
 _received = count()
 

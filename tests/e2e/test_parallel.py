@@ -11,10 +11,10 @@ import pytest
 
 from local import Behaviour, Stack
 from tests.conftest import Database
-from tests.e2e.client import Answer, get, post, together
 from tests.e2e.conftest import CUSTOMER, keep
-from tests.e2e.outbound import calls
-from tests.local.waiting import eventually
+from tests.support.http_client import Answer, get, post, together
+from tests.support.outbound import calls
+from tests.support.waiting import eventually
 
 PAGE = 25
 """Messages that a follower asks for at once: several pages, and yet it keeps up with those who write."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from local.functions import runtime
-from tests.e2e import sam
+from tests.support import sam
 
 UNCHECKED_HASH = (1).to_bytes(4, "little")  # https://peps.python.org/pep-0552/
 LIMIT = 100 * 1024 * 1024  # bytes; Lambda itself ends at 250 MiB

@@ -9,12 +9,12 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.conftest import SIGNING_SECRET
-from tests.e2e import sam
-from tests.e2e.client import JSON, Answer, call, get, post
 from tests.e2e.conftest import CUSTOMER, assert_problem
-from tests.e2e.deployment import Deployment, deployed
-from tests.e2e.keyring import bearer
-from tests.local.waiting import eventually
+from tests.support import sam
+from tests.support.api_keys import bearer
+from tests.support.deployment import Deployment, deployed
+from tests.support.http_client import JSON, Answer, call, get, post
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,11 @@ from local.functions import runtime
 from local.services import ports
 from local.services.process import Watched
 from local.simulators.provider import Provider
-from tests.e2e import sam
-from tests.e2e.client import get, post
 from tests.e2e.conftest import CUSTOMER
-from tests.e2e.keyring import bearer
-from tests.local.waiting import eventually
+from tests.support import sam
+from tests.support.api_keys import bearer
+from tests.support.http_client import get, post
+from tests.support.waiting import eventually
 
 IMAGE = f"public.ecr.aws/lambda/python:{runtime.VERSION}-x86_64"
 

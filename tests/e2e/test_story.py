@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from local import Received, Stack, running
-from tests.e2e.client import Answer, get, post
-from tests.e2e.keyring import make
-from tests.local.waiting import eventually
+from tests.support.api_keys import make
+from tests.support.http_client import Answer, get, post
+from tests.support.waiting import eventually
 
 WHEN = "2024-11-01T14:00:00Z"
 US, THEM = "+12016661234", "+18045551234"

@@ -11,10 +11,10 @@ import pytest
 
 from local import Stack, running
 from local.commands.guide import started
-from tests.e2e.client import Answer, call, get, post
 from tests.e2e.conftest import assert_problem, keeping_nothing
 from tests.e2e.test_command import shell
-from tests.local.waiting import eventually
+from tests.support.http_client import Answer, call, get, post
+from tests.support.waiting import eventually
 
 US, THEM = "+12016661234", "+18045559876"
 OUR_EMAIL, THEIR_EMAIL = "user@example.com", "ann@example.org"

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from messaging.providers import REGISTRY, kind
-from tests.aws import Aws
 from tests.conftest import Configure, Database
-from tests.layer.providers.contract import Contract, contracts
-from tests.layer.providers.speaking import NAME, PUBLIC_URL
+from tests.support.aws import Aws
+from tests.support.providers.contract import Contract, contracts
+from tests.support.providers.vendor_profile import NAME, PUBLIC_URL
 
 Deploy = Callable[[object], None]
 

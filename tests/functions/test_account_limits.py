@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.administering import operate
-from tests.aws import Aws
-from tests.calls import NEW_SMS, SMS, Answer, call
 from tests.conftest import Database
+from tests.support.admin import operate
+from tests.support.api import NEW_SMS, SMS, Answer, call
+from tests.support.aws import Aws
 
 DAY = 86_400
 

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pg8000.exceptions
 import pytest
 
-from tests import making
-from tests.administering import make_account, make_key, operate
-from tests.calls import Answer, call
 from tests.conftest import Database
+from tests.support import messages as support_messages
+from tests.support.admin import make_account, make_key, operate
+from tests.support.api import Answer, call
 
 ADMIN = "/api/admin"
 SECOND = {"account": "2", "scopes": "admin", "key": "7"}
@@ -225,10 +225,10 @@ def test_the_audit_is_only_added_to(database: Database, change: str) -> None:
 def test_what_waits_in_the_quarantine_goes_to_whoever_gets_the_address(database: Database) -> None:
     operate("DELETE /api/admin/addresses/*")
     for number in range(3):
-        making.receive(f"id-{number}", body=str(number))
-    making.receive("id-other", to="+12016660002")
+        support_messages.receive(f"id-{number}", body=str(number))
+    support_messages.receive("id-other", to="+12016660002")
     assert call("GET", "/api/conversations").json["conversations"] == []
-    account = make_account("Shop", making.CUSTOMER)
+    account = make_account("Shop", support_messages.CUSTOMER)
     caller = {"account": str(account), "scopes": "read", "key": "1"}
     [thread] = call("GET", "/api/conversations", caller=caller).json["conversations"]
     messages = call("GET", f"/api/conversations/{thread['id']}/messages", caller=caller).json["messages"]

@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.administering import make_account, operate
-from tests.calls import call
 from tests.conftest import Configure, Database
+from tests.support.admin import make_account, operate
+from tests.support.api import call
 
 ADMIN = "/api/admin"
 pytestmark = pytest.mark.usefixtures("database")

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests import calls
-from tests.calls import (
+from tests.conftest import Configure, Database
+from tests.functions.test_openapi import DOCUMENT, conforms
+from tests.support import api
+from tests.support.api import (
     EMAIL,
     INBOUND_EMAIL,
     INBOUND_SMS,
@@ -23,9 +25,7 @@ from tests.calls import (
     call_url,
     invoke,
 )
-from tests.conftest import Configure, Database
-from tests.emptying import TABLES
-from tests.functions.test_openapi import DOCUMENT, conforms
+from tests.support.database_reset import TABLES
 
 EXAMPLES = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -206,7 +206,7 @@ def test_of_any_signature(kept: Any, configure: Configure) -> None:
     @EXAMPLES
     @given(HEADERS, st.binary(max_size=60) | st.just(json.dumps(INBOUND_SMS).encode()))
     def answered(headers: dict[str, str], body: bytes) -> None:
-        for signature in ({}, calls.signed({}) if body != b"{}" else {}):
+        for signature in ({}, api.signed({}) if body != b"{}" else {}):
             assert call("POST", "/api/webhooks/sms", body, {**signature, **headers}).status == 403
         assert kept() == before
 

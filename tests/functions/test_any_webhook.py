@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from messaging.problems import Forbidden
 from messaging.providers.provider import Verified, Webhook
-from tests.calls import call
 from tests.conftest import Database
 from tests.functions.test_any_input import HEADERS
-from tests.layer.providers import spoiling
-from tests.layer.providers.contract import Contract
 from tests.layer.providers.test_fuzz import LONG, nearly
+from tests.support.api import call
+from tests.support.providers import altered_requests
+from tests.support.providers.contract import Contract
 
 EXAMPLES = settings(
     max_examples=2_000 if LONG else 40, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -58,7 +58,7 @@ def again(speaker: Contract) -> Callable[[Webhook], Webhook]:
 @pytest.mark.usefixtures("deploy")
 def test_of_any_body_and_headers(speaker: Contract, database: Database) -> None:
     @EXAMPLES
-    @given(spoiling.ANYTHING, HEADERS, st.booleans())
+    @given(altered_requests.ANYTHING, HEADERS, st.booleans())
     def answered(body: bytes, headers: dict[str, str], signs: bool) -> None:
         webhook = speaker.webhook(body, headers)
         check(database, again(speaker)(webhook) if signs else webhook, speaker.route)

@@ -9,10 +9,10 @@ from messaging.inbound import media, store
 from messaging.mail import inbound
 from messaging.mail import message as mails
 from messaging.models import File, InboundMessage
-from tests import making
-from tests.aws import Aws
-from tests.calls import call
 from tests.conftest import Database
+from tests.support import messages
+from tests.support.api import call
+from tests.support.aws import Aws
 
 URL = "https://example.com/a%20b.jpg?signed=1%2B1"
 
@@ -24,7 +24,7 @@ def kept(aws: Aws, database: Database) -> None:
     """A message with an attachment at a URL, and one that came inside its webhook."""
     files = [File(name="\u00e9.png", content_type="image/png", content=b"\x89PNG")]
     media.keep(files)
-    store.keep(making.request(), [making.inbound(attachments=[URL], files=files)])
+    store.keep(messages.request(), [messages.inbound(attachments=[URL], files=files)])
 
 
 @pytest.mark.usefixtures("kept")
@@ -67,7 +67,7 @@ def test_an_inline_image_is_found_by_the_name_that_the_html_has_for_it(database:
     [mail] = inbound.messages(mails.read(raw), ["b@example.com"], datetime.now(UTC))
     assert isinstance(mail, InboundMessage)
     media.keep(mail.files)
-    store.keep(making.request(), [mail])
+    store.keep(messages.request(), [mail])
     shown = call("GET", "/api/messages/1").json
     number = shown["content_ids"]["logo@example.com"]
     assert shown["attachments"][number - 1] == f"/api/messages/1/attachments/{number}"
@@ -75,7 +75,7 @@ def test_an_inline_image_is_found_by_the_name_that_the_html_has_for_it(database:
 
 
 def test_an_attachment_of_a_message_that_went_out_is_where_its_sender_said(database: Database) -> None:
-    making.accept(making.sms(type="mms", attachments=[URL]))
+    messages.accept(messages.sms(type="mms", attachments=[URL]))
     assert call("GET", "/api/messages/1/attachments/1").headers["location"] == URL
 
 

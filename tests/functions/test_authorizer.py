@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from messaging.problems import Unavailable
-from tests.administering import key_of, make_key, operate
-from tests.calls import invoke
 from tests.conftest import Configure, Database
-from tests.printed import Printed
-from tests.test_events import event
+from tests.support.admin import key_of, make_key, operate
+from tests.support.api import invoke
+from tests.support.log_lines import Printed
+from tests.template.test_events import event
 
 NO = {"isAuthorized": False}
 

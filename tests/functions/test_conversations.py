@@ -3,9 +3,9 @@
 import pytest
 
 from local.simulators.provider import Provider
-from tests.calls import EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS, SMS, answer, call, invoke, signed
 from tests.conftest import Database
-from tests.test_events import event
+from tests.support.api import EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS, SMS, answer, call, invoke, signed
+from tests.template.test_events import event
 
 pytestmark = pytest.mark.usefixtures("providers")
 

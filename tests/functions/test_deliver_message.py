@@ -5,10 +5,10 @@ import pytest
 from local import Behaviour
 from local.simulators.provider import Provider
 from messaging.postgres import database as product
-from tests.aws import Aws
-from tests.calls import EMAIL, NEW_EMAIL, NEW_SMS, SMS, call, deliver, invoke, message
 from tests.conftest import Configure, Database
-from tests.test_events import event
+from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, call, deliver, invoke, message
+from tests.support.aws import Aws
+from tests.template.test_events import event
 
 pytestmark = pytest.mark.usefixtures("database")
 

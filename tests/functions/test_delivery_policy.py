@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.calls import EMAIL, NEW_EMAIL, NEW_SMS, SMS, call
 from tests.conftest import Configure, Database
+from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, call
 
 pytestmark = pytest.mark.usefixtures("providers")
 

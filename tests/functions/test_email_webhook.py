@@ -3,9 +3,9 @@
 import pytest
 
 from local.simulators.provider import Provider
-from tests.calls import INBOUND_EMAIL, answer, call, call_url, invoke
 from tests.conftest import Configure, Database
-from tests.test_events import event
+from tests.support.api import INBOUND_EMAIL, answer, call, call_url, invoke
+from tests.template.test_events import event
 
 pytestmark = pytest.mark.usefixtures("unsigned")
 

@@ -8,14 +8,14 @@ import pytest
 from messaging.models import Channel
 from messaging.providers import REGISTRY, kind
 from messaging.providers.provider import Webhook
-from tests.calls import Answer, call
 from tests.conftest import Database
-from tests.emptying import TABLES
 from tests.functions.conftest import REGISTERED, Deploy
-from tests.layer.providers import spoiling
-from tests.layer.providers.contract import Contract
-from tests.layer.providers.speaking import NAME
-from tests.printed import Printed
+from tests.support.api import Answer, call
+from tests.support.database_reset import TABLES
+from tests.support.log_lines import Printed
+from tests.support.providers import altered_requests
+from tests.support.providers.contract import Contract
+from tests.support.providers.vendor_profile import NAME
 
 
 def told(speaker: Contract, webhook: Webhook) -> Answer:
@@ -79,7 +79,9 @@ def test_nothing_is_kept_of_what_was_tampered_with(speaker: Contract, database: 
             refused(speaker, replace(request, query=f"{request.query}&more=1"))
         for name in speaker.signature_fields:
             kind = speaker.content_type(request.body)
-            refused(speaker, replace(request, body=spoiling.with_field(request.body, kind, name, "x")))
+            refused(
+                speaker, replace(request, body=altered_requests.with_field(request.body, kind, name, "x"))
+            )
     assert rows(database) == {}
 
 
@@ -99,7 +101,7 @@ def test_a_token_lets_one_body_in(speaker: Contract, database: Database) -> None
         request = speaker.request(speaker.inbound)
         assert told(speaker, request).status == 200
         before = rows(database)
-        more = spoiling.with_more(request.body, speaker.content_type(request.body))
+        more = altered_requests.with_more(request.body, speaker.content_type(request.body))
         refused(speaker, replace(request, body=more))
         assert rows(database) == before
 

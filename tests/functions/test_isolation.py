@@ -10,12 +10,12 @@ from messaging.conversations import reads
 from messaging.models import MAX_ID, Channel
 from messaging.outbound import store
 from messaging.outbound.store import Outcome
-from tests import making
-from tests.administering import make_account
-from tests.aws import Aws
-from tests.calls import EMAIL, NEW_EMAIL, NEW_SMS, SMS, Answer, call, template
 from tests.conftest import Database
-from tests.emptying import TABLES
+from tests.support import messages as support_messages
+from tests.support.admin import make_account
+from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, Answer, call, template
+from tests.support.aws import Aws
+from tests.support.database_reset import TABLES
 
 PICTURE = {"type": "mms", "attachments": ["https://example.com/a.jpg"]}
 OURS, THEIRS = "+12016660001", "+12016660002"
@@ -43,7 +43,7 @@ def two(database: Database, aws: Aws) -> None:
         assert make_account(f"Shop {number}", address) == number
         for change in ({}, PICTURE):
             assert by(address, "POST", SMS, NEW_SMS | {"from": address} | change).status == 202
-        making.receive(f"id-{number}", to=address)
+        support_messages.receive(f"id-{number}", to=address)
 
 
 def ids(address: str) -> Ids:
@@ -156,7 +156,9 @@ def test_a_key_without_the_scope_is_told_so(
 # --- The store ---------------------------------------------------------------------------------------
 
 STORE: Mapping[str, Callable[[int, Ids], object]] = {
-    "add_outbound": lambda account, _: store.add_outbound(account, making.sms(**{"from": THEIRS}), ["sms"]),
+    "add_outbound": lambda account, _: store.add_outbound(
+        account, support_messages.sms(**{"from": THEIRS}), ["sms"]
+    ),
     "message": lambda account, theirs: reads.message(account, theirs.message),
     "attachment": lambda account, theirs: reads.attachment(account, theirs.message, 1),
     "conversation": lambda account, theirs: reads.conversation(account, theirs.conversation),

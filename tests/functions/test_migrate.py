@@ -20,10 +20,10 @@ from messaging.conversations import reads
 from messaging.postgres import database as product
 from messaging.problems import Unavailable
 from tables import metadata
-from tests import making
 from tests.conftest import Configure, Database, connection
-from tests.context import Context
-from tests.local.waiting import eventually
+from tests.support import messages
+from tests.support.lambda_context import Context
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 HEAD = ScriptDirectory.from_config(Config(toml_file=ROOT / "pyproject.toml")).get_current_head()
@@ -60,14 +60,14 @@ def test_three_at_once_on_an_empty_database_migrate_it_once(empty: Database) -> 
         assert list(pool.map(migrate, range(3))) == [{"revision": HEAD}] * 3
     assert empty.rows("SELECT version_num FROM alembic_version") == [[HEAD]]
     reads.check()
-    making.own_all()
-    assert making.accept()[1].id == 1
+    messages.own_all()
+    assert messages.accept()[1].id == 1
 
 
 def test_again_on_a_migrated_database_changes_nothing(empty: Database) -> None:
     migrate()
-    making.own_all()
-    kept, functions = making.accept()[1], empty.rows(REPLACED)
+    messages.own_all()
+    kept, functions = messages.accept()[1], empty.rows(REPLACED)
     assert migrate() == {"revision": HEAD}
     assert empty.rows(REPLACED) == functions
     assert empty.rows("SELECT id, body FROM messages") == [[kept.id, kept.body]]

@@ -10,7 +10,8 @@ from jsonschema_rs import Draft202012Validator, meta
 
 from local.commands.openapi import FILE, description
 from local.simulators.provider import Provider
-from tests.calls import (
+from tests.conftest import Database
+from tests.support.api import (
     EMAIL,
     INBOUND_EMAIL,
     INBOUND_SMS,
@@ -23,7 +24,6 @@ from tests.calls import (
     signed,
     template,
 )
-from tests.conftest import Database
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))

@@ -4,11 +4,11 @@ import pytest
 
 from local.simulators.provider import Provider
 from messaging.models import Status
-from tests import making
-from tests.aws import Aws
-from tests.calls import NEW_SMS, SMS, call, deliver, invoke, message
 from tests.conftest import Configure, Database
-from tests.test_events import event
+from tests.support import messages
+from tests.support.api import NEW_SMS, SMS, call, deliver, invoke, message
+from tests.support.aws import Aws
+from tests.template.test_events import event
 
 DUE = "UPDATE messages SET dispatch_at = clock_timestamp()"
 
@@ -38,8 +38,8 @@ def test_has_nothing_to_do_in_an_empty_service(database: Database, aws: Aws) -> 
 
 
 def test_applies_reports_whose_message_is_known_by_now(database: Database, aws: Aws) -> None:
-    claimed = making.claimed()
-    making.report(Status.DELIVERED, "p-1")
+    claimed = messages.claimed()
+    messages.report(Status.DELIVERED, "p-1")
     database.rows("UPDATE attempts SET provider_message_id = 'p-1'")
     assert invoke("relay", event("relay"))["applied"] == 1
     assert message(claimed.id)["status"] == "delivered"
@@ -51,7 +51,7 @@ def test_forgets_what_has_had_its_time(
 ) -> None:
     """Of raw requests the deployment says how long that is."""
     configure(RAW_RETENTION_DAYS=days)
-    making.report(Status.DELIVERED, "p-1")
+    messages.report(Status.DELIVERED, "p-1")
     database.rows("UPDATE pending_reports SET created_at = now() - interval '8 days'")
     database.rows("UPDATE webhook_requests SET received_at = now() - interval '25 hours'")
     assert invoke("relay", event("relay"))["forgotten"] == 2 - left
@@ -61,7 +61,7 @@ def test_forgets_what_has_had_its_time(
 
 def test_forgets_all_of_a_backlog_while_there_is_time(database: Database, aws: Aws) -> None:
     for n in range(3):
-        making.report(Status.DELIVERED, f"p-{n}")
+        messages.report(Status.DELIVERED, f"p-{n}")
     database.rows(
         "INSERT INTO webhook_requests"
         " (route, provider, received_at, verified_at, url, query, headers, body, digest)"

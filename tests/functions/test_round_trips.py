@@ -7,12 +7,12 @@ from urllib.parse import quote
 import pytest
 
 from messaging.postgres import database as product
-from tests import calls, making
-from tests.administering import make_key, operate
-from tests.calls import INBOUND_SMS, NEW_SMS, call, signed
 from tests.conftest import Configure
-from tests.proxy import Proxy
-from tests.test_events import event
+from tests.support import api, messages
+from tests.support.admin import make_key, operate
+from tests.support.api import INBOUND_SMS, NEW_SMS, call, signed
+from tests.support.postgres_proxy import Proxy
+from tests.template.test_events import event
 
 pytestmark = pytest.mark.usefixtures("providers")
 
@@ -51,7 +51,7 @@ REQUESTS: dict[str, Callable[[], Act]] = {
     "the first inbound of a pair": lambda: lambda: received("new"),
     "a further inbound": lambda: after(received("known"), lambda: received("new")),
     "a duplicate": lambda: after(received("known"), lambda: received("known")),
-    "a report": lambda: after(making.sent(making.claimed()), reported),
+    "a report": lambda: after(messages.sent(messages.claimed()), reported),
     "a report that comes early": lambda: reported,
     "a send": lambda: sent,
     "a further send": lambda: after(sent(), sent),
@@ -61,7 +61,7 @@ REQUESTS: dict[str, Callable[[], Act]] = {
     ),
     "conversations": lambda: after(some_messages(), lambda: read("/api/conversations")),
     "conversations of an address": lambda: after(
-        some_messages(), lambda: read(f"/api/conversations?type=sms&address={quote(calls.CONTACT)}")
+        some_messages(), lambda: read(f"/api/conversations?type=sms&address={quote(api.CONTACT)}")
     ),
     "one conversation": lambda: after(some_messages(), lambda: read("/api/conversations/1")),
     "messages": lambda: after(some_messages(), lambda: read("/api/conversations/1/messages")),
@@ -95,17 +95,17 @@ def test_a_request_makes_one_round_trip(proxy: Proxy, prepare: Callable[[], Act]
 
 
 def test_a_claim_of_ten_is_one_and_so_is_each_record(proxy: Proxy) -> None:
-    ids = [making.accept(making.apart())[1].id for _ in range(10)]
-    claimed = making.claim_all([])
-    assert trips(proxy, lambda: claimed.extend(making.claim_all(ids))) == 1
+    ids = [messages.accept(messages.apart())[1].id for _ in range(10)]
+    claimed = messages.claim_all([])
+    assert trips(proxy, lambda: claimed.extend(messages.claim_all(ids))) == 1
     assert len(claimed) == 10
     for n, one in enumerate(claimed):
-        assert trips(proxy, lambda one=one, n=n: making.sent(one, f"p-{n}")) == 1  # type: ignore[misc]  # of defaults
+        assert trips(proxy, lambda one=one, n=n: messages.sent(one, f"p-{n}")) == 1  # type: ignore[misc]  # of defaults
 
 
 def test_an_authorizer_makes_one_and_another_to_note_a_use_once_a_minute(proxy: Proxy) -> None:
     header = {"identitySource": [f"Bearer {make_key()}"]}
-    ask = partial(calls.invoke, "authorizer", event("authorizer") | header)
+    ask = partial(api.invoke, "authorizer", event("authorizer") | header)
     assert [trips(proxy, ask) for _ in range(3)] == [2, 1, 1]
 
 

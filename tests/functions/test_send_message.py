@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.aws import Aws
-from tests.calls import EMAIL, NEW_EMAIL, NEW_SMS, SMS, answer, call, invoke
 from tests.conftest import Database
-from tests.test_events import event
+from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, answer, call, invoke
+from tests.support.aws import Aws
+from tests.template.test_events import event
 
 pytestmark = pytest.mark.usefixtures("providers")
 

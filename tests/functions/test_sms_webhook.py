@@ -3,9 +3,9 @@
 import pytest
 
 from local.simulators.provider import Provider
-from tests.calls import INBOUND_SMS, NEW_SMS, SMS, answer, call, deliver, invoke, message, signed
 from tests.conftest import Configure, Database
-from tests.test_events import event
+from tests.support.api import INBOUND_SMS, NEW_SMS, SMS, answer, call, deliver, invoke, message, signed
+from tests.template.test_events import event
 
 ROUTE = "/api/webhooks/sms"
 

@@ -6,9 +6,10 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 from local.simulators.provider import Provider
-from tests.aws import Aws
 from tests.conftest import SIGNING_SECRET, Configure, Database
-from tests.layer.racing import Race
+from tests.support.aws import Aws
+from tests.support.internet import Internet, faked
+from tests.support.race import Race
 
 
 @pytest.fixture
@@ -31,3 +32,9 @@ def askable(aws: Aws, playing_provider: Provider, configure: Configure) -> Provi
 @pytest.fixture
 def race(environments: ProcessPoolExecutor, other: Database) -> Race:
     return Race(environments, other)
+
+
+@pytest.fixture
+def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
+    with faked(monkeypatch) as internet:
+        yield internet

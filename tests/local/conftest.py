@@ -9,7 +9,7 @@ import pytest
 from local import Behaviour, Stack, running
 from local.http.server import Server
 from local.simulators.provider import Provider
-from tests.local.sending import SECRET, Product
+from tests.support.local.simulator_client import SECRET, Product
 
 PROJECT = Path(__file__).with_name("project")
 

@@ -13,7 +13,7 @@ from local.template.routes import Authorizer, Route, Routes
 from local.triggers.authorizer import OPERATOR, Gate, Refused
 from local.triggers.gateway import Gateway
 from tests.local.test_gateway import Answer, ask
-from tests.local.waiting import eventually
+from tests.support.waiting import eventually
 
 FORGED = {
     "requestContext": {"authorizer": {"lambda": {"account": "2"}}},

@@ -12,7 +12,7 @@ import pytest
 from local import Behaviour
 from local.http.client import opener
 from local.simulators.provider import Provider
-from tests.local.sending import MESSAGE, call, look_up, send, signed
+from tests.support.local.simulator_client import MESSAGE, call, look_up, send, signed
 
 
 def test_it_fails_as_often_as_it_was_told(provider: Provider) -> None:

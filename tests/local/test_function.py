@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local import FunctionError, Stack
-from tests.local.waiting import eventually
+from tests.support.waiting import eventually
 
 
 def test_a_function_sees_what_lambda_sets_and_what_its_template_declares_and_no_more(stack: Stack) -> None:

@@ -12,7 +12,7 @@ from local import Stack
 from local.http.server import Server
 from local.template.routes import Route, Routes
 from local.triggers.gateway import Gateway
-from tests.local.waiting import eventually
+from tests.support.waiting import eventually
 
 
 class Answer:

@@ -8,8 +8,8 @@ import pytest
 from local import Behaviour
 from local.http.server import Server
 from local.simulators.provider import Provider
-from tests.local.sending import MESSAGE, SECRET, Product, call, look_up, send
-from tests.local.waiting import eventually
+from tests.support.local.simulator_client import MESSAGE, SECRET, Product, call, look_up, send
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize(("channel", "name"), [("sms", "messaging_provider_id"), ("email", "xillio_id")])

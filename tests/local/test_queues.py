@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local import Stack, running
-from tests.local.waiting import eventually
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")

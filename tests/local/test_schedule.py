@@ -1,7 +1,7 @@
 import json
 
 from local import Stack
-from tests.local.waiting import eventually
+from tests.support.waiting import eventually
 
 
 def test_a_schedule_fires_again_and_again(stack: Stack) -> None:

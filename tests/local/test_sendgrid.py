@@ -15,9 +15,9 @@ from sendgrid.helpers.mail import CustomArg, Mail, Personalization, To
 from local import Behaviour
 from local.http.server import Request
 from messaging.transport.payload import form
-from tests.local.listening import Listener, header
-from tests.local.sending import call
-from tests.local.waiting import eventually
+from tests.support.local.simulator_client import call
+from tests.support.local.webhook_listener import Listener, header
+from tests.support.waiting import eventually
 
 US, THEM = "user@example.com", "contact@example.org"
 LETTER = {"from": f"Ann <{THEM}>", "to": US, "subject": "Grüße", "body": "Hi 🙂", "html": "<b>Hi</b>"}

@@ -13,7 +13,7 @@ import pytest
 from local import Options
 from local.http.client import opener
 from local.services import ports
-from tests.local.runner import PORT_OPTIONS, Run, gone, started
+from tests.support.local.command import PORT_OPTIONS, Run, gone, started
 
 
 @pytest.fixture

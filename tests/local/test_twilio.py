@@ -14,9 +14,9 @@ from twilio.rest import Client
 
 from local import Behaviour
 from local.http.server import Request
-from tests.local.listening import Listener, header
-from tests.local.sending import call
-from tests.local.waiting import eventually
+from tests.support.local.simulator_client import call
+from tests.support.local.webhook_listener import Listener, header
+from tests.support.waiting import eventually
 
 MMS = "MM" + "1" * 32
 

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import pytest
 
 from local import Behaviour, Stack, running
-from tests.e2e.client import post
-from tests.e2e.faults import LONG, tables
-from tests.e2e.faults.ending import statuses, wait_until_all_is_done
-from tests.local.waiting import eventually
+from tests.e2e.faults import LONG
+from tests.support.faults import result_tables
+from tests.support.faults.final_states import statuses, wait_until_all_is_done
+from tests.support.http_client import post
+from tests.support.waiting import eventually
 
 MESSAGES = 10_000 if LONG else 300
 CONVERSATION = 3 if LONG else 1
@@ -73,7 +74,7 @@ def drained() -> Iterator[Drained]:
             for name in SENDERS
         ]
         title = f"{MESSAGES} messages drained in {seconds:.0f} seconds with {len(calls)} calls"
-        tables.tell(title, [("the provider is", *ENDS), *rows])
+        result_tables.tell(title, [("the provider is", *ENDS), *rows])
         yield Drained(
             ids,
             found,

@@ -9,9 +9,9 @@ import pytest
 from local import Behaviour, Stack, running
 from tests.conftest import Database
 from tests.e2e.faults import LONG
-from tests.e2e.faults.ending import UNFINISHED, assert_one_after_the_other
-from tests.e2e.outbound import sent
-from tests.local.waiting import eventually
+from tests.support.faults.final_states import UNFINISHED, assert_one_after_the_other
+from tests.support.outbound import sent
+from tests.support.waiting import eventually
 
 CONVERSATIONS, MESSAGES = (20, 10) if LONG else (5, 4)
 

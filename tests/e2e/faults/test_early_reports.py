@@ -9,8 +9,8 @@ import pytest
 from local import Behaviour, Stack
 from tests.conftest import Database
 from tests.e2e.faults import LONG
-from tests.e2e.outbound import message, sent
-from tests.local.waiting import eventually
+from tests.support.outbound import message, sent
+from tests.support.waiting import eventually
 
 COUNT = 200 if LONG else 20
 REPORTS = ("sent", "delivered")

@@ -14,10 +14,10 @@ from local import Behaviour, Stack, running
 from local.services import ports
 from local.simulators.provider import Provider
 from tests.conftest import Database
-from tests.e2e.client import get
-from tests.e2e.faults.fates import HANGS, SILENT
-from tests.e2e.outbound import attempts, message, sent
-from tests.local.waiting import eventually
+from tests.support.faults.provider_outcomes import HANGS, SILENT
+from tests.support.http_client import get
+from tests.support.outbound import attempts, message, sent
+from tests.support.waiting import eventually
 
 OPENS = 10
 """Attempts in a row that open a circuit."""

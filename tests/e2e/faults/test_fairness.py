@@ -5,7 +5,7 @@ from contextlib import closing
 from local import Behaviour, running
 from local.http.client import invoke
 from tests.conftest import Database
-from tests.local.waiting import eventually
+from tests.support.waiting import eventually
 
 MANY = 5000
 BEFORE = 100

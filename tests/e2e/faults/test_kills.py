@@ -10,12 +10,13 @@ import pytest
 
 from local import Stack, running
 from tests.conftest import Database
-from tests.e2e.faults import LONG, tables
-from tests.e2e.faults.killing import OPTIONS, Killing
-from tests.e2e.faults.steps import ENDS, STEPS, Step, Story, World, worlds
-from tests.e2e.faults.wire import Side
-from tests.e2e.outbound import message
-from tests.local.waiting import eventually
+from tests.e2e.faults import LONG
+from tests.support.faults import result_tables
+from tests.support.faults.delivery_steps import ENDS, STEPS, Step, Story, World, worlds
+from tests.support.faults.kills import OPTIONS, Killing
+from tests.support.faults.proxies import Side
+from tests.support.outbound import message
+from tests.support.waiting import eventually
 
 KILLS = 20 if LONG else 1
 """At each step, in each world."""
@@ -92,7 +93,7 @@ def _results(stack: Stack, killing: Killing, calls: Mapping[Story, Mapping[str, 
         statuses = Counter(end.status for end in all)
         twice = sum(end.taken > 1 for end in all)
         rows.append((step.name, world, len(all), statuses["sent"], statuses["unknown"], twice))
-    tables.tell("Deliveries that were killed", rows)
+    result_tables.tell("Deliveries that were killed", rows)
     return Results(
         calls,
         ends,

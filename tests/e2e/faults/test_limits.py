@@ -7,10 +7,10 @@ import pytest
 
 from local import Behaviour, Stack, running
 from tests.conftest import Database
-from tests.e2e.client import post
-from tests.e2e.faults.fates import SILENT
-from tests.e2e.outbound import attempts, calls, deliver_again, message, sent, wait_for
-from tests.local.waiting import eventually
+from tests.support.faults.provider_outcomes import SILENT
+from tests.support.http_client import post
+from tests.support.outbound import attempts, calls, deliver_again, message, sent, wait_for
+from tests.support.waiting import eventually
 
 ATTEMPTS = 3
 DAY = "interval '1 day'"

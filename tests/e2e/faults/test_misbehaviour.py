@@ -12,11 +12,11 @@ import pytest
 from local import Received, Stack, running
 from local.services import ports
 from local.simulators.provider import Provider
-from tests.e2e.client import post
-from tests.e2e.faults import tables
-from tests.e2e.faults.ending import wait_until_all_is_done
-from tests.e2e.faults.fates import ATTEMPTS, FATES, REFUSED, SENT, SILENT, UNREAD, Fate
-from tests.e2e.outbound import attempts, message
+from tests.support.faults import result_tables
+from tests.support.faults.final_states import wait_until_all_is_done
+from tests.support.faults.provider_outcomes import ATTEMPTS, FATES, REFUSED, SENT, SILENT, UNREAD, Fate
+from tests.support.http_client import post
+from tests.support.outbound import attempts, message
 
 ASKED, UNASKED, AGAIN = "it is asked", "at most once", "at least once"
 WAYS = (ASKED, UNASKED, AGAIN)
@@ -101,7 +101,7 @@ def told() -> Iterator[dict[Cell, Told]]:
             for cell, id in ids.items()
         }
         columns = ["the provider", *(name for way in WAYS for name in (way, "calls"))]
-        tables.tell("What becomes of a message", [columns, *(row(fate, found) for fate in FATES)])
+        result_tables.tell("What becomes of a message", [columns, *(row(fate, found) for fate in FATES)])
         yield found
 
 

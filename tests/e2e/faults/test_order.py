@@ -9,9 +9,10 @@ from statistics import quantiles
 
 from local import Behaviour, Stack, running
 from tests.conftest import Database
-from tests.e2e.faults import LONG, tables
-from tests.e2e.faults.ending import assert_one_after_the_other, wait_until_all_is_done
-from tests.e2e.outbound import sent
+from tests.e2e.faults import LONG
+from tests.support.faults import result_tables
+from tests.support.faults.final_states import assert_one_after_the_other, wait_until_all_is_done
+from tests.support.outbound import sent
 
 CONVERSATIONS, MESSAGES = (20, 100) if LONG else (6, 10)
 EVERY = 0.65
@@ -66,5 +67,5 @@ def test_a_conversation_s_messages_are_sent_in_their_order_by_several_at_once() 
     p50, p99 = (quantiles(seconds, n=100)[percent - 1] for percent in (50, 99))
     row = (CONVERSATIONS, MESSAGES, DELIVERIES, f"{p50:.2f}", f"{p99:.2f}", f"{max(seconds):.2f}")
     columns = ("conversations", "messages each", "processes", "p50", "p99", "longest")
-    tables.tell("Seconds from accepted to sent", [columns, row])
+    result_tables.tell("Seconds from accepted to sent", [columns, row])
     assert not LONG or p99 < P99

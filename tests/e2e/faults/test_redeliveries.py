@@ -6,9 +6,9 @@ from typing import Any
 from local import Behaviour, Stack
 from tests.conftest import Database
 from tests.e2e.conftest import keep
-from tests.e2e.faults.outbound_queue import OutboundQueue
-from tests.e2e.outbound import attempts, calls, message, wait_for
-from tests.local.waiting import eventually
+from tests.support.faults.outbound_queue import OutboundQueue
+from tests.support.outbound import attempts, calls, message, wait_for
+from tests.support.waiting import eventually
 
 TIMES = 1000
 

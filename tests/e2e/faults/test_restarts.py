@@ -10,11 +10,12 @@ from threading import Event
 
 from local import Stack
 from tests.conftest import Database
-from tests.e2e.client import Answer, post
 from tests.e2e.conftest import CUSTOMER
-from tests.e2e.faults import LONG, tables
-from tests.e2e.outbound import send
-from tests.local.waiting import eventually
+from tests.e2e.faults import LONG
+from tests.support.faults import result_tables
+from tests.support.http_client import Answer, post
+from tests.support.outbound import send
+from tests.support.waiting import eventually
 
 RESTARTS = 10 if LONG else 2
 CLIENTS = 4  # of either kind
@@ -100,7 +101,7 @@ def test_what_was_answered_is_there_once_however_often_postgres_is_restarted(
         ("restarts", "sent", "received", "refused and repeated"),
         (RESTARTS, len(load.sent), len(load.received), load.refused),
     ]
-    tables.tell("Postgres restarted under load", rows)
+    result_tables.tell("Postgres restarted under load", rows)
     assert sorted(received) == sorted(load.received)
     assert sorted(statuses) == sorted(load.sent)
     assert set(statuses.values()) <= {"sent", "delivered"}

@@ -19,11 +19,12 @@ from standardwebhooks import Webhook
 from local import Options, Stack, running
 from local.commands.replay import replay
 from tests.conftest import Database
-from tests.e2e import processes
-from tests.e2e.client import JSON, Answer, call, post
 from tests.e2e.conftest import CUSTOMER, assert_problem
-from tests.e2e.faults import LONG, tables
-from tests.local.waiting import eventually
+from tests.e2e.faults import LONG
+from tests.support import processes
+from tests.support.faults import result_tables
+from tests.support.http_client import JSON, Answer, call, post
+from tests.support.waiting import eventually
 
 WEBHOOKS, SECONDS = (500, 60) if LONG else (100, 5)
 PUT_OFF = 2 * SECONDS + 60
@@ -96,7 +97,7 @@ def test_webhooks_while_postgres_is_away_are_each_kept_once_when_it_is_back(
         ("seconds away", "posted", "answered 202", "kept", "seconds until all were"),
         (SECONDS, len(posted), answers[202], WEBHOOKS, round(took)),
     ]
-    tables.tell("Postgres away under webhooks", rows)
+    result_tables.tell("Postgres away under webhooks", rows)
 
 
 def test_where_the_queue_is_away_as_well_the_provider_is_told_to_come_back(away: Stack, contact: str) -> None:

@@ -19,7 +19,7 @@ from messaging.failures import (
     Throttled,
 )
 from messaging.providers import aws
-from tests.layer.providers.vendor import Script, answering, hang, playing, read_request
+from tests.support.tcp_server import Script, answering, hang, playing, read_request
 
 REQUEST = {"DestinationPhoneNumber": "+18045551234", "MessageBody": "Hello"}
 KEYS = {"region": "us-west-2", "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI"}

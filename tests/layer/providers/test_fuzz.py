@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messaging.providers.provider import Webhook
-from tests.layer.providers import spoiling
-from tests.layer.providers.contract import Contract, contracts
-from tests.layer.providers.growing import grown
+from tests.support.providers import altered_requests
+from tests.support.providers.contract import Contract, contracts
+from tests.support.providers.oversized_requests import grown
 
 LONG = os.environ.get("FUZZ") == "long"
 EXAMPLES = settings(max_examples=3_000 if LONG else 100)
@@ -31,7 +31,7 @@ def requests(speaker: Contract) -> list[Webhook]:
 
 
 def nearly(request: Webhook) -> st.SearchStrategy[Webhook]:
-    bodies = spoiling.spoilt(request.body, request.headers["content-type"])
+    bodies = altered_requests.spoilt(request.body, request.headers["content-type"])
     return bodies.map(lambda body: replace(request, body=body))
 
 
@@ -45,7 +45,8 @@ def check(speaker: Contract, request: Webhook) -> None:
 def test_of_any_body(speaker: Contract) -> None:
     @EXAMPLES
     @given(
-        spoiling.ANYTHING, st.sampled_from([*KINDS, *(speaker.content_type(one) for one in speaker.bodies())])
+        altered_requests.ANYTHING,
+        st.sampled_from([*KINDS, *(speaker.content_type(one) for one in speaker.bodies())]),
     )
     def read(body: bytes, kind: str) -> None:
         check(speaker, speaker.webhook(body, {"content-type": kind}))

@@ -11,15 +11,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from messaging.problems import Forbidden, Invalid, Problem, Unavailable, Unreadable
 from messaging.providers import sns
-from tests.layer.providers import amazon
-from tests.layer.providers.amazon import CONFIRMATION, HOST, PEM, TOPIC, Host, envelope, signed, webhook
+from tests.support.providers import sns as providers_sns
+from tests.support.providers.sns import CONFIRMATION, HOST, PEM, TOPIC, Host, envelope, signed, webhook
 
 SECRET = {"topics": [TOPIC, f"{TOPIC}-events"]}
 
 
 @pytest.fixture
 def host() -> Iterator[Host]:
-    with amazon.at_work() as host:
+    with providers_sns.at_work() as host:
         yield host
 
 
@@ -98,13 +98,13 @@ def test_other_partitions_have_hosts_of_their_own(host: Host, topic: str, name: 
 
 @pytest.mark.parametrize("days", [(-9, -1), (1, 9)])
 def test_a_certificate_that_is_not_valid_now_vouches_for_nothing(host: Host, days: tuple[int, int]) -> None:
-    host.pages[PEM] = 200, amazon.certificate(amazon.key(), days)
+    host.pages[PEM] = 200, providers_sns.certificate(providers_sns.key(), days)
     assert "not valid" in refusal(signed(envelope("x")))
 
 
 def test_no_other_key_lets_anything_in(host: Host) -> None:
     assert "not signed" in refusal(signed(envelope("x"), generate_private_key(65537, 2048)))
-    host.pages["/other.pem"] = 200, amazon.certificate(ec.generate_private_key(ec.SECP256R1()))
+    host.pages["/other.pem"] = 200, providers_sns.certificate(ec.generate_private_key(ec.SECP256R1()))
     assert "no key" in refusal(signed(envelope("x", SigningCertURL=f"https://{HOST}/other.pem")))
 
 

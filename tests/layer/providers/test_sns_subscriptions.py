@@ -7,8 +7,8 @@ import pytest
 
 from messaging.problems import Forbidden, Unavailable
 from messaging.providers import sns
-from tests.layer.providers import amazon
-from tests.layer.providers.amazon import (
+from tests.support.providers import sns as providers_sns
+from tests.support.providers.sns import (
     CONFIRM,
     CONFIRMATION,
     HOST,
@@ -25,7 +25,7 @@ SECRET = {"topics": TOPIC}
 
 @pytest.fixture
 def host() -> Iterator[Host]:
-    with amazon.at_work() as host:
+    with providers_sns.at_work() as host:
         yield host
 
 

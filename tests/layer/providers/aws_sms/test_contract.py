@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from messaging.providers.aws_sms import AwsSms
-from tests import calls
-from tests.layer.providers.amazon import Amazon, envelope
+from tests.support import api
+from tests.support.providers.sns import Amazon, envelope
 
 PAYLOADS = Path(__file__).parent / "payloads"
 
@@ -16,7 +16,7 @@ def request(name: str) -> bytes:
 
 class TestAwsSms(Amazon):
     provider = AwsSms
-    sent = calls.NEW_SMS
+    sent = api.NEW_SMS
     accepted = b'{"MessageId": "9539975a-e71f-45f3-b496-8d98dc098a77"}'
     sent_id = "9539975a-e71f-45f3-b496-8d98dc098a77"
     inbound = request("inbound")

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from messaging.models import Channel
 from messaging.providers import mailgun
-from tests import calls
-from tests.layer.providers.contract import Contract
-from tests.layer.providers.mailgun import signing
+from tests.layer.providers.mailgun import signatures
+from tests.support import api
+from tests.support.providers.contract import Contract
 
 HEADERS = json.dumps([["Message-Id", "<message-1@example.org>"], ["From", "contact@example.org"]])
 MAIL = {"recipient": "user@example.com", "from": "contact@example.org", "message-headers": HEADERS}
@@ -23,24 +23,24 @@ REPORT = {
 
 class Mailgun(Contract):
     provider = mailgun.Mailgun
-    sent: ClassVar = {**calls.NEW_EMAIL, "type": Channel.EMAIL}
+    sent: ClassVar = {**api.NEW_EMAIL, "type": Channel.EMAIL}
     accepted = b'{"id": "<message-9>", "message": "Queued. Thank you."}'
     report = json.dumps({"event-data": REPORT}).encode()
     signs_body = False
     signature_fields = ("timestamp", "token", "signature")
     tolerance = timedelta(hours=12)
-    keys = (("signing_key", signing.OTHER_KEY),)
+    keys = (("signing_key", signatures.OTHER_KEY),)
 
     def secret(self, url: str) -> Mapping[str, Any]:
-        return {"api_url": url, "api_key": "key-secret", "signing_key": signing.KEY}
+        return {"api_url": url, "api_key": "key-secret", "signing_key": signatures.KEY}
 
     def content_type(self, body: bytes) -> str:
         if body.startswith(b"--"):
-            return signing.MULTIPART
-        return "application/json" if body.startswith(b"{") else signing.URLENCODED
+            return signatures.MULTIPART
+        return "application/json" if body.startswith(b"{") else signatures.URLENCODED
 
     def signed(self, body: bytes, at: datetime) -> bytes:
-        return signing.signed(body, self.content_type(body), at)
+        return signatures.signed(body, self.content_type(body), at)
 
 
 class TestUrlencoded(Mailgun):
@@ -52,5 +52,5 @@ class TestUrlencoded(Mailgun):
 
 class TestMultipart(Mailgun):
     inbound_id = "message-1@example.org/b287d8ffd5c1a69483b548306d044839aa21c6da/user@example.com"
-    inbound = signing.multipart(MAIL, {"attachment-1": ("a.png", "image/png", bytes(range(256)))})
-    unreadable = signing.multipart({"recipient": "user@example.com", "body-mime": "no mail"}, {})
+    inbound = signatures.multipart(MAIL, {"attachment-1": ("a.png", "image/png", bytes(range(256)))})
+    unreadable = signatures.multipart({"recipient": "user@example.com", "body-mime": "no mail"}, {})

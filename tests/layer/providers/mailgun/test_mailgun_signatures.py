@@ -11,7 +11,7 @@ import pytest
 from messaging.problems import Forbidden
 from messaging.providers.mailgun import Mailgun
 from messaging.providers.provider import Verified, Webhook
-from tests.layer.providers.mailgun.signing import (
+from tests.layer.providers.mailgun.signatures import (
     BOUNDARY,
     KEY,
     MULTIPART,

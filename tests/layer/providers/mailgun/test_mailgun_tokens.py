@@ -6,10 +6,17 @@ from urllib.parse import urlencode
 import boto3
 import pytest
 
-from tests.aws import Aws
-from tests.calls import Answer, call
 from tests.conftest import Configure, Database
-from tests.layer.providers.mailgun.signing import KEY, MULTIPART, OTHER_KEY, URLENCODED, multipart, signature
+from tests.layer.providers.mailgun.signatures import (
+    KEY,
+    MULTIPART,
+    OTHER_KEY,
+    URLENCODED,
+    multipart,
+    signature,
+)
+from tests.support.api import Answer, call
+from tests.support.aws import Aws
 
 MAIL = {"recipient": "user@example.com", "from": "contact@example.org", "body-plain": "in"}
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from messaging.providers import sendgrid
-from tests import calls
-from tests.layer.providers.contract import Contract
-from tests.layer.providers.sendgrid import signing
+from tests.layer.providers.sendgrid import signatures
+from tests.support import api
+from tests.support.providers.contract import Contract
 
 FORM = "multipart/form-data; boundary=xYzZY"
 INBOUND = Path(__file__).parent / "payloads" / "inbound_text.form"
-EMAIL = {**calls.NEW_EMAIL, "type": "email"}
+EMAIL = {**api.NEW_EMAIL, "type": "email"}
 EVENT = {
     "email": "contact@example.org",
     "timestamp": 1730469600,
@@ -34,13 +34,13 @@ class TestSendGrid(Contract):
     inbound_id = "message-1@example.org/76b552b96e157f451e447cdebf085bc9cd4fb239/user@example.com"
     report = json.dumps([EVENT]).encode()
     batch = json.dumps([EVENT, {"event": "delivered"}, {**EVENT, "event": "bounce"}]).encode()
-    keys = (("public_key", signing.OTHER_PUBLIC_KEY),)
+    keys = (("public_key", signatures.OTHER_PUBLIC_KEY),)
 
     def secret(self, url: str) -> Mapping[str, Any]:
-        return {"api_url": url, "api_key": "SG.secret", "public_key": signing.PUBLIC_KEY}
+        return {"api_url": url, "api_key": "SG.secret", "public_key": signatures.PUBLIC_KEY}
 
     def content_type(self, body: bytes) -> str:
         return FORM if body.startswith(b"--") else "application/json"
 
     def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
-        return signing.headers(body, at)
+        return signatures.headers(body, at)

@@ -13,8 +13,8 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 from messaging.problems import Forbidden
 from messaging.providers.provider import Webhook
 from messaging.providers.sendgrid import SendGrid
-from tests.layer.providers.sendgrid import signing
-from tests.layer.providers.sendgrid.signing import (
+from tests.layer.providers.sendgrid import signatures
+from tests.layer.providers.sendgrid.signatures import (
     OTHER_KEY,
     OTHER_PUBLIC_KEY,
     PUBLIC_KEY,
@@ -117,9 +117,9 @@ def test_believes_each_of_the_secret_s_keys(keys: object) -> None:
         PUBLIC_KEY[:-8],
         PUBLIC_KEY[4:],
         f"-----BEGIN PUBLIC KEY-----{PUBLIC_KEY}",
-        signing.shown(ec.generate_private_key(ec.SECP384R1()).public_key()),
-        signing.shown(ed25519.Ed25519PrivateKey.generate().public_key()),
-        signing.shown(rsa.generate_private_key(65537, 2048).public_key()),
+        signatures.shown(ec.generate_private_key(ec.SECP384R1()).public_key()),
+        signatures.shown(ed25519.Ed25519PrivateKey.generate().public_key()),
+        signatures.shown(rsa.generate_private_key(65537, 2048).public_key()),
     ],
     ids=["words", "four", "cut", "beheaded", "pem", "p384", "ed25519", "rsa"],
 )

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from messaging.models import Channel
 from messaging.providers.ses import Ses
-from tests import calls
-from tests.layer.providers.amazon import Amazon, envelope
+from tests.support import api
+from tests.support.providers.sns import Amazon, envelope
 
-EMAIL = {**calls.NEW_EMAIL, "type": Channel.EMAIL}
+EMAIL = {**api.NEW_EMAIL, "type": Channel.EMAIL}
 PAYLOADS = Path(__file__).parent / "payloads"
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests import declared
+from tests.support import transformed_template
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,12 @@ from tests import declared
 def test_grants_what_sending_and_reading_need_and_no_more(
     name: str, condition: str, actions: Any, resource: object
 ) -> None:
-    policy = declared.template()["Resources"][name]
+    policy = transformed_template.template()["Resources"][name]
     assert policy["Condition"] == condition
     [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
     assert statement == {"Effect": "Allow", "Action": actions, "Resource": resource}
 
 
 def test_without_the_parameters_nothing_is_granted() -> None:
-    parameters = declared.template()["Parameters"]
+    parameters = transformed_template.template()["Parameters"]
     assert {parameters[name]["Default"] for name in ("AmazonSendingArns", "AmazonMailBucket")} == {""}

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from messaging.providers import telnyx
-from tests import calls
-from tests.layer.providers.contract import Contract
-from tests.layer.providers.telnyx import signing
+from tests.layer.providers.telnyx import signatures
+from tests.support import api
+from tests.support.providers.contract import Contract
 
 
 def event(event_type: str, **payload: object) -> bytes:
@@ -17,7 +17,7 @@ def event(event_type: str, **payload: object) -> bytes:
 
 def received(*numbers: str) -> bytes:
     to = [{"phone_number": number} for number in numbers]
-    contact = {"phone_number": calls.CONTACT}
+    contact = {"phone_number": api.CONTACT}
     return event(
         "message.received", **{"id": "message-1", "type": "SMS", "from": contact, "to": to, "text": "x"}
     )
@@ -25,21 +25,21 @@ def received(*numbers: str) -> bytes:
 
 class TestTelnyx(Contract):
     provider = telnyx.Telnyx
-    sent = calls.NEW_SMS
+    sent = api.NEW_SMS
     accepted = b'{"data": {"record_type": "message", "id": "message-9"}}'
-    inbound = received(calls.CUSTOMER)
+    inbound = received(api.CUSTOMER)
     report = event(
         "message.finalized",
         id="message-9",
         to=[{"status": "delivered"}],
         webhook_url="https://api.example.com/api/webhooks/sms/instance?reference=7",
     )
-    batch = received(calls.CUSTOMER, "nobody's number", "+12016661235")
+    batch = received(api.CUSTOMER, "nobody's number", "+12016661235")
     query = "reference=7"
-    keys = (("public_key", signing.OTHER_PUBLIC_KEY),)
+    keys = (("public_key", signatures.OTHER_PUBLIC_KEY),)
 
     def secret(self, url: str) -> Mapping[str, Any]:
-        return {"api_url": url, "api_key": "KEY_secret", "public_key": signing.PUBLIC_KEY}
+        return {"api_url": url, "api_key": "KEY_secret", "public_key": signatures.PUBLIC_KEY}
 
     def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
-        return signing.headers(body, at)
+        return signatures.headers(body, at)

@@ -12,7 +12,7 @@ from messaging.models import Channel, DeliveryReport, InboundMessage, Status
 from messaging.problems import Forbidden, Invalid, Unreadable
 from messaging.providers.provider import Verified, Webhook
 from messaging.providers.telnyx import Telnyx
-from tests.layer.providers.telnyx import signing
+from tests.layer.providers.telnyx import signatures
 
 PAYLOADS = Path(__file__).parent / "payloads"
 RECEIVED = "7ee4241c-f127-47e5-9c34-3aac291f8058"
@@ -198,19 +198,19 @@ def test_refuses_what_is_no_json_object(body: bytes) -> None:
 # --- Who is let in -----------------------------------------------------------------------------------
 
 
-def verify(body: bytes, headers: dict[str, str], keys: object = signing.PUBLIC_KEY) -> Verified:
+def verify(body: bytes, headers: dict[str, str], keys: object = signatures.PUBLIC_KEY) -> Verified:
     request = Webhook("https://api.example.com/", "", headers, body, TOLD_AT)
     return Telnyx("telnyx", {"public_key": keys}).verify(request)
 
 
 def test_lets_in_what_telnyx_signed_whatever_its_bytes() -> None:
     for body in (payload("received_unicode"), b"", b"\xff\r\n"):
-        assert verify(body, signing.headers(body, TOLD_AT)) == Verified()
+        assert verify(body, signatures.headers(body, TOLD_AT)) == Verified()
 
 
 @pytest.mark.parametrize("time", ["", "soon", "-1", "1e9", "1767225600.0", " 1767225600", "9" * 13, "١٢"])
 def test_lets_in_no_time_that_is_none(time: str) -> None:
-    signed = signing.headers(b"{}", TOLD_AT)
+    signed = signatures.headers(b"{}", TOLD_AT)
     with pytest.raises(Forbidden):
         verify(b"{}", {**signed, "telnyx-timestamp": time})
 
@@ -218,17 +218,19 @@ def test_lets_in_no_time_that_is_none(time: str) -> None:
 @pytest.mark.parametrize("signature", ["", "=", "AAAA", b64encode(bytes(64)).decode(), "é", "x" * 5000])
 def test_lets_in_no_signature_but_telnyx_s(signature: str) -> None:
     with pytest.raises(Forbidden):
-        verify(b"{}", {**signing.headers(b"{}", TOLD_AT), "telnyx-signature-ed25519": signature})
+        verify(b"{}", {**signatures.headers(b"{}", TOLD_AT), "telnyx-signature-ed25519": signature})
 
 
 @pytest.mark.parametrize("keys", ["", None, [], "not base64", "AAAA", b64encode(bytes(32)).decode()])
 def test_lets_nobody_in_by_a_key_that_is_none(keys: object) -> None:
     with pytest.raises(Forbidden):
-        verify(b"{}", signing.headers(b"{}", TOLD_AT), keys)
+        verify(b"{}", signatures.headers(b"{}", TOLD_AT), keys)
 
 
 def test_a_key_that_is_none_does_not_shut_out_the_other() -> None:
-    assert verify(b"{}", signing.headers(b"{}", TOLD_AT), ["not base64", signing.PUBLIC_KEY]) == Verified()
+    assert (
+        verify(b"{}", signatures.headers(b"{}", TOLD_AT), ["not base64", signatures.PUBLIC_KEY]) == Verified()
+    )
 
 
 @pytest.mark.parametrize("large", [{"text": "x" * 250_000}, {"more": "x" * 250_000}])

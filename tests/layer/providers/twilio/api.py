@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from messaging.providers.twilio import Twilio
-from tests.layer.providers.vendor import playing, read_request
+from tests.support.tcp_server import playing, read_request
 
 ACCOUNT = "AC" + "0123456789abcdef" * 2
 MESSAGES = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"

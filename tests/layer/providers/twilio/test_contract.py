@@ -6,25 +6,25 @@ from typing import Any
 from urllib.parse import urlencode
 
 from messaging.providers import twilio
-from tests import calls
-from tests.layer.providers.contract import Contract
-from tests.layer.providers.twilio import signing
+from tests.layer.providers.twilio import signatures
+from tests.support import api
+from tests.support.providers.contract import Contract
 
 INBOUND = {
     "MessageSid": "SM" + "01" * 16,
     "AccountSid": "AC1",
-    "From": calls.CONTACT,
-    "To": calls.CUSTOMER,
+    "From": api.CONTACT,
+    "To": api.CUSTOMER,
     "Body": "x",
     "NumMedia": "0",
 }
-REPORT = {"MessageSid": "message-9", "MessageStatus": "delivered", "To": calls.CONTACT}
+REPORT = {"MessageSid": "message-9", "MessageStatus": "delivered", "To": api.CONTACT}
 
 
 class TestTwilio(Contract):
     provider = twilio.Twilio
     inbound_id = INBOUND["MessageSid"]
-    sent = calls.NEW_SMS
+    sent = api.NEW_SMS
     accepted = b'{"sid": "message-9", "status": "queued", "error_code": null}'
     accepted_status = 201
     inbound = urlencode(INBOUND).encode()
@@ -33,13 +33,13 @@ class TestTwilio(Contract):
     query = "reference=7"
     signs_url = True
     tolerance = None
-    keys = (("auth_token", signing.OTHER_TOKEN),)
+    keys = (("auth_token", signatures.OTHER_TOKEN),)
 
     def secret(self, url: str) -> Mapping[str, Any]:
-        return {"account_sid": "AC1", "auth_token": signing.TOKEN, "api_url": url}
+        return {"account_sid": "AC1", "auth_token": signatures.TOKEN, "api_url": url}
 
     def content_type(self, body: bytes) -> str:
-        return signing.FORM
+        return signatures.FORM
 
     def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
-        return {signing.HEADER: signing.form(f"{self.url}?{self.query}", body)[signing.HEADER]}
+        return {signatures.HEADER: signatures.form(f"{self.url}?{self.query}", body)[signatures.HEADER]}

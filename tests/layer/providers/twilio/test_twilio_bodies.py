@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from messaging.providers.provider import Webhook
-from tests.layer.providers.twilio import signing
-from tests.layer.providers.twilio.signing import FORM, HEADER, JSON, URL, lets_in, signed
+from tests.layer.providers.twilio import signatures
+from tests.layer.providers.twilio.signatures import FORM, HEADER, JSON, URL, lets_in, signed
 
 BODY = b'{"CallSid": "CA1", "Caller": "+12349013030"}'
 HASH = hashlib.sha256(BODY).hexdigest()
@@ -15,7 +15,7 @@ OTHER_HASH = hashlib.sha256(b"{}").hexdigest()
 
 
 def signed_json(query: str, body: bytes = BODY) -> Webhook:
-    return Webhook(URL, query, signing.json(f"{URL}?{query}"), body)
+    return Webhook(URL, query, signatures.json(f"{URL}?{query}"), body)
 
 
 @pytest.mark.parametrize(
@@ -56,21 +56,21 @@ def test_refuses_a_body_of_another_type(kind: str | None) -> None:
     webhook = signed(b"a=1")
     headers = {HEADER: webhook.headers[HEADER], **({} if kind is None else {"content-type": kind})}
     assert not lets_in(replace(webhook, headers=headers))
-    alone = Webhook(URL, "", {**headers, HEADER: signing.signature(URL, {})}, b"a=1")
+    alone = Webhook(URL, "", {**headers, HEADER: signatures.signature(URL, {})}, b"a=1")
     assert not lets_in(alone)
     assert lets_in(replace(alone, body=b""))
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"a=%ff", b"a=&" * 1001])
 def test_refuses_what_is_no_form(body: bytes) -> None:
-    assert not lets_in(Webhook(URL, "", {HEADER: signing.signature(URL, {}), "content-type": FORM}, body))
+    assert not lets_in(Webhook(URL, "", {HEADER: signatures.signature(URL, {}), "content-type": FORM}, body))
 
 
 def test_a_hash_in_the_url_is_of_the_body_whatever_that_is() -> None:
     """A captured signature of JSON is of its URL alone, and would be right for an empty form too."""
     body = b'{"a": 1}'
     query = f"bodySHA256={hashlib.sha256(body).hexdigest()}"
-    captured = Webhook(URL, query, signing.json(f"{URL}?{query}"), body)
+    captured = Webhook(URL, query, signatures.json(f"{URL}?{query}"), body)
     assert lets_in(captured)
     for other, kind in ((b"", FORM), (b"&=&", FORM), (b"", JSON), (b"[]", JSON)):
         assert not lets_in(replace(captured, body=other, headers={**captured.headers, "content-type": kind}))

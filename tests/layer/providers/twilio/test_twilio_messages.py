@@ -6,7 +6,7 @@ import pytest
 
 from messaging.models import Channel
 from messaging.problems import Invalid, Unreadable
-from tests.layer.providers.twilio.reading import TOLD_AT, changed, message, payload, read
+from tests.layer.providers.twilio.webhooks import TOLD_AT, changed, message, payload, read
 
 OURS, CONTACT = "+12016661234", "+18045551234"
 

@@ -7,7 +7,7 @@ import pytest
 from messaging.models import Status
 from messaging.problems import Invalid
 from messaging.providers.twilio import Twilio
-from tests.layer.providers.twilio.reading import TOLD_AT, changed, payload, read, report
+from tests.layer.providers.twilio.webhooks import TOLD_AT, changed, payload, read, report
 
 SENT = "SM20" + "5a" * 15
 WORDS = {

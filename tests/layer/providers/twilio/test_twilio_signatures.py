@@ -10,8 +10,8 @@ import pytest
 from messaging.problems import Forbidden
 from messaging.providers.provider import Webhook
 from tests.conftest import Configure
-from tests.layer.providers.twilio import signing
-from tests.layer.providers.twilio.signing import (
+from tests.layer.providers.twilio import signatures
+from tests.layer.providers.twilio.signatures import (
     FORM,
     HEADER,
     JSON,
@@ -175,8 +175,8 @@ def test_without_a_token_nobody_is_let_in(tokens: object, configure: Configure) 
     for headers in (
         {},
         {"content-type": FORM},
-        *(signing.form(called, b"a=1", token=token) for token in ("", " ", "7", "current")),
-        signing.form(called, b"a=1"),
+        *(signatures.form(called, b"a=1", token=token) for token in ("", " ", "7", "current")),
+        signatures.form(called, b"a=1"),
     ):
         assert not lets_in(Webhook(URL, "reference=7", headers, b"a=1"), provider(tokens))
 

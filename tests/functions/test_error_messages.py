@@ -1,0 +1,95 @@
+"""What a refused request is told: in the words of its fields, and not of the types that read it."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.conftest import Configure
+from tests.support.api import EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS, SMS, Answer, call
+
+URL = "https://example.com/i.jpg"
+WEB = "must be a URL that begins with http:// or https://"
+TIME = "must be a time in RFC 3339, such as 2024-11-01T14:00:00Z"
+NAMED = "must be named as a mail's header is, such as X-Campaign"
+MANY = {f"x-{number}": "" for number in range(21)}
+
+
+def told(refused: Answer) -> list[tuple[str, str]]:
+    assert refused.status == 422
+    return [(error["field"], error["message"]) for error in refused.json["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("route", "fields", "field", "message"),
+    [
+        (SMS, {"from": ...}, "from", "is required"),
+        (SMS, {"more": 1}, "more", "is not a field of this request"),
+        (SMS, {"subject": "Hi"}, "subject", "must be left out"),
+        (SMS, {"type": "email"}, "type", "must be 'sms' or 'mms'"),
+        (EMAIL, {"type": "sms"}, "type", "must be 'email'"),
+        (SMS, {"delivery_policy": "x"}, "delivery_policy", "must be 'at_most_once' or 'at_least_once'"),
+        (SMS, {"to": None}, "to", "must be a string"),
+        (SMS, {"to": "1" * 65}, "to", "must have at most 64 characters"),
+        (SMS, {"attachments": URL}, "attachments", "must be a list"),
+        (SMS, {"type": None, "attachments": [URL] * 101}, "attachments", "must have at most 100 items"),
+        (SMS, {"attachments": [URL * 99]}, "attachments.0", "must have at most 2048 characters"),
+        (SMS, {"attachments": ["i.jpg"]}, "attachments.0", WEB),
+        (SMS, {"attachments": ["ftp://example.com/i.jpg"]}, "attachments.0", WEB),
+        (SMS, {"timestamp": "2024-11-31T14:00:00Z"}, "timestamp", TIME),
+        (SMS, {"timestamp": "2024-11"}, "timestamp", TIME),
+        (SMS, {"timestamp": 7}, "timestamp", TIME),
+        (EMAIL, {"body": ""}, "body", "must not be empty"),
+        (EMAIL, {"body": "x" * (2**20 + 1)}, "body", "must be at most 1 MiB of UTF-8"),
+        (EMAIL, {"subject": "x" * 999}, "subject", "must have at most 998 characters"),
+        (EMAIL, {"cc": ["a@example.com"] * 51}, "cc", "must have at most 50 items"),
+        (EMAIL, {"headers": []}, "headers", "must be an object"),
+        (EMAIL, {"headers": MANY}, "headers", "must have at most 20 entries"),
+        (EMAIL, {"headers": {"": "x"}}, "headers.", "must not be empty"),
+        (EMAIL, {"headers": {"a b": "x"}}, "headers.a b", NAMED),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("providers")
+def test_a_message_is_refused_in_plain_words(
+    route: str, fields: Mapping[str, object], field: str, message: str
+) -> None:
+    known = NEW_SMS if route == SMS else NEW_EMAIL
+    sent = {name: value for name, value in {**known, **fields}.items() if value is not ...}
+    assert told(call("POST", route, sent)) == [(field, message)]
+
+
+@pytest.mark.parametrize(
+    ("target", "field", "message"),
+    [
+        ("/api/conversations?limit=many", "limit", "must be a whole number"),
+        ("/api/conversations?limit=1.5", "limit", "must be a whole number"),
+        (f"/api/conversations?limit={'9' * 5000}", "limit", "must be a whole number"),
+        ("/api/conversations?limit=0", "limit", "must be at least 1"),
+        ("/api/conversations?limit=201", "limit", "must be at most 200"),
+        ("/api/conversations?type=fax", "type", "must be 'sms', 'mms' or 'email'"),
+        ("/api/conversations?updated_since=2024", "updated_since", TIME),
+        ("/api/conversations/1/messages?order=up", "order", "must be 'asc' or 'desc'"),
+        ("/api/messages/x", "id", "must be a whole number"),
+        ("/healthz?detail=perhaps", "detail", "must be true or false"),
+    ],
+)
+@pytest.mark.usefixtures("providers")
+def test_a_question_is_refused_in_plain_words(target: str, field: str, message: str) -> None:
+    assert told(call("GET", target)) == [(field, message)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "message"),
+    [
+        ({"messaging_provider_id": ""}, "messaging_provider_id", "must not be empty"),
+        ({"messaging_provider_id": "x" * 513}, "messaging_provider_id", "must have at most 512 characters"),
+        ({"type": "fax"}, "type", "must be 'sms' or 'mms'"),
+        ({"status": "failed", "from": ..., "error": "x"}, "error", "must be an object"),
+    ],
+)
+@pytest.mark.usefixtures("database", "aws")
+def test_an_unsigned_webhook_is_refused_in_plain_words(
+    configure: Configure, fields: Mapping[str, object], field: str, message: str
+) -> None:
+    configure(ALLOW_UNSIGNED_WEBHOOKS="true", PROVIDER_SECRET_ARN="")
+    sent = {name: value for name, value in {**INBOUND_SMS, **fields}.items() if value is not ...}
+    assert told(call("POST", "/api/webhooks/sms", sent)) == [(field, message)]

@@ -1,0 +1,123 @@
+"""Accounts, addresses and keys, where several come at the same time: real processes, a connection each."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from messaging.accounts import keys
+from messaging.accounts import store as accounts_store
+from messaging.accounts.store import Outcome
+from messaging.outbound import store
+from tests.conftest import Database
+from tests.support import messages
+from tests.support.admin import make_account, make_key, operate
+from tests.support.race import Race
+from tests.support.waiting import eventually
+
+
+def claim(account: int) -> Outcome:
+    return accounts_store.add_address("operator", account, "+12016660001").outcome
+
+
+def test_of_two_that_add_an_address_at_once_one_gets_it(database: Database, race: Race) -> None:
+    made = [make_account(f"Shop {number}") for number in range(8)]
+    outcomes = race("account_addresses", claim, made)
+    assert sorted(outcomes) == [Outcome.CREATED, *[Outcome.TAKEN] * 7]
+    assert database.value("SELECT count(*) FROM audit_events WHERE action = 'address.added'") == 1
+
+
+def revoke(_: int) -> str | None:
+    return accounts_store.revoke_key("operator", 1)
+
+
+def test_a_key_that_is_revoked_by_many_at_once_is_revoked_once(database: Database, race: Race) -> None:
+    make_key()
+    assert len(set(race("api_keys", revoke, list(range(8))))) == 1
+    noted = database.rows("SELECT action FROM audit_events ORDER BY id")
+    assert noted == [["key.created"], ["key.revoked"]]
+
+
+def come_in(number: int) -> str:
+    """Or, in the midst of it, the address is given to an account."""
+    if number == 30:
+        return accounts_store.add_address("operator", 2, messages.CUSTOMER).outcome
+    return messages.receive(f"id-{number}")[1].body
+
+
+def test_an_address_that_becomes_somebody_s_meanwhile_leaves_nothing_behind(
+    database: Database, race: Race
+) -> None:
+    operate("DELETE /api/admin/addresses/*")
+    account = make_account("Shop")
+    race("webhook_requests, account_addresses", come_in, list(range(60)))
+    assert database.rows("SELECT account_id, count(*) FROM messages GROUP BY 1") == [[account, 59]]
+    assert database.value("SELECT count(*) FROM conversations") == 1
+
+
+def send(_: int) -> str:
+    return store.add_outbound(1, messages.apart(), ["sms"]).outcome
+
+
+def test_an_account_sends_as_much_as_it_may_however_many_do_it(database: Database, race: Race) -> None:
+    database.rows("UPDATE accounts SET sends_per_day = 20 WHERE id = 1")
+    outcomes = race("messages", send, list(range(60)))
+    assert outcomes.count(store.Outcome.CREATED) == 20
+    assert outcomes.count(store.Outcome.LIMITED) == 40
+    assert database.value("SELECT count(*) FROM messages") == 20
+
+
+def use(header: str) -> int | None:
+    return keys.authorize(header, "203.0.113.7").account
+
+
+def test_a_use_is_noted_once_however_many_use_it(database: Database, race: Race) -> None:
+    header = f"Bearer {make_key()}"
+    assert race("api_keys", use, [header] * 8) == [1] * 8
+    assert database.value("SELECT count(*) FROM audit_events WHERE action = 'key.used'") == 1
+
+
+def add_and_remove(number: int) -> object:
+    if number % 2:
+        return accounts_store.remove_address("operator", "+12016660001")
+    return accounts_store.add_address("operator", 1, "+12016660001").outcome
+
+
+def test_an_address_that_is_added_and_removed_at_once_is_in_the_audit_as_often(
+    database: Database, race: Race
+) -> None:
+    """Whoever finds it taken may find it gone, when it looks by whom."""
+    outcomes = race("account_addresses", add_and_remove, list(range(80)))
+    added, removed = outcomes.count(Outcome.CREATED), outcomes.count(True)
+    assert set(outcomes) <= {Outcome.CREATED, Outcome.KEPT, True, False}
+    kept = "SELECT count(*) FROM account_addresses WHERE address <> '*'"
+    assert added - removed == database.value(kept)
+    noted = database.rows("SELECT action, count(*) FROM audit_events GROUP BY 1 ORDER BY 1")
+    assert noted == [["address.added", added], ["address.removed", removed]]
+
+
+def rotate(_: int) -> str | None:
+    return accounts_store.create_key("operator", 1, "web", ["send"], keys.hashed(keys.secret()), None)
+
+
+def test_two_who_rotate_at_once_get_a_key_each(database: Database, race: Race) -> None:
+    assert len(set(race("api_keys", rotate, list(range(8))))) == 8
+    assert database.value("SELECT count(DISTINCT hash) FROM api_keys WHERE account_id = 1") == 8
+    assert database.value("SELECT count(DISTINCT key_id) FROM audit_events") == 8
+
+
+@pytest.mark.parametrize(("first", "second"), [("*", messages.CUSTOMER), (messages.CUSTOMER, "*")])
+def test_of_all_and_one_that_are_given_at_once_the_second_finds_what_the_first_has_left(
+    database: Database, other: Database, first: str, second: str
+) -> None:
+    operate("DELETE /api/admin/addresses/*")
+    winner, loser = make_account("First"), make_account("Second")
+    messages.receive()
+    other.rows("BEGIN")
+    other.rows("SELECT add_address('operator', :account, :address)", account=winner, address=first)
+    with ThreadPoolExecutor(1) as pool:
+        adding = pool.submit(accounts_store.add_address, "operator", loser, second)
+        eventually(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        other.rows("COMMIT")
+        assert adding.result().outcome is Outcome.CREATED
+    for table in ("conversations", "messages"):
+        assert database.rows(f"SELECT account_id FROM {table}") == [[winner]]

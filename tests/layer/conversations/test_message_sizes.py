@@ -1,0 +1,49 @@
+"""What is kept can be shown: an answer of Lambda ends at 6 MB, and carries its body as JSON within JSON."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from messaging.conversations import reads
+from messaging.models import NewEmail
+from messaging.outbound import store
+from tests.conftest import Database
+from tests.support.messages import ACCOUNT
+
+LAMBDA = 6_291_556  # bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+
+
+def email(body: str, html: str | None = None) -> NewEmail:
+    return NewEmail.model_validate(
+        {"from": "user@example.com", "to": "contact@example.org", "body": body, "html": html}
+    )
+
+
+def shown(document: str) -> int:
+    return len(json.dumps({"statusCode": 200, "body": document}, ensure_ascii=False).encode())
+
+
+@pytest.mark.parametrize("character", ["x", '"', "\\", "\n", "\x01", "é", "\U0001f600"])
+def test_pages_of_large_messages_fit_into_an_answer_and_show_all(database: Database, character: str) -> None:
+    kept = [store.add_outbound(ACCOUNT, email(character * 200_000), ["email"])[1] for _ in range(8)]
+    found: list[int] = []
+    page = reads.list_messages(ACCOUNT, 1, 200)
+    while page and page.items:
+        assert shown(",".join(page.items)) < LAMBDA
+        found += [json.loads(item)["id"] for item in page.items]
+        page = reads.list_messages(ACCOUNT, 1, 200, page.next_cursor)
+    assert found == [message.id for message in kept if message]
+
+
+@pytest.mark.parametrize("character", ['"', "\\", "\n"])
+def test_a_mebibyte_of_what_json_escapes_once_is_taken_and_shown(database: Database, character: str) -> None:
+    _, kept, _ = store.add_outbound(ACCOUNT, email(character * 2**20), ["email"])
+    assert kept
+    assert shown(reads.message(ACCOUNT, kept.id) or "") < LAMBDA
+
+
+@pytest.mark.parametrize("message", [("\x01" * 990_000, None), ('"' * 2**20, '"' * 2**20)])
+def test_what_could_never_be_shown_is_refused(message: tuple[str, str | None]) -> None:
+    with pytest.raises(ValidationError, match="too long once its characters are escaped"):
+        email(*message)

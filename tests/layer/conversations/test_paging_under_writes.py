@@ -1,0 +1,129 @@
+"""Walks through pages while others write: nothing is shown twice, and nothing is missed."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from messaging.conversations import reads
+from messaging.conversations.reads import Page
+from tests.conftest import Database
+from tests.support import messages
+from tests.support.messages import ACCOUNT
+
+
+@pytest.fixture
+def slow_commits(database: Database) -> Iterator[None]:
+    """Lets a transaction that wrote a message take its time to commit, each another one."""
+    database.rows(
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_sleep(random() * 0.01); RETURN NULL; END $$"
+    )
+    database.rows(
+        "CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON messages DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION dawdle()"
+    )
+    yield
+    database.rows("DROP TRIGGER dawdle ON messages; DROP FUNCTION dawdle")
+
+
+def write(number: int) -> None:
+    """To one conversation, from either side."""
+    if number % 2:
+        messages.accept()
+    else:
+        messages.receive(f"id-{number}")
+
+
+def write_to(number: int) -> None:
+    """To a conversation of its own."""
+    messages.accept(messages.sms(to=f"+1804555{number:04}"))
+
+
+def ids(page: Page | None) -> list[int]:
+    assert page is not None
+    return [json.loads(item)["id"] for item in page.items]
+
+
+def walk(page: Callable[[str | None], Page | None]) -> list[int]:
+    """All that a walk from the first page to the last one shows."""
+    shown: list[int] = []
+    cursor: str | None = None
+    while True:
+        found = page(cursor)
+        assert found is not None
+        shown += ids(found)
+        cursor = found.next_cursor
+        if cursor is None or not found.items:
+            return shown
+
+
+def done(writing: list[Future[Any]]) -> bool:
+    return all(one.done() for one in writing)
+
+
+@pytest.mark.usefixtures("slow_commits")
+def test_a_follower_gets_every_message_in_order_while_eight_processes_write(
+    database: Database, environments: ProcessPoolExecutor
+) -> None:
+    write(0)
+    writing = [environments.submit(write, number) for number in range(1, 200)]
+    seen: list[int] = []
+    cursor: str | None = None
+    pages = 0
+    while True:
+        finished = done(writing)  # before the look: what comes after it is seen by the next
+        page = reads.list_messages(ACCOUNT, 1, 7, cursor)
+        assert page is not None
+        assert page.next_cursor is not None, "a follower can always ask for what comes next"
+        seen, cursor, pages = seen + ids(page), page.next_cursor, pages + bool(page.items)
+        if finished and not page.items:
+            break
+    for one in writing:
+        one.result()
+    assert seen == [row[0] for row in database.rows("SELECT id FROM messages ORDER BY id")]
+    assert len(seen) == 200
+    assert pages > 29, "it followed, and did not come when all was over"
+
+
+def test_walks_through_messages_show_each_once_while_others_come(
+    database: Database, environments: ProcessPoolExecutor
+) -> None:
+    for number in range(50):
+        write(number)
+    there = list(range(1, 51))
+    writing = [environments.submit(write, number) for number in range(50, 250)]
+    while not done(writing):
+        newest_first = walk(lambda cursor: reads.list_messages(ACCOUNT, 1, 7, cursor, newest_first=True))
+        assert newest_first == sorted(set(newest_first), reverse=True)
+        assert newest_first[-50:] == there[::-1]
+        oldest_first = walk(lambda cursor: reads.list_messages(ACCOUNT, 1, 50, cursor))
+        assert oldest_first == sorted(set(oldest_first))
+        assert oldest_first[:50] == there
+    for one in writing:
+        one.result()
+    assert len(walk(lambda cursor: reads.list_messages(ACCOUNT, 1, 7, cursor))) == 250
+    assert database.value("SELECT count(*) FROM messages") == 250
+
+
+def test_a_walk_through_conversations_shows_none_twice_and_finds_again_what_moved(
+    database: Database, environments: ProcessPoolExecutor
+) -> None:
+    for number in range(60):
+        write_to(number)
+    quiet = set(range(31, 61))
+    [[begun]] = database.rows("SELECT clock_timestamp()")
+    assert isinstance(begun, datetime)
+    writing = [environments.submit(write_to, number % 30) for number in range(500)]
+    while not done(writing):
+        shown = walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor))
+        assert len(shown) == len(set(shown))
+        assert quiet <= set(shown)
+    for one in writing:
+        one.result()
+    moved = walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor, updated_since=begun))
+    assert sorted(moved) == list(range(1, 31))
+    assert walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor))[:30] == moved

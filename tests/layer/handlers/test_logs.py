@@ -1,0 +1,207 @@
+"""What the functions print: JSON lines that name a message by its id, metrics, and nothing of its content."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from local import Behaviour
+from local.simulators.provider import Provider
+from messaging import providers as registry
+from messaging.models import OutboundMessage
+from messaging.postgres import database as product
+from messaging.providers import json_gateway
+from messaging.providers.provider import ProviderResult, Webhook
+from tests.conftest import SIGNING_SECRET, Configure, Database
+from tests.support import api
+from tests.support.api import (
+    EMAIL,
+    INBOUND_EMAIL,
+    INBOUND_SMS,
+    NEW_EMAIL,
+    NEW_SMS,
+    SMS,
+    call,
+    call_url,
+    deliver,
+    invoke,
+)
+from tests.support.aws import Aws
+from tests.support.log_lines import Printed
+
+MARKS = ("Marked", "8045550199", "marked.person", SIGNING_SECRET.removeprefix("whsec_"), "whsec_")
+"""A body, a number, an address, and the secret with which requests are signed."""
+BODY, NUMBER, ADDRESS = "Marked body", "+18045550199", "marked.person@example.org"
+URL = "https://example.com/Marked.jpg?signature=Marked"
+CALLED = "https://messaging.example.com"
+
+OUT_SMS = {**NEW_SMS, "to": NUMBER, "body": BODY}
+OUT_EMAIL = {**NEW_EMAIL, "to": ADDRESS, "body": BODY, "subject": BODY, "html": BODY, "attachments": [URL]}
+IN_SMS = {**INBOUND_SMS, "from": NUMBER, "body": BODY, "type": "mms", "attachments": [URL], "more": BODY}
+IN_EMAIL = {**INBOUND_EMAIL, "from": f"Marked <{ADDRESS}>", "body": BODY, "subject": BODY}
+
+
+@pytest.fixture(autouse=True)
+def said(
+    database: Database, providers: Provider, printed: Printed, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
+    """Whatever a test does, nothing that is marked is printed by anybody."""
+    caplog.set_level(logging.INFO)
+    yield
+    assert printed.lines  # each is JSON
+    for mark in MARKS:
+        assert mark not in printed.text
+        assert mark not in caplog.text
+
+
+def post(route: str, fields: Mapping[str, object]) -> api.Answer:
+    return call("POST", route, fields, api.signed(fields))
+
+
+def test_of_what_goes_out(providers: Provider, aws: Aws) -> None:
+    for route, fields in ((SMS, OUT_SMS), (EMAIL, OUT_EMAIL)):
+        assert call("POST", route, fields, {"Idempotency-Key": "Marked"}).status == 202
+        assert call("POST", route, fields, {"Idempotency-Key": "Marked"}).status == 202
+        assert call("POST", route, {**fields, "body": "x"}, {"Idempotency-Key": "Marked"}).status == 422
+    assert deliver(1, 2) == []
+    assert len(providers.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        Behaviour(status=503, body=BODY),
+        Behaviour(status=400, body=json.dumps({"error": {"code": "x", "reason": BODY}})),
+        Behaviour(body=BODY),
+        Behaviour(close="after"),
+    ],
+)
+def test_of_what_does_not_arrive(providers: Provider, behaviour: Behaviour) -> None:
+    call("POST", SMS, OUT_SMS)
+    providers.behave(behaviour)
+    assert deliver(1) == []
+
+
+def test_of_a_fault_in_a_provider(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+    class Faulty(json_gateway.Sms):
+        def send(self, message: OutboundMessage) -> ProviderResult:
+            raise KeyError(message.body, message.recipient, SIGNING_SECRET)
+
+        def parse(self, webhook: Webhook) -> Any:
+            raise ValueError(webhook.body, webhook.headers)
+
+    monkeypatch.setitem(registry.REGISTRY, "sms", Faulty)
+    call("POST", SMS, OUT_SMS)
+    deliver(1)
+    answered = post("/api/webhooks/sms", IN_SMS)
+    assert answered.status == 202
+    assert not any(mark in answered.body.decode() for mark in MARKS)
+    faults = [line for line in printed.logs if line["level"] == "ERROR"]
+    assert [line["fault"] for line in faults] == ["KeyError", "ValueError"]
+    assert [line["way"][-1].rpartition(" ")[2] for line in faults] == ["send", "parse"]
+
+
+def test_of_what_comes_in() -> None:
+    for route, fields in (("/api/webhooks/sms", IN_SMS), ("/api/webhooks/email", IN_EMAIL)):
+        for _ in range(2):
+            assert post(route, fields).status == 200
+    error = {"code": "30003", "reason": BODY}
+    report = {"status": "failed", "messaging_provider_id": "Marked", "error": error}
+    assert post("/api/webhooks/sms", report).status == 202
+
+
+def test_of_what_is_refused(database: Database) -> None:
+    for route, fields in ((SMS, OUT_SMS), (EMAIL, OUT_EMAIL)):
+        assert call("POST", route, {**fields, "to": BODY, "Marked": BODY}).status == 422
+        assert call("POST", route, json.dumps(fields).encode()[:-1]).status == 400
+        assert call("POST", route, fields, {"content-type": "text/Marked"}).status == 415
+    for route, fields in (("/api/webhooks/sms", IN_SMS), ("/api/webhooks/email", IN_EMAIL)):
+        assert call("POST", route, fields).status == 403
+        assert call("POST", route, fields, {**api.signed(fields), "webhook-id": "Marked"}).status == 403
+        for header in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+            spoilt = {**api.signed(fields), header: f"{BODY},{SIGNING_SECRET}"}
+            assert call("POST", route, fields, spoilt).status == 403
+        assert post(route, {**fields, "from": f"{BODY}, and more"}).status == 202
+        assert post(route, {**fields, BODY: BODY, "timestamp": BODY}).status == 202
+        assert post(f"{route}/Marked", fields).status == 404
+        assert call("POST", route, BODY.encode() + b"\xff", api.signed({})).status == 403
+    faults = database.rows("SELECT fault FROM webhook_requests ORDER BY id")
+    assert faults == [["Invalid: from"], ["Invalid: timestamp"]] * 2
+
+
+def test_of_what_is_asked_for() -> None:
+    call("POST", SMS, OUT_SMS)
+    for target in (
+        *(f"/api/conversations?address={NUMBER}", f"/api/conversations?address={ADDRESS}"),
+        *("/api/conversations?cursor=Marked", "/api/conversations?address=Marked%00body", "/api/Marked"),
+        *("/api/conversations/1", "/api/conversations/1/messages", "/api/messages/1", "/api/messages/Marked"),
+    ):
+        call("GET", target)
+    invoke("deliver_message", {"Records": [{"messageId": "1", "body": BODY}]})
+
+
+def test_while_things_are_away(configure: Configure, aws: Aws, database: Database) -> None:
+    call("POST", SMS, OUT_SMS)
+    aws.lose_the_queues()
+    assert call("POST", SMS, OUT_SMS).status == 202
+    product.disconnect()
+    configure(DATABASE_URL="postgresql://Marked:Marked@127.0.0.1:9/Marked?sslmode=disable")
+    assert call("POST", SMS, OUT_SMS).status == 503
+    assert post("/api/webhooks/sms", IN_SMS).status == 503
+    assert deliver(1) == ["record-1"]
+
+
+def test_of_a_statement_that_postgres_refuses(database: Database, printed: Printed) -> None:
+    database.rows("ALTER TABLE messages ADD CONSTRAINT spoilt CHECK (body NOT LIKE 'Marked%')")
+    try:
+        assert call("POST", SMS, OUT_SMS).status == 500
+        assert post("/api/webhooks/sms", IN_SMS).status == 202
+    finally:
+        database.rows("ALTER TABLE messages DROP CONSTRAINT spoilt")
+    refused = [line["words"] for line in printed.logs if line["level"] == "ERROR"]
+    assert all("23514" in words and "spoilt" in words for words in refused)
+    assert len(refused) == 2
+
+
+def test_each_line_names_its_request(printed: Printed) -> None:
+    for function, path in (("sms_webhook", "/api/webhooks/sms"), ("email_webhook", "/")):
+        assert call_url(function, "POST", path, IN_SMS).status == 403
+    for line in printed.logs:
+        assert {"level", "message", "timestamp", "service", "function_request_id"} <= line.keys()
+    assert len({line["correlation_id"] for line in printed.logs}) == 2
+
+
+def test_says_why_a_signature_is_refused(printed: Printed, configure: Configure) -> None:
+    configure(PUBLIC_URL=CALLED)
+    call("POST", "/api/webhooks/sms", IN_SMS)
+    call("POST", "/api/webhooks/sms", IN_SMS, api.signed(IN_SMS, age=timedelta(hours=1)))
+    call("POST", "/api/webhooks/sms", IN_SMS, api.signed({}))
+    refused = [line for line in printed.logs if line["message"] == "Refused"]
+    reasons = [line["reason"] for line in refused]
+    assert reasons == ["Missing required headers", "Message timestamp too old", "No matching signature found"]
+    assert {(line["provider"], line["url"]) for line in refused} == {("sms", f"{CALLED}/api/webhooks/sms")}
+    assert printed.metrics["Refused"] == [1, 1, 1]
+
+
+def test_counts_what_happened(providers: Provider, printed: Printed) -> None:
+    call("POST", SMS, OUT_SMS)
+    call("POST", SMS, OUT_SMS)
+    assert printed.metrics == {"Accepted": [1, 1]}
+    providers.behave(Behaviour(status=400, times=1))
+    deliver(1)
+    deliver(2)
+    assert printed.metrics["Failed"] == [1]
+    assert printed.metrics["Sent"] == [1]
+    [latency] = printed.metrics["DeliveryLatency"]
+    assert 0 < latency < 60_000
+    for _ in range(2):
+        post("/api/webhooks/sms", IN_SMS)
+    assert (printed.metrics["Inbound"], printed.metrics["Duplicates"]) == ([1], [1])
+    for status in ("sent", "delivered", "delivered", "failed"):
+        post("/api/webhooks/sms", {"status": status, "reference": "2"})
+    assert (printed.metrics["Delivered"], printed.metrics["Failed"]) == ([1], [1, 1])
+    directives = [line["_aws"]["CloudWatchMetrics"][0] for line in printed.lines if "_aws" in line]
+    assert {directive["Namespace"] for directive in directives} == {"Messaging"}

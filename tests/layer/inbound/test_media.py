@@ -1,0 +1,214 @@
+"""Files that came inside webhooks: kept once, before their message, and never lost while anything is away."""
+
+import base64
+import json
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from messaging.aws import boto_clients
+from messaging.inbound import media, spool
+from messaging.inbound import receive as inbound_receive
+from messaging.inbound.store import Selector
+from messaging.models import Channel, File, InboundMessage
+from messaging.postgres import database as product
+from messaging.problems import Unavailable
+from messaging.providers import REGISTRY, json_gateway
+from messaging.providers.provider import Answer, Webhook
+from messaging.transport.payload import json_object
+from tests.conftest import Configure, Database
+from tests.support import api
+from tests.support.api import INBOUND_EMAIL, call
+from tests.support.aws import Aws
+from tests.support.tcp_server import Script, answering, hang, playing, reset
+
+AWAY = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
+FILES = "SELECT attachments FROM messages ORDER BY id"
+
+
+class Mailing(json_gateway.Email):
+    """As the built-in one, and with files."""
+
+    def parse(self, webhook: Webhook) -> Sequence[Any]:
+        files = [
+            File(name=name, content_type=kind, content=base64.b64decode(content))
+            for name, kind, content in json_object(webhook.body).get("files", [])
+        ]
+        found = super().parse(webhook)
+        return [
+            one.model_copy(update={"files": files, "extra": {}})
+            for one in found
+            if isinstance(one, InboundMessage)
+        ]
+
+
+@pytest.fixture(autouse=True)
+def mailing(monkeypatch: pytest.MonkeyPatch, providers: object, database: Database) -> None:
+    monkeypatch.setitem(REGISTRY, "email", Mailing)
+
+
+def body(*files: tuple[str, str, bytes], id: str = "message-1", **fields: object) -> bytes:
+    written = [[name, kind, base64.b64encode(content).decode()] for name, kind, content in files]
+    return json.dumps({**INBOUND_EMAIL, "xillio_id": id, "files": written} | fields).encode()
+
+
+def receive(brought: bytes) -> Answer:
+    webhook = Webhook("https://example.com/", "", api.signed(brought), brought)
+    return inbound_receive.receive(Channel.EMAIL, "email", webhook)
+
+
+def shown(answer: Answer) -> Any:
+    assert answer.status == 200
+    return json.loads(answer.body)
+
+
+PNG = ("a.png", "image/png", b"\x89PNG")
+TEXT = ("b.txt", "text/plain", b"b")
+
+
+def test_files_follow_the_urls_and_are_objects_of_the_bucket(aws: Aws, database: Database) -> None:
+    url = "https://example.com/received.pdf"
+    message = shown(receive(body(PNG, TEXT, attachments=[url])))
+    assert message["attachments"] == [url, "/api/messages/1/attachments/2", "/api/messages/1/attachments/3"]
+    keys = [sha256(content).hexdigest() for _, _, content in (PNG, TEXT)]
+    assert database.value(FILES) == [
+        {"url": url},
+        {"key": keys[0], "name": "a.png", "content_type": "image/png", "size": 4},
+        {"key": keys[1], "name": "b.txt", "content_type": "text/plain", "size": 1},
+    ]
+    assert [aws.content(aws.media, key) for key in keys] == [PNG[2], TEXT[2]]
+
+
+def test_the_same_file_is_one_object_whoever_sends_it_and_however_often(aws: Aws, database: Database) -> None:
+    for id in ("message-1", "message-1", "message-2"):
+        receive(body(PNG, PNG, id=id))
+    inbound_receive.replay(Selector(Channel.EMAIL, provider="email"), 0, lambda: 30)
+    assert len(aws.objects(aws.media)) == 1
+    assert [len(row[0]) for row in database.rows(FILES) if isinstance(row[0], list)] == [2, 2]
+
+
+def test_a_hundred_files_are_kept(aws: Aws) -> None:
+    assert (
+        len(shown(receive(body(*(("a", "text/plain", b"%d" % n) for n in range(100)))))["attachments"]) == 100
+    )
+    assert len(aws.objects(aws.media)) == 100
+
+
+def test_what_nobody_signed_leaves_no_file(aws: Aws) -> None:
+    assert call("POST", "/api/webhooks/email", body(PNG)).status == 403
+    assert aws.objects(aws.media) == []
+
+
+def test_a_message_whose_files_cannot_be_kept_waits_with_them(
+    aws: Aws, database: Database, configure: Configure
+) -> None:
+    configure(MEDIA_BUCKET="nowhere")
+    assert receive(body(PNG)).status == 202
+    assert database.value("SELECT count(*) FROM messages") == 0
+    [record] = aws.held()
+    with pytest.raises(Unavailable):
+        inbound_receive.take(spool.read(record["body"]))
+    configure(MEDIA_BUCKET=aws.media)
+    inbound_receive.take(spool.read(record["body"]))
+    assert database.value("SELECT count(*) FROM messages") == 1
+    assert len(aws.objects(aws.media)) == 1
+
+
+def test_while_the_database_is_away_the_files_wait_in_the_request_too(
+    aws: Aws, database: Database, configure: Configure
+) -> None:
+    product.disconnect()
+    configure(DATABASE_URL=AWAY)
+    assert receive(body(PNG)).status == 202
+    configure(DATABASE_URL=database.url)
+    [record] = aws.held()
+    inbound_receive.take(spool.read(record["body"]))
+    assert len(aws.objects(aws.media)) == 1
+    assert database.value("SELECT count(*) FROM messages") == 1
+
+
+def test_a_deployment_without_a_bucket_keeps_messages_without_files(configure: Configure) -> None:
+    configure(MEDIA_BUCKET="")
+    assert shown(receive(body()))["attachments"] == []
+    with pytest.raises(Unavailable):
+        media.keep([File(name="a", content_type="b/c", content=b"")])
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(reset, id="resets"),
+        pytest.param(hang, id="hangs"),
+        pytest.param(answering(b"HTTP/1.1 503 x\r\nContent-Length: 4\r\n\r\nbusy"), id="is busy"),
+        pytest.param(answering(b"HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\n{}"), id="refuses"),
+    ],
+)
+def test_a_bucket_in_trouble_costs_a_few_seconds_however_many_files_there_are(
+    aws_at: Callable[[str], None], script: Script
+) -> None:
+    files = [File(name="a", content_type="b/c", content=b"%d" % n) for n in range(100)]
+    with playing(script) as address:
+        aws_at(f"http://{address}")
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            media.keep(files)
+        assert time.monotonic() - began < 9
+
+
+# --- Links -------------------------------------------------------------------------------------------
+
+
+def link(name: str = "a.png", kind: str = "image/png") -> dict[str, list[str]]:
+    found = media.link({"key": "key", "name": name, "content_type": kind, "size": 1})
+    return parse_qs(urlsplit(found).query)
+
+
+def test_a_link_is_good_for_a_quarter_of_an_hour() -> None:
+    found = link()
+    assert found["X-Amz-Expires"] == ["900"]
+    assert found["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+    assert (
+        abs(datetime.strptime(found["X-Amz-Date"][0] + "+0000", "%Y%m%dT%H%M%SZ%z").timestamp() - time.time())
+        < 60
+    )
+
+
+def test_a_link_leads_to_the_bucket_s_own_host(configure: Configure) -> None:
+    configure(AWS_DEFAULT_REGION="eu-central-1", MEDIA_BUCKET="files")
+    boto_clients.s3.cache_clear()
+    found = urlsplit(media.link({"key": "key", "name": "a", "content_type": "a/b", "size": 1}))
+    assert (found.netloc, found.path) == ("files.s3.eu-central-1.amazonaws.com", "/key")
+    boto_clients.s3.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("kind", "served"),
+    [
+        ("image/png", "image/png"),
+        ("application/pdf", "application/pdf"),
+        ("text/plain", "text/plain"),
+        ("audio/ogg", "audio/ogg"),
+        ("text/html", "application/octet-stream"),
+        ("image/svg+xml", "application/octet-stream"),
+        ("application/javascript", "application/octet-stream"),
+        ("application/xhtml+xml", "application/octet-stream"),
+    ],
+)
+def test_no_type_that_a_browser_would_run_is_served(kind: str, served: str) -> None:
+    assert link(kind=kind)["response-content-type"] == [served]
+
+
+@pytest.mark.parametrize(
+    "name", ["a.png", 'a"; filename="b.exe', "a\r\nSet-Cookie: b", "\u65e5\u672c.png", "a%b'c"]
+)
+def test_a_file_is_saved_under_its_own_name_whatever_that_holds(name: str) -> None:
+    [disposition] = link(name)["response-content-disposition"]
+    kind, _, quoted = disposition.partition("; filename*=UTF-8''")
+    assert kind == "attachment"
+    assert quoted.isascii()
+    assert not set(quoted) & set(" \"';\r\n")

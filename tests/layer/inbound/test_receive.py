@@ -1,0 +1,238 @@
+"""Receiving: a message is kept once, a report moves one only forwards, what is refused leaves nothing."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from local.simulators.provider import Provider
+from messaging.inbound import receive as inbound_receive
+from messaging.models import Channel, NewSms
+from messaging.outbound import accept, delivery
+from messaging.problems import Forbidden, Invalid, NotFound, Problem, Unreadable
+from messaging.providers.provider import Answer, Webhook
+from messaging.telemetry import flush
+from tests.conftest import Configure, Database
+from tests.support import api, messages
+from tests.support.api import INBOUND_EMAIL, INBOUND_SMS, NEW_SMS
+from tests.support.log_lines import Printed
+
+pytestmark = pytest.mark.usefixtures("providers", "database")
+
+
+def receive(
+    fields: Mapping[str, object], name: str = "sms", channel: Channel = Channel.SMS, *, signed: bool = True
+) -> Answer:
+    return receive_body(json.dumps(fields).encode(), name, channel, signed=signed)
+
+
+def receive_body(
+    body: bytes, name: str = "sms", channel: Channel = Channel.SMS, *, signed: bool = True
+) -> Answer:
+    headers = api.signed(body) if signed else {}
+    return inbound_receive.receive(channel, name, Webhook("https://example.com/", "", headers, body))
+
+
+def message(answer: Answer) -> Any:
+    assert answer.status == 200
+    return json.loads(answer.body)
+
+
+def kept(database: Database) -> list[object]:
+    """How many rows every table of what is received holds."""
+    tables = (
+        "messages",
+        "conversations",
+        "contacts",
+        "contact_addresses",
+        "message_events",
+        "pending_reports",
+        "webhook_requests",
+    )
+    return [database.value(f"SELECT count(*) FROM {table}") for table in tables]
+
+
+def test_keeps_a_message_and_answers_with_it(database: Database, printed: Printed) -> None:
+    answered = message(receive({**INBOUND_SMS, "carrier": "x"}))
+    assert answered == api.call("GET", "/api/conversations/1/messages").json["messages"][0]
+    assert (answered["direction"], answered["status"], answered["provider"]) == ("inbound", "received", "sms")
+    assert (answered["from"], answered["to"]) == (INBOUND_SMS["from"], INBOUND_SMS["to"])
+    assert answered["provider_message_id"] == "message-1"
+    assert database.value("SELECT extra FROM messages") == {"carrier": "x"}
+
+
+def test_answers_a_duplicate_like_the_first(database: Database) -> None:
+    first = receive(INBOUND_SMS)
+    before = kept(database)
+    for again in (INBOUND_SMS, {**INBOUND_SMS, "body": "other", "from": "+18045550000"}):
+        assert receive(again) == first
+    assert kept(database)[:-1] == before[:-1]
+    assert kept(database)[-1] == 2, "requests: one was the same again"
+
+
+def test_one_id_of_two_providers_is_two_messages(database: Database, configure: Configure) -> None:
+    receive(INBOUND_SMS)
+    receive({**INBOUND_EMAIL, "xillio_id": "message-1"}, "email", Channel.EMAIL)
+    assert database.value("SELECT count(*) FROM messages") == 2
+
+
+@pytest.mark.parametrize(
+    ("known", "changes", "name", "channel"),
+    [
+        (INBOUND_SMS, {"from": "+1 (804) 555-1234"}, "sms", Channel.SMS),
+        (INBOUND_SMS, {"type": "mms", "attachments": ["https://example.com/i.jpg"]}, "sms", Channel.SMS),
+        (INBOUND_EMAIL, {"from": "Contact <Contact@Example.org>"}, "email", Channel.EMAIL),
+        (INBOUND_EMAIL, {"to": "[user@example.com](mailto:user@example.com)"}, "email", Channel.EMAIL),
+    ],
+)
+def test_an_address_is_one_however_it_is_written(
+    database: Database, known: dict[str, Any], changes: dict[str, Any], name: str, channel: Channel
+) -> None:
+    receive(known, name, channel)
+    receive(
+        {**known, **changes, "messaging_provider_id": "message-2", "xillio_id": "message-2"}, name, channel
+    )
+    assert kept(database)[:3] == [2, 1, 1]
+
+
+def test_what_goes_out_and_what_comes_in_is_one_conversation(database: Database) -> None:
+    accept.accept(messages.ACCOUNT, NewSms.model_validate(NEW_SMS))
+    assert message(receive(INBOUND_SMS))["conversation_id"] == 1
+    assert kept(database)[:3] == [2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "channel", "problem"),
+    [
+        ("email", Channel.SMS, NotFound),
+        ("sms", Channel.EMAIL, NotFound),
+        ("nobody", Channel.SMS, NotFound),
+        ("", Channel.SMS, NotFound),
+    ],
+)
+def test_a_provider_is_found_only_where_it_serves(
+    database: Database, name: str, channel: Channel, problem: type[Problem]
+) -> None:
+    with pytest.raises(problem):
+        receive(INBOUND_SMS, name, channel)
+    assert not any(kept(database))
+
+
+def test_what_is_refused_leaves_nothing(database: Database, configure: Configure) -> None:
+    with pytest.raises(Forbidden):
+        receive(INBOUND_SMS, signed=False)
+    configure(ALLOW_UNSIGNED_WEBHOOKS="true")
+    with pytest.raises(Invalid):
+        receive({**INBOUND_SMS, "from": "nobody at all"}, signed=False)
+    with pytest.raises(Invalid):
+        receive({**INBOUND_SMS, "more": "a\0"}, signed=False)
+    with pytest.raises(Unreadable):
+        receive_body(b"{", signed=False)
+    assert not any(kept(database))
+
+
+# --- Reports -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sent(providers: Provider) -> str:
+    """The provider's id of message 1, which it took."""
+    accept.accept(messages.ACCOUNT, NewSms.model_validate(NEW_SMS))
+    delivery.deliver([1], lambda: 30)
+    [request] = providers.requests
+    assert request.id
+    return request.id
+
+
+def report(status: str, **fields: object) -> Answer:
+    return receive({"status": status, "timestamp": "2024-11-01T14:00:00Z", **fields})
+
+
+def events() -> list[tuple[str, str | None, str | None]]:
+    return [(one["kind"], one["status"], one["code"]) for one in api.message(1)["events"]]
+
+
+@pytest.mark.parametrize("by", ["their id", "our id", "both"])
+def test_a_report_moves_the_message_that_it_names(sent: str, by: str) -> None:
+    names = {"their id": {"messaging_provider_id": sent}, "our id": {"reference": "1"}}
+    found = names.get(by, names["their id"] | names["our id"])
+    assert message(report("delivered", **found))["status"] == "delivered"
+    assert api.message(1)["status"] == "delivered"
+
+
+def test_reports_move_a_message_only_forwards(sent: str) -> None:
+    for hour, (status, then) in enumerate(
+        (
+            ("delivered", "delivered"),
+            ("sent", "delivered"),
+            ("delivered", "delivered"),
+            ("failed", "failed"),
+            ("delivered", "failed"),
+            ("read", "read"),
+            ("failed", "read"),
+        )
+    ):
+        told = report(status, messaging_provider_id=sent, timestamp=f"2024-11-01T{hour:02}:00:00Z")
+        assert message(told)["status"] == then
+    assert len(events()) == 8  # each is told, with the attempt's end before them
+
+
+def test_a_report_that_comes_twice_is_told_once(sent: str) -> None:
+    fields = {"messaging_provider_id": sent, "status": "failed", "error": {"code": "30003"}}
+    for told in (fields, {**fields, "timestamp": "2024-11-01T14:00:00Z"}):
+        first = receive(told)
+        assert receive(told) == first
+        assert receive({**told, "reference": "1"}) == first  # as its provider may put it another time
+    # The first has no time of its own: what is put in other words came at another time.
+    assert [code for _, _, code in events()] == [None, "30003", "30003", "30003"]
+
+
+def test_a_failure_is_told_in_the_provider_s_words(sent: str) -> None:
+    error = {"code": "30003", "reason": "Unreachable"}
+    failed = message(report("failed", messaging_provider_id=sent, error=error))
+    assert (failed["status"], failed["error"]) == ("failed", error)
+    assert events()[-1] == ("report", "failed", "30003")
+
+
+def test_a_word_that_we_do_not_know_moves_nothing_and_is_told(sent: str) -> None:
+    assert message(report("enroute", messaging_provider_id=sent))["status"] == "sent"
+    assert events()[-1] == ("report", None, "enroute")
+
+
+@pytest.mark.parametrize("names", [{"messaging_provider_id": "unheard-of"}, {"reference": "999"}])
+def test_a_report_of_no_message_is_taken_for_later(
+    database: Database, sent: str, names: dict[str, object]
+) -> None:
+    answered = report("delivered", **names)
+    assert answered.status == 202
+    assert api.message(1)["status"] == "sent"
+
+
+def test_a_report_does_not_reach_another_provider_s_message(sent: str) -> None:
+    fields = {"status": "delivered", "xillio_id": sent, "reference": "1"}
+    assert receive(fields, "email", Channel.EMAIL).status == 202
+    assert api.message(1)["status"] == "sent"
+
+
+def test_counts_each_thing_once(printed: Printed, sent: str) -> None:
+    flush()
+    assert {name: len(values) for name, values in printed.metrics.items()} == {
+        "Accepted": 1,
+        "Sent": 1,
+        "DeliveryLatency": 1,
+    }
+    for fields in (INBOUND_SMS, INBOUND_SMS, {**INBOUND_SMS, "messaging_provider_id": "message-2"}):
+        receive(fields)
+    for status in ("sent", "delivered", "delivered", "enroute", "failed", "failed", "read"):
+        report(status, messaging_provider_id=sent)
+    flush()
+    counted = {name: sum(values) for name, values in printed.metrics.items() if name != "DeliveryLatency"}
+    assert counted == {"Accepted": 1, "Sent": 1, "Inbound": 2, "Duplicates": 1, "Delivered": 1, "Failed": 1}
+
+
+def test_of_what_was_held_a_second_with_a_token_is_let_go(database: Database) -> None:
+    for body in (b"{}", json.dumps(INBOUND_SMS).encode()):
+        inbound_receive.take(messages.request(body, once="token"))
+    assert database.value("SELECT count(*) FROM webhook_requests") == 1
+    assert database.value("SELECT count(*) FROM messages") == 0

@@ -1,0 +1,183 @@
+"""Attempts: who may try a message, under what, and what is written of how that ended."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from messaging.models import Error, MessageWithEvents, OutboundMessage, Status
+from messaging.outbound import attempts
+from messaging.postgres.database import Refused
+from tests.conftest import Database
+from tests.support import messages
+
+
+def message(id: int = 1) -> MessageWithEvents:
+    return messages.seen(id)
+
+
+def test_a_claim_gives_what_was_accepted_under_a_token_of_its_own(database: Database) -> None:
+    contents = [
+        messages.sms(),
+        messages.sms(
+            to="+18045550002",
+            body="",
+            attachments=["https://example.com/a.jpg"],
+            timestamp="2024-11-01T14:00:00.5Z",
+        ),
+        messages.email(subject="\u00e4", html="<p>"),
+    ]
+    ids = [messages.accept(content)[1].id for content in contents]
+    claimed = sorted(messages.claim_all(ids), key=lambda one: one.id)
+    assert [one.id for one in claimed] == ids
+    assert [one.content() for one in claimed] == [content.content() for content in contents]
+    assert {one.attempt for one in claimed} == {1}
+    assert {one.provider for one in claimed} == {"sms"}
+    assert len({one.token for one in claimed}) == 3
+    assert [message(id).status for id in ids] == [Status.SENDING] * 3
+    lease = "SELECT bool_and(lease_expires_at - updated_at BETWEEN '29 s' AND '31 s') FROM messages"
+    assert database.value(lease) is True
+
+
+@pytest.mark.usefixtures("database")
+def test_a_message_is_claimed_by_one_and_only_while_it_is_queued() -> None:
+    ids = [messages.accept(messages.apart())[1].id for _ in range(2)]
+    inbound = messages.receive()[1].id
+    assert [one.id for one in messages.claim_all([ids[0]])] == [ids[0]]
+    assert [one.id for one in messages.claim_all([*ids, inbound, 99, 0, -1])] == [ids[1]]
+    assert messages.claim_all(ids) == []
+    assert messages.claim_all([]) == []
+
+
+@pytest.mark.usefixtures("database")
+def test_a_sent_message_has_its_provider_s_id() -> None:
+    claimed = messages.claimed()
+    recorded = attempts.record(claimed.token, Status.SENT, provider_message_id="p-1")
+    assert recorded.status is Status.SENT
+    assert 0 < recorded.seconds < 10
+    assert (message().status, message().provider_message_id, message().error) == (Status.SENT, "p-1", None)
+    [event] = message().events
+    assert (event.kind, event.attempt, event.provider, event.status) == ("attempt", 1, "sms", Status.SENT)
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("status", [Status.FAILED, Status.UNKNOWN])
+def test_a_failure_is_told_in_the_provider_s_words(status: Status) -> None:
+    token = messages.claimed().token
+    assert attempts.record(token, status, code="21610", reason="Unsubscribed \u00e4").status is status
+    assert (message().status, message().error) == (status, Error(code="21610", reason="Unsubscribed \u00e4"))
+    [event] = message().events
+    assert (event.status, event.code, event.reason) == (status, "21610", "Unsubscribed \u00e4")
+
+
+def test_a_retry_waits_for_its_time_and_the_relay_for_a_minute_more(database: Database) -> None:
+    claimed = messages.claimed()
+    wait = timedelta(minutes=10)
+    assert attempts.record(claimed.token, Status.QUEUED, code="503", wait=wait).status is Status.QUEUED
+    assert messages.claim_all([1]) == []
+    times = "SELECT next_attempt_at - updated_at, dispatch_at - updated_at, lease_expires_at FROM messages"
+    [[next_attempt, next_nudge, lease]] = database.rows(times)
+    assert isinstance(next_attempt, timedelta)
+    assert isinstance(next_nudge, timedelta)
+    assert abs(next_attempt - wait) < timedelta(seconds=1)
+    assert abs(next_nudge - wait - timedelta(minutes=1)) < timedelta(seconds=1)
+    assert lease is None
+    database.rows("UPDATE messages SET next_attempt_at = now()")
+    [again] = messages.claim_all([1])
+    assert again.attempt == 2
+    assert again.token != claimed.token
+    assert again.content() == claimed.content()
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (Status.SENT, {"provider_message_id": "p-1"}),
+        (Status.FAILED, {"code": "1", "reason": "no"}),
+        (Status.UNKNOWN, {"code": "2"}),
+    ],
+)
+def test_the_same_record_again_changes_nothing(status: Status, words: dict[str, str]) -> None:
+    token = messages.claimed().token
+    first = attempts.record(token, status, provider_message_id=words.get("provider_message_id"))
+    seen = message()
+    for _ in range(2):
+        again = attempts.record(token, status, provider_message_id=words.get("provider_message_id"))
+        assert again.status is first.status
+    assert message() == seen
+
+
+@pytest.mark.usefixtures("database")
+def test_a_late_word_of_a_worker_counts_after_its_lease_and_a_later_one_does_not_take_it_back() -> None:
+    [claimed] = messages.claim_all([messages.accept()[1].id], timedelta(seconds=-1))
+    assert attempts.expire_leases(10) == 1
+    assert attempts.record(claimed.token, Status.SENT, provider_message_id="p-1").status is Status.SENT
+    assert (message().status, message().provider_message_id, message().error) == (Status.SENT, "p-1", None)
+    assert attempts.record(claimed.token, Status.UNKNOWN).status is Status.SENT
+    assert [event.status for event in message().events] == [Status.UNKNOWN, Status.SENT, Status.UNKNOWN]
+
+
+@pytest.mark.usefixtures("database")
+def test_an_attempt_whose_outcome_is_unknown_is_not_tried_again() -> None:
+    token = messages.claimed().token
+    attempts.record(token, Status.UNKNOWN)
+    assert attempts.record(token, Status.QUEUED, wait=timedelta()).status is Status.UNKNOWN
+    assert messages.claim_all([1]) == []
+
+
+@pytest.mark.usefixtures("database")
+def test_a_success_that_is_told_late_keeps_a_message_from_being_sent_again() -> None:
+    claimed = messages.claimed()
+    attempts.record(claimed.token, Status.UNKNOWN, wait=timedelta())
+    assert attempts.settle(claimed.token, Status.QUEUED, "no_evidence", "") is not None
+    assert attempts.record(claimed.token, Status.SENT, provider_message_id="p-1").status is Status.SENT
+    assert messages.claim_all([claimed.id]) == []
+
+
+def superseded() -> tuple[OutboundMessage, OutboundMessage]:
+    """A message's first attempt, and its second, which is at work."""
+    first = messages.claimed()
+    attempts.record(first.token, Status.QUEUED, wait=timedelta())
+    return first, messages.claim(first.id)
+
+
+@pytest.mark.usefixtures("database")
+def test_what_is_recorded_of_a_superseded_attempt_is_only_an_event() -> None:
+    first, second = superseded()
+    for status in (Status.FAILED, Status.UNKNOWN, Status.SENT):
+        recorded = attempts.record(first.token, status, provider_message_id="p-1")
+        assert recorded.status is Status.SENDING
+    assert (message().status, message().provider_message_id) == (Status.SENDING, None)
+    messages.sent(second, "p-2")
+    assert attempts.record(first.token, Status.FAILED).status is Status.SENT
+    assert message().provider_message_id == "p-2"
+    assert [event.attempt for event in message().events] == [1, 1, 1, 1, 2, 1]
+
+
+@pytest.mark.usefixtures("database")
+def test_what_is_reported_of_a_superseded_attempt_is_only_an_event() -> None:
+    first, second = superseded()
+    attempts.record(first.token, Status.SENT, provider_message_id="p-1")
+    messages.sent(second, "p-2")
+    assert messages.report(Status.FAILED, "p-1", code="30003")[0] == "noted"
+    assert (message().status, message().error) == (Status.SENT, None)
+    assert messages.report(Status.DELIVERED, "p-2")[0] == "moved"
+    assert messages.report(Status.READ, "p-1")[0] == "noted"
+    assert message().status is Status.DELIVERED
+    assert [event.attempt for event in message().events if event.kind == "report"] == [1, 2, 1]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_provider_that_gives_one_id_twice_is_believed_the_first_time() -> None:
+    ids = [messages.sent(messages.claimed(), "p-1") for _ in range(3)]
+    assert [message(id).status for id in ids] == [Status.SENT] * 3
+    assert [message(id).provider_message_id for id in ids] == ["p-1", None, None]
+    messages.report(Status.DELIVERED, "p-1")
+    assert [message(id).status for id in ids] == [Status.DELIVERED, Status.SENT, Status.SENT]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_token_that_nobody_was_given_is_a_fault() -> None:
+    with pytest.raises(Refused, match="P0002"):
+        attempts.record(uuid4(), Status.SENT)

@@ -1,0 +1,206 @@
+"""Delivering: what each fate of a call makes of its message, and when it is tried again."""
+
+import time
+from typing import Any
+
+import pytest
+
+from local import Behaviour
+from local.simulators.provider import Provider
+from messaging import providers as registry
+from messaging.models import OutboundMessage
+from messaging.providers import json_gateway
+from messaging.providers.provider import ProviderResult
+from tests.conftest import Configure, Database
+from tests.support.api import INBOUND_SMS, call
+from tests.support.aws import Aws
+from tests.support.delivery import accept, deliver, events, make_due, state, wait
+from tests.support.log_lines import Printed
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+
+def test_hands_a_message_to_its_provider_once(
+    database: Database, aws: Aws, providers: Provider, printed: Printed
+) -> None:
+    accept(aws)
+    for _ in range(2):
+        deliver(1)
+    [request] = providers.requests
+    assert (request.path, request.body["reference"], request.body["body"]) == ("/sms", "1", "Hello")
+    assert state(database) == ("sent", None, 1)
+    assert events(database) == [["attempt", 1, "sent", None]]
+    assert database.value("SELECT provider_message_id FROM messages") == request.id
+    assert aws.queued() == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "code"),
+    [
+        (Behaviour(status=500), "queued", "500"),
+        (Behaviour(status=503), "queued", "503"),
+        (Behaviour(status=429), "queued", "429"),
+        (Behaviour(status=401), "queued", "401"),
+        (Behaviour(status=400), "failed", "400"),
+        (Behaviour(status=422), "failed", "422"),
+        (Behaviour(status=302), "queued", "302"),
+        (Behaviour(close="before"), "unknown", "no_answer"),
+        (Behaviour(close="after"), "unknown", "no_answer"),
+        (Behaviour(body="<html>"), "unknown", "unreadable_answer"),
+        (Behaviour(body='{"id": 1}'), "unknown", "unreadable_answer"),
+    ],
+)
+def test_each_failure_makes_its_status(
+    database: Database, aws: Aws, providers: Provider, behaviour: Behaviour, status: str, code: str
+) -> None:
+    accept(aws)
+    providers.behave(behaviour)
+    deliver(1)
+    assert state(database) == (status, code, 1)
+    assert events(database) == [["attempt", 1, status, code]]
+    assert len(aws.queued()) + aws.delayed() == (status != "failed")  # the unknown one is to be looked at
+    make_due(database)
+    providers.behave()
+    deliver(1)
+    if status == "queued":
+        assert state(database) == ("sent", None, 2)
+        assert events(database)[1:] == [["attempt", 2, "sent", None]]
+    else:
+        assert state(database) == (status, code, 1)
+        assert len(providers.requests) == 1
+
+
+def test_a_message_that_is_not_due_yet_is_left_alone(
+    database: Database, aws: Aws, providers: Provider
+) -> None:
+    accept(aws)
+    providers.behave(Behaviour(status=503, retry_after=60, times=1))
+    for _ in range(2):
+        deliver(1)
+    assert len(providers.requests) == 1
+    assert state(database) == ("queued", "503", 1)
+
+
+@pytest.mark.parametrize(("asked", "least", "most"), [(0, 0, 4), (120, 120, 120), (10**13, 86400, 86400)])
+def test_waits_as_long_as_the_provider_asks_up_to_a_day(
+    database: Database, aws: Aws, providers: Provider, asked: int, least: float, most: float
+) -> None:
+    accept(aws)
+    providers.behave(Behaviour(status=429, retry_after=asked))
+    deliver(1)
+    assert least - 0.5 <= wait(database) <= most
+
+
+def test_backs_off_within_a_window_that_doubles_up_to_an_hour(
+    database: Database, aws: Aws, providers: Provider, configure: Configure
+) -> None:
+    configure(MAX_ATTEMPTS="1000")
+    ids = accept(aws, 30)
+    providers.behave(Behaviour(status=503))
+    for attempt in (1, 3, 20, 500):
+        database.rows(
+            "UPDATE messages SET attempt_count = :attempt - 1, next_attempt_at = NULL", attempt=attempt
+        )
+        for start in range(0, 30, 10):
+            database.rows("DELETE FROM circuits")
+            deliver(*ids[start : start + 10])
+        waits = [wait(database, id) for id in ids]
+        window = min(3600, 2 * 2.0**attempt)
+        assert max(waits) <= window
+        assert min(waits) < window / 2 < max(waits)  # spread over all of it: they do not come back as one
+        database.rows("DELETE FROM attempts")
+
+
+def test_fails_after_the_last_attempt(
+    database: Database, aws: Aws, providers: Provider, configure: Configure
+) -> None:
+    configure(MAX_ATTEMPTS="3")
+    accept(aws)
+    providers.behave(Behaviour(status=503))
+    for _ in range(4):
+        deliver(1)
+        make_due(database)
+    assert state(database) == ("failed", "503", 3)
+    assert [event[2] for event in events(database)] == ["queued", "queued", "failed"]
+    assert len(providers.requests) == 3
+
+
+class Faulty(json_gateway.Sms):
+    def send(self, message: OutboundMessage) -> ProviderResult:
+        if message.body == "fault":
+            raise KeyError(message.body)
+        if message.body == "nothing":
+            return None  # type: ignore[return-value]  # what a faulty provider does
+        return super().send(message)
+
+
+def test_a_fault_in_a_provider_is_an_unknown_outcome_of_its_own_message(
+    database: Database, aws: Aws, providers: Provider, printed: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.REGISTRY, "sms", Faulty)
+    for body in ("fault", "nothing", "Hello"):
+        accept(aws, body=body)
+    deliver(1, 2, 3)
+    assert state(database) == ("unknown", "internal_error", 1)
+    assert state(database, 2)[0] == "unknown"
+    assert state(database, 3)[0] == "sent"
+    faults = [line for line in printed.logs if line["level"] == "ERROR"]
+    assert [line["message_id"] for line in faults] == [1]
+
+
+def test_ten_calls_take_the_time_of_one(database: Database, aws: Aws, providers: Provider) -> None:
+    ids = accept(aws, 10)
+    providers.behave(Behaviour(delay=0.5))
+    began = time.monotonic()
+    deliver(*ids)
+    assert time.monotonic() - began < 2.5
+    assert database.value("SELECT count(*) FROM messages WHERE status = 'sent'") == 10
+
+
+def test_with_too_little_time_left_nothing_is_claimed(
+    database: Database, aws: Aws, providers: Provider
+) -> None:
+    accept(aws, 2)
+    with pytest.raises(TimeoutError):
+        deliver(1, 2, seconds=19.9)
+    assert providers.requests == []
+    assert state(database) == ("queued", None, 0)
+    deliver(1, 2, seconds=20.1)
+    assert state(database) == ("sent", None, 1)
+
+
+def test_a_claim_outlives_its_invocation(database: Database, aws: Aws, providers: Provider) -> None:
+    accept(aws)
+    providers.behave(Behaviour(close="after"))
+    lease = "SELECT lease_expires_at - clock_timestamp() FROM messages"
+    seen: list[Any] = []
+
+    class Looking(json_gateway.Sms):
+        def send(self, message: OutboundMessage) -> ProviderResult:
+            seen.append(database.value(lease))
+            return super().send(message)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(registry.REGISTRY, "sms", Looking)
+        deliver(1, seconds=30)
+    assert 30 < seen[0].total_seconds() <= 45
+
+
+def test_leaves_alone_what_is_not_queued(
+    database: Database, aws: Aws, providers: Provider, configure: Configure
+) -> None:
+    configure(ALLOW_UNSIGNED_WEBHOOKS="true")
+    call("POST", "/api/webhooks/sms", INBOUND_SMS)
+    accept(aws)
+    deliver(1, 2, 2, 999, 2**63 - 1)
+    deliver()
+    assert [request.body["reference"] for request in providers.requests] == ["2"]
+    assert state(database) == ("received", None, 0)
+
+
+def test_retries_are_nudged_for_their_time(database: Database, aws: Aws, providers: Provider) -> None:
+    ids = accept(aws, 3)
+    providers.behave(Behaviour(status=503, retry_after=60))
+    deliver(*ids)
+    assert aws.queued() == []
+    assert aws.delayed() == 3

@@ -1,0 +1,194 @@
+"""Delivering while something is away: the provider's secret, the queue, Postgres itself."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import Behaviour
+from local.commands.openapi import load
+from local.services import ports
+from local.services.postgres import Postgres
+from local.simulators.provider import Provider
+from messaging.outbound import delivery as product_delivery
+from messaging.postgres import database as product
+from messaging.problems import Unavailable
+from tests.conftest import SIGNING_SECRET, Configure, Database
+from tests.support.aws import Aws
+from tests.support.delivery import accept, deliver, make_due, state
+from tests.support.lambda_context import Context
+from tests.support.messages import own_all
+from tests.support.tcp_server import hang, playing
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+
+def without_provider(aws: Aws) -> Mapping[str, str]:
+    return {"PROVIDERS": "email"}
+
+
+def with_a_broken_secret(aws: Aws) -> Mapping[str, str]:
+    return {
+        "PROVIDER_SECRET_ARN": aws.keep({"sms": {"url": "http://127.0.0.1:9/", "signing_secret": "whsec_x"}})
+    }
+
+
+@pytest.mark.parametrize("spoilt", [without_provider, with_a_broken_secret])
+def test_a_provider_that_cannot_be_used_costs_a_try_and_no_message(
+    database: Database, aws: Aws, providers: Provider, configure: Configure, spoilt: Any
+) -> None:
+    accept(aws)
+    before = {"PROVIDERS": "sms,email", "PROVIDER_SECRET_ARN": ""}
+    configure(**before | spoilt(aws))
+    deliver(1)
+    assert state(database) == ("queued", "not_configured", 1)
+    mended = {"sms": {"url": f"{providers.url}/sms", "signing_secret": SIGNING_SECRET}}
+    configure(PROVIDERS="sms", PROVIDER_SECRET_ARN=aws.keep(mended))
+    make_due(database)
+    deliver(1)
+    assert state(database) == ("sent", None, 2)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "reason"),
+    [
+        (without_provider, "PROVIDERS does not name sms (any more)."),
+        (with_a_broken_secret, "The signing_secret of sms is none."),
+    ],
+)
+def test_the_log_says_what_is_not_configured(
+    database: Database,
+    aws: Aws,
+    configure: Configure,
+    caplog: pytest.LogCaptureFixture,
+    spoilt: Any,
+    reason: str,
+) -> None:
+    accept(aws)
+    configure(**{"PROVIDERS": "sms,email", "PROVIDER_SECRET_ARN": ""} | spoilt(aws))
+    deliver(1)
+    [line] = [one.__dict__ for one in caplog.records if one.levelname == "ERROR"]
+    assert (line["msg"], line["provider"], line["reason"]) == ("A provider is not configured", "sms", reason)
+
+
+def test_a_retry_whose_queue_is_gone_is_the_relay_s(
+    database: Database, aws: Aws, providers: Provider
+) -> None:
+    ids = accept(aws, 3)
+    providers.behave(Behaviour(status=503, retry_after=60))
+    aws.lose_the_queues()
+    deliver(*ids)
+    due = database.rows("SELECT dispatch_at >= next_attempt_at FROM messages")
+    assert due == [[True]] * 3
+
+
+def test_nothing_is_claimed_while_the_provider_s_secret_is_away(
+    database: Database, aws: Aws, providers: Provider, configure: Configure
+) -> None:
+    accept(aws)
+    configure(PROVIDER_SECRET_ARN="arn:aws:secretsmanager:us-east-1:000000000000:secret:gone")
+    with pytest.raises(Unavailable):
+        deliver(1)
+    assert state(database) == ("queued", None, 0)
+
+
+def test_a_secrets_manager_that_hangs_costs_seconds_and_no_message(
+    database: Database, aws: Aws, providers: Provider, aws_at: Callable[[str], None]
+) -> None:
+    accept(aws)
+    with playing(hang) as address:
+        aws_at(f"http://{address}")
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            deliver(1)
+        assert time.monotonic() - began < 8
+    assert state(database) == ("queued", None, 0)
+
+
+def test_nothing_is_claimed_where_the_database_is_away(
+    database: Database, aws: Aws, providers: Provider, configure: Configure
+) -> None:
+    accept(aws)
+    product.disconnect()
+    configure(DATABASE_URL="postgresql://nobody:x@127.0.0.1:9/none?sslmode=disable")
+    with pytest.raises(Unavailable):
+        deliver(1)
+    assert providers.requests == []
+    assert state(database) == ("queued", None, 0)
+
+
+@pytest.fixture
+def server(tmp_path: Path, configure: Configure) -> Iterator[Postgres]:
+    """A Postgres of the test's own, to be stopped and started; the product is configured for it."""
+    server = Postgres(tmp_path, ports.choose("127.0.0.1", 0, ""), durable=False)
+    server.start()
+    configure(DATABASE_URL=server.url)
+    load("migrate").handler({}, Context())
+    own_all()
+    yield server
+    product.disconnect()
+    server.stop()
+
+
+class Delivery(threading.Thread):
+    """One that goes on while the test stops Postgres."""
+
+    def __init__(self, ids: list[int]) -> None:
+        super().__init__()
+        self.seconds_left = 30.0
+        self.ended_with: BaseException | None = None
+        self._ids = ids
+        self.start()
+
+    def run(self) -> None:
+        try:
+            product_delivery.deliver(self._ids, lambda: self.seconds_left)
+        except BaseException as error:  # noqa: BLE001  # shown by the test's assertion
+            self.ended_with = error
+
+
+def rows(server: Postgres, sql: str) -> list[list[object]]:
+    own = Database(server.url)
+    found = own.rows(sql)
+    own.close()
+    return found
+
+
+def wait_for_claims(server: Postgres, count: int) -> None:
+    sending = "SELECT count(*) FROM messages WHERE status = 'sending'"
+    eventually(lambda: rows(server, sending) == [[count]])
+
+
+def test_what_the_provider_answered_is_recorded_once_postgres_is_back(
+    server: Postgres, aws: Aws, providers: Provider
+) -> None:
+    providers.behave(Behaviour(delay=1))
+    delivery = Delivery(accept(aws, 3))
+    wait_for_claims(server, 3)
+    server.stop()
+    eventually(lambda: len(providers.requests) == 3)
+    server.start()
+    delivery.join(timeout=30)
+    assert not delivery.is_alive()
+    assert delivery.ended_with is None
+    assert rows(server, "SELECT status, attempt_count FROM messages") == [["sent", 1]] * 3
+    assert rows(server, "SELECT count(*) FROM message_events") == [[3]]
+
+
+def test_where_postgres_does_not_come_back_in_time_the_batch_stays_in_the_queue(
+    server: Postgres, aws: Aws, providers: Provider
+) -> None:
+    providers.behave(Behaviour(delay=1))
+    delivery = Delivery(accept(aws, 3))
+    wait_for_claims(server, 3)
+    server.stop()
+    delivery.seconds_left = 0.9
+    delivery.join(timeout=30)
+    assert isinstance(delivery.ended_with, Unavailable)
+    server.start()
+    # Their leases run out, and the relay makes them visible as unknown.
+    assert rows(server, "SELECT status, attempt_count FROM messages") == [["sending", 1]] * 3

@@ -1,0 +1,169 @@
+"""What ends a message that nobody takes, its age or its attempts, and what lets it wait for long."""
+
+import pytest
+
+from local import Behaviour
+from local.simulators.provider import Provider
+from messaging.models import Status
+from messaging.outbound import attempts
+from tests.conftest import Configure, Database
+from tests.support import messages
+from tests.support.api import message
+from tests.support.aws import Aws
+from tests.support.delivery import accept, deliver, events, let_pass, make_due, relayed, state, wait
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+MAX_AGE = 3600
+DAY = 86400
+NO_MORE = "SELECT next_attempt_at, dispatch_at, lease_expires_at FROM messages"
+
+
+@pytest.fixture(autouse=True)
+def _short_lives(configure: Configure) -> None:
+    configure(MAX_AGE=str(MAX_AGE))
+
+
+def test_one_that_was_never_tried_expires(database: Database, aws: Aws, providers: Provider) -> None:
+    accept(aws)
+    let_pass(database, MAX_AGE)
+    assert relayed(aws) == [1]
+    deliver(1)
+    shown = message(1)
+    assert shown["status"] == "failed"
+    assert shown["error"] == {"code": "expired", "reason": "It was too old to be tried again."}
+    [event] = shown["events"]
+    assert (event["kind"], event["status"], event["code"]) == ("resolved", "failed", "expired")
+    assert event["reason"] == shown["error"]["reason"]
+    assert database.rows(NO_MORE) == [[None, None, None]]
+    assert providers.requests == []
+
+
+def test_one_that_waits_for_its_retry_expires_with_the_last_failure_s_reason(
+    database: Database, aws: Aws, providers: Provider
+) -> None:
+    accept(aws)
+    told = {"error": {"code": "30001", "reason": "Queue overflow"}}
+    providers.behave(Behaviour(status=503, body=told, retry_after=MAX_AGE))
+    deliver(1)
+    let_pass(database, MAX_AGE)
+    assert relayed(aws) == [1]
+    deliver(1)
+    shown = message(1)
+    assert (shown["status"], shown["error"]["code"]) == ("failed", "expired")
+    assert shown["error"]["reason"].endswith("The last failure was: Queue overflow")
+    assert events(database) == [["attempt", 1, "queued", "30001"], ["resolved", 1, "failed", "expired"]]
+    assert len(providers.requests) == 1
+
+
+def test_a_younger_one_is_tried(database: Database, aws: Aws, providers: Provider) -> None:
+    accept(aws)
+    let_pass(database, MAX_AGE - 30)
+    deliver(1)
+    assert state(database) == ("sent", None, 1)
+
+
+def test_an_expired_one_lets_those_behind_it_go(database: Database, aws: Aws, providers: Provider) -> None:
+    contact = "+18045550009"
+    accept(aws, to=contact)
+    let_pass(database, MAX_AGE)
+    accept(aws, to=contact)
+    deliver(1)
+    assert state(database)[0] == "failed"
+    assert state(database, 2) == ("sent", None, 1)
+
+
+def test_one_that_is_being_sent_does_not_expire(database: Database, aws: Aws, providers: Provider) -> None:
+    accept(aws)
+    [claimed] = messages.claim_all([1])
+    let_pass(database, MAX_AGE)
+    deliver(1)
+    assert state(database) == ("sending", None, 1)
+    assert attempts.record(claimed.token, Status.SENT).status is Status.SENT
+
+
+def test_a_report_of_one_that_has_expired_still_moves_it(
+    database: Database, aws: Aws, providers: Provider
+) -> None:
+    accept(aws)
+    providers.behave(Behaviour(status=503))
+    deliver(1)
+    let_pass(database, MAX_AGE)
+    deliver(1)
+    assert messages.report(Status.DELIVERED, "p-1", 1)[0] == "moved"
+    assert (message(1)["status"], message(1)["error"]) == ("delivered", None)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_our_own_fault_ends_a_message_by_its_age_alone(
+    database: Database, aws: Aws, providers: Provider, configure: Configure, status: int
+) -> None:
+    configure(MAX_ATTEMPTS="2")
+    accept(aws)
+    providers.behave(Behaviour(status=status))
+    for _ in range(4):
+        deliver(1)
+        make_due(database)
+    assert state(database) == ("queued", str(status), 4)
+    let_pass(database, MAX_AGE)
+    deliver(1)
+    assert state(database) == ("failed", "expired", 4)
+    assert len(providers.requests) == 4
+
+
+def test_once_our_fault_is_mended_the_attempts_count_again(
+    database: Database, aws: Aws, providers: Provider, configure: Configure
+) -> None:
+    configure(MAX_ATTEMPTS="2")
+    accept(aws)
+    providers.behave(Behaviour(status=401))
+    for _ in range(3):
+        deliver(1)
+        make_due(database)
+    providers.behave(Behaviour(status=503))
+    deliver(1)
+    assert state(database) == ("queued", "503", 4)
+    make_due(database)
+    deliver(1)
+    assert state(database) == ("failed", "503", 5)
+
+
+def test_what_is_lost_on_its_way_each_time_fails_once_its_attempts_are_used_up(
+    database: Database, aws: Aws, askable: Provider, configure: Configure
+) -> None:
+    configure(MAX_ATTEMPTS="2")
+    accept(aws)
+    askable.behave(Behaviour(close="before"))
+    for _ in range(6):
+        deliver(1)
+        let_pass(database, 60)
+    assert state(database) == ("failed", "no_answer", 2)
+    assert events(database)[-1] == ["resolved", 2, "failed", "not_found"]
+    assert database.rows(NO_MORE) == [[None, None, None]]
+    assert len(askable.requests) == 2
+
+
+@pytest.mark.parametrize(("seconds", "least", "most"), [(300, 298, 301), (-300, 0, 4), (2 * DAY, DAY, DAY)])
+def test_a_retry_after_may_be_a_date(
+    database: Database, aws: Aws, providers: Provider, seconds: int, least: float, most: float
+) -> None:
+    accept(aws)
+    providers.behave(Behaviour(status=429, retry_at=seconds))
+    deliver(1)
+    assert least - 0.5 <= wait(database) <= most
+
+
+def test_a_delay_beyond_the_queue_s_lives_in_the_row_and_ends_with_the_relay(
+    database: Database, aws: Aws, providers: Provider
+) -> None:
+    accept(aws)
+    providers.behave(Behaviour(status=503, retry_after=2000, times=1))
+    deliver(1)
+    assert wait(database) == pytest.approx(2000, abs=1)
+    assert aws.delayed() == 0
+    let_pass(database, 1990)
+    assert relayed(aws) == []
+    let_pass(database, 11)
+    assert relayed(aws) == [1]
+    deliver(1)
+    assert state(database) == ("sent", None, 2)

@@ -1,0 +1,228 @@
+"""Failover: who is tried after whom, and after which failure nobody else is."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local import Behaviour
+from local.services import ports
+from local.simulators.provider import Provider
+from messaging import providers as registry
+from tests.conftest import SIGNING_SECRET, Configure, Database
+from tests.support.api import message
+from tests.support.aws import Aws
+from tests.support.delivery import accept, deliver, events, let_pass, relayed, state, wait
+from tests.support.providers.pager import Pager
+
+NAMES = ("first", "second", "third")
+NEXT = "SELECT provider, next_attempt_at <= clock_timestamp() FROM messages WHERE id = :id"
+OPEN = """
+INSERT INTO circuits (provider, changed_at, open_until, openings)
+VALUES (:name, clock_timestamp(), clock_timestamp() + :seconds * interval '1 second', 1)
+"""
+
+
+@pytest.fixture
+def playing(aws: Aws, configure: Configure) -> Iterator[Provider]:
+    """Three instances of the house provider, of which sms go to the first unless it fails."""
+    provider = Provider(
+        ports.choose("127.0.0.1", 0, ""),
+        gateway="http://127.0.0.1:9",
+        secret=SIGNING_SECRET,
+        instances=dict.fromkeys(NAMES, "sms"),
+    )
+    provider.start()
+    secret = {name: {"url": f"{provider.url}/{name}", "signing_secret": SIGNING_SECRET} for name in NAMES}
+    configure(PROVIDERS=",".join(f"{name}=sms" for name in NAMES), PROVIDER_SECRET_ARN=aws.keep(secret))
+    yield provider
+    provider.stop()
+
+
+def called(provider: Provider) -> list[str]:
+    return [request.path.strip("/") for request in provider.requests]
+
+
+def open_circuit(database: Database, name: str, seconds: int = 30) -> None:
+    database.rows(OPEN, name=name, seconds=seconds)
+
+
+@pytest.mark.parametrize("status", [401, 403, 408, 425, 429, 500, 503])
+def test_the_next_one_is_tried_at_once_after_a_failure_that_proves_it_was_not_taken(
+    database: Database, aws: Aws, playing: Provider, status: int
+) -> None:
+    accept(aws)
+    playing.behave(Behaviour(status=status, retry_after=3600), at="first")
+    deliver(1)
+    assert state(database) == ("queued", str(status), 1)
+    assert database.rows(NEXT, id=1) == [["second", True]]
+    assert [nudge["Body"] for nudge in aws.queued()] == ["1"]
+    deliver(1)
+    assert called(playing) == ["first", "second"]
+    shown = message(1)
+    assert (shown["status"], shown["provider"], shown["error"]) == ("sent", "second", None)
+    assert shown["provider_message_id"] == playing.requests[1].id
+    assert [one["provider"] for one in shown["events"]] == ["first", "second"]
+
+
+def test_also_where_the_first_cannot_be_reached_or_used(
+    database: Database, aws: Aws, playing: Provider, configure: Configure
+) -> None:
+    fields = {"url": f"{playing.url}/third", "signing_secret": SIGNING_SECRET}
+    closed = f"http://127.0.0.1:{ports.choose('127.0.0.1', 0, '')}/"
+    configure(PROVIDER_SECRET_ARN=aws.keep({"first": {"url": closed}, "second": {}, "third": fields}))
+    accept(aws)
+    for _ in range(3):
+        deliver(1)
+    assert called(playing) == ["third"]
+    assert [code for *_, code in events(database)] == ["not_connected", "not_configured", None]
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        *((Behaviour(status=status), "failed") for status in (400, 410, 422)),
+        (Behaviour(status=400, body={"error": {"code": "opted_out"}}), "failed"),
+        (Behaviour(close="before"), "unknown"),
+        (Behaviour(close="after"), "unknown"),
+        (Behaviour(body="<html>"), "unknown"),
+    ],
+)
+def test_nobody_else_is_tried_after_a_refusal_or_an_unknown_outcome(
+    database: Database, aws: Aws, playing: Provider, told: Behaviour, status: str
+) -> None:
+    accept(aws)
+    playing.behave(told, at="first")
+    deliver(1)
+    let_pass(database, 300)
+    deliver(1)
+    assert called(playing) == ["first"]
+    assert (state(database)[0], message(1)["provider"]) == (status, "first")
+
+
+def test_after_the_last_it_is_the_first_again_and_later(
+    database: Database, aws: Aws, playing: Provider
+) -> None:
+    accept(aws)
+    playing.behave(Behaviour(status=503), at="first")
+    playing.behave(Behaviour(status=503), at="second")
+    playing.behave(Behaviour(status=503, retry_after=100), at="third")
+    for _ in range(4):
+        deliver(1)
+    assert called(playing) == [*NAMES]
+    assert database.rows(NEXT, id=1) == [["first", False]]
+    assert wait(database) == pytest.approx(100, abs=1)
+    assert aws.delayed() == 1
+    let_pass(database, 100)
+    deliver(1)
+    assert called(playing) == [*NAMES, "first"]
+    assert database.rows(NEXT, id=1) == [["second", True]]
+
+
+def test_each_try_counts_and_the_last_one_s_failure_is_shown(
+    database: Database, aws: Aws, playing: Provider, configure: Configure
+) -> None:
+    configure(MAX_ATTEMPTS="2")
+    accept(aws)
+    playing.behave(Behaviour(status=500), at="first")
+    playing.behave(Behaviour(status=503), at="second")
+    for _ in range(3):
+        deliver(1)
+    assert called(playing) == ["first", "second"]
+    assert (state(database), message(1)["provider"]) == (("failed", "503", 2), "second")
+
+
+def test_one_with_an_open_circuit_is_passed_over(database: Database, aws: Aws, playing: Provider) -> None:
+    open_circuit(database, "first")
+    accept(aws)
+    deliver(1)
+    assert called(playing) == ["second"]
+    assert (message(1)["status"], message(1)["provider"]) == ("sent", "second")
+
+
+def test_also_among_those_that_stand_in(database: Database, aws: Aws, playing: Provider) -> None:
+    open_circuit(database, "second")
+    accept(aws)
+    playing.behave(Behaviour(status=503), at="first")
+    deliver(1)
+    deliver(1)
+    assert called(playing) == ["first", "third"]
+
+
+def test_with_nobody_to_stand_in_it_waits_for_the_first_as_long_as_that_asks(
+    database: Database, aws: Aws, playing: Provider
+) -> None:
+    open_circuit(database, "second")
+    open_circuit(database, "third")
+    accept(aws)
+    playing.behave(Behaviour(status=503, retry_after=100), at="first")
+    deliver(1)
+    assert database.rows(NEXT, id=1) == [["first", False]]
+    assert wait(database) == pytest.approx(100, abs=1)
+
+
+def test_of_one_whose_time_is_up_a_single_message_is_the_trial(
+    database: Database, aws: Aws, playing: Provider
+) -> None:
+    open_circuit(database, "first", 0)
+    ids = accept(aws, 3)
+    deliver(*ids)
+    assert sorted(called(playing)) == ["first", "second", "second"]
+    deliver(*accept(aws, 2))
+    assert called(playing)[3:] == ["first", "first"]
+
+
+def test_with_all_circuits_open_it_waits_for_the_first_that_may_be_tried(
+    database: Database, aws: Aws, playing: Provider
+) -> None:
+    for name, seconds in zip(NAMES, (90, 60, 120), strict=True):
+        open_circuit(database, name, seconds)
+    accept(aws)
+    deliver(1)
+    assert (called(playing), state(database)) == ([], ("queued", None, 0))
+    let_pass(database, 58)
+    assert relayed(aws) == []
+    let_pass(database, 3)
+    assert relayed(aws) == [1]
+    deliver(1)
+    assert called(playing) == ["second"]
+
+
+def test_what_the_first_asked_for_holds_when_it_is_its_turn_again(
+    database: Database, aws: Aws, playing: Provider
+) -> None:
+    accept(aws)
+    playing.behave(Behaviour(status=429, retry_after=600), at="first")
+    playing.behave(Behaviour(status=503), at="second")
+    playing.behave(Behaviour(status=503), at="third")
+    for _ in range(4):
+        deliver(1)
+    assert called(playing) == ["first", "second", "third"]
+    assert wait(database) == pytest.approx(600, abs=3)
+
+
+def test_one_that_cannot_carry_it_does_not_stand_in(
+    database: Database, aws: Aws, playing: Provider, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.REGISTRY, "pager", Pager)
+    configure(PROVIDERS="first=sms,pager,third=sms")
+    accept(aws, body="short")
+    accept(aws, body="x" * 161)
+    accept(aws, type="mms", attachments=["https://example.com/i.jpg"])
+    lists = database.rows("SELECT providers FROM messages ORDER BY id")
+    assert lists == [[["first", "pager", "third"]], [["first", "third"]], [["first", "third"]]]
+    playing.behave(Behaviour(status=503), at="first")
+    deliver(2)
+    deliver(2)
+    assert called(playing) == ["first", "third"]
+
+
+def test_a_sender_s_own_list_is_all_that_it_has(
+    database: Database, aws: Aws, playing: Provider, configure: Configure
+) -> None:
+    configure(SENDER_PROVIDERS='{"+12016661234": ["second", "first"]}')
+    accept(aws)
+    playing.behave(Behaviour(status=503))
+    for _ in range(3):
+        deliver(1)
+    assert called(playing) == ["second", "first"]
+    assert database.rows(NEXT, id=1) == [["second", False]]

@@ -1,0 +1,126 @@
+"""What delivery and the relay count, of which alarms and operators are told: each metric for its cause."""
+
+import pytest
+
+from local import Behaviour
+from local.simulators.provider import Provider
+from messaging.telemetry import metrics
+from tests.conftest import Database
+from tests.support.api import deliver, invoke
+from tests.support.aws import Aws
+from tests.support.delivery import accept, let_pass
+from tests.support.log_lines import Printed
+from tests.template.test_events import event
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+CAUSES = {"Sent", "Failed", "Misconfigured", "OptedOut", "CircuitOpened", "OpenCircuits", "Resent", "Unknown"}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted_yet() -> None:
+    """Who delivers without its function leaves what was counted to the next one."""
+    metrics.clear_metrics()
+
+
+def counted(printed: Printed) -> dict[str, list[float]]:
+    return {name: values for name, values in printed.metrics.items() if name in CAUSES}
+
+
+def open_circuit(aws: Aws, provider: Provider) -> None:
+    provider.behave(Behaviour(status=503))
+    deliver(*accept(aws, 10))
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (Behaviour(), {"Sent": [1]}),
+        (Behaviour(status=400), {"Failed": [1]}),
+        (Behaviour(status=401), {"Misconfigured": [1]}),
+        (Behaviour(status=403), {"Misconfigured": [1]}),
+        (Behaviour(status=400, body={"error": {"code": "opted_out"}}), {"Failed": [1], "OptedOut": [1]}),
+        (Behaviour(status=503), {}),
+        (Behaviour(status=429), {}),
+        (Behaviour(close="after"), {}),
+    ],
+)
+def test_an_attempt_is_counted_by_how_it_ended(
+    database: Database,
+    aws: Aws,
+    providers: Provider,
+    printed: Printed,
+    told: Behaviour,
+    expected: dict[str, list[float]],
+) -> None:
+    accept(aws)
+    providers.behave(told)
+    deliver(1)
+    assert counted(printed) == expected
+
+
+def test_a_message_that_nobody_took_in_time_is_counted_and_told(
+    database: Database, aws: Aws, printed: Printed
+) -> None:
+    accept(aws)
+    let_pass(database, 86400)
+    deliver(1)
+    assert counted(printed) == {"Failed": [1]}
+    assert [line["message_id"] for line in printed.logs if line["message"] == "Expired"] == [1]
+
+
+@pytest.mark.parametrize(("policy", "name"), [("at_most_once", "Unknown"), ("at_least_once", "Resent")])
+def test_a_message_of_which_nobody_knows_is_counted_at_its_end(
+    database: Database, aws: Aws, providers: Provider, printed: Printed, policy: str, name: str
+) -> None:
+    accept(aws, delivery_policy=policy)
+    providers.behave(Behaviour(close="after"))
+    deliver(1)
+    let_pass(database, 60)
+    deliver(1)
+    assert counted(printed) == {}
+    let_pass(database, 600)
+    deliver(1)
+    assert counted(printed) == {name: [1]}
+
+
+def test_one_that_the_provider_has_not_is_counted_as_resent(
+    database: Database, aws: Aws, askable: Provider, printed: Printed
+) -> None:
+    accept(aws)
+    askable.behave(Behaviour(close="before"))
+    deliver(1)
+    let_pass(database, 60)
+    deliver(1)
+    assert counted(printed) == {"Resent": [1]}
+
+
+def test_one_that_the_provider_has_is_counted_as_sent(
+    database: Database, aws: Aws, askable: Provider, printed: Printed
+) -> None:
+    accept(aws)
+    askable.behave(Behaviour(close="after"))
+    deliver(1)
+    let_pass(database, 15)
+    deliver(1)
+    assert counted(printed) == {"Sent": [1]}
+
+
+def test_a_circuit_is_counted_once_when_it_opens_and_in_each_round_while_it_is_open(
+    database: Database, aws: Aws, providers: Provider, printed: Printed
+) -> None:
+    open_circuit(aws, providers)
+    for _ in range(2):
+        invoke("relay", event("relay"))
+    assert counted(printed) == {"CircuitOpened": [1], "OpenCircuits": [1, 1]}
+    let_pass(database, 31)
+    invoke("relay", event("relay"))
+    assert counted(printed) == {"CircuitOpened": [1], "OpenCircuits": [1, 1]}, "its time is up"
+
+
+def test_whose_circuit_opened_is_logged(
+    database: Database, aws: Aws, providers: Provider, printed: Printed
+) -> None:
+    open_circuit(aws, providers)
+    [line] = [line for line in printed.logs if line["level"] == "ERROR"]
+    assert line["provider"] == "sms"

@@ -1,0 +1,120 @@
+"""A conversation's messages go out one after the other, in the order in which they were accepted."""
+
+import random
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+
+from messaging.models import NewSms, Status
+from messaging.outbound import attempts, store
+from messaging.outbound.attempts import Claimed
+from tests.conftest import Database
+from tests.support.messages import ACCOUNT
+
+LEASE = timedelta(seconds=30)
+CONTACTS = [f"+1804555{number:04}" for number in range(8)]
+
+
+def accept(contact: str = CONTACTS[0]) -> int:
+    message = NewSms.model_validate({"from": "+12016661234", "to": contact, "body": "Hello"})
+    return store.add_outbound(ACCOUNT, message, ["sms"])[1].id  # type: ignore[union-attr]  # there is no key
+
+
+def ids(claimed: Claimed) -> tuple[list[int], list[int]]:
+    return [message.id for message in claimed.messages], [nudge.id for nudge in claimed.waiting]
+
+
+def send(nudges: list[int]) -> None:
+    """As a delivery does it: claims at each nudge, records, and takes the nudge that the record gives."""
+    while nudges:
+        claimed = attempts.claim([nudges.pop()], LEASE)
+        for message in claimed.messages:
+            recorded = attempts.record(message.token, Status.SENT, provider_message_id=f"sent-{message.id}")
+            nudges += [recorded.next_id] if recorded.next_id else []
+
+
+def test_a_nudge_stands_for_its_conversation_and_claims_the_first(database: Database) -> None:
+    first, second, third = accept(), accept(), accept()
+    claimed = attempts.claim([third], LEASE)
+    assert ids(claimed) == ([first], [])
+    assert attempts.record(claimed.messages[0].token, Status.SENT).next_id == second
+
+
+def test_what_is_behind_an_attempt_waits_and_the_next_in_line_is_asked_for_again(database: Database) -> None:
+    first, second, third = accept(), accept(), accept()
+    assert ids(attempts.claim([first], LEASE)) == ([first], [])
+    assert ids(attempts.claim([third], LEASE)) == ([], [second])
+    assert ids(attempts.claim([second, third], LEASE)) == ([], [second])
+
+
+def test_one_claim_takes_one_message_of_a_conversation_and_asks_for_no_other(database: Database) -> None:
+    first, second, elsewhere = accept(), accept(), accept(CONTACTS[1])
+    assert ids(attempts.claim([first, second, elsewhere], LEASE)) == ([first, elsewhere], [])
+
+
+def test_a_message_that_waits_for_its_retry_lets_the_others_pass(database: Database) -> None:
+    first, second, third = accept(), accept(), accept()
+    [message] = attempts.claim([first], LEASE).messages
+    recorded = attempts.record(message.token, Status.QUEUED, wait=timedelta(hours=1))
+    assert recorded.next_id == second
+    [message] = attempts.claim([first, third], LEASE).messages
+    assert message.id == second
+    attempts.record(message.token, Status.SENT)
+    database.rows("UPDATE messages SET next_attempt_at = clock_timestamp() WHERE id = 1")
+    assert ids(attempts.claim([first], LEASE)) == ([first], [])
+    assert ids(attempts.claim([third], LEASE)) == ([], [third])
+
+
+def test_a_lease_that_ran_out_lets_the_next_go(database: Database) -> None:
+    first, second = accept(), accept()
+    assert ids(attempts.claim([first], LEASE)) == ([first], [])
+    database.rows("UPDATE messages SET lease_expires_at = clock_timestamp() WHERE id = 1")
+    assert attempts.expire_leases(10) == 1
+    assert ids(attempts.claim([second], LEASE)) == ([second], [])
+
+
+def test_eight_deliveries_at_once_keep_every_conversation_in_order(
+    database: Database, environments: ProcessPoolExecutor
+) -> None:
+    everything = [accept(contact) for _ in range(12) for contact in CONTACTS]
+    shuffled = [random.sample(everything, len(everything)) for _ in range(8)]
+    list(environments.map(send, shuffled))
+    # Whoever lost a race leaves its nudge to the queue, which brings it again.
+    send([*everything])
+    assert database.value("SELECT count(*) FROM messages WHERE status = 'sent'") == len(everything)
+    assert database.value("SELECT count(*) FROM attempts") == len(everything)
+    out_of_order = """
+        SELECT count(*) FROM (
+            SELECT a.started_at, lag(a.ended_at) OVER (PARTITION BY m.conversation_id ORDER BY m.id) AS before
+              FROM attempts a JOIN messages m ON m.id = a.message_id) AS each
+         WHERE started_at < before"""
+    assert database.value(out_of_order) == 0
+
+
+def put_off(database: Database, id: int) -> None:
+    """As the relay does with what lies far behind in a backlog."""
+    far = "dispatch_at = now() + interval '1 hour', dispatch_count = 6"
+    database.rows(f"UPDATE messages SET {far} WHERE id = :id", id=id)
+
+
+def seconds_until_its_nudge(database: Database, id: int) -> float:
+    until = "extract(epoch FROM dispatch_at - clock_timestamp())::float"
+    return float(str(database.value(f"SELECT {until} FROM messages WHERE id = :id", id=id)))
+
+
+def test_the_next_in_line_is_found_within_a_minute_where_its_nudge_is_lost(database: Database) -> None:
+    """However long it has waited behind the others."""
+    first, second, third = accept(), accept(), accept()
+    [message] = attempts.claim([first], LEASE).messages
+    put_off(database, second)
+    put_off(database, third)
+    assert attempts.record(message.token, Status.SENT).next_id == second
+    assert 50 < seconds_until_its_nudge(database, second) <= 60
+    assert seconds_until_its_nudge(database, third) > 3000
+
+
+def test_what_waited_behind_a_delivery_that_died_is_nudged_with_it(database: Database) -> None:
+    first, second = accept(), accept()
+    attempts.claim([first], timedelta(seconds=-1))
+    put_off(database, second)
+    assert attempts.expire_leases(10) == 1
+    assert sorted(nudge.id for nudge in attempts.due_nudges(10)) == [first, second]

@@ -1,0 +1,130 @@
+"""Nudges: ids in the queue at once or later; a queue that is away costs a second and loses no message."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from messaging.outbound import queue
+from messaging.outbound.attempts import Nudge
+from tests.conftest import Configure
+from tests.support.aws import Aws
+from tests.support.tcp_server import Script, answering, hang, playing, read_request, reset
+
+NUDGES = [Nudge(id, 1) for id in range(1, 26)]
+
+
+def test_carries_the_ids_and_nothing_else(aws: Aws) -> None:
+    assert queue.nudge(NUDGES) == []
+    found = aws.queued()
+    assert sorted(int(message["Body"]) for message in found) == [nudge.id for nudge in NUDGES]
+    assert not any("MessageAttributes" in message for message in found)
+
+
+def test_one_account_s_thousands_do_not_delay_another_s_one(aws: Aws) -> None:
+    queue.nudge([Nudge(1, 1), Nudge(2, 7)])
+    groups = {message["Body"]: message["Attributes"]["MessageGroupId"] for message in aws.queued()}
+    assert groups == {"1": "1", "2": "7"}
+
+
+def test_nudges_nobody(aws: Aws) -> None:
+    assert queue.nudge([]) == []
+    assert aws.queued() == []
+
+
+@pytest.fixture
+def asked(aws_at: Callable[[str], None]) -> Iterator[list[dict[str, object]]]:
+    """What a queue of our own is asked for, which refuses the ids that are odd."""
+    requests: list[dict[str, object]] = []
+
+    def script(client: socket.socket) -> None:
+        request = json.loads(read_request(client).partition(b"\r\n\r\n")[2])
+        requests.append(request)
+        ids = [entry["Id"] for entry in request["Entries"]]
+        failed = [{"Id": id, "SenderFault": False, "Code": "x"} for id in ids if int(id) % 2]
+        body = json.dumps({"Successful": [], "Failed": failed}).encode()
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    with playing(script) as address:
+        aws_at(f"http://{address}")
+        yield requests
+
+
+def test_gives_the_ids_that_the_queue_did_not_take(asked: list[dict[str, object]]) -> None:
+    assert queue.nudge(NUDGES) == [id for id in range(1, 26) if id % 2]
+    assert [len(str(request["Entries"]).split("MessageBody")) - 1 for request in asked] == [10, 10, 5]
+
+
+@pytest.mark.parametrize(
+    ("delay", "seconds"),
+    [(0, 0), (0.1, 1), (1.4, 2), (1.6, 2), (60, 60), (900, 900), (901, 900), (86400, 900)],
+)
+def test_no_nudge_comes_before_its_time(asked: list[dict[str, object]], delay: float, seconds: int) -> None:
+    """SQS counts whole seconds, up to 900; a delivery that is too early finds nothing due."""
+    queue.nudge([Nudge(2, 1)], delay)
+    [request] = asked
+    assert isinstance(request["Entries"], list)
+    assert request["Entries"][0]["DelaySeconds"] == seconds
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(lambda _: None, id="closes"),
+        pytest.param(reset, id="resets"),
+        pytest.param(read_request, id="closes after it has read"),
+        pytest.param(hang, id="hangs"),
+        pytest.param(answering(b"SSH-2.0-OpenSSH_9.9\r\n"), id="speaks something else"),
+        pytest.param(answering(b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n"), id="is at fault"),
+        pytest.param(answering(b"HTTP/1.1 503 x\r\nContent-Length: 4\r\n\r\nbusy"), id="is busy"),
+        pytest.param(answering(b"HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\n{}"), id="refuses"),
+        pytest.param(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"), id="answers a list"),
+        pytest.param(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"), id="answers half"),
+        pytest.param(
+            answering(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"Failed":7}'), id="answers nonsense"
+        ),
+    ],
+)
+def test_a_queue_in_trouble_costs_a_second_and_gives_every_id_back(
+    aws_at: Callable[[str], None], script: Script
+) -> None:
+    with playing(script) as address:
+        aws_at(f"http://{address}")
+        queue.nudge(NUDGES[:1])  # makes the client, which takes its time once
+        began = time.monotonic()
+        assert queue.nudge(NUDGES) == [nudge.id for nudge in NUDGES]
+        assert time.monotonic() - began < 2.5
+
+
+def test_a_connection_that_died_meanwhile_is_replaced(aws_at: Callable[[str], None]) -> None:
+    """As after a pause of the environment: it looks alive, and takes the request."""
+    taken: list[bytes] = []
+
+    def script(client: socket.socket) -> None:
+        for answered in (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b""):
+            taken.append(read_request(client))
+            client.sendall(answered)
+
+    with playing(script) as address:
+        aws_at(f"http://{address}")
+        assert queue.nudge([Nudge(1, 1)]) == []
+        assert queue.nudge([Nudge(2, 1)]) == []
+    assert [b'"Id": "2"' in request for request in taken] == [False, True, True]
+
+
+def test_a_queue_that_is_gone_gives_every_id_back(aws: Aws) -> None:
+    aws.lose_the_queues()
+    assert queue.nudge(NUDGES) == [nudge.id for nudge in NUDGES]
+
+
+@pytest.mark.parametrize("url", ["", "nowhere", "http://127.0.0.1:9/x"])
+def test_a_queue_s_address_that_is_none_gives_every_id_back(aws: Aws, configure: Configure, url: str) -> None:
+    configure(OUTBOUND_QUEUE_URL=url)
+    assert queue.nudge(NUDGES) == [nudge.id for nudge in NUDGES]
+
+
+def test_a_refused_connection_gives_every_id_back(aws_at: Callable[[str], None]) -> None:
+    aws_at("http://127.0.0.1:9")
+    assert queue.nudge(NUDGES) == [nudge.id for nudge in NUDGES]

@@ -1,0 +1,225 @@
+"""Looks at messages of unknown outcome: when, by whom, and what a failed, a killed and a late one do."""
+
+from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
+
+import pytest
+
+from local import Behaviour
+from local.simulators.provider import Provider
+from messaging import providers as registry
+from messaging.models import OutboundMessage, Status
+from messaging.outbound import attempts
+from messaging.outbound.attempts import Unknown
+from messaging.providers import json_gateway
+from messaging.providers.provider import ProviderResult
+from tests.conftest import Configure, Database
+from tests.support import messages
+from tests.support.aws import Aws
+from tests.support.delivery import accept, deliver, events, let_pass, relayed, state
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+FIRST_LOOK, BELIEVED_AFTER, UNKNOWN_AFTER = 15, 60, 600
+LOST = ["attempt", 1, "unknown", "no_answer"]
+NEXT_LOOK = """
+    SELECT extract(epoch FROM m.next_attempt_at - a.ended_at)::float, m.dispatch_at = m.next_attempt_at
+      FROM messages m JOIN attempts a ON a.message_id = m.id AND a.number = m.attempt_count"""
+
+
+def lose(aws: Aws, provider: Provider, policy: str | None = None) -> None:
+    """The answer to message 1, which the provider has taken."""
+    accept(aws, delivery_policy=policy)
+    provider.behave(Behaviour(close="after"))
+    deliver(1)
+    provider.behave()
+
+
+def look() -> Unknown:
+    [unknown] = attempts.claim([1], messages.LEASE).unknown
+    return unknown
+
+
+def looks(id: int) -> int:
+    return len(attempts.claim([id], messages.LEASE).unknown)
+
+
+def test_they_are_ever_later_and_the_last_is_at_the_end(
+    database: Database, aws: Aws, providers: Provider
+) -> None:
+    lose(aws, providers)
+    times = [0.0]
+    while len(events(database)) == 1:
+        [[after, nudged]] = database.rows(NEXT_LOOK)
+        assert isinstance(after, float)
+        assert len(times) == 1 or nudged
+        let_pass(database, after - times[-1])
+        deliver(1)
+        times.append(after)
+    waits = [later - earlier for earlier, later in pairwise(times)]
+    assert times[1] == pytest.approx(FIRST_LOOK, abs=1)
+    assert waits[1:-1] == sorted(waits[1:-1])
+    assert 4 <= len(waits) <= 8
+    assert UNKNOWN_AFTER <= times[-1] <= UNKNOWN_AFTER + 2
+
+
+def test_fifty_at_once_ask_once(
+    database: Database, aws: Aws, providers: Provider, environments: ProcessPoolExecutor
+) -> None:
+    ids = accept(aws, 3)
+    providers.behave(Behaviour(close="after"))
+    deliver(*ids)
+    # Far from its end: there it is looked at each second, which fifty may outlast.
+    let_pass(database, UNKNOWN_AFTER / 2)
+    assert [sum(environments.map(looks, [id] * 50)) for id in ids] == [1, 1, 1]
+
+
+def test_it_is_told_when_the_attempt_began(database: Database, aws: Aws, providers: Provider) -> None:
+    lose(aws, providers)
+    let_pass(database, UNKNOWN_AFTER)
+    assert look().message.attempted_at == database.value("SELECT started_at FROM attempts")
+
+
+class Mistaken(json_gateway.Sms):
+    """Tells messages apart by what they say, and has one of two."""
+
+    def look_up(self, message: OutboundMessage) -> ProviderResult:
+        return ProviderResult("p-1")
+
+
+def test_one_that_finds_another_message_has_found_nothing(
+    database: Database, aws: Aws, providers: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(aws, providers)
+    messages.sent(messages.claimed(), "p-1")
+    monkeypatch.setitem(registry.REGISTRY, "sms", Mistaken)
+    let_pass(database, FIRST_LOOK)
+    deliver(1)
+    assert state(database, 1) == ("unknown", "no_answer", 1)
+    let_pass(database, UNKNOWN_AFTER)
+    deliver(1)
+    assert events(database) == [LOST, ["resolved", 1, "unknown", "no_evidence"]]
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.UNKNOWN, Status.SENT])
+def test_a_late_one_s_findings_are_not_those_of_the_next_attempt(
+    database: Database, aws: Aws, askable: Provider, status: Status
+) -> None:
+    lose(aws, askable)
+    let_pass(database, FIRST_LOOK)
+    late = look()
+    assert attempts.settle(late.message.token, Status.QUEUED, "not_found", "") == (1, 1)
+    again = messages.claim(1)
+    attempts.record(again.token, Status.UNKNOWN, failure="unknown", wait=messages.LEASE)
+    if status is Status.SENT:
+        attempts.record(late.message.token, Status.SENT, provider_message_id="p-1")
+    else:
+        assert attempts.settle(late.message.token, status, "late", "") is None
+    assert (state(database)[0], state(database)[2]) == ("unknown", 2)
+    assert database.value("SELECT provider_message_id FROM messages") is None
+    assert "late" not in [code for *_, code in events(database)]
+    let_pass(database, messages.LEASE.total_seconds())
+    assert look().message.token == again.token, "it is still looked at"
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.UNKNOWN])
+def test_the_same_end_again_changes_nothing(
+    database: Database, aws: Aws, providers: Provider, status: Status
+) -> None:
+    lose(aws, providers)
+    let_pass(database, UNKNOWN_AFTER)
+    token = look().message.token
+    assert attempts.settle(token, status, "first", "") == (1, 1)
+    found = messages.seen(1)
+    for other in (Status.QUEUED, Status.UNKNOWN):
+        assert attempts.settle(token, other, "second", "") is None
+    assert messages.seen(1) == found
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *(Behaviour(status=status) for status in (302, 400, 401, 429, 500, 503)),
+        Behaviour(close="before"),
+        Behaviour(answer="garbage"),
+        Behaviour(answer="half"),
+        Behaviour(body="<html>"),
+        Behaviour(body={"messaging_provider_id": None}),
+    ],
+)
+def test_one_that_fails_is_no_evidence_and_loses_nothing(
+    database: Database, aws: Aws, askable: Provider, told: Behaviour
+) -> None:
+    lose(aws, askable)
+    askable.behave(told, at="sms/lookup")
+    let_pass(database, BELIEVED_AFTER)
+    deliver(1)
+    assert state(database) == ("unknown", "no_answer", 1)
+    assert len(events(database)) == len(askable.lookups) == 1
+    askable.behave()
+    let_pass(database, 2 * BELIEVED_AFTER)
+    assert relayed(aws) == [1]
+    deliver(1)
+    assert state(database) == ("sent", None, 1)
+    assert len(askable.requests) == 1
+
+
+def test_one_that_fails_to_the_end_leaves_it_to_the_policy(
+    database: Database, aws: Aws, askable: Provider
+) -> None:
+    lose(aws, askable, "at_least_once")
+    askable.behave(Behaviour(status=500), at="sms/lookup")
+    let_pass(database, UNKNOWN_AFTER)
+    for _ in range(2):
+        deliver(1)
+    assert state(database) == ("sent", None, 2)
+    assert len(askable.lookups) == 1
+
+
+class Faulty(json_gateway.Sms):
+    def look_up(self, message: OutboundMessage) -> ProviderResult | None:
+        raise KeyError(message.body)
+
+
+def test_a_fault_in_one_is_no_evidence_and_stops_nobody_else(
+    database: Database, aws: Aws, askable: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(aws, askable)
+    monkeypatch.setitem(registry.REGISTRY, "sms", Faulty)
+    [other] = accept(aws)
+    let_pass(database, UNKNOWN_AFTER)
+    deliver(1, other)
+    assert state(database, other)[0] == "sent"
+    assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
+
+
+def test_a_killed_one_is_made_again(database: Database, aws: Aws, askable: Provider) -> None:
+    lose(aws, askable)
+    let_pass(database, FIRST_LOOK)
+    look()
+    assert relayed(aws) == []
+    let_pass(database, 2 * FIRST_LOOK)
+    assert relayed(aws) == [1]
+    deliver(1)
+    assert state(database) == ("sent", None, 1)
+
+
+def test_a_killed_last_one_is_made_again_too(database: Database, aws: Aws, providers: Provider) -> None:
+    lose(aws, providers)
+    let_pass(database, UNKNOWN_AFTER)
+    look()
+    let_pass(database, 1)
+    assert relayed(aws) == [1]
+    deliver(1)
+    assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
+
+
+def test_a_provider_that_the_deployment_has_no_more_cannot_be_asked(
+    database: Database, aws: Aws, askable: Provider, configure: Configure
+) -> None:
+    lose(aws, askable)
+    configure(PROVIDERS="email")
+    let_pass(database, UNKNOWN_AFTER)
+    deliver(1)
+    assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
+    assert askable.lookups == []

@@ -1,0 +1,166 @@
+"""What the database promises to those who come at the same time: real processes, a connection each."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from messaging.models import Status
+from messaging.outbound import attempts, store
+from tests.conftest import Database
+from tests.support import messages
+from tests.support.race import Race
+
+
+def send(key: str | None) -> tuple[str, int]:
+    outcome, kept = messages.accept(under=messages.key(key) if key else None)
+    return outcome, kept.id
+
+
+def receive(id: str) -> tuple[bool, int]:
+    created, kept = messages.receive(id)
+    return created, kept.id
+
+
+def either_way(number: int) -> int:
+    return send(None)[1] if number % 2 else receive(f"id-{number}")[1]
+
+
+def claim(ids: list[int]) -> list[int]:
+    return [one.id for one in messages.claim_all(ids)]
+
+
+def take_due(limit: int) -> list[int]:
+    return [nudge.id for nudge in attempts.due_nudges(limit)]
+
+
+def test_a_hundred_first_messages_of_a_pair_make_one_conversation_and_one_contact(
+    database: Database, race: Race
+) -> None:
+    ids = race("contact_addresses", either_way, range(100))
+    assert sorted(ids) == list(range(1, 101))
+    assert database.value("SELECT count(*) FROM messages") == 100
+    for one in ("conversations", "contacts", "contact_addresses"):
+        assert database.value(f"SELECT count(*) FROM {one}") == 1
+    assert database.value("SELECT count(*) FROM conversation_participants") == 2
+
+
+def to(number: int) -> int:
+    """A new conversation for each, with one of two contacts."""
+    message = messages.sms(**{"from": f"+1201666{number:04}", "to": f"+1804555000{number % 2}"})
+    return messages.accept(message)[1].conversation_id
+
+
+def test_first_messages_of_many_pairs_leave_no_contact_behind(database: Database, race: Race) -> None:
+    assert len(set(race("contact_addresses", to, range(64)))) == 64
+    assert database.value("SELECT count(*) FROM contacts") == 2
+    kept = "SELECT count(*) FROM conversations c JOIN contact_addresses a USING (contact_id)"
+    assert database.value(f"{kept} WHERE a.address = c.contact_address") == 64
+
+
+def test_fifty_posts_of_one_inbound_id_keep_one_row_and_all_get_it(database: Database, race: Race) -> None:
+    answers = race("conversations", receive, ["same"] * 50)
+    assert sorted(created for created, _ in answers) == [False] * 49 + [True]
+    assert len({id for _, id in answers}) == 1
+    assert database.value("SELECT count(*) FROM messages") == 1
+
+
+def test_fifty_sends_with_one_key_make_one_message_and_all_get_it(database: Database, race: Race) -> None:
+    answers = race("idempotency_keys", send, ["key"] * 50)
+    assert sorted(outcome for outcome, _ in answers) == ["created"] + ["replayed"] * 49
+    assert len({id for _, id in answers}) == 1
+    assert database.value("SELECT count(*) FROM messages") == 1
+
+
+def test_a_key_whose_time_is_up_is_taken_over_once(database: Database, race: Race) -> None:
+    _, first = send("key")
+    database.rows("UPDATE idempotency_keys SET created_at = now() - interval '1 day'")
+    answers = race("idempotency_keys", send, ["key"] * 20)
+    assert sorted(outcome for outcome, _ in answers) == ["created"] + ["replayed"] * 19
+    assert {id for _, id in answers} == {first + 1}
+
+
+def test_fifty_claims_of_one_message_are_granted_once(database: Database, race: Race) -> None:
+    id = messages.accept()[1].id
+    assert sorted(race("messages", claim, [[id]] * 50)) == [[]] * 49 + [[id]]
+    assert database.value("SELECT count(*) FROM attempts") == 1
+
+
+def test_claims_of_the_same_messages_share_them(database: Database, race: Race) -> None:
+    ids = [messages.accept(messages.apart())[1].id for _ in range(30)]
+    claims = race("messages", claim, [ids, ids[::-1]] * 8)
+    assert sorted(id for some in claims for id in some) == ids
+    assert database.value("SELECT count(*) FROM attempts") == 30
+
+
+def test_relays_at_once_share_what_is_due(database: Database, race: Race) -> None:
+    for _ in range(50):
+        messages.accept()
+    database.rows("UPDATE messages SET dispatch_at = now()")
+    assert sorted(id for some in race("messages", take_due, [7] * 8) for id in some) == list(range(1, 51))
+
+
+def test_relays_at_once_end_each_lease_once(database: Database, race: Race) -> None:
+    ids = [messages.accept(messages.apart())[1].id for _ in range(50)]
+    attempts.claim(ids, timedelta(seconds=-1))
+    assert sum(race("messages", attempts.expire_leases, [7] * 8)) == 50
+    assert database.value("SELECT count(*) FROM message_events") == 50
+
+
+def test_relays_at_once_forget_each_key_once(database: Database, race: Race) -> None:
+    for number in range(50):
+        send(f"key-{number}")
+    database.rows("UPDATE idempotency_keys SET created_at = now() - interval '1 day'")
+    assert sum(race("idempotency_keys", store.forget_keys, [7] * 8)) == 50
+
+
+def end(work: tuple[str, UUID]) -> str:
+    """Records an attempt, or brings the report of it, which knows it by nothing but its provider's id."""
+    what, token = work
+    if what == "record":
+        return attempts.record(token, Status.SENT, provider_message_id=f"p-{token}").status
+    return messages.report(Status.DELIVERED, f"p-{token}")[0]
+
+
+def test_a_report_and_the_record_that_it_follows_meet_whoever_comes_first(
+    database: Database, race: Race
+) -> None:
+    tokens = [messages.claimed().token for _ in range(60)]
+    work = [(what, token) for token in tokens for what in ("record", "report")]
+    outcomes = race("attempts, pending_reports", end, work)
+    assert set(outcomes[1::2]) <= {"moved", "pending"}
+    assert database.rows("SELECT status, count(*) FROM messages GROUP BY 1") == [["delivered", 60]]
+    assert database.value("SELECT count(*) FROM pending_reports") == 0
+    assert database.rows("SELECT kind, count(*) FROM message_events GROUP BY 1 ORDER BY 1") == [
+        ["attempt", 60],
+        ["report", 60],
+    ]
+
+
+def move(status: Status) -> str:
+    return messages.report(status, "p-1")[0]
+
+
+def test_reports_at_once_move_a_message_only_forwards(database: Database, race: Race) -> None:
+    id = messages.sent(messages.claimed(), "p-1")
+    reports = [Status.SENT, Status.READ, Status.DELIVERED, Status.FAILED] * 10
+    outcomes = race("message_events", move, reports)
+    assert 1 <= outcomes.count("moved") <= 4
+    assert messages.seen(id).status is Status.READ
+    assert len(messages.seen(id).events) == 41
+    assert database.value("SELECT report_rank FROM messages") == 4
+
+
+def finish(work: tuple[str, UUID]) -> str | int:
+    what, token = work
+    if what == "expire":
+        return attempts.expire_leases(1)
+    return attempts.record(token, Status.SENT, provider_message_id=f"p-{token}").status
+
+
+def test_a_record_that_meets_the_end_of_its_lease_wins_in_either_order(
+    database: Database, race: Race
+) -> None:
+    ids = [messages.accept(messages.apart())[1].id for _ in range(30)]
+    claimed = messages.claim_all(ids, timedelta(seconds=-1))
+    race("message_events", finish, [(what, one.token) for one in claimed for what in ("record", "expire")])
+    assert database.rows("SELECT status, count(*) FROM messages GROUP BY 1") == [["sent", 30]]
+    assert database.value("SELECT count(*) FROM messages WHERE error_code IS NOT NULL") == 0

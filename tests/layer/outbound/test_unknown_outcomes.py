@@ -1,0 +1,239 @@
+"""Messages of unknown outcome: what the provider has is sent, what it has not goes again, and else the policy
+decides."""
+
+from datetime import timedelta
+
+import pytest
+
+from local import Behaviour
+from local.simulators.provider import Provider
+from messaging.models import Status
+from messaging.outbound import attempts
+from tests.conftest import Configure, Database
+from tests.support import messages
+from tests.support.api import message
+from tests.support.aws import Aws
+from tests.support.delivery import accept, deliver, events, let_pass, relayed, state
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+FIRST_LOOK, BELIEVED_AFTER, UNKNOWN_AFTER = 15, 60, 600
+LOST = ["attempt", 1, "unknown", "no_answer"]
+WAITS = "SELECT next_attempt_at IS NOT NULL, dispatch_at IS NOT NULL FROM messages"
+
+
+def lose(aws: Aws, provider: Provider, *, taken: bool, policy: str | None = None) -> None:
+    """The answer to message 1, which the provider has taken or not."""
+    accept(aws, delivery_policy=policy)
+    provider.behave(Behaviour(close="after" if taken else "before"))
+    deliver(1)
+    provider.behave()
+
+
+def test_what_the_provider_has_is_sent_under_its_id(database: Database, aws: Aws, askable: Provider) -> None:
+    lose(aws, askable, taken=True)
+    let_pass(database, FIRST_LOOK)
+    deliver(1)
+    assert state(database) == ("sent", None, 1)
+    [request] = askable.requests
+    assert message(1)["provider_message_id"] == request.id is not None
+    assert events(database) == [LOST, ["attempt", 1, "sent", None]]
+    assert database.rows(WAITS) == [[False, False]]
+    assert [asked.body["reference"] for asked in askable.lookups] == ["1"]
+
+
+def test_what_the_provider_has_not_goes_once_more(database: Database, aws: Aws, askable: Provider) -> None:
+    lose(aws, askable, taken=False)
+    let_pass(database, BELIEVED_AFTER)
+    aws.queued()
+    deliver(1)
+    assert state(database) == ("queued", "no_answer", 1)
+    assert [nudge["Body"] for nudge in aws.queued()] == ["1"]
+    for _ in range(2):
+        deliver(1)
+    assert state(database) == ("sent", None, 2)
+    assert [request.id is not None for request in askable.requests] == [False, True]
+    assert events(database) == [LOST, ["resolved", 1, "queued", "not_found"], ["attempt", 2, "sent", None]]
+
+
+def test_what_the_provider_has_not_yet_is_asked_about_again(
+    database: Database, aws: Aws, askable: Provider
+) -> None:
+    lose(aws, askable, taken=True)
+    askable.behave(Behaviour(status=404), at="sms/lookup")
+    let_pass(database, FIRST_LOOK)
+    deliver(1)
+    assert events(database) == [LOST]
+    askable.behave()
+    let_pass(database, BELIEVED_AFTER)
+    deliver(1)
+    assert state(database) == ("sent", None, 1)
+    assert len(askable.requests) == 1
+
+
+def test_what_the_provider_has_not_at_the_end_goes_again_too(
+    database: Database, aws: Aws, askable: Provider, configure: Configure
+) -> None:
+    configure(UNKNOWN_AFTER="20")
+    lose(aws, askable, taken=False)
+    let_pass(database, 20)
+    deliver(1)
+    assert events(database)[1:] == [["resolved", 1, "queued", "not_found"]]
+
+
+def test_is_not_asked_about_before_its_time(database: Database, aws: Aws, askable: Provider) -> None:
+    lose(aws, askable, taken=True)
+    let_pass(database, FIRST_LOOK - 10)
+    deliver(1)
+    assert askable.lookups == []
+    assert state(database) == ("unknown", "no_answer", 1)
+
+
+def test_without_anybody_to_ask_it_ends_after_its_time(
+    database: Database, aws: Aws, providers: Provider
+) -> None:
+    lose(aws, providers, taken=False)
+    let_pass(database, UNKNOWN_AFTER - 30)
+    assert relayed(aws) == [1]
+    deliver(1)
+    assert events(database) == [LOST]
+    assert database.rows(WAITS) == [[True, True]]
+    let_pass(database, 31)
+    assert relayed(aws) == [1]
+    deliver(1)
+    assert database.rows(WAITS) == [[False, False]]
+    let_pass(database, 10 * UNKNOWN_AFTER)
+    assert relayed(aws) == []
+    deliver(1)
+    shown = message(1)
+    assert (shown["status"], shown["error"]["code"]) == ("unknown", "no_answer")
+    assert [(one["kind"], one["status"], one["code"]) for one in shown["events"]] == [
+        ("attempt", "unknown", "no_answer"),
+        ("resolved", "unknown", "no_evidence"),
+    ]
+    assert len(providers.requests) == 1
+
+
+def test_the_time_is_the_deployment_s(
+    database: Database, aws: Aws, providers: Provider, configure: Configure
+) -> None:
+    configure(UNKNOWN_AFTER="5")
+    lose(aws, providers, taken=False)
+    let_pass(database, 5)
+    deliver(1)
+    assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "deployment_s", "again"),
+    [
+        (None, "", False),
+        (None, "at_most_once", False),
+        (None, "at_least_once", True),
+        ("at_least_once", "at_most_once", True),
+        ("at_most_once", "at_least_once", False),
+    ],
+)
+def test_the_policy_decides_and_that_of_the_request_goes_first(
+    database: Database,
+    aws: Aws,
+    providers: Provider,
+    configure: Configure,
+    asked_for: str | None,
+    deployment_s: str,
+    again: bool,
+) -> None:
+    configure(DELIVERY_POLICY=deployment_s)
+    lose(aws, providers, taken=True, policy=asked_for)
+    let_pass(database, UNKNOWN_AFTER)
+    for _ in range(2):
+        deliver(1)
+    if again:
+        assert state(database) == ("sent", None, 2)
+        assert events(database)[1:] == [
+            ["resolved", 1, "queued", "no_evidence"],
+            ["attempt", 2, "sent", None],
+        ]
+    else:
+        assert state(database) == ("unknown", "no_answer", 1)
+        assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
+    assert len(providers.requests) == 1 + again
+
+
+@pytest.mark.parametrize("used_up", [{"MAX_ATTEMPTS": "1"}, {"MAX_AGE": str(UNKNOWN_AFTER // 2)}])
+def test_what_has_used_up_its_attempts_or_its_age_is_not_sent_again(
+    database: Database, aws: Aws, providers: Provider, configure: Configure, used_up: dict[str, str]
+) -> None:
+    configure(**used_up)
+    lose(aws, providers, taken=False, policy="at_least_once")
+    let_pass(database, UNKNOWN_AFTER)
+    for _ in range(2):
+        deliver(1)
+    assert state(database) == ("unknown", "no_answer", 1)
+    assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
+    assert database.rows(WAITS) == [[False, False]]
+    assert len(providers.requests) == 1
+
+
+@pytest.mark.parametrize("seconds", [0, UNKNOWN_AFTER])
+@pytest.mark.parametrize("status", [Status.SENT, Status.DELIVERED, Status.FAILED])
+def test_a_report_by_our_id_ends_it_also_after_its_end(
+    database: Database, aws: Aws, providers: Provider, seconds: int, status: Status
+) -> None:
+    lose(aws, providers, taken=True)
+    let_pass(database, seconds)
+    deliver(1)
+    assert messages.report(status, "p-1", 1)[0] == "moved"
+    assert state(database)[0] == status
+    assert database.rows(WAITS) == [[False, False]]
+    told = events(database)
+    let_pass(database, UNKNOWN_AFTER)
+    deliver(1)
+    assert (state(database)[0], events(database)) == (status, told)
+
+
+def test_a_report_whose_status_says_nothing_leaves_it_to_the_looks(
+    database: Database, aws: Aws, askable: Provider
+) -> None:
+    lose(aws, askable, taken=True)
+    assert messages.report(None, None, 1)[0] == "noted"
+    let_pass(database, FIRST_LOOK)
+    deliver(1)
+    assert state(database)[0] == "sent"
+
+
+def expire(database: Database, aws: Aws) -> None:
+    """Message 1's lease, whose worker died before it had spoken to the provider; the relay finds it."""
+    accept(aws)
+    attempts.claim([1], timedelta(seconds=1))
+    let_pass(database, 2)
+    assert relayed(aws) == [1]
+    assert state(database) == ("unknown", "lease_expired", 1)
+
+
+def test_a_lease_that_ran_out_is_asked_about_at_once(database: Database, aws: Aws, askable: Provider) -> None:
+    expire(database, aws)
+    deliver(1)
+    assert state(database) == ("unknown", "lease_expired", 1)
+    let_pass(database, BELIEVED_AFTER)
+    assert relayed(aws) == [1]
+    for _ in range(2):
+        deliver(1)
+    assert state(database) == ("sent", None, 2)
+    assert events(database)[1] == ["resolved", 1, "queued", "not_found"]
+    assert (len(askable.lookups), len(askable.requests)) == (2, 1)
+
+
+def test_a_lease_that_ran_out_ends_as_any_of_unknown_outcome(
+    database: Database, aws: Aws, providers: Provider
+) -> None:
+    expire(database, aws)
+    deliver(1)
+    assert database.rows(WAITS) == [[True, True]]
+    let_pass(database, UNKNOWN_AFTER)
+    assert relayed(aws) == [1]
+    deliver(1)
+    assert state(database) == ("unknown", "lease_expired", 1)
+    assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
+    assert database.rows(WAITS) == [[False, False]]
+    assert providers.requests == []

@@ -1,0 +1,132 @@
+"""What the database itself refuses, whoever writes it."""
+
+import pg8000.native
+import pytest
+
+from tests.conftest import Database
+from tests.support import messages
+
+MESSAGE = {
+    "conversation_id": "1",
+    "direction": "'outbound'",
+    "type": "'sms'",
+    "status": "'queued'",
+    "body": "''",
+    "attachments": "'[]'",
+    '"timestamp"': "now()",
+    "size": "0",
+    "provider": "'sms'",
+    "providers": "'{sms}'",
+    "provider_message_id": "NULL",
+    "request_token": "NULL",
+}
+INBOUND = {"direction": "'inbound'", "status": "'received'", "provider_message_id": "'id-2'"}
+
+
+def insert(**columns: str) -> str:
+    row = MESSAGE | columns
+    return f"INSERT INTO messages ({', '.join(row)}) VALUES ({', '.join(row.values())})"
+
+
+def conversation(**columns: str) -> str:
+    row = {
+        "customer_address": f"'{messages.CUSTOMER}'",
+        "contact_address": "'+1'",
+        "contact_id": "1",
+        "types": "'{}'",
+    } | columns
+    return f"INSERT INTO conversations ({', '.join(row)}) VALUES ({', '.join(row.values())})"
+
+
+def attempt(number: str, id: str, token: str = "gen_random_uuid()") -> str:
+    columns = "message_id, number, token, provider, provider_message_id"
+    return f"INSERT INTO attempts ({columns}) VALUES (1, {number}, {token}, 'sms', {id})"
+
+
+def event(kind: str, token: str = "NULL", message: int = 1) -> str:
+    columns = "message_id, attempt, kind, provider, occurred_at, token"
+    return f"INSERT INTO message_events ({columns}) VALUES ({message}, 1, {kind}, 'sms', now(), {token})"
+
+
+@pytest.fixture
+def kept(database: Database) -> Database:
+    """Message 1 is sent as p-1, by a token; message 2 was received as id-1; all in conversation 1."""
+    messages.sent(messages.claimed(), "p-1")
+    messages.receive("id-1")
+    messages.report(None, "p-1")
+    messages.report(None, "p-2")
+    return database
+
+
+PARK = "INSERT INTO pending_reports (token, provider, provider_message_id, rank, occurred_at) VALUES"
+TOKEN, ATTEMPT, REPORT, PARKED = (
+    f"(SELECT {column} FROM {table} WHERE {column} IS NOT NULL LIMIT 1)"
+    for column, table in (
+        ("request_token", "messages"),
+        ("token", "attempts"),
+        ("token", "message_events"),
+        ("token", "pending_reports"),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        insert(),
+        insert(**INBOUND),
+        insert(**INBOUND | {"provider_message_id": "'id-1'", "provider": "'other'"}),
+        insert(provider_message_id="'id-1'"),
+        conversation(),
+        conversation(customer_address="'+1'", contact_address=f"'{messages.CUSTOMER}'"),
+        attempt("2", "'p-9'"),
+        attempt("2", "NULL"),
+        event("'report'"),
+        event("'attempt'"),
+    ],
+)
+def test_takes_what_breaks_no_promise(kept: Database, statement: str) -> None:
+    kept.rows(statement)
+
+
+@pytest.mark.parametrize(
+    ("statement", "constraint"),
+    [
+        (insert(**INBOUND | {"status": "'queued'"}), "messages_status_check"),
+        (insert(**INBOUND | {"status": "'sent'"}), "messages_status_check"),
+        (insert(status="'received'"), "messages_status_check"),
+        (insert(status="'lost'"), "messages_status_check"),
+        (insert(direction="'sideways'"), "messages_status_check"),
+        (insert(**INBOUND | {"provider_message_id": "NULL"}), "messages_status_check"),
+        (insert(type="'fax'"), "messages_type_check"),
+        (insert(**INBOUND | {"provider_message_id": "'id-1'"}), "messages_inbound_key"),
+        (insert(request_token=TOKEN), "messages_request_token_key"),
+        (insert(conversation_id="99"), "messages_conversation_id_fkey"),
+        (
+            conversation(contact_address=f"'{messages.CONTACT}'"),
+            "conversations_account_id_customer_address_contact_address_key",
+        ),
+        (conversation(contact_id="99"), "conversations_contact_id_fkey"),
+        (f"INSERT INTO contact_addresses VALUES (1, '{messages.CONTACT}', 1)", "contact_addresses_pkey"),
+        ("INSERT INTO contact_addresses VALUES (1, '+1', 99)", "contact_addresses_contact_id_fkey"),
+        (
+            "INSERT INTO conversation_participants (conversation_id, address, role) VALUES (1, '+1', 'bcc')",
+            "conversation_participants_role_check",
+        ),
+        (attempt("1", "NULL"), "attempts_pkey"),
+        (attempt("2", "'p-1'"), "attempts_provider_message_key"),
+        (attempt("2", "NULL", ATTEMPT), "attempts_token_key"),
+        (event("'rumour'"), "message_events_kind_check"),
+        (event("'report'", REPORT), "message_events_token_key"),
+        (event("'report'", message=99), "message_events_message_id_fkey"),
+        (f"{PARK} ({PARKED}, 'sms', 'p-3', 1, now())", "pending_reports_token_key"),
+        (
+            "INSERT INTO idempotency_keys (route, key, fingerprint) VALUES ('r', 'k', 'f'), ('r', 'k', 'g')",
+            "idempotency_keys_pkey",
+        ),
+        ("DELETE FROM messages WHERE id = 1", "attempts_message_id_fkey"),
+    ],
+)
+def test_refuses_what_breaks_a_promise(kept: Database, statement: str, constraint: str) -> None:
+    with pytest.raises(pg8000.native.DatabaseError, match=f"'n': '{constraint}'"):
+        kept.rows(statement)

@@ -1,0 +1,193 @@
+"""The connection to Postgres: how it dies, and what the request that finds it dead gets."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from traceback import format_exception
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.commands.openapi import load
+from local.services import ports
+from local.services.postgres import Postgres
+from messaging.conversations import reads
+from messaging.models import Status
+from messaging.outbound import attempts
+from messaging.postgres import database as product
+from messaging.problems import Unavailable
+from tests.conftest import Configure, Database
+from tests.support import messages
+from tests.support.lambda_context import Context
+from tests.support.postgres_proxy import End, Proxy
+from tests.support.waiting import eventually
+
+
+@pytest.mark.parametrize("how", [End.CLOSED, End.RESET])
+def test_replaces_a_connection_that_was_cut_while_idle(
+    database: Database, proxy: Proxy, how: End, caplog: pytest.LogCaptureFixture
+) -> None:
+    proxy.end_all(how)
+    messages.accept()
+    assert database.value("SELECT count(*) FROM messages") == 1
+    assert not caplog.records
+
+
+def test_replaces_a_connection_whose_packets_vanish(database: Database, proxy: Proxy) -> None:
+    proxy.end_all(End.SILENT)
+    started = time.monotonic()
+    messages.accept()
+    assert time.monotonic() - started < product.ANSWER_TIMEOUT + product.CONNECT_TIMEOUT
+    messages.accept()
+    assert database.value("SELECT count(*) FROM messages") == 2
+
+
+def test_is_unavailable_while_connections_are_refused_and_well_at_once_after(
+    database: Database, proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    proxy.shut_out()
+    proxy.end_all(End.CLOSED)
+    for _ in range(3):
+        with pytest.raises(Unavailable) as refused:
+            messages.accept()
+        assert refused.value.headers == {"Retry-After": "5"}
+    proxy.let_in()
+    messages.accept()
+    assert database.value("SELECT count(*) FROM messages") == 1
+    assert {record.message for record in caplog.records} == {"The database is away"}
+
+
+def test_replaces_a_connection_that_the_server_terminated(database: Database) -> None:
+    for _ in range(3):
+        reads.check()
+        others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        terminated = database.rows(f"SELECT pg_terminate_backend(pid, 1000) {others} AND state = 'idle'")
+        assert [True] in terminated
+        messages.accept()
+    assert database.value("SELECT count(*) FROM messages") == 3
+
+
+@pytest.fixture
+def server(tmp_path: Path, configure: Configure) -> Iterator[Postgres]:
+    """A server of the test's own, to be stopped."""
+    server = Postgres(tmp_path, ports.choose("127.0.0.1", 0, ""), durable=False)
+    server.start()
+    configure(DATABASE_URL=server.url)
+    yield server
+    product.disconnect()
+    server.stop()
+    server.forget()
+
+
+def test_survives_a_restart_of_the_server(server: Postgres, context: Context) -> None:
+    load("migrate").handler({}, context)
+    messages.own_all()
+    assert messages.accept()[1].id == 1
+    server.stop()
+    with pytest.raises(Unavailable):
+        messages.accept()
+    server.start()
+    assert messages.accept()[1].id == 2
+    server.stop()
+    server.start()
+    assert messages.accept()[1].id == 3
+
+
+def test_a_database_that_is_not_migrated_is_unavailable(server: Postgres) -> None:
+    for use in (reads.check, messages.accept, lambda: reads.message(messages.ACCOUNT, 1)):
+        with pytest.raises(Unavailable):
+            use()
+
+
+def test_a_user_that_the_server_does_not_let_in_is_unavailable(
+    database: Database, configure: Configure
+) -> None:
+    parts = urlsplit(database.url)
+    stranger = parts._replace(netloc=f"stranger:wrong@{parts.hostname}:{parts.port}").geturl()
+    configure(DATABASE_URL=stranger)
+    product.disconnect()
+    with pytest.raises(Unavailable):
+        reads.check()
+
+
+def test_a_deployment_without_a_database_says_so(configure: Configure) -> None:
+    configure(DATABASE_URL="", DATABASE_SECRET_ARN="")
+    with pytest.raises(RuntimeError, match="neither DATABASE_URL nor DATABASE_SECRET_ARN"):
+        product.connect()
+
+
+def test_a_deadlock_is_run_again_and_done_once(database: Database, other: Database) -> None:
+    """Recording locks the attempt and then the message; somebody else has them the other way round."""
+    message = messages.claimed()
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    before = database.value(deadlocks)
+    other.rows("BEGIN")
+    other.rows("SET LOCAL deadlock_timeout = '1 min'")  # so that the product's statement is the victim
+    other.rows("SELECT 1 FROM messages FOR UPDATE")
+    with ThreadPoolExecutor(1) as pool:
+        recording = pool.submit(attempts.record, message.token, Status.SENT, provider_message_id="p-1")
+        eventually(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        other.rows("SELECT 1 FROM attempts FOR UPDATE")  # comes back when the product's is ended
+        other.rows("COMMIT")
+        assert recording.result().status is Status.SENT
+    assert database.value("SELECT count(*) FROM message_events") == 1
+    eventually(lambda: database.value(deadlocks) != before)
+
+
+@pytest.fixture
+def contested(database: Database) -> Iterator[Callable[[int, str], int]]:
+    """A statement that loses its first races: what a sequence gave is not taken back with them."""
+    database.rows("CREATE SEQUENCE tries")
+    database.rows(
+        "CREATE FUNCTION contested(in_losses integer, in_code text, OUT tried integer) LANGUAGE plpgsql AS"
+        " $$ BEGIN tried := nextval('tries');"
+        " IF tried <= in_losses THEN RAISE EXCEPTION USING ERRCODE = in_code; END IF; END $$"
+    )
+
+    def contest(losses: int, code: str) -> int:
+        [(tried,)] = product.call("contested", losses=losses, code=code)
+        return int(tried)
+
+    yield contest
+    database.rows("DROP FUNCTION contested; DROP SEQUENCE tries")
+
+
+@pytest.mark.parametrize("code", ["40001", "40P01"])
+def test_a_lost_race_is_run_again(contested: Callable[[int, str], int], code: str) -> None:
+    assert contested(10, code) == 11
+
+
+def test_a_race_that_is_always_lost_ends_as_unavailable(contested: Callable[[int, str], int]) -> None:
+    with pytest.raises(Unavailable):
+        contested(1000, "40001")
+
+
+@pytest.mark.parametrize("code", ["25006", "3D000", "53300", "55000", "57P03"])
+def test_a_server_that_cannot_serve_is_tried_once_more_over_a_new_connection(
+    contested: Callable[[int, str], int], code: str
+) -> None:
+    process = "SELECT pg_backend_pid()"
+    before = product.run(process)
+    assert contested(1, code) == 2
+    assert product.run(process) != before
+    with pytest.raises(Unavailable):
+        contested(1000, code)
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("INSERT INTO contact_addresses (address, contact_id) VALUES ($1, 9)", "23503"),
+        ("SELECT CAST($1 AS integer)", "22003"),
+        ("SELECT CAST($1 AS jsonb)", "22P02"),
+    ],
+)
+def test_a_refused_statement_says_nothing_of_what_it_held(
+    database: Database, statement: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = messages.CONTACT
+    with pytest.raises(product.Refused, match=told) as refused:
+        product.run(statement, secret)
+    assert secret not in "".join(format_exception(refused.value))
+    assert not caplog.records

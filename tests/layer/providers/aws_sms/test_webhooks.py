@@ -1,0 +1,124 @@
+"""What End User Messaging tells: texts that came in, and what became of those that went out."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from messaging.models import DeliveryReport, InboundMessage, Status
+from messaging.problems import Invalid
+from messaging.providers.aws_sms import AwsSms
+from tests.support.providers.sns import envelope, signed, webhook
+
+PAYLOADS = Path(__file__).parent / "payloads"
+TOLD_AT = "2024-11-01T14:00:00.000Z"
+
+
+def payload(name: str, **fields: object) -> dict[str, Any]:
+    return {**json.loads((PAYLOADS / f"{name}.json").read_text()), **fields}
+
+
+def parse(told: object) -> Any:
+    [part] = AwsSms("x", {}).parse(webhook(signed(envelope(told, Timestamp=TOLD_AT))))
+    return part
+
+
+def report(**fields: object) -> DeliveryReport:
+    read = parse(payload("delivered", **fields))
+    assert isinstance(read, DeliveryReport)
+    return read
+
+
+def test_what_cannot_be_kept_of_a_text_does_not_lose_the_rest() -> None:
+    assert parse(payload("inbound", messageBody="a\0b")).body == "ab"
+
+
+def test_reads_a_text() -> None:
+    told = payload("inbound")
+    message = parse(told)
+    assert isinstance(message, InboundMessage)
+    assert (message.type, message.body, message.provider_message_id) == (
+        "sms",
+        "EXAMPLE",
+        "cae173d2-66b9-564c-8309-21f858e9fb84",
+    )
+    assert (message.sender, message.recipient) == ("+14255550182", "+12125550101")
+    assert message.timestamp == datetime(2024, 11, 1, 14, tzinfo=UTC)
+    assert message.extra == {
+        "messageKeyword": "JOIN",
+        "previousPublishedMessageId": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    }
+
+
+def test_reads_a_text_in_any_language_and_to_a_short_code() -> None:
+    message = parse(payload("inbound_emoji"))
+    assert message.body == "Ça va? 👋🏽 日本語\nzweite Zeile"
+    assert message.recipient == "38008"
+
+
+def test_reads_a_text_without_a_word() -> None:
+    assert parse(payload("inbound_empty")).body == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("TEXT_SENT", Status.SENT),
+        ("TEXT_SUCCESSFUL", Status.SENT),
+        ("TEXT_DELIVERED", Status.DELIVERED),
+        *((f"TEXT_{word}", Status.FAILED) for word in ("BLOCKED", "CARRIER_BLOCKED", "CARRIER_UNREACHABLE")),
+        *((f"TEXT_{word}", Status.FAILED) for word in ("INVALID", "INVALID_MESSAGE", "PROTECT_BLOCKED")),
+        *((f"TEXT_{word}", Status.FAILED) for word in ("SPAM", "TTL_EXPIRED", "UNREACHABLE")),
+        *((f"TEXT_{word}", None) for word in ("QUEUED", "PENDING", "UNKNOWN", "NEW")),
+        *(("MEDIA_DELIVERED", None), ("VOICE_COMPLETED", None), ("REGISTRATION", None)),
+    ],
+)
+def test_each_event_is_the_right_status(kind: str, status: Status | None) -> None:
+    told = report(eventType=kind)
+    assert told.status is status
+    assert told.reference == 7
+    assert told.provider_message_id == "9539975a-e71f-45f3-b496-8d98dc098a77"
+    assert told.timestamp == datetime(2024, 10, 16, 17, 21, 39, 998000, UTC)
+    silent = status in (Status.SENT, Status.DELIVERED)
+    assert told.code == (None if silent else kind)
+    assert told.reason == (None if silent else "Message has been accepted by phone")
+
+
+def test_a_failure_that_is_not_the_last_word_says_nothing() -> None:
+    told = report(eventType="TEXT_CARRIER_UNREACHABLE", isFinal=False)
+    assert (told.status, told.code) == (None, "TEXT_CARRIER_UNREACHABLE")
+
+
+@pytest.mark.parametrize("context", [{}, {"account": "bar"}, {"reference": "x"}, {"reference": None}])
+def test_a_report_of_what_is_not_ours_to_name_has_the_provider_s_id(context: dict[str, object]) -> None:
+    assert report(context=context).reference is None
+
+
+def test_reads_the_vendor_s_own_sample() -> None:
+    told = parse(payload("successful"))
+    assert (told.status, told.reference) == (Status.SENT, None)
+    assert told.provider_message_id == "862a8790-60c0-4430-9b2b-658bdexample"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *({}, {"a": 1}, {"inboundMessageId": "x"}),
+        payload("inbound", originationNumber="+1"),
+        payload("inbound", inboundMessageId=""),
+        payload("delivered", messageId=None),
+        payload("delivered", eventTimestamp="soon"),
+        payload("delivered", eventTimestamp=10**30),
+        payload("delivered", context=[]),
+    ],
+)
+def test_says_what_it_cannot_read(told: object) -> None:
+    with pytest.raises(Invalid):
+        parse(told)
+
+
+def test_what_the_topic_says_of_itself_is_no_message() -> None:
+    gone = {"Type": "UnsubscribeConfirmation", "Token": "x", "SubscribeURL": "x"}
+    assert AwsSms("x", {}).parse(webhook(signed(envelope("x", **gone)))) == []

@@ -1,0 +1,245 @@
+"""The house contract, in rows: what goes out, and what a webhook's bytes are read as."""
+
+import json
+import socket
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from standardwebhooks import Webhook as Signature
+
+from messaging.failures import OutcomeUnknown, TemporaryFailure
+from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
+from messaging.providers import json_gateway
+from messaging.providers.provider import ProviderResult, Webhook
+from tests.conftest import SIGNING_SECRET
+from tests.support.api import INBOUND_EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS
+from tests.support.providers.send_contract import answer
+from tests.support.tcp_server import playing, read_request
+
+OTHER_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+SENT = datetime(2024, 11, 1, 14, tzinfo=UTC)
+USER = {"recipient": "user@example.com"}
+TEXT = "\u00e9\U0001f600\n\"'"
+HTML = {"html": "<b>Hi</b>"}
+MMS = {"type": "mms", "body": "", "attachments": ["https://example.com/i.jpg?a=%20&b=%C3%A9"]}
+
+
+def outbound(fields: Mapping[str, object]) -> OutboundMessage:
+    claimed = {"id": 7, "provider": "sms", "token": UUID(int=7), "attempt": 1, "tries": 1, "timestamp": SENT}
+    return OutboundMessage.model_validate({"type": "email", **fields, **claimed})
+
+
+def sent(
+    provider: type[json_gateway.House], fields: Mapping[str, object], secret: Mapping[str, object]
+) -> tuple[dict[str, str], bytes]:
+    """The headers and the body with which the message goes out."""
+    requests: list[bytes] = []
+    reply = json.dumps({provider.id_field: "message-9"}).encode()
+
+    def script(client: socket.socket) -> None:
+        requests.append(read_request(client))
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + reply)
+
+    with playing(script) as address:
+        made = provider("sms", {"url": f"http://{address}/sms", **secret})
+        assert made.send(outbound(fields)) == ProviderResult("message-9")
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    lines = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
+    return {name.lower(): value for name, value in lines}, body
+
+
+@pytest.mark.parametrize(
+    ("provider", "fields", "expected"),
+    [
+        (json_gateway.Sms, NEW_SMS, {**NEW_SMS, "attachments": None}),
+        (
+            json_gateway.Sms,
+            {**NEW_SMS, "body": "\u00e9\U0001f600\n\"'"},
+            {**NEW_SMS, "body": "\u00e9\U0001f600\n\"'", "attachments": None},
+        ),
+        (json_gateway.Sms, {**NEW_SMS, **MMS}, {**NEW_SMS, **MMS}),
+        (json_gateway.Email, NEW_EMAIL, {**NEW_EMAIL, "type": "email", "attachments": None}),
+        (
+            json_gateway.Email,
+            {**NEW_EMAIL, **HTML},
+            {**NEW_EMAIL, **HTML, "type": "email", "attachments": None},
+        ),
+    ],
+)
+def test_sends_the_json_of_the_contract_and_our_id(
+    provider: type[json_gateway.House], fields: Mapping[str, object], expected: Mapping[str, object]
+) -> None:
+    headers, body = sent(provider, fields, {"signing_secret": SIGNING_SECRET})
+    assert json.loads(body) == {**expected, "timestamp": "2024-11-01T14:00:00Z", "reference": "7"}
+    assert headers["content-type"] == "application/json"
+
+
+def test_signs_what_it_sends() -> None:
+    headers, body = sent(json_gateway.Sms, {**NEW_SMS, "body": "\u00e9"}, {"signing_secret": SIGNING_SECRET})
+    assert Signature(SIGNING_SECRET).verify(body, headers)["body"] == "\u00e9"
+    assert headers["webhook-id"] == "msg_7"
+
+
+def test_signs_with_the_first_of_two_secrets() -> None:
+    headers, body = sent(json_gateway.Sms, NEW_SMS, {"signing_secret": [SIGNING_SECRET, OTHER_SECRET]})
+    assert Signature(SIGNING_SECRET).verify(body, headers)
+
+
+def test_signs_nothing_where_there_is_no_secret() -> None:
+    headers, _ = sent(json_gateway.Sms, NEW_SMS, {})
+    assert not [name for name in headers if name.startswith("webhook-")]
+
+
+@pytest.mark.parametrize(
+    ("body", "id"),
+    [
+        (b'{"messaging_provider_id": "a"}', "a"),
+        (b'{"messaging_provider_id": 7, "more": [1]}', "7"),
+        (b'{"messaging_provider_id": "' + b"x" * 512 + b'"}', "x" * 512),
+        (b'{"messaging_provider_id": ""}', None),
+        (b'{"messaging_provider_id": null}', None),
+        (b'{"messaging_provider_id": 1.5}', None),
+        (b'{"messaging_provider_id": true}', None),
+        (b'{"messaging_provider_id": ["a"]}', None),
+        (b'{"messaging_provider_id": "a\\u0000"}', None),
+        (b'{"messaging_provider_id": "' + b"x" * 513 + b'"}', None),
+        (b'{"xillio_id": "a"}', None),
+        (b'"messaging_provider_id"', None),
+        (b"[" * 100_000, None),
+    ],
+)
+def test_reads_the_id_of_the_answer_or_leaves_the_outcome_open(body: bytes, id: str | None) -> None:
+    with playing(answer(200, body)) as address:
+        provider = json_gateway.Sms("sms", {"url": f"http://{address}/"})
+        if id is not None:
+            assert provider.send(outbound(NEW_SMS)) == ProviderResult(id)
+            return
+        with pytest.raises(OutcomeUnknown) as raised:
+            provider.send(outbound(NEW_SMS))
+        assert raised.value.code == "unreadable_answer"
+
+
+@pytest.mark.parametrize("secret", [{}, {"url": ""}, {"url": None}, {"signing_secret": SIGNING_SECRET}])
+def test_sends_nothing_without_a_url(secret: Mapping[str, Any]) -> None:
+    with pytest.raises(TemporaryFailure) as raised:
+        json_gateway.Sms("sms", secret).send(outbound(NEW_SMS))
+    assert raised.value.code == "not_configured"
+
+
+def parsed(provider: type[json_gateway.House], body: object) -> InboundMessage | DeliveryReport:
+    written = body if isinstance(body, bytes) else json.dumps(body).encode()
+    [part] = provider("name", {}).parse(Webhook("https://example.com/", "", {}, written))
+    return part
+
+
+@pytest.mark.parametrize(
+    ("provider", "fields", "expected"),
+    [
+        (
+            json_gateway.Sms,
+            {},
+            {"sender": "+18045551234", "recipient": "+12016661234", "body": "in", "type": Channel.SMS},
+        ),
+        (json_gateway.Sms, {"from": "+1 (804) 555-1234"}, {"sender": "+18045551234"}),
+        (json_gateway.Sms, {"from": "12345", "to": "ACME Inc"}, {"sender": "12345", "recipient": "ACME Inc"}),
+        (json_gateway.Sms, MMS, {"type": Channel.MMS, "body": "", "attachments": MMS["attachments"]}),
+        (json_gateway.Sms, {"body": None, "attachments": None}, {"body": "", "attachments": []}),
+        (json_gateway.Sms, {"messaging_provider_id": 42}, {"provider_message_id": "42"}),
+        (json_gateway.Sms, {"timestamp": "2024-11-01T15:00:00+01:00"}, {"timestamp": SENT}),
+        (json_gateway.Sms, {"timestamp": "2024-11-01T14:00:00"}, {"timestamp": SENT}),
+        (json_gateway.Sms, {"status": "received"}, {"extra": {"status": "received"}}),
+        (
+            json_gateway.Email,
+            {},
+            {"sender": "contact@example.org", "recipient": "user@example.com", "type": Channel.EMAIL},
+        ),
+        (json_gateway.Email, {"from": "Contact@Example.org"}, {"sender": "contact@example.org"}),
+        (
+            json_gateway.Email,
+            {"from": '"Contact, A." <contact@example.org>'},
+            {"sender": "contact@example.org"},
+        ),
+        (
+            json_gateway.Email,
+            {"to": "[user@example.com](mailto:user@example.com)"},
+            {"recipient": "user@example.com"},
+        ),
+        (json_gateway.Email, {"to": "[User](mailto:User@Example.com)"}, USER),
+        (
+            json_gateway.Email,
+            {"subject": "Re: Hi", "html": "<b>x</b>"},
+            {"subject": "Re: Hi", "html": "<b>x</b>"},
+        ),
+        (json_gateway.Email, {"type": "email", "xillio_id": "x"}, {"provider_message_id": "x", "extra": {}}),
+    ],
+)
+def test_reads_a_message(
+    provider: type[json_gateway.House], fields: Mapping[str, object], expected: Mapping[str, object]
+) -> None:
+    known = INBOUND_SMS if provider is json_gateway.Sms else INBOUND_EMAIL
+    message = parsed(provider, {**known, **fields})
+    assert isinstance(message, InboundMessage)
+    assert {name: getattr(message, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"carrier": "x", "segments": 2, "cost": {"amount": 0.5, "to": [None, True, "\u00e9\U0001f600"]}},
+        {"": "", "\\u0000": "\\u0000", "n": 10**400},
+        {"sender": "x", "recipient": "y", "provider_message_id": "z", "extra": 1, "id": 2, "model_config": 3},
+    ],
+)
+def test_keeps_raw_what_else_a_message_says(extra: dict[str, object]) -> None:
+    message, plain = (
+        parsed(json_gateway.Sms, INBOUND_SMS | more | {"timestamp": str(SENT)}) for more in (extra, {})
+    )
+    assert isinstance(message, InboundMessage)
+    assert message.extra == extra
+    assert message.model_copy(update={"extra": {}}) == plain
+
+
+def report(**fields: object) -> dict[str, object]:
+    return {"timestamp": "2024-11-01T14:00:00Z", **fields}
+
+
+@pytest.mark.parametrize("provider", [json_gateway.Sms, json_gateway.Email])
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (report(messaging_provider_id="m", status="sent"), ("m", None, Status.SENT, None, None)),
+        (report(xillio_id="m", status="delivered"), ("m", None, Status.DELIVERED, None, None)),
+        (report(messaging_provider_id=9, status="read"), ("9", None, Status.READ, None, None)),
+        (report(reference="7", status="delivered"), (None, 7, Status.DELIVERED, None, None)),
+        (report(reference=7, status="delivered"), (None, 7, Status.DELIVERED, None, None)),
+        (report(reference=str(2**63 - 1), status="sent"), (None, 2**63 - 1, Status.SENT, None, None)),
+        (report(xillio_id="m", reference="7", status="sent"), ("m", 7, Status.SENT, None, None)),
+        (report(xillio_id="m", reference="theirs", status="sent"), ("m", None, Status.SENT, None, None)),
+        (report(xillio_id="m", reference=str(2**63), status="sent"), ("m", None, Status.SENT, None, None)),
+        (report(xillio_id="m", reference="-1", status="sent"), ("m", None, Status.SENT, None, None)),
+        (report(xillio_id="m", status="queued"), ("m", None, None, "queued", None)),
+        (report(xillio_id="m", status="Delivered"), ("m", None, None, "Delivered", None)),
+        (report(xillio_id="m", status="failed", error=None), ("m", None, Status.FAILED, None, None)),
+        (
+            report(xillio_id="m", status="failed", error={"code": 30003, "reason": "Unreachable", "more": 1}),
+            ("m", None, Status.FAILED, "30003", "Unreachable"),
+        ),
+        (report(xillio_id="m", status="bounced", error={"code": "550"}), ("m", None, None, "550", None)),
+        (report(xillio_id="m", status="sent", carrier={"x": 1}), ("m", None, Status.SENT, None, None)),
+    ],
+)
+def test_reads_a_report(
+    provider: type[json_gateway.House], fields: Mapping[str, object], expected: tuple[object, ...]
+) -> None:
+    found = parsed(provider, fields)
+    assert isinstance(found, DeliveryReport)
+    assert (found.provider_message_id, found.reference, found.status, found.code, found.reason) == expected
+    assert found.timestamp == SENT
+
+
+def test_takes_a_report_without_a_time_for_one_of_now() -> None:
+    found = parsed(json_gateway.Sms, {"reference": "7", "status": "sent"})
+    assert abs((datetime.now(UTC) - found.timestamp).total_seconds()) < 5

@@ -1,0 +1,157 @@
+"""Asking a house provider what became of a message, and the codes by which it says more than its status."""
+
+import json
+import socket
+import time
+from uuid import UUID
+
+import pytest
+from standardwebhooks import Webhook as Signature
+
+from messaging.failures import (
+    Failure,
+    Misconfigured,
+    OptedOut,
+    OutcomeUnknown,
+    PermanentFailure,
+    TemporaryFailure,
+    Throttled,
+)
+from messaging.models import OutboundMessage
+from messaging.providers import json_gateway
+from messaging.providers.provider import ProviderResult
+from messaging.transport import client as transport_client
+from tests.conftest import SIGNING_SECRET
+from tests.support.api import NEW_EMAIL, NEW_SMS
+from tests.support.tcp_server import Script, answering, dripping, hang, playing, read_request
+
+BUDGET = 0.4  # seconds
+TIME = "2024-11-01T14:00:00Z"
+CLAIMED = {"id": 7, "provider": "sms", "token": UUID(int=7), "attempt": 1, "tries": 1, "timestamp": TIME}
+MESSAGE = OutboundMessage.model_validate({**NEW_SMS, **CLAIMED})
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+def answer(status: int, body: bytes = b"") -> Script:
+    head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\n\r\n"
+    return answering(head.encode() + body)
+
+
+def look_up(script: Script, made: type[json_gateway.House] = json_gateway.Sms) -> ProviderResult | None:
+    with playing(script) as address:
+        provider = made("sms", {"lookup_url": f"http://{address}/lookup", "signing_secret": SIGNING_SECRET})
+        return provider.look_up(MESSAGE)
+
+
+def refused(script: Script) -> Failure:
+    """What a send ends in."""
+    with playing(script) as address, pytest.raises(Failure) as raised:
+        json_gateway.Sms("sms", {"url": f"http://{address}/"}).send(MESSAGE)
+    return raised.value
+
+
+def test_asks_by_our_id_and_signs_that_nothing_is_in_the_body() -> None:
+    asked: list[bytes] = []
+
+    def script(client: socket.socket) -> None:
+        asked.append(read_request(client))
+        client.sendall(HEAD + b'\r\n{"messaging_provider_id": "message-9"}')
+
+    assert look_up(script) == ProviderResult("message-9")
+    head, _, body = asked[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"GET /lookup?reference=7 HTTP/1.1\r\n")
+    assert body == b""
+    lines = (line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    headers = {name.lower(): value for name, value in lines}
+    Signature(SIGNING_SECRET).verify(body, headers, json_parse=False)
+
+
+def test_reads_the_id_by_the_channel_s_name() -> None:
+    found = answer(200, b'{"xillio_id": "message-3", "messaging_provider_id": "other"}')
+    assert look_up(found, json_gateway.Email) == ProviderResult("message-3")
+
+
+def test_what_it_does_not_know_is_none() -> None:
+    assert look_up(answer(404, b"Not Found")) is None
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        (answer(200, b""), OutcomeUnknown),
+        (answer(200, b"null"), OutcomeUnknown),
+        (answer(200, b"[]"), OutcomeUnknown),
+        (answer(200, b"{}"), OutcomeUnknown),
+        (answer(200, b'{"messaging_provider_id": ""}'), OutcomeUnknown),
+        (answer(200, b'{"xillio_id": "message-3"}'), OutcomeUnknown),
+        (answer(204), OutcomeUnknown),
+        (answering(b"\x00\xff SSH-2.0-nobody\r\n"), OutcomeUnknown),
+        (lambda _: None, OutcomeUnknown),
+        (answer(302), Misconfigured),
+        (answer(400), PermanentFailure),
+        (answer(410), PermanentFailure),
+        (answer(401), Misconfigured),
+        (answer(429), Throttled),
+        (answer(500), TemporaryFailure),
+        (answer(503), TemporaryFailure),
+    ],
+)
+def test_any_other_answer_is_no_word_about_the_message(script: Script, kind: type[Failure]) -> None:
+    with pytest.raises(Failure) as raised:
+        look_up(script)
+    assert type(raised.value) is kind
+
+
+@pytest.mark.parametrize("secret", [{}, {"url": "http://127.0.0.1:9/"}, {"lookup_url": ""}])
+def test_one_without_an_address_to_ask_cannot_tell(secret: dict[str, str]) -> None:
+    with pytest.raises(Misconfigured):
+        json_gateway.Sms("sms", secret).look_up(MESSAGE)
+
+
+@pytest.mark.parametrize("script", [hang, dripping(HEAD + b"Content-Length: 99\r\n\r\n", b" ")])
+def test_a_question_ends_within_its_budget(script: Script) -> None:
+    with playing(script) as address:
+        began = time.monotonic()
+        with pytest.raises(OutcomeUnknown):
+            transport_client.get(f"http://{address}/lookup?reference=7", {}, budget=BUDGET)
+        assert time.monotonic() - began < BUDGET + 0.6
+
+
+def test_a_question_that_reaches_nobody_was_not_asked() -> None:
+    with playing(hang) as address:
+        pass
+    with pytest.raises(TemporaryFailure) as raised:
+        transport_client.get(f"http://{address}/", {}, budget=BUDGET)
+    assert raised.value.code == "not_connected"
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 429, 500])
+def test_who_has_opted_out_is_told_by_the_code_whatever_the_status(status: int) -> None:
+    told = {"error": {"code": "opted_out", "reason": "STOP"}}
+    found = refused(answer(status, json.dumps(told).encode()))
+    assert (type(found), found.code, found.reason) == (OptedOut, "opted_out", "STOP")
+
+
+@pytest.mark.parametrize("status", [400, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"opted_out",
+        b'{"code": "opted_out"}',
+        b'{"error": "opted_out"}',
+        b'{"error": {"code": "OPTED_OUT"}}',
+        b'{"error": {"reason": "opted_out"}}',
+        b'{"error": {"code": ["opted_out"]}}',
+    ],
+)
+def test_nobody_has_opted_out_by_less(status: int, body: bytes) -> None:
+    assert type(refused(answer(status, body))) is (PermanentFailure if status == 400 else TemporaryFailure)
+
+
+def test_the_opted_out_of_an_email_is_the_same() -> None:
+    fields = {**NEW_EMAIL, **CLAIMED, "type": "email"}
+    told = answer(400, b'{"error": {"code": "opted_out"}}')
+    with playing(told) as address, pytest.raises(OptedOut):
+        json_gateway.Email("email", {"url": f"http://{address}/"}).send(
+            OutboundMessage.model_validate(fields)
+        )

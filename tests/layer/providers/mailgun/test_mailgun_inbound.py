@@ -1,0 +1,152 @@
+"""Mails that Mailgun's routes forward, taken apart or as they came."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote_to_bytes, urlencode
+
+import pytest
+
+from messaging.models import InboundMessage
+from messaging.problems import Invalid, Unreadable
+from messaging.providers.mailgun import Mailgun
+from messaging.providers.provider import Webhook
+from tests.layer.providers.mailgun import signatures
+
+PAYLOADS = Path(__file__).parent / "payloads"
+RECEIVED_AT = datetime(2026, 3, 1, tzinfo=UTC)
+ALICE, BOB = "alice@sample.mailgun.com", "bob@example.org"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+
+
+def fields(name: str) -> dict[str, str]:
+    return dict(parse_qsl((PAYLOADS / f"{name}.form").read_text(), keep_blank_values=True))
+
+
+def parse(body: bytes, kind: str = signatures.URLENCODED) -> list[InboundMessage]:
+    url = "https://api.example.com/api/webhooks/email/mailgun"
+    parts = Mailgun("mailgun", {}).parse(Webhook(url, "", {"content-type": kind}, body, RECEIVED_AT))
+    return [one for one in parts if isinstance(one, InboundMessage)]
+
+
+def read(**form: str) -> InboundMessage:
+    [message] = parse(urlencode({name.replace("_", "-"): value for name, value in form.items()}).encode())
+    return message
+
+
+def test_reads_a_mail_that_was_taken_apart() -> None:
+    mail = read(**fields("received"))
+    assert (mail.sender, mail.recipient) == (BOB, ALICE)
+    assert (mail.cc, mail.reply_to) == (["carol@example.org"], "office@example.org")
+    assert mail.subject == "Re: Sample POST request"
+    assert mail.body == "Hi Alice,\n\nThis is Bob. 👋\n\n> On 26.04.2013, Alice wrote:\n> Hi Bob"
+    assert mail.html == "<html><body>Hi Alice,<p>This is Bob. 👋</p></body></html>"
+    assert mail.timestamp == datetime(2013, 4, 26, 18, 50, 29, tzinfo=UTC)
+    assert (
+        mail.provider_message_id
+        == f"517ACC75.5010709@example.org/613ad4d144a0fff8db7d1d97a470af4a5b86d42e/{ALICE}"
+    )
+    assert mail.extra == {
+        "message_id": "517ACC75.5010709@example.org",
+        "in_reply_to": "517AC78B.5060404@sample.mailgun.com",
+        "references": ["517AC78B.5060404@sample.mailgun.com"],
+        "sender": BOB,
+        "x-mailgun-spf": "Pass",
+        "x-mailgun-dkim-check-result": "Pass",
+        "x-mailgun-sflag": "No",
+        "x-mailgun-sscore": "1.7",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("received_text_only", "Hi Alice,\n\nThis is Bob. 👋\n\n> On 26.04.2013, Alice wrote:\n> Hi Bob"),
+        ("received_nothing", ""),
+    ],
+)
+def test_a_mail_need_not_say_much(name: str, body: str) -> None:
+    mail = read(**fields(name))
+    assert (mail.body, mail.html, mail.files) == (body, None, [])
+
+
+@pytest.mark.parametrize(
+    "told", [None, "", "[]", "{}", "[1]", '[["From"]]', '{"a": 1}', "[[[], {}]]", "\udcff"]
+)
+def test_a_mail_without_headers_is_the_form_s(told: str | None) -> None:
+    form = fields("received_without_headers")
+    body = urlencode(form | ({"message-headers": told} if told else {}), errors="surrogateescape")
+    [mail] = parse(body.encode())
+    assert (mail.sender, mail.subject, mail.timestamp) == (BOB, "Re: Sample POST request", RECEIVED_AT)
+    assert mail.provider_message_id.endswith(f"/{ALICE}")
+    assert parse(body.encode()) == [mail]
+
+
+def test_a_header_that_is_none_does_not_lose_the_others() -> None:
+    told = r'[["From", "b@example.com"], ["X-Odd", "caf\udce9"], "x", ["Cc", "c@example.com"]]'
+    [mail] = parse(urlencode(fields("received_without_headers") | {"message-headers": told}).encode())
+    assert (mail.sender, mail.cc) == ("b@example.com", ["c@example.com"])
+
+
+def test_keeps_the_files_and_says_which_the_html_shows() -> None:
+    [mail] = parse((PAYLOADS / "received_files.multipart").read_bytes(), signatures.MULTIPART)
+    assert [(one.name, one.content_type, one.content) for one in mail.files] == [
+        ("a.png", "image/png", PNG),
+        ("Bericht ü.pdf", "application/pdf", b""),
+    ]
+    assert mail.extra["content_ids"] == {"part1.04060802@example.org": 1}
+    assert mail.body.startswith("Hi Alice")
+
+
+def test_what_is_derived_is_left_out() -> None:
+    mail = read(**fields("received"))
+    assert not [name for name in mail.extra if name.startswith("stripped")]
+
+
+def test_what_store_says_is_kept() -> None:
+    """Its files are behind URLs that ask for the key: somebody has to use forward()."""
+    attachments = '[{"url": "https://storage.mailgun.net/0", "name": "a.pdf", "size": 9}]'
+    mail = read(**fields("received"), message_url="https://storage.mailgun.net/", attachments=attachments)
+    assert (mail.extra["message-url"], mail.extra["attachments"]) == (
+        "https://storage.mailgun.net/",
+        attachments,
+    )
+
+
+def test_is_kept_for_each_recipient_once() -> None:
+    form = fields("received") | {"recipient": f"{ALICE}, Dora <dora@sample.mailgun.com>,{ALICE},"}
+    both = parse(urlencode(form).encode())
+    assert [one.recipient for one in both] == [ALICE, "dora@sample.mailgun.com"]
+    assert len({one.provider_message_id for one in both}) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "subject", "body"),
+    [("latin_8bit", "Grüße", "Schöne Grüße\n"), ("iso_2022_jp", "こんにちは", "こんにちは\n")],
+)
+@pytest.mark.parametrize("kind", [signatures.URLENCODED, signatures.MULTIPART])
+def test_reads_a_mail_as_it_came(name: str, subject: str, body: str, kind: str) -> None:
+    written = (PAYLOADS / f"mime_{name}.form").read_bytes()
+    if kind == signatures.MULTIPART:
+        raw = unquote_to_bytes(written.partition(b"body-mime=")[2])
+        written = signatures.part("recipient", ALICE.encode()) + signatures.part("sender", BOB.encode())
+        written += signatures.part("body-mime", raw) + signatures.multipart({}, {})
+    [mail] = parse(written, kind)
+    assert (mail.sender, mail.recipient, mail.subject, mail.body) == (BOB, ALICE, subject, body)
+    assert re.fullmatch(f"1@example.org/[0-9a-f]{{40}}/{ALICE}", mail.provider_message_id)
+    assert mail.extra["x-mailgun-sflag"] == "No"
+    assert mail.timestamp == datetime(2013, 4, 26, 18, 50, 29, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("recipient", ["", ",", " , "])
+def test_refuses_what_reached_nobody(recipient: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        parse(urlencode({**fields("received"), "recipient": recipient}).encode())
+    assert [error["field"] for error in raised.value.errors] == ["recipient"]
+
+
+def test_refuses_what_is_no_mail() -> None:
+    with pytest.raises(Unreadable):
+        parse(b"recipient=alice%40sample.mailgun.com&body-mime=no+mail")
+    with pytest.raises(Unreadable):
+        parse(b"x", "multipart/form-data")

@@ -1,0 +1,227 @@
+"""What Mailgun is asked for, field by field, and what its answers mean."""
+
+import socket
+from base64 import b64encode
+from email.message import Message
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import cast
+
+import pytest
+
+from messaging.failures import (
+    Failure,
+    Misconfigured,
+    OutcomeUnknown,
+    PermanentFailure,
+    TemporaryFailure,
+    Throttled,
+    Unready,
+)
+from messaging.problems import Invalid
+from messaging.providers.mailgun import Mailgun
+from messaging.providers.provider import ProviderResult
+from tests.layer.providers.mailgun.test_contract import TestUrlencoded as Vendor
+from tests.support.internet import PUBLIC, Internet
+from tests.support.providers.send_contract import answer, in_turn
+from tests.support.tcp_server import Script, playing, read_request
+
+PNG = b"\x89PNG\r\n\x1a\n--" + bytes(range(256))
+
+
+class Asked:
+    """A vendor that takes everything, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.head = b""
+        self.parts: list[Message] = []
+
+    def __call__(self, client: socket.socket) -> None:
+        request = read_request(client)
+        self.head, _, body = request.partition(b"\r\n\r\n")
+        kind = next(line for line in self.head.split(b"\r\n") if line.startswith(b"Content-Type: "))
+        whole = BytesParser(policy=HTTP).parsebytes(kind + b"\r\n\r\n" + body)
+        assert whole.get_content_type() == "multipart/form-data"
+        assert not whole.defects
+        self.parts = cast("list[Message]", whole.get_payload())
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + Vendor.accepted)
+
+    @property
+    def fields(self) -> list[tuple[str, str]]:
+        """Those that are no files, in their order."""
+        named = [(str(name(part)), content(part)) for part in self.parts if not part.get_filename()]
+        return [(name, value.decode()) for name, value in named]
+
+
+def name(part: Message) -> object:
+    assert part.get_content_disposition() == "form-data"
+    return part.get_param("name", header="Content-Disposition")
+
+
+def content(part: Message) -> bytes:
+    return cast("bytes", part.get_payload(decode=True))
+
+
+def send(asked: Script, secret: dict[str, str] | None = None, **fields: object) -> ProviderResult:
+    with playing(asked) as address:
+        return Vendor().made(secret, f"http://{address}/").send(Vendor().message(**fields))
+
+
+def test_asks_for_a_mail() -> None:
+    asked = Asked()
+    assert send(asked) == ProviderResult("message-9")
+    assert asked.head.startswith(b"POST /v3/example.com/messages HTTP/1.1\r\n")
+    assert b"\r\nAuthorization: Basic " + b64encode(b"api:key-secret") + b"\r\n" in asked.head
+    assert asked.fields == [
+        ("from", "user@example.com"),
+        ("to", "contact@example.org"),
+        ("subject", "Hi"),
+        ("text", "Hello"),
+        ("v:reference", "7"),
+    ]
+
+
+def test_asks_for_all_that_a_mail_can_have() -> None:
+    asked = Asked()
+    more = {
+        "cc": ["copy@example.org", "contact@example.org", "other@example.org"],
+        "reply_to": "office@example.com",
+        "headers": {"X-Campaign": 'Grüße "ü"', "X-Other": ""},
+        "subject": "Grüße 👋",
+        "body": "Text",
+        "html": "<p>Text</p>",
+    }
+    send(asked, {"domain": "mg.example.com"}, **more)
+    assert asked.head.startswith(b"POST /v3/mg.example.com/messages HTTP/1.1\r\n")
+    assert asked.fields == [
+        ("from", "user@example.com"),
+        ("to", "contact@example.org"),
+        ("cc", "copy@example.org"),
+        ("cc", "other@example.org"),
+        ("subject", "Grüße 👋"),
+        ("text", "Text"),
+        ("html", "<p>Text</p>"),
+        ("h:Reply-To", "office@example.com"),
+        ("h:X-Campaign", 'Grüße "ü"'),
+        ("h:X-Other", ""),
+        ("v:reference", "7"),
+        ("v:recipient", "contact@example.org"),
+    ]
+
+
+def test_a_body_with_a_tag_is_html_and_a_subject_is_there_always() -> None:
+    asked = Asked()
+    send(asked, body="<p>Hello</p>", subject=None)
+    assert [field for field in asked.fields if field[0] in ("subject", "text", "html")] == [
+        ("subject", ""),
+        ("html", "<p>Hello</p>"),
+    ]
+
+
+def test_the_header_of_our_variables_is_refused_before_the_message_is_kept() -> None:
+    with pytest.raises(Invalid) as raised:
+        Mailgun.limits.check(Vendor().message(headers={"X-Mailgun-Variables": "{}", "X-A": "x"}), "mailgun")
+    assert [error["field"] for error in raised.value.errors] == ["headers.X-Mailgun-Variables"]
+
+
+def test_nothing_in_a_mail_ends_its_field() -> None:
+    asked = Asked()
+    body = '\r\n--x--\r\nContent-Disposition: form-data; name="to"\r\n\r\nevil@example.org\r\n'
+    send(asked, body=body, headers={'X-"\\': "x"})
+    assert [value for field, value in asked.fields if field == "text"] == [body]
+    assert [value for field, value in asked.fields if field == "to"] == ["contact@example.org"]
+    assert asked.fields[-2:] == [("h:X-%22%5C", "x"), ("v:reference", "7")]
+
+
+def test_each_request_has_a_boundary_of_its_own() -> None:
+    first, second = Asked(), Asked()
+    send(in_turn(first))
+    send(in_turn(second))
+    heads = [{line for line in one.head.split(b"\r\n") if b"boundary" in line} for one in (first, second)]
+    assert len(heads[0] | heads[1]) == 2
+
+
+def test_sends_the_files_that_it_fetched(internet: Internet) -> None:
+    asked = Asked()
+    internet.names = {"files.example.com": [[PUBLIC]], "api.example.com": [[PUBLIC]]}
+    files = (
+        answer(200, PNG, b"Content-Type: image/png\r\n"),
+        answer(200, b"", b"Content-Type: text/plain\r\n"),
+    )
+    urls = ["https://files.example.com/a%22b%0D%0A.png", "https://files.example.com/%C3%BC.txt"]
+    provider = Mailgun("mailgun", Vendor().secret("http://api.example.com/"))
+    with internet.serving(in_turn(*files, asked)):
+        message = Vendor().message(attachments=[url.replace("https:", "http:") for url in urls])
+        assert provider.send(message) == ProviderResult("message-9")
+    sent = [part for part in asked.parts if part.get_filename()]
+    assert [(name(one), one.get_content_type(), content(one)) for one in sent] == [
+        ("attachment", "image/png", PNG),
+        ("attachment", "text/plain", b""),
+    ]
+    assert str(sent[0].get_filename()).startswith("a%22b")
+    assert sent[1].get_filename() == "ü.txt"
+    assert len(asked.fields) == 5
+
+
+def test_where_a_file_is_away_nothing_is_asked(internet: Internet) -> None:
+    internet.names = {"files.example.com": [[PUBLIC]]}
+    message = Vendor().message(attachments=["http://files.example.com/a"])
+    with internet.serving(answer(503)), pytest.raises(Unready):
+        Vendor().made(url="http://api.example.com/").send(message)
+    assert internet.asked == ["files.example.com"]
+
+
+@pytest.mark.parametrize(
+    ("status", "domain", "kind"),
+    [
+        (400, None, PermanentFailure),
+        (401, None, Misconfigured),
+        (403, None, Misconfigured),
+        (404, None, Misconfigured),
+        (404, "mg.example.com", Misconfigured),
+        (413, None, PermanentFailure),
+        (429, None, Throttled),
+        (500, None, TemporaryFailure),
+    ],
+)
+def test_gives_mailgun_s_reason(status: int, domain: str | None, kind: type[Failure]) -> None:
+    said = b'{"message": "to parameter is not a valid address: contact@example.org"}'
+    with pytest.raises(Failure) as raised:
+        send(answer(status, said), {"domain": domain} if domain else None)
+    assert type(raised.value) is kind
+    assert raised.value.code == str(status)
+    assert raised.value.reason == "to parameter is not a valid address: <address>"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (
+            b'{"message": "Domain not found: example.com"}',
+            PermanentFailure,
+        ),  # the sender's, which the message names
+        *(
+            (body, Misconfigured)
+            for body in (b"<h1>Not Found</h1>", b'{"message": "Not Found"}', b'{"message": 7}')
+        ),
+    ],
+)
+def test_where_mailgun_is_not_at_the_url_the_message_is_not_at_fault(
+    body: bytes, kind: type[Failure]
+) -> None:
+    with pytest.raises(Failure) as raised:
+        send(answer(404, body))
+    assert type(raised.value) is kind
+
+
+@pytest.mark.parametrize("body", [b"Forbidden", b"{}", b'{"message": 7}', b'{"message": ""}', b"[]", b""])
+def test_an_answer_need_give_no_reason(body: bytes) -> None:
+    with pytest.raises(Misconfigured) as raised:
+        send(answer(401, body))
+    assert raised.value.reason == "The provider answered 401."
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"id": ""}', b'{"id": "<>"}', b'{"id": 9}', b'{"id": null}'])
+def test_an_answer_without_an_id_leaves_it_unknown(body: bytes) -> None:
+    with pytest.raises(OutcomeUnknown):
+        send(answer(200, body))

@@ -1,0 +1,174 @@
+"""A mail through SendGrid and back, by the functions: what its events make of it, and who is answered."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Configure, Database
+from tests.layer.providers.sendgrid import signatures
+from tests.layer.providers.sendgrid.api import ID, TAKEN
+from tests.layer.providers.sendgrid.test_contract import FORM
+from tests.support import api as support_api
+from tests.support.api import NEW_EMAIL, call, deliver
+from tests.support.aws import Aws
+from tests.support.log_lines import Printed
+from tests.support.tcp_server import Script, playing, read_request
+
+PAYLOADS = Path(__file__).parent / "payloads"
+HOOK = "/api/webhooks/email/sendgrid-eu"
+CONTACT, COPY = NEW_EMAIL["to"], "copy@example.org"
+
+
+class Api:
+    """Answers each request in one way, and keeps its mail."""
+
+    def __init__(self) -> None:
+        self.answer = TAKEN
+        self.mails: list[Any] = []
+
+    def __call__(self, client: socket.socket) -> None:
+        self.mails.append(json.loads(read_request(client).partition(b"\r\n\r\n")[2]))
+        client.sendall(self.answer)
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """Which come back with each event."""
+        found: dict[str, str] = self.mails[-1]["personalizations"][0]["custom_args"]
+        return found
+
+
+@pytest.fixture
+def api(database: Database, aws: Aws, configure: Configure) -> Iterator[Api]:
+    api = Api()
+    script: Script = api
+    with playing(script) as address:
+        secret = {"api_key": "SG.secret", "public_key": signatures.PUBLIC_KEY, "api_url": f"http://{address}"}
+        configure(PROVIDERS="sendgrid-eu=sendgrid", PROVIDER_SECRET_ARN=aws.keep({"sendgrid-eu": secret}))
+        yield api
+
+
+@pytest.fixture
+def send(api: Api) -> Callable[..., None]:
+    def send(answer: bytes = TAKEN, **fields: object) -> None:
+        api.answer = answer
+        assert call("POST", support_api.EMAIL, {**NEW_EMAIL, **fields}).status == 202
+        assert deliver(1) == []
+
+    return send
+
+
+def told(api: Api, *events: dict[str, object]) -> support_api.Answer:
+    """A batch of these, each with what every event bears."""
+    known = {"email": CONTACT, "sg_message_id": f"{ID}.recvd-1-1.0", "timestamp": 1730469600, **api.arguments}
+    body = json.dumps([{**known, **event} for event in events]).encode() + b"\r\n"
+    return call("POST", HOOK, body, signatures.headers(body))
+
+
+def mailed(body: bytes) -> support_api.Answer:
+    return call("POST", HOOK, body, {"content-type": FORM, **signatures.headers(body)})
+
+
+def test_a_mail_is_sent_and_reported_on(api: Api, send: Callable[..., None]) -> None:
+    send()
+    for event, status in (
+        ("processed", "sent"),
+        ("deferred", "sent"),
+        ("delivered", "delivered"),
+        ("processed", "delivered"),
+        ("open", "read"),
+        ("spamreport", "read"),
+    ):
+        answer = told(api, {"event": event})
+        assert (answer.status, answer.body) == (200, b"")
+        assert support_api.message(1)["status"] == status
+    assert support_api.message(1)["provider_message_id"] == ID
+
+
+def test_what_becomes_of_a_copy_is_an_event_of_the_message(api: Api, send: Callable[..., None]) -> None:
+    send(cc=[COPY])
+    told(
+        api,
+        {"event": "delivered"},
+        {"event": "bounce", "email": COPY, "status": "5.1.1", "reason": f"550 <{COPY}> is unknown"},
+    )
+    message = support_api.message(1)
+    assert (message["status"], message["error"]) == ("delivered", None)
+    assert [(one["code"], one["reason"]) for one in message["events"] if one["code"]] == [
+        ("copy_bounce", "550 <<address>> is unknown")
+    ]
+    told(api, {"event": "bounce", "status": "5.2.2", "reason": "552 full"})
+    assert support_api.message(1)["error"] == {"code": "5.2.2", "reason": "552 full"}
+
+
+def test_an_event_heals_a_lost_answer(api: Api, send: Callable[..., None]) -> None:
+    send(answer=b"")
+    assert support_api.message(1)["status"] == "unknown"
+    told(api, {"event": "processed"})
+    message = support_api.message(1)
+    assert (message["status"], message["provider_message_id"]) == ("sent", ID)
+
+
+def test_of_a_batch_the_rest_is_kept(
+    api: Api, send: Callable[..., None], database: Database, printed: Printed
+) -> None:
+    send()
+    bad: dict[str, object] = {"event": "delivered", "timestamp": "yesterday"}
+    change: dict[str, object] = {"event": "account_status_change", "type": "compliance_suspend"}
+    assert told(api, {"event": "processed"}, bad, change, {"event": "delivered"}).status == 200
+    assert support_api.message(1)["status"] == "delivered"
+    assert database.rows("SELECT fault FROM webhook_requests") == [["Invalid: timestamp"]]
+    assert printed.metrics["Unparsed"] == [1]
+
+
+def test_another_deployment_s_events_are_kept_as_they_came_alone(
+    api: Api, send: Callable[..., None], database: Database
+) -> None:
+    """Where both share an account: its ids are as low as ours."""
+    send(answer=b"")
+    assert told(api, {"event": "delivered", "instance": "staging"}).status == 200
+    assert support_api.message(1)["status"] == "unknown"
+    assert database.rows("SELECT count(*) FROM pending_reports") == [[0]]
+
+
+def test_a_refusal_is_told_without_an_address(api: Api, send: Callable[..., None], printed: Printed) -> None:
+    body = json.dumps({"errors": [{"message": f"{CONTACT} is not valid", "field": "to"}]}).encode()
+    send(b"HTTP/1.1 400 x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    message = support_api.message(1)
+    assert message["error"] == {"code": "400", "reason": "to: <address> is not valid"}
+    assert CONTACT not in printed.text
+
+
+def test_a_mail_is_kept_once_for_each_of_our_addresses(api: Api, database: Database) -> None:
+    body = (PAYLOADS / "inbound_recipients.form").read_bytes()
+    again = body.replace(b"xYzZY", b"aBcDe")
+    for sent, content_type in ((body, FORM), (body, FORM), (again, FORM.replace("xYzZY", "aBcDe"))):
+        headers = {"content-type": content_type, **signatures.headers(sent)}
+        assert call("POST", HOOK, sent, headers).status == 200
+    kept = {id for [id] in database.rows("SELECT provider_message_id FROM messages")}
+    assert kept == {
+        f"message-1@example.org/732b3589ad2d55b0ffc9260c145c350a1b94fc3a/{name}@example.com"
+        for name in ("user", "sales")
+    }
+    assert database.rows("SELECT count(*) FROM messages") == [[2]]
+
+
+@pytest.mark.parametrize("payload", ["inbound_raw_iso_2022_jp", "inbound_windows_1252", "inbound_html"])
+def test_a_mail_stands_in_its_conversation(api: Api, payload: str) -> None:
+    assert mailed((PAYLOADS / f"{payload}.form").read_bytes()).status == 200
+    [message] = call("GET", "/api/conversations/1/messages").json["messages"]
+    assert (message["from"], message["to"]) == ("contact@example.org", "user@example.com")
+    assert message["subject"] in ("件名です", "Café – 5 €", "Grüße aus Köln 🎉")  # noqa: RUF001
+
+
+@pytest.mark.parametrize("payload", sorted(PAYLOADS.iterdir()), ids=lambda payload: payload.name)
+def test_nothing_is_kept_of_what_nobody_signed(api: Api, database: Database, payload: Path) -> None:
+    body = payload.read_bytes()
+    signed = signatures.headers(body, key=signatures.OTHER_KEY)
+    for headers in ({}, signed):
+        kind = FORM if payload.suffix == ".form" else "application/json"
+        assert call("POST", HOOK, body, {"content-type": kind, **headers}).status == 403
+    assert database.rows("SELECT count(*) FROM webhook_requests") == [[0]]

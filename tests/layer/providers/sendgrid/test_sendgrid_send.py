@@ -1,0 +1,168 @@
+"""What goes out to SendGrid, in rows."""
+
+import base64
+import json
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from messaging.failures import Failure, PermanentFailure, Unready, Unsendable
+from messaging.problems import Invalid
+from messaging.providers.provider import ProviderResult
+from messaging.providers.sendgrid import SendGrid, mark
+from tests.layer.providers.sendgrid.api import ID, TAKEN, outbound, send
+from tests.support.internet import PUBLIC, Internet
+from tests.support.providers.send_contract import answer
+from tests.support.tcp_server import playing, read_request
+
+FILES = "http://files.example.com"
+PLAIN = {
+    "personalizations": [
+        {
+            "to": [{"email": "contact@example.org"}],
+            "custom_args": {"reference": "7", "instance": "sendgrid-eu"},
+        }
+    ],
+    "from": {"email": "user@example.com"},
+    "subject": "Hi",
+    "content": [{"type": "text/plain", "value": "Hello"}],
+}
+
+
+def request(**fields: object) -> tuple[bytes, bytes]:
+    """The head and the body with which a message goes out."""
+    requests: list[bytes] = []
+
+    def script(client: socket.socket) -> None:
+        requests.append(read_request(client))
+        client.sendall(TAKEN)
+
+    with playing(script) as address:
+        assert send(f"http://{address}", outbound(**fields)) == ProviderResult(ID)
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    return head, body
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, {}),
+        (
+            {"body": "Grüße 🎉\r\n\"'\\"},
+            {"content": [{"type": "text/plain", "value": "Grüße 🎉\r\n\"'\\"}]},
+        ),
+        ({"body": "<b>Hi</b>"}, {"content": [{"type": "text/html", "value": "<b>Hi</b>"}]}),
+        (
+            {"body": "Hi", "html": "<b>Hi</b>"},
+            {
+                "content": [
+                    {"type": "text/plain", "value": "Hi"},
+                    {"type": "text/html", "value": "<b>Hi</b>"},
+                ]
+            },
+        ),
+        ({"html": ""}, {}),
+        ({"subject": "Grüße 🎉"}, {"subject": "Grüße 🎉"}),
+        ({"subject": None}, {"subject": "(no subject)"}),
+        ({"subject": ""}, {"subject": "(no subject)"}),
+        ({"subject": " \t"}, {"subject": "(no subject)"}),
+        ({"reply_to": "reply@example.com"}, {"reply_to": {"email": "reply@example.com"}}),
+        (
+            {"headers": {"X-Campaign": "ü", "List-Unsubscribe": "<mailto:u@example.com>"}},
+            {"headers": {"X-Campaign": "ü", "List-Unsubscribe": "<mailto:u@example.com>"}},
+        ),
+    ],
+)
+def test_sends_a_mail(fields: Mapping[str, object], expected: Mapping[str, object]) -> None:
+    head, body = request(**fields)
+    assert json.loads(body) == {**PLAIN, **expected}
+    assert head.startswith(b"POST /v3/mail/send HTTP/1.1\r\n")
+    assert b"\r\nAuthorization: Bearer SG.secret\r\n" in head
+    assert b"\r\nContent-Type: application/json\r\n" in head
+
+
+def personalization(cc: list[str]) -> Any:
+    [one] = json.loads(request(cc=cc)[1])["personalizations"]
+    return one
+
+
+def test_copies_go_beside_the_recipient_and_its_mark() -> None:
+    one = personalization(["a@example.org", "b@example.org"])
+    assert one["cc"] == [{"email": "a@example.org"}, {"email": "b@example.org"}]
+    assert one["to"] == [{"email": "contact@example.org"}]
+    assert one["custom_args"]["recipient"] == mark(7, "contact@example.org")
+    assert "contact" not in json.dumps(one["custom_args"])
+
+
+def test_nobody_gets_it_twice_which_sendgrid_would_refuse() -> None:
+    assert personalization(["contact@example.org"]) == PLAIN["personalizations"][0]  # type: ignore[index]  # a list
+    both = personalization(["contact@example.org", "a@example.org"])
+    assert both["cc"] == [{"email": "a@example.org"}]
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "kind"),
+    [
+        ("/report.pdf", "report.pdf", "application/pdf"),
+        ("/%C3%9Cbersicht%20Q3.pdf?signed=1", "Übersicht Q3.pdf", "application/pdf"),
+        ("/a%3B%0D%0Ab%2C%00c.pdf", None, "application/pdf"),
+    ],
+)
+def test_sends_what_the_attachments_urls_hold(
+    url: str, name: str | None, kind: str, internet: Internet
+) -> None:
+    internet.names = {"files.example.com": [[PUBLIC]], "api.example.com": [[PUBLIC]]}
+    content = bytes(range(256))
+    file = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}; x=y\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    mails: list[Any] = []
+
+    def script(client: socket.socket) -> None:
+        received = read_request(client)
+        if received.startswith(b"GET"):
+            client.sendall(file + content)
+        else:
+            mails.append(json.loads(received.partition(b"\r\n\r\n")[2]))
+            client.sendall(TAKEN)
+
+    with internet.serving(script):
+        send("http://api.example.com", outbound(attachments=[FILES + url]))
+    [attachment] = mails[0]["attachments"]
+    assert base64.b64decode(attachment["content"]) == content
+    assert (attachment["type"], attachment["disposition"]) == (kind, "attachment")
+    assert name in (None, attachment["filename"])
+    assert not set(attachment["filename"]) & set("\0\r\n;,")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(503, Unready), (404, Unsendable)], ids=["for a while", "for good"]
+)
+def test_without_an_attachment_sendgrid_is_not_asked(
+    status: int, kind: type[Failure], internet: Internet
+) -> None:
+    internet.names = {"files.example.com": [[PUBLIC]]}
+    with internet.serving(answer(status)), pytest.raises(kind):
+        send("http://api.example.com", outbound(attachments=[f"{FILES}/a"]))
+    assert internet.asked == ["files.example.com"]
+
+
+def test_an_attachment_is_not_fetched_from_a_private_network() -> None:
+    with pytest.raises(PermanentFailure):
+        send("http://127.0.0.1:9", outbound(attachments=["http://127.0.0.1/secret"]))
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"cc": [f"{n}@example.com" for n in range(51)]}, "cc"),
+        ({"headers": {f"X-{n}": "x" for n in range(21)}}, "headers"),
+        ({"headers": {"X-SG-ID": "x", "X-Campaign": "x"}}, "headers.X-SG-ID"),
+        ({"headers": {"x-sg-eid": "x"}}, "headers.x-sg-eid"),
+        ({"attachments": [FILES] * 101}, "attachments"),
+    ],
+)
+def test_what_it_cannot_do_is_said_before(fields: Mapping[str, object], field: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        SendGrid.limits.check(outbound().model_copy(update=dict(fields)), "sendgrid")
+    assert [error["field"] for error in raised.value.errors] == [field]

@@ -1,0 +1,179 @@
+"""Mail that SES takes in: inside the notification, or in a bucket."""
+
+import base64
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from messaging.inbound import receive, spool
+from messaging.models import Channel, InboundMessage
+from messaging.problems import Invalid, Unavailable, Unreadable
+from messaging.providers.ses import GREETING, MAX_MAIL, Ses
+from messaging.telemetry import flush
+from tests.conftest import Configure, Database
+from tests.support.aws import Aws
+from tests.support.providers import sns
+from tests.support.providers.sns import TOPIC, envelope, signed, webhook
+from tests.support.tcp_server import Script, answering, hang, playing
+
+PAYLOADS = Path(__file__).parent / "payloads"
+SECRET = {"region": "us-west-2", "access_key_id": "x", "secret_access_key": "y", "bucket": "mails"}
+RAW = "From: Contact <contact@example.org>\r\nMessage-ID: <1@example.org>\r\nSubject: {}\r\n{}\r\n\r\n"
+BASE64 = {"type": "SNS", "topicArn": TOPIC, "encoding": "BASE64"}
+KEY = "in/d6iitobk75ur44p8kdnnp7g2n800"
+
+
+def payload(name: str, **receipt: object) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((PAYLOADS / f"{name}.json").read_text())
+    told["receipt"] |= receipt
+    return told
+
+
+def parse(told: object, **secret: str) -> Any:
+    return Ses("x", {**SECRET, **secret}).parse(webhook(signed(envelope(told))))
+
+
+@pytest.fixture
+def bucket(aws: Aws) -> Any:
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket="mails")
+    s3.create_bucket(Bucket="another")
+    return s3
+
+
+# --- Inside ------------------------------------------------------------------------------------------
+
+
+def test_reads_a_mail_that_the_notification_holds() -> None:
+    [message] = parse(payload("received"))
+    assert isinstance(message, InboundMessage)
+    assert (message.sender, message.recipient) == ("contact@example.org", "user@example.com")
+    assert (message.subject, message.body.strip()) == ("Example subject", "Grüße 日本語 👋")
+    assert message.provider_message_id == "d6iitobk75ur44p8kdnnp7g2n800/user@example.com"
+    assert message.extra["message_id"] == "61967230-7A45-4A9D-BEC9-87CBCF2211C9@example.org"
+    verdicts = {name: word for name, word in message.extra.items() if name.endswith("Verdict")}
+    assert verdicts == {
+        "spamVerdict": "PASS",
+        "virusVerdict": "PASS",
+        "spfVerdict": "PASS",
+        "dkimVerdict": "GRAY",
+        "dmarcVerdict": "FAIL",
+    }
+
+
+@pytest.mark.parametrize(("charset", "text"), [("windows-1252", "“Grüße” €5"), ("ISO-2022-JP", "日本語")])
+def test_base64_brings_each_charset_whole(charset: str, text: str) -> None:
+    head = RAW.format("x", f"Content-Type: text/plain; charset={charset}")
+    content = base64.b64encode(head.encode() + text.encode(charset)).decode()
+    told = payload("received", action=BASE64)
+    [message] = parse({**told, "content": content})
+    assert message.body.strip() == text
+
+
+def test_each_address_that_it_reached_has_a_message() -> None:
+    reached = ["user@example.com", "Other@Example.com", "user@example.com"]
+    messages = parse(payload("received", recipients=reached))
+    assert [one.recipient for one in messages] == ["user@example.com", "other@example.com"]
+    ids = {one.provider_message_id.partition("/")[::2] for one in messages}
+    assert ids == {(messages[0].provider_message_id.partition("/")[0], one.recipient) for one in messages}
+
+
+def test_one_address_that_is_none_does_not_lose_the_others() -> None:
+    bad, good = parse(payload("received", recipients=["nobody", "user@example.com"]))
+    assert isinstance(bad, Invalid)
+    assert good.recipient == "user@example.com"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"content": "no mail"},
+        {"content": "\ud800"},
+        {"content": "x", "receipt": {**payload("received")["receipt"], "recipients": []}},
+        {"content": "x", "receipt": {}},
+        {
+            "content": "!",
+            "receipt": payload("received", action={"type": "SNS", "encoding": "BASE64"})["receipt"],
+        },
+        {"mail": {}},
+        {"content": None},  # of an action that brings none: of WorkMail, of a function, of a bounce
+    ],
+)
+def test_says_what_it_cannot_read(changed: dict[str, object]) -> None:
+    with pytest.raises((Invalid, Unreadable)):
+        parse({**payload("received"), **changed})
+
+
+def test_greetings_are_no_messages() -> None:
+    for told in (GREETING, json.loads((PAYLOADS / "feedback_greeting.json").read_text())):
+        assert parse(told) == []
+
+
+# --- In a bucket -------------------------------------------------------------------------------------
+
+
+def test_reads_a_mail_out_of_its_bucket(bucket: Any) -> None:
+    body = b"x" * 500_000
+    bucket.put_object(Bucket="mails", Key=KEY, Body=RAW.format("Large", "").encode() + body)
+    for _ in range(2):
+        [message] = parse(payload("received_bucket"))
+        assert (message.subject, len(message.body.strip())) == ("Large", len(body))
+
+
+@pytest.mark.parametrize("secret", [{"bucket": "another"}, {"bucket": ""}])
+def test_reads_from_no_bucket_but_its_own(bucket: Any, secret: dict[str, str]) -> None:
+    bucket.put_object(Bucket="mails", Key=KEY, Body=RAW.format("x", "").encode())
+    with pytest.raises(Unreadable):
+        parse(payload("received_bucket"), **secret)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_of_a_mail_that_is_not_there_it_says_so() -> None:
+    with pytest.raises(Unreadable):
+        parse(payload("received_bucket"))
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        (answering(b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n"), Unavailable),
+        (answering(b"HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\nhalf"), Unavailable),
+        (lambda _: None, Unavailable),
+        (hang, Unavailable),
+        (answering(b"HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n"), Unreadable),
+        (answering(b"HTTP/1.1 200 x\r\nContent-Length: %d\r\n\r\nx" % (MAX_MAIL + 1)), Unreadable),
+    ],
+)
+def test_a_bucket_that_is_away_is_no_fault_of_the_mail(script: Script, problem: type[Exception]) -> None:
+    with playing(script) as address, pytest.raises(problem):
+        parse(payload("received_bucket"), endpoint_url=f"http://{address}")
+
+
+def test_a_mail_whose_bucket_is_away_is_held_and_kept_once_it_is_back(
+    bucket: Any, aws: Aws, database: Database, configure: Configure
+) -> None:
+    bucket.put_object(Bucket="mails", Key=KEY, Body=RAW.format("Late", "").encode() + b"text")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    def deploy(**more: str) -> None:
+        fields = {**SECRET, "topics": TOPIC, **more}
+        configure(PROVIDERS="mine=ses", PROVIDER_SECRET_ARN=aws.keep({"mine": fields}))
+
+    deploy(endpoint_url=nobody)
+    with sns.at_work():
+        request = webhook(signed(envelope(payload("received_bucket"))))
+        assert receive.receive(Channel.EMAIL, "mine", request).status == 202
+    assert database.value("SELECT count(*) FROM webhook_requests") == 0
+    [held] = aws.held()
+    with pytest.raises(Unavailable):
+        receive.take(spool.read(held["body"]))
+    deploy()
+    receive.take(spool.read(held["body"]))
+    assert database.rows("SELECT subject FROM messages") == [["Late"]]
+    assert database.rows("SELECT fault FROM webhook_requests") == [[None]]
+    flush()

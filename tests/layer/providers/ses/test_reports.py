@@ -1,0 +1,141 @@
+"""What became of a mail that SES sent, by each of its events and for each of its recipients."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from messaging.models import DeliveryReport, Status
+from messaging.problems import Invalid
+from messaging.providers.ses import Ses
+from tests.support.providers.sns import envelope, signed, webhook
+
+PAYLOADS = Path(__file__).parent / "payloads"
+ID = "010001937c1d3a2b-0a1b2c3d-4e5f-6789-abcd-ef0123456789-000000"
+TO, COPY = "contact@example.org", "copy@example.net"
+
+
+def payload(name: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((PAYLOADS / f"{name}.json").read_text())
+    return told
+
+
+def report(told: object) -> DeliveryReport:
+    [read] = Ses("x", {}).parse(webhook(signed(envelope(told))))
+    assert isinstance(read, DeliveryReport)
+    return read
+
+
+def with_copy(name: str, *told_of: str, header: str | None = TO) -> dict[str, Any]:
+    """The event of a mail that had a copy, about these of its recipients."""
+    told = payload(name)
+    told["mail"]["destination"] = [COPY, TO]
+    told["mail"]["commonHeaders"] = {"to": [header], "cc": [COPY]} if header else {}
+    for detail in (told.get("bounce", {}), told.get("complaint", {}), told.get("deliveryDelay", {})):
+        for field in ("bouncedRecipients", "complainedRecipients", "delayedRecipients"):
+            if field in detail:
+                detail[field] = [{**detail[field][0], "emailAddress": one} for one in told_of]
+    if "delivery" in told:
+        told["delivery"]["recipients"] = list(told_of)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code", "reason"),
+    [
+        ("send", Status.SENT, None, None),
+        ("delivery", Status.DELIVERED, None, None),
+        ("bounce", Status.FAILED, "Bounce.Permanent.General", "smtp; 550 5.1.1 user unknown"),
+        ("bounce_transient", Status.FAILED, "Bounce.Transient.MailboxFull", "smtp; 452 4.2.2 over quota"),
+        ("bounce_absence", None, "Bounce.Transient.General", None),
+        ("complaint", None, "Complaint.abuse", None),
+        ("reject", Status.FAILED, "Reject", "Bad content"),
+        (
+            *("rendering_failure", Status.FAILED, "Rendering Failure"),
+            "Attribute 'attributeName' is not present in the rendering data.",
+        ),
+        (
+            *("delivery_delay", None, "DeliveryDelay.TransientCommunicationFailure"),
+            "smtp; 421 4.4.1 Unable to connect to remote host",
+        ),
+        ("open", Status.READ, None, None),
+        ("click", None, "Click", None),
+        ("subscription", None, "Subscription", None),
+    ],
+)
+def test_each_event_is_the_right_status(
+    name: str, status: Status | None, code: str | None, reason: str | None
+) -> None:
+    told = report(payload(name))
+    assert (told.status, told.code, told.reason) == (status, code, reason)
+    assert (told.provider_message_id, told.reference) == (ID, 7)
+
+
+@pytest.mark.parametrize(("name", "status"), [("delivery", Status.DELIVERED), ("bounce", Status.FAILED)])
+def test_the_feedback_of_an_identity_tells_the_same_without_our_id(name: str, status: Status) -> None:
+    told = report(payload(f"feedback_{name}"))
+    assert (told.status, told.provider_message_id, told.reference) == (status, ID, None)
+
+
+def test_an_event_has_its_own_time_or_else_the_mail_s() -> None:
+    assert report(payload("delivery")).timestamp == datetime(2024, 11, 1, 14, 0, 2, 211000, UTC)
+    assert report(payload("send")).timestamp == datetime(2024, 11, 1, 14, tzinfo=UTC)
+
+
+# --- Copies ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["bounce", "bounce_transient", "delivery", "delivery_delay", "complaint"])
+def test_what_becomes_of_a_copy_says_nothing_of_the_message(name: str) -> None:
+    told = report(with_copy(name, COPY))
+    assert told.status is None
+    assert (told.code or "").startswith("copy_")
+
+
+@pytest.mark.parametrize("told_of", [(TO,), (COPY, TO), ("Contact <CONTACT@Example.org>",)])
+@pytest.mark.parametrize(("name", "status"), [("bounce", Status.FAILED), ("delivery", Status.DELIVERED)])
+def test_what_becomes_of_the_message_itself_counts(
+    name: str, status: Status, told_of: tuple[str, ...]
+) -> None:
+    assert report(with_copy(name, *told_of)).status is status
+    assert report(with_copy(name, *told_of, header=f"Contact <{TO}>")).status is status
+
+
+@pytest.mark.parametrize("name", ["bounce", "delivery"])
+def test_where_nobody_says_which_of_several_is_the_message_s_it_says_nothing(name: str) -> None:
+    assert report(with_copy(name, TO, header=None)).status is None
+
+
+def test_who_opened_a_mail_of_several_is_not_known() -> None:
+    assert report(with_copy("open")).status is None
+
+
+# --- What cannot be read -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"mail": None},
+        {"mail": {"messageId": "x"}},
+        {"mail": {**payload("bounce")["mail"], "messageId": "\0"}},
+        {"mail": {**payload("bounce")["mail"], "messageId": ""}},
+        {"bounce": "x"},
+        {"bounce": {"bouncedRecipients": [{}]}},
+        {"bounce": {"bouncedRecipients": ["x" * 1001]}},
+        {"eventType": None},
+        {"eventType": 7},
+    ],
+)
+def test_says_what_it_cannot_read(changed: dict[str, object]) -> None:
+    with pytest.raises(Invalid):
+        report({**payload("bounce"), **changed})
+
+
+@pytest.mark.parametrize("tags", [{}, {"reference": []}, {"reference": ["x"]}, {"reference": ["7", "8x"]}])
+def test_a_tag_that_is_no_id_of_ours_is_none(tags: dict[str, list[str]]) -> None:
+    told = payload("delivery")
+    told["mail"]["tags"] = tags
+    assert report(told).reference is None

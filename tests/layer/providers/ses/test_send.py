@@ -1,0 +1,180 @@
+"""What SES is sent, and what its refusals mean."""
+
+import base64
+import json
+import socket
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from messaging.failures import Failure, Misconfigured, PermanentFailure, Throttled, Unready
+from messaging.models import NewEmail, OutboundMessage
+from messaging.problems import Invalid
+from messaging.providers import ses
+from messaging.providers.provider import ProviderResult
+from messaging.providers.ses import Ses
+from messaging.transport.fetch import Fetched
+from tests.support import api
+from tests.support.tcp_server import answering, playing, read_request
+
+SECRET = {"region": "us-west-2", "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI"}
+
+
+def message(**fields: object) -> OutboundMessage:
+    claimed = {"id": 7, "provider": "x", "token": UUID(int=7), "attempt": 1, "tries": 1}
+    return OutboundMessage.model_validate({**api.NEW_EMAIL, "type": "email", **claimed, **fields})
+
+
+def sent(message: OutboundMessage, **secret: object) -> dict[str, Any]:
+    """What arrives at Amazon; its mail, read, under `mail`."""
+    requests: list[bytes] = []
+    answer = b'{"MessageId": "message-9"}'
+
+    def script(client: socket.socket) -> None:
+        requests.append(read_request(client))
+        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(answer), answer))
+
+    with playing(script) as address:
+        provider = Ses("x", {**SECRET, "endpoint_url": f"http://{address}", **secret})
+        assert provider.send(message) == ProviderResult("message-9")
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v2/email/outbound-emails ")
+    assert b"/us-west-2/ses/aws4_request" in head
+    fields: dict[str, Any] = json.loads(body)
+    raw = base64.b64decode(fields.pop("Content")["Raw"]["Data"])
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    assert raw.isascii()
+    return {**fields, "mail": read(raw)}
+
+
+def read(raw: bytes) -> EmailMessage:
+    return message_from_bytes(raw, policy=policy.default)
+
+
+def text(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body((kind,))
+    assert part is not None
+    content: str = part.get_content()
+    return content.strip()
+
+
+def test_sends_the_mail_with_our_id() -> None:
+    fields = sent(message())
+    mail = fields.pop("mail")
+    assert fields == {
+        "FromEmailAddress": "user@example.com",
+        "Destination": {"ToAddresses": ["contact@example.org"], "CcAddresses": []},
+        "EmailTags": [{"Name": "reference", "Value": "7"}],
+    }
+    assert (mail["From"], mail["To"], mail["Subject"]) == ("user@example.com", "contact@example.org", "Hi")
+    assert mail["Cc"] is None
+    assert text(mail, "plain") == "Hello"
+    assert sent(message(), configuration_set="messaging")["ConfigurationSetName"] == "messaging"
+
+
+def test_sends_copies_a_reply_address_and_headers() -> None:
+    link = f"<https://example.com/{'x' * 300}>"
+    more = {"X-Campaign": "Grüße 👋", "List-Unsubscribe": link, "In-Reply-To": "<1@example.org>"}
+    copies = ["a@example.com", "contact@example.org", "b@example.com"]
+    fields = sent(message(cc=copies, reply_to="reply@example.com", headers=more))
+    assert fields["Destination"]["CcAddresses"] == ["a@example.com", "b@example.com"]
+    mail = fields["mail"]
+    assert (mail["Cc"], mail["Reply-To"]) == ("a@example.com, b@example.com", "reply@example.com")
+    assert {name: mail[name] for name in more} == more
+    assert link.encode() in mail.as_bytes(policy=policy.SMTP.clone(max_line_length=998))
+
+
+@pytest.mark.parametrize("name", ["X-SES-SOURCE-ARN", "x-ses-message-tags"])
+def test_a_header_that_is_an_order_is_refused_before_the_message_is_kept(name: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        Ses.limits.check(message(headers={name: "x", "X-Session": "x"}), "ses")
+    assert [error["field"] for error in raised.value.errors] == [f"headers.{name}"]
+
+
+def test_text_and_html_are_alternatives() -> None:
+    mail = sent(message(body="Grüße 日本語 👋", html="<p>Grüße</p>", subject="日本語 👋"))["mail"]
+    assert mail.get_content_type() == "multipart/alternative"
+    assert mail["Subject"] == "日本語 👋"
+    assert (text(mail, "plain"), text(mail, "html")) == ("Grüße 日本語 👋", "<p>Grüße</p>")
+    alone = sent(message(body="<p>Hello</p>"))["mail"]
+    assert alone.get_content_type() == "text/html"
+
+
+def test_domains_are_written_as_in_the_dns() -> None:
+    fields = sent(message(**{"from": "user@bücher.example", "to": "contact@例え.example"}))
+    assert fields["FromEmailAddress"] == "user@xn--bcher-kva.example"
+    assert fields["Destination"]["ToAddresses"] == ["contact@xn--r8jz45g.example"]
+    assert fields["mail"]["To"] == "contact@xn--r8jz45g.example"
+
+
+def test_attachments_are_parts() -> None:
+    files = [
+        Fetched("r\u00e4chnung.pdf", "application/pdf", b"%PDF\xff"),
+        Fetched("a\r\nX-Evil: 1.txt", "text/plain", "Grüße".encode("latin-1")),
+        Fetched("mail.eml", "message/rfc822", b"From: x\r\n\r\n"),
+        Fetched("odd", "odd", b""),
+    ]
+    mail = read(ses.written(message(html="<p>x</p>"), [], files))
+    parts = [(one.get_filename(), one.get_content_type()) for one in mail.iter_attachments()]
+    assert parts == [
+        ("r\u00e4chnung.pdf", "application/pdf"),
+        ("a__X-Evil: 1.txt", "text/plain"),
+        ("mail.eml", "application/octet-stream"),
+        ("odd", "application/octet-stream"),
+    ]
+    contents = [one.get_payload(decode=True) for one in mail.iter_attachments()]
+    assert contents == [one.content for one in files]
+
+
+def test_without_an_attachment_nothing_is_sent() -> None:
+    with playing(lambda _: pytest.fail("was called")) as address, pytest.raises(Failure) as raised:
+        Ses("x", {**SECRET, "endpoint_url": f"http://{address}"}).send(
+            message(attachments=["http://127.0.0.1/a"])
+        )
+    assert isinstance(raised.value, (PermanentFailure, Unready))
+
+
+WORDS = st.text(max_size=60)
+
+
+@settings(max_examples=150)
+@given(WORDS, WORDS, WORDS, WORDS, st.text(max_size=40))
+def test_whatever_was_accepted_can_be_written(
+    subject: str, body: str, html: str, header: str, name: str
+) -> None:
+    try:
+        fields = {"subject": subject, "body": body, "html": html, "headers": {"X-One": header}}
+        accepted = NewEmail.model_validate({**api.NEW_EMAIL, **fields})
+    except ValidationError:
+        return
+    files = [Fetched(name, "text/plain", body.encode())]
+    raw = ses.written(message(**accepted.content()), [], files)
+    assert raw.isascii()
+    assert len([line for line in raw.partition(b"\r\n\r\n")[0].split(b"\r\n") if b": " in line]) <= 8
+    [attached] = read(raw).iter_attachments()
+    assert attached.get_payload(decode=True) == body.encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("MessageRejected", PermanentFailure),
+        ("BadRequestException", PermanentFailure),
+        *((code, Misconfigured) for code in ("AccountSuspendedException", "SendingPausedException")),
+        *((code, Misconfigured) for code in ("MailFromDomainNotVerifiedException", "NotFoundException")),
+        *((code, Misconfigured) for code in ("AccessDeniedException", "UnrecognizedClientException")),
+        *((code, Throttled) for code in ("TooManyRequestsException", "LimitExceededException")),
+    ],
+)
+def test_each_refusal_is_the_right_kind(code: str, kind: type[Failure]) -> None:
+    body = b'{"message": "Because."}'
+    head = f"HTTP/1.1 400 x\r\nx-amzn-ErrorType: {code}:http://x/\r\nContent-Length: {len(body)}\r\n\r\n"
+    with playing(answering(head.encode() + body)) as address, pytest.raises(Failure) as raised:
+        Ses("x", {**SECRET, "endpoint_url": f"http://{address}"}).send(message())
+    assert (type(raised.value), raised.value.code, raised.value.reason) == (kind, code, "Because.")

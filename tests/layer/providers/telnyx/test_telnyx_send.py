@@ -1,0 +1,153 @@
+"""What Telnyx is asked for, and what its answers mean."""
+
+import json
+import socket
+from datetime import timedelta
+
+import pytest
+
+from messaging.failures import (
+    Failure,
+    Misconfigured,
+    OptedOut,
+    OutcomeUnknown,
+    PermanentFailure,
+    TemporaryFailure,
+    Throttled,
+)
+from messaging.models import Channel, OutboundMessage
+from messaging.providers.provider import ProviderResult
+from messaging.providers.telnyx import Telnyx
+from tests.conftest import Configure
+from tests.layer.providers.telnyx.test_contract import TestTelnyx as Vendor
+from tests.support.providers.send_contract import answer
+from tests.support.tcp_server import playing, read_request
+
+MMS = {"type": Channel.MMS, "attachments": ["https://example.com/a.png", "https://example.com/b.vcf"]}
+
+
+def asked(message: OutboundMessage, name: str = "instance", **secret: str) -> tuple[bytes, dict[str, object]]:
+    """The head and the body of the request."""
+    seen: list[bytes] = []
+
+    def vendor(client: socket.socket) -> None:
+        seen.append(read_request(client))
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + Vendor.accepted)
+
+    with playing(vendor) as address:
+        provider = Telnyx(name, {**Vendor().secret(f"http://{address}/"), **secret})
+        assert provider.send(message) == ProviderResult("message-9")
+    head, _, body = seen[0].partition(b"\r\n\r\n")
+    return head, json.loads(body)
+
+
+def failing(status: int, code: str, head: bytes = b"") -> Failure:
+    """What becomes of a message that Telnyx answers so."""
+    body = json.dumps({"errors": [{"code": code, "title": "A title", "detail": "The detail."}]}).encode()
+    with playing(answer(status, body, head)) as address, pytest.raises(Failure) as raised:
+        Vendor().made(url=f"http://{address}/").send(Vendor().message())
+    assert (raised.value.code, raised.value.reason) == (code, "The detail.")
+    return raised.value
+
+
+def test_asks_for_an_sms_and_for_reports_with_our_id(configure: Configure) -> None:
+    configure(PUBLIC_URL="https://api.example.com/")
+    head, fields = asked(Vendor().message(body="Grüße 👋"))
+    assert head.startswith(b"POST /v2/messages HTTP/1.1\r\n")
+    assert b"\r\nAuthorization: Bearer KEY_secret\r\n" in head
+    assert b"\r\nContent-Type: application/json\r\n" in head
+    assert fields == {
+        "from": "+12016661234",
+        "to": "+18045551234",
+        "type": "SMS",
+        "text": "Grüße 👋",
+        "webhook_url": "https://api.example.com/api/webhooks/sms/instance?reference=7",
+    }
+
+
+def test_without_a_public_url_the_profile_s_own_is_called(configure: Configure) -> None:
+    configure(PUBLIC_URL="")
+    _, fields = asked(Vendor().message())
+    assert "webhook_url" not in fields
+
+
+@pytest.mark.parametrize("body", ["", "Look"])
+def test_asks_for_an_mms_with_its_media(body: str) -> None:
+    _, fields = asked(Vendor().message(**MMS, body=body), messaging_profile_id="profile-1")
+    assert fields["type"] == "MMS"
+    assert fields["media_urls"] == MMS["attachments"]
+    assert fields.get("text", "") == body
+    assert fields["messaging_profile_id"] == "profile-1"
+
+
+def test_an_instance_s_name_is_part_of_the_path(configure: Configure) -> None:
+    configure(PUBLIC_URL="https://api.example.com")
+    _, fields = asked(Vendor().message(), name="a/b?c")
+    assert fields["webhook_url"] == "https://api.example.com/api/webhooks/sms/a%2Fb%3Fc?reference=7"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "40300", OptedOut),
+        (403, "40300", OptedOut),
+        (422, "40300", OptedOut),
+        (400, "40310", PermanentFailure),
+        (403, "40310", PermanentFailure),  # a word about the number, not about the key
+        (422, "40305", PermanentFailure),
+        (400, "10015", PermanentFailure),
+        (401, "10009", Misconfigured),
+        (403, "10010", Misconfigured),
+        (403, "20012", Misconfigured),
+        (402, "20100", Misconfigured),
+        (400, "40312", Misconfigured),
+        (422, "40320", Misconfigured),
+        (404, "10005", Misconfigured),
+        (404, "40003", PermanentFailure),
+        (422, "40318", Throttled),
+        (429, "10011", Throttled),
+        (500, "10007", TemporaryFailure),
+        (503, "40310", TemporaryFailure),
+    ],
+)
+def test_a_code_says_what_kind_of_failure_it_is(status: int, code: str, kind: type[Failure]) -> None:
+    assert type(failing(status, code)) is kind
+
+
+@pytest.mark.parametrize(
+    ("head", "wait"),
+    [
+        (b"Retry-After: 7\r\n", timedelta(seconds=7)),
+        (b"x-ratelimit-reset: 9\r\n", timedelta(seconds=9)),
+        (b"Retry-After: 7\r\nx-ratelimit-reset: 9\r\n", timedelta(seconds=7)),
+        (b"x-ratelimit-reset: soon\r\n", None),
+        (b"", None),
+    ],
+)
+@pytest.mark.parametrize(("status", "code"), [(429, "10011"), (422, "40318")])
+def test_waits_for_as_long_as_the_limit_lasts(
+    status: int, code: str, head: bytes, wait: timedelta | None
+) -> None:
+    failure = failing(status, code, head)
+    assert isinstance(failure, Throttled)
+    assert failure.retry_after == wait
+
+
+def test_a_server_that_is_busy_is_asked_again_when_it_says() -> None:
+    failure = failing(503, "10007", b"Retry-After: 7\r\nx-ratelimit-reset: 9\r\n")
+    assert isinstance(failure, TemporaryFailure)
+    assert failure.retry_after == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"data": {}}', b'{"data": []}', b'{"data": {"id": ""}}', b'{"data": {"id": 9}}']
+)
+def test_an_answer_without_an_id_leaves_it_unknown(body: bytes) -> None:
+    with playing(answer(200, body)) as address, pytest.raises(OutcomeUnknown):
+        Vendor().made(url=f"http://{address}/").send(Vendor().message())
+
+
+@pytest.mark.parametrize("key", ["", None])
+def test_without_a_key_nothing_is_asked(key: str | None) -> None:
+    with pytest.raises(Misconfigured):
+        Vendor().made({"api_key": key}).send(Vendor().message())

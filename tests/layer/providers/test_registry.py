@@ -1,0 +1,202 @@
+"""The extension point: a provider is one class and one line of the registry, and nothing else changes."""
+
+import hashlib
+import hmac
+import json
+import socket
+from collections.abc import Iterator
+from urllib.parse import parse_qs
+
+import pytest
+
+from local.simulators.provider import Provider
+from messaging import providers
+from messaging.models import Channel
+from messaging.problems import NotFound, Unavailable
+from messaging.providers import json_gateway
+from messaging.settings import InvalidSetting
+from tests.conftest import SIGNING_SECRET, Configure, Database
+from tests.support import api
+from tests.support.api import CONTACT, CUSTOMER, NEW_EMAIL, NEW_SMS, call, deliver
+from tests.support.aws import Aws
+from tests.support.providers.pager import Pager
+from tests.support.tcp_server import playing, read_request
+
+
+@pytest.fixture
+def sent(
+    monkeypatch: pytest.MonkeyPatch, aws: Aws, database: Database, configure: Configure
+) -> Iterator[list[bytes]]:
+    """A deployment whose only provider is one that the product does not know; what its vendor received."""
+    received: list[bytes] = []
+
+    def vendor(client: socket.socket) -> None:
+        received.append(read_request(client).partition(b"\r\n\r\n")[2])
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\nOK pager-9")
+
+    monkeypatch.setitem(providers.REGISTRY, "pager", Pager)
+    with playing(vendor) as address:
+        secret = aws.keep({"pager-eu": {"url": f"http://{address}/", "key": "key"}})
+        configure(PROVIDERS="pager-eu=pager", PROVIDER_SECRET_ARN=secret)
+        yield received
+
+
+def tell(route: str, **told: object) -> api.Answer:
+    body = json.dumps(told).encode()
+    signature = hmac.new(b"key", body, hashlib.sha256).hexdigest()
+    return call("POST", route, body, {"x-pager-signature": signature})
+
+
+def test_a_provider_that_is_added_sends_reports_and_receives(
+    sent: list[bytes], database: Database, aws: Aws
+) -> None:
+    accepted = call("POST", api.SMS, NEW_SMS)
+    assert (accepted.status, accepted.json["provider"]) == (202, "pager-eu")
+    [nudge] = aws.queued()
+    assert deliver(nudge["Body"]) == []
+    assert parse_qs(sent[0].decode()) == {
+        "dst": [CONTACT],
+        "src": [CUSTOMER],
+        "text": ["Hello"],
+        "ref": ["1"],
+    }
+    assert api.message(1)["status"] == "sent"
+
+    inbound = {"n": "in-1", "src": CONTACT, "dst": CUSTOMER, "text": "in"}
+    for _ in range(2):  # it repeats itself, as providers do
+        told = tell(
+            "/api/webhooks/sms/pager-eu", got=[inbound], did=[{"n": "pager-9", "ref": 1, "state": "done"}]
+        )
+        assert (told.status, told.body) == (200, b'<thanks for="2"/>')
+        assert told.headers["content-type"] == "application/xml"
+
+    message = api.message(1)
+    assert (message["status"], message["provider_message_id"]) == ("delivered", "pager-9")
+    [conversation] = call("GET", "/api/conversations").json["conversations"]
+    assert conversation["last_message"] == {"id": 2, "type": "sms", "direction": "inbound", "preview": "in"}
+    thread = call("GET", "/api/conversations/1/messages").json["messages"]
+    assert [(one["direction"], one["provider"]) for one in thread] == [
+        ("outbound", "pager-eu"),
+        ("inbound", "pager-eu"),
+    ]
+    assert database.value("SELECT count(*) FROM contacts") == 1
+
+
+@pytest.mark.usefixtures("sent")
+def test_a_provider_that_is_added_is_held_to_what_it_can_do(database: Database) -> None:
+    for route, fields, field in (
+        (api.SMS, {**NEW_SMS, "body": "x" * 161}, "body"),
+        (api.SMS, {**NEW_SMS, "type": "mms", "attachments": ["https://example.com/i.jpg"]}, "type"),
+        (api.EMAIL, NEW_EMAIL, "type"),
+    ):
+        refused = call("POST", route, fields)
+        assert (refused.status, refused.fields) == (422, [field])
+    assert database.value("SELECT count(*) FROM messages") == 0
+
+
+@pytest.mark.usefixtures("sent")
+def test_a_provider_that_is_added_lets_in_only_what_it_verifies(database: Database) -> None:
+    inbound = {"got": [{"n": "in-1", "src": CONTACT, "dst": CUSTOMER, "text": "in"}]}
+    for headers in ({}, {"x-pager-signature": "00"}, api.signed(inbound)):
+        assert call("POST", "/api/webhooks/sms/pager-eu", inbound, headers).status == 403
+    assert tell("/api/webhooks/email/pager-eu", **inbound).status == 404
+    assert tell("/api/webhooks/sms/pager", **inbound).status == 404
+    assert tell("/api/webhooks/sms", **inbound).status == 404  # the house is not of this deployment
+    assert database.value("SELECT count(*) FROM messages") == 0
+
+
+def test_nothing_is_decided_by_a_provider_s_name(
+    monkeypatch: pytest.MonkeyPatch,
+    database: Database,
+    aws: Aws,
+    playing_provider: Provider,
+    configure: Configure,
+) -> None:
+    """The built-in ones do all that they do under any other names of type and instance."""
+    for name in list(providers.REGISTRY):
+        monkeypatch.setitem(providers.REGISTRY, f"house-{name}", providers.REGISTRY[name])
+        monkeypatch.delitem(providers.REGISTRY, name)
+    fields = {
+        name: {"url": f"{playing_provider.url}/{path}", "signing_secret": SIGNING_SECRET}
+        for name, path in (("phones", "sms"), ("mails", "email"))
+    }
+    configure(PROVIDERS="phones=house-sms,mails=house-email", PROVIDER_SECRET_ARN=aws.keep(fields))
+    for id, route, new, name, inbound in (
+        (1, api.SMS, NEW_SMS, "phones", api.INBOUND_SMS),
+        (3, api.EMAIL, NEW_EMAIL, "mails", api.INBOUND_EMAIL),
+    ):
+        assert call("POST", route, new).json["provider"] == name
+        assert deliver(id) == []
+        webhook = f"{route.replace('messages', 'webhooks')}/{name}"
+        for told in ({"reference": str(id), "status": "delivered"}, inbound):
+            assert call("POST", webhook, told, api.signed(told)).status == 200
+        assert api.message(id)["status"] == "delivered"
+    assert call("GET", "/api/conversations/1/messages").json["messages"][1]["provider"] == "phones"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"PROVIDERS": "sms,emial"}, "PROVIDERS: 'emial' is of the type 'emial'; the types are "),
+        ({"PROVIDERS": "sms,email,sms"}, "PROVIDERS: must name an instance once; two of a type are "),
+        ({"PROVIDERS": "sms-eu=smss"}, "PROVIDERS: 'sms-eu' is of the type 'smss'; the types are "),
+        (
+            {"SENDER_PROVIDERS": '{"+12016661234": ["sms", "sms-eu"]}'},
+            "SENDER_PROVIDERS: 'sms-eu' is not among",
+        ),
+        ({"SENDER_PROVIDERS": '{"+12016661234": "sms"}'}, "SENDER_PROVIDERS: must be a list"),
+        ({"MAX_ATTEMPTS": "0"}, "MAX_ATTEMPTS: must be at least 1"),
+    ],
+)
+def test_what_cannot_be_configured_is_said_by_the_variable_s_name(
+    configure: Configure, variables: dict[str, str], said: str
+) -> None:
+    configure(**variables)
+    with pytest.raises(InvalidSetting) as raised:
+        providers.check()
+    assert str(raised.value).startswith(said)
+
+
+def test_what_can_be_configured_is_nothing_to_say(configure: Configure) -> None:
+    configure(PROVIDERS="us=sms,eu=sms,email", SENDER_PROVIDERS='{"+12016661234": ["eu"], "Shop": []}')
+    providers.check()
+    configure(PROVIDERS="", SENDER_PROVIDERS="")
+    providers.check()
+
+
+def test_an_instance_is_named_by_the_deployment(configure: Configure) -> None:
+    configure(PROVIDERS=" sms , mail = email,,", PROVIDER_SECRET_ARN="")
+    assert type(providers.named("sms")) is json_gateway.Sms
+    assert (type(providers.named("mail")), providers.named("mail").name) == (json_gateway.Email, "mail")
+    for name in ("email", "", "SMS", "x" * 10_000, "\0"):
+        with pytest.raises(NotFound):
+            providers.named(name)
+
+
+@pytest.mark.parametrize(
+    ("channel", "sender", "expected"),
+    [
+        (Channel.SMS, CUSTOMER, ["sms", "sms-eu"]),
+        (Channel.MMS, CUSTOMER, ["sms", "sms-eu"]),
+        (Channel.EMAIL, "user@example.com", ["email"]),
+        (Channel.SMS, "+4915112345678", ["sms-eu"]),
+        (Channel.EMAIL, "+4915112345678", []),
+    ],
+)
+def test_a_channel_is_served_in_the_order_of_the_configuration(
+    configure: Configure, channel: Channel, sender: str, expected: list[str]
+) -> None:
+    own = json.dumps({"+4915112345678": ["sms-eu"]})
+    configure(PROVIDERS="sms,email,sms-eu=sms", SENDER_PROVIDERS=own)
+    assert providers.serving(channel, sender) == expected
+
+
+def test_a_secret_that_cannot_be_read_is_no_fault_of_the_caller_s(aws: Aws, configure: Configure) -> None:
+    configure(PROVIDER_SECRET_ARN="arn:aws:secretsmanager:us-east-1:000000000000:secret:gone")
+    with pytest.raises(Unavailable):
+        providers.named("sms")
+
+
+def test_an_instance_without_a_secret_of_its_own_has_none(aws: Aws, configure: Configure) -> None:
+    configure(PROVIDERS="sms,email", PROVIDER_SECRET_ARN=aws.keep({"sms": {"url": "https://example.com/"}}))
+    assert providers.named("email").name == "email"

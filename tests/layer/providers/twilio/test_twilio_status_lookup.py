@@ -1,0 +1,170 @@
+"""Asking Twilio what became of a message: found is what can be no other, and none is what nothing is like."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from messaging.failures import Failure, OutcomeUnknown
+from messaging.models import OutboundMessage
+from messaging.providers.provider import LooksUp, ProviderResult
+from messaging.providers.twilio import Twilio
+from tests.layer.providers.twilio.api import MESSAGES, answering
+from tests.support.api import CONTACT, CUSTOMER, NEW_SMS
+
+BEGAN = datetime(2024, 11, 1, 23, 59, 58, 700_000, tzinfo=UTC)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)  # the caller's word, which is no time of an attempt
+CLAIMED = {"id": 7, "provider": "twilio", "token": UUID(int=7), "attempt": 1, "tries": 1}
+MESSAGE = OutboundMessage.model_validate({**NEW_SMS, **CLAIMED, "attempted_at": BEGAN, "timestamp": LONG_AGO})
+MMS = MESSAGE.model_copy(update={"type": "mms", "attachments": ["https://example.com/a.jpg"]})
+SERVICE = {"messaging_service_sid": "MG1"}
+OPEN, FOUND = OutcomeUnknown, ProviderResult("SM9")
+Outcome = ProviderResult | type[Failure]
+
+
+def listed(
+    sid: str = "SM9", after: float = 1, sender: str | None = CUSTOMER, **fields: object
+) -> dict[str, Any]:
+    """As Twilio lists a message: times in whole seconds."""
+    created = (BEGAN + timedelta(seconds=after)).replace(microsecond=0)
+    known = {"sid": sid, "body": "Hello", "num_media": "0", "direction": "outbound-api", "status": "queued"}
+    times = {"date_created": format_datetime(created), "date_sent": None}
+    return {**known, **times, "from": sender, "to": CONTACT, "error_code": None, **fields}
+
+
+def page(*messages: dict[str, Any], **fields: object) -> dict[str, object]:
+    return {"messages": list(messages), "next_page_uri": None, "page": 0, "page_size": 250, **fields}
+
+
+def looked_up(
+    answer: object, message: OutboundMessage = MESSAGE, status: int = 200, secret: Mapping[str, object] = {}
+) -> Outcome:
+    with answering(status, answer, secret=secret) as (provider, _):
+        try:
+            return provider.look_up(message)
+        except Failure as failure:
+            return type(failure)
+
+
+def test_it_can_be_asked() -> None:
+    assert isinstance(Twilio("twilio", {}), LooksUp)
+
+
+@pytest.mark.parametrize(("secret", "sender"), [({}, {"From": [CUSTOMER]}), (SERVICE, {})])
+def test_asks_for_what_it_sent_to_the_contact(
+    secret: dict[str, object], sender: dict[str, list[str]]
+) -> None:
+    with answering(200, page(), secret=secret) as (provider, asked), pytest.raises(OutcomeUnknown):
+        provider.look_up(MESSAGE)
+    [request] = asked
+    assert (request.method, request.path, request.form) == ("GET", MESSAGES, {})
+    assert request.query == {"To": [CONTACT], "PageSize": ["250"], **sender}
+    assert request.headers["authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize("after", [-4, 0, 1, 10, 59])
+def test_finds_the_one_that_was_made_when_it_was_sent(after: float) -> None:
+    assert looked_up(page(listed(after=after))) == FOUND
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        # Of another time, another text, or the contact's own.
+        ([listed("SM1", after=-3600)], FOUND),
+        ([listed("SM1", after=-60)], FOUND),
+        ([listed("SM1", after=300)], FOUND),
+        ([listed("SM1", body="Hello again")], FOUND),
+        ([listed("SM1", direction="inbound")], FOUND),
+        ([listed("SM1", sender="+12016660000")], FOUND),
+        # One that may as well be it.
+        ([listed("SM1")], OPEN),
+        ([listed("SM1", after=-3)], OPEN),
+        ([listed("SM1", after=30)], OPEN),
+        ([listed("SM1", direction="outbound-reply")], OPEN),
+        ([listed("SM1", num_media="1")], OPEN),
+        ([listed("SM1", body="")], OPEN),
+    ],
+)
+def test_one_beside_others_is_found_where_it_can_be_no_other(
+    others: list[dict[str, Any]], expected: Outcome
+) -> None:
+    assert looked_up(page(*others, listed())) == expected
+    assert looked_up(page(listed(), *others)) == expected
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [],
+        [listed(after=-3600)],
+        [listed(after=3600)],
+        [listed(body="Something else")],
+        [listed(direction="inbound")],
+        [listed(sender="+12016660000")],
+        # The same text shortly before or after may be it by clocks that differ, or another of ours.
+        [listed(after=-10)],
+        [listed(after=90)],
+        # As Twilio may have changed it: on a trial, by smart encoding, by redaction.
+        [listed(body="Sent from your Twilio trial account - Hello")],
+        [listed(body="\u201cHello\u201d")],
+        [listed(body="")],
+        [listed(body=None)],
+        [listed(num_media="1")],
+    ],
+)
+def test_that_it_is_not_listed_proves_nothing(others: list[dict[str, Any]]) -> None:
+    """The list lags: sent again for that, a message would be there twice."""
+    assert looked_up(page(*others)) is OPEN
+
+
+def test_of_the_callers_timestamp_nothing_is_heard() -> None:
+    told = LONG_AGO - BEGAN
+    assert looked_up(page(listed(after=told.total_seconds()))) is OPEN
+
+
+def test_counts_its_media() -> None:
+    assert looked_up(page(listed(num_media="1")), MMS) == FOUND
+    assert looked_up(page(listed(num_media="0")), MMS) is OPEN
+
+
+def test_a_messaging_service_may_not_have_chosen_the_number_yet() -> None:
+    assert looked_up(page(listed(sender=None)), secret=SERVICE) == FOUND
+    assert looked_up(page(listed(sender="+12016660000")), secret=SERVICE) is OPEN
+
+
+def test_a_summer_time_is_the_same_time() -> None:
+    assert looked_up(page(listed(date_created="Sat, 02 Nov 2024 01:59:59 +0200"))) == FOUND
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"<html>",
+        b"{}",
+        [],
+        {"messages": None},
+        page({}),
+        page(listed(date_created=None)),
+        page(listed(date_created="soon")),
+        page(listed(date_created=7)),
+        page(listed(date_created="Fri, 01 Nov 2024 23:59:59 -0000")),
+        page(listed(sid="")),
+        page(listed(num_media="some")),
+        page(listed(), {**listed("SM1"), "direction": None}),
+        b"[" * 100_000,
+        b'{"messages": [' + b"1," * 600_000,
+    ],
+)
+def test_an_answer_that_cannot_be_read_says_nothing(answer: object) -> None:
+    assert looked_up(answer) is OPEN
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 429, 500, 503])
+def test_a_refusal_says_nothing(status: int) -> None:
+    outcome = looked_up({"code": 20404, "message": "x"}, status=status)
+    assert isinstance(outcome, type)

@@ -1,0 +1,256 @@
+"""What becomes of a call that leaves the service: each fate of the socket, each answer."""
+
+import re
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messaging.failures import (
+    Failure,
+    Misconfigured,
+    OutcomeUnknown,
+    PermanentFailure,
+    TemporaryFailure,
+    Throttled,
+)
+from messaging.transport import client as transport_client
+from tests.support import tcp_server
+from tests.support.tcp_server import Script, answering, dripping, hang, playing, read_request, reset
+
+BUDGET = 0.4  # seconds
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def post(
+    address: str, scheme: str = "http", headers: Mapping[str, str] | None = None
+) -> transport_client.HttpAnswer:
+    return transport_client.post(f"{scheme}://{address}/hook?a=b", b"x" * 1000, headers or {}, budget=BUDGET)
+
+
+def failure(script: Script, scheme: str = "http") -> Failure:
+    """How the call ends, which it does in its budget."""
+    with playing(script) as address:
+        began = time.monotonic()
+        with pytest.raises(Failure) as raised:
+            post(address, scheme)
+        assert time.monotonic() - began < BUDGET + 0.6
+    return raised.value
+
+
+def test_posts_the_body_with_the_headers_to_the_whole_address() -> None:
+    received: list[bytes] = []
+
+    def script(client: socket.socket) -> None:
+        received.append(read_request(client))
+        client.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
+
+    with playing(script) as address:
+        assert post(address, headers={"X-One": "1"})[::2] == (200, b"{}")
+    head, _, body = received[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /hook?a=b HTTP/1.1\r\n")
+    assert f"\r\nHost: {address}\r\n".encode() in head + b"\r\n"
+    assert b"\r\nX-One: 1" in head
+    assert body == b"x" * 1000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HEAD + b"Content-Length: 4\r\n\r\nbody",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n",
+        HEAD + b"Connection: close\r\n\r\nbody",
+        b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD + b"Content-Length: 4\r\n\r\nbody",
+        b"HTTP/1.0 200 OK\r\n\r\nbody",
+    ],
+)
+def test_reads_an_answer_in_every_form_that_http_gives_it(answer: bytes) -> None:
+    with playing(answering(answer)) as address:
+        assert post(address)[::2] == (200, b"body")
+
+
+@pytest.mark.parametrize("pause", [0.01])
+def test_reads_an_answer_that_comes_in_many_parts(pause: float) -> None:
+    parts = [HEAD + b"Content-Length: 10\r\n\r\n", *[b"x"] * 10]
+    with playing(answering(*parts, every=pause)) as address:
+        assert post(address)[::2] == (200, b"x" * 10)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_every_2xx_is_accepted(status: int) -> None:
+    with playing(answering(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n".encode())) as address:
+        assert post(address)[::2] == (status, b"")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *((status, Misconfigured) for status in (401, 403)),  # our credentials: until they are mended
+        (429, Throttled),
+        *((status, TemporaryFailure) for status in (408, 425, 500, 501, 502, 503, 504, 507, 522, 599)),
+        *((status, Misconfigured) for status in (300, 301, 302, 307, 308)),  # never followed
+        *((status, Misconfigured) for status in (404, 405)),  # it leads nowhere: nobody has read the message
+        *((status, PermanentFailure) for status in (400, 402, 409, 410, 413, 415, 422, 451)),
+    ],
+)
+def test_an_answer_that_is_no_2xx_says_what_to_do(status: int, kind: type[Failure]) -> None:
+    location = "Location: http://127.0.0.1:1/\r\n"
+    answer = f"HTTP/1.1 {status} x\r\n{location}Content-Length: 4\r\n\r\nbody".encode()
+    found = failure(answering(answer))
+    assert (type(found), found.code) == (kind, str(status))
+    assert found.body == b"body"  # for the provider's file to read
+    assert "body" not in found.reason
+
+
+def test_an_answer_that_is_not_the_last_says_nothing() -> None:
+    hint = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    found = failure(answering(hint + HEAD + b"Content-Length: 4\r\n\r\nbody"))
+    assert type(found) is OutcomeUnknown
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(lambda _: None, id="closes before it reads"),
+        pytest.param(reset, id="resets once it is spoken to"),
+        pytest.param(read_request, id="closes after it has read"),
+        pytest.param(hang, id="hangs"),
+        pytest.param(dripping(b"", b"H"), id="drips a status line"),
+        pytest.param(dripping(b"HTTP/1.1 200 OK\r\n", b"X-Y: z\r\n"), id="drips headers"),
+        pytest.param(dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="drips continues"),
+        pytest.param(dripping(HEAD + b"Content-Length: 9999\r\n\r\n", b"x"), id="drips a body"),
+        pytest.param(dripping(HEAD + b"\r\n", b"x"), id="drips a body without a length"),
+        pytest.param(
+            dripping(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"), id="drips chunks"
+        ),
+        pytest.param(answering(b"SSH-2.0-OpenSSH_9.9\r\n"), id="speaks something else"),
+        pytest.param(answering(b"\x00\xff" * 100), id="answers noise"),
+        pytest.param(answering(HEAD + b"x" * 70_000 + b"\r\n\r\n"), id="answers a header too long"),
+        pytest.param(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhalf"), id="answers half"),
+        pytest.param(
+            answering(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n"), id="answers a bad chunk"
+        ),
+        pytest.param(
+            answering(HEAD + b"\r\n" + b"x" * (transport_client.MAX_ANSWER + 1)), id="answers too much"
+        ),
+    ],
+)
+def test_where_the_request_may_have_been_taken_the_outcome_is_unknown(script: Script) -> None:
+    found = failure(script)
+    assert (type(found), found.code) == (OutcomeUnknown, "no_answer")
+
+
+def test_an_answer_of_the_greatest_length_is_read() -> None:
+    with playing(answering(HEAD + b"\r\n" + b"x" * transport_client.MAX_ANSWER)) as address:
+        assert len(post(address).body) == transport_client.MAX_ANSWER
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(lambda _: None, id="closes"),
+        pytest.param(hang, id="hangs"),
+        pytest.param(lambda client: client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), id="speaks no TLS"),
+    ],
+)
+def test_where_no_secure_connection_comes_about_nothing_was_written(script: Script) -> None:
+    found = failure(script, "https")
+    assert (type(found), found.code) == (TemporaryFailure, "not_connected")
+
+
+def test_a_server_that_nobody_vouches_for_gets_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate = tcp_server.certificate(tmp_path_factory.mktemp("tls"))
+    context.load_cert_chain(certificate)
+    taken: list[bytes] = []
+
+    def script(client: socket.socket) -> None:
+        with context.wrap_socket(client, server_side=True) as secured:
+            taken.append(read_request(secured))
+
+    assert type(failure(script, "https")) is TemporaryFailure
+    assert taken == []
+
+
+def test_a_refused_connection_has_written_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(TemporaryFailure) as raised:
+        post(f"127.0.0.1:{port}")
+    assert raised.value.code == "not_connected"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "",
+            "x",
+            "/sms",
+            "HOST/sms",
+            "ftp://HOST/",
+            "file:///etc/hosts",
+            "http://",
+            "http:///sms",
+            "http://[HOST/",
+        ),
+        *("http://HOSTx/", "http://HOST/a b", "http://HOST/\u20ac", "http://HOST/\r\nX: y", "http://a..b/"),
+    ],
+)
+def test_an_address_that_is_none_is_called_by_nobody(url: str) -> None:
+    called: list[bytes] = []
+    with (
+        playing(lambda client: called.append(read_request(client))) as address,
+        pytest.raises(TemporaryFailure) as raised,
+    ):
+        transport_client.post(url.replace("HOST", address), b"", {}, budget=BUDGET)
+    assert raised.value.code == "not_configured"
+    assert called == []
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("0", 0), ("7", 7), (" 120 ", 120), ("86400", 86400)])
+def test_retry_after_is_read_in_seconds(value: str, seconds: float) -> None:
+    assert transport_client.retry_after(value) == timedelta(seconds=seconds)
+
+
+def test_retry_after_is_read_as_a_date() -> None:
+    wait = transport_client.retry_after(
+        format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)
+    )
+    assert wait is not None
+    assert timedelta(seconds=57) < wait <= timedelta(minutes=1)
+    assert transport_client.retry_after("Fri, 31 Dec 1999 23:59:59 GMT") == timedelta()
+
+
+@pytest.mark.parametrize("value", [None, "", "soon", "-1", "1.5", "9" * 30, "9" * 5000, "Fri, 99 Foo"])
+def test_a_retry_after_that_cannot_be_read_is_none(value: str | None) -> None:
+    assert transport_client.retry_after(value) is None
+
+
+@given(st.text() | st.from_regex(re.compile(r"[A-Z][a-z]{2}, \d+ \w{3} \d+ [\d:]+ \S*")))
+def test_no_retry_after_is_too_strange(value: str) -> None:
+    wait = transport_client.retry_after(value)
+    assert wait is None or wait >= timedelta()
+
+
+@pytest.mark.parametrize("status", [408, 429, 503])
+def test_retry_after_is_handed_on(status: int) -> None:
+    answer = f"HTTP/1.1 {status} x\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n"
+    found = failure(answering(answer.encode()))
+    assert isinstance(found, TemporaryFailure)
+    assert found.retry_after == timedelta(seconds=30)
+
+
+def test_a_chunk_without_an_end_is_given_up_soon() -> None:
+    chunk = HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"
+    with (
+        playing(dripping(chunk, b"x" * 1_000_000)) as address,
+        pytest.raises(OutcomeUnknown, match="TooLong"),
+    ):
+        post(address)

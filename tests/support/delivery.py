@@ -1,0 +1,72 @@
+"""Messages on their way out: made, delivered, and looked at in the database."""
+
+from itertools import count
+
+from messaging import relay
+from messaging.models import NewSms
+from messaging.outbound import accept as outbound_accept
+from messaging.outbound import delivery
+from tests.conftest import Database
+from tests.support.api import NEW_SMS
+from tests.support.aws import Aws
+from tests.support.messages import ACCOUNT
+
+_contacts = count(1)
+
+
+def accept(aws: Aws, count: int = 1, **changes: object) -> list[int]:
+    """The ids of new messages, each in a conversation of its own; their nudges are taken away."""
+    ids = [outbound_accept.accept(ACCOUNT, _message(changes)).message.id for _ in range(count)]
+    aws.queued()
+    return ids
+
+
+def _message(changes: dict[str, object]) -> NewSms:
+    return NewSms.model_validate(NEW_SMS | {"to": f"+1804333{next(_contacts) % 10000:04}"} | changes)
+
+
+def deliver(*ids: int, seconds: float = 30) -> None:
+    delivery.deliver(ids, lambda: seconds)
+
+
+def state(database: Database, id: int = 1) -> tuple[object, ...]:
+    [row] = database.rows("SELECT status, error_code, attempt_count FROM messages WHERE id = :id", id=id)
+    return tuple(row)
+
+
+def events(database: Database, id: int = 1) -> list[list[object]]:
+    return database.rows(
+        "SELECT kind, attempt, status, code FROM message_events WHERE message_id = :id ORDER BY id", id=id
+    )
+
+
+def wait(database: Database, id: int = 1) -> float:
+    """Seconds until the next attempt."""
+    found = database.value(
+        "SELECT extract(epoch FROM next_attempt_at - updated_at)::float FROM messages WHERE id = :id", id=id
+    )
+    assert isinstance(found, float)
+    return found
+
+
+def let_pass(database: Database, seconds: float) -> None:
+    """As if so much time had gone by since everything that is there."""
+    times = {
+        "messages": ("created_at", "updated_at", "next_attempt_at", "dispatch_at", "lease_expires_at"),
+        "attempts": ("started_at", "ended_at"),
+        "circuits": ("changed_at", "open_until"),
+    }
+    for table, columns in times.items():
+        moved = ", ".join(f"{column} = {column} - :seconds * interval '1 second'" for column in columns)
+        database.rows(f"UPDATE {table} SET {moved}", seconds=seconds)
+
+
+def relayed(aws: Aws) -> list[int]:
+    """The ids that a round of the relay nudges; what was queued before is taken away."""
+    aws.queued()
+    relay.relay(lambda: 30)
+    return sorted(int(nudge["Body"]) for nudge in aws.queued())
+
+
+def make_due(database: Database) -> None:
+    database.rows("UPDATE messages SET next_attempt_at = clock_timestamp() WHERE next_attempt_at IS NOT NULL")

@@ -1,0 +1,172 @@
+"""The built template as `sam deploy` deploys it: to ministack, with Postgres and the playing provider beside.
+
+ministack runs functions on the Python that it runs on itself, so it gets an environment of their version.
+"""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.services import ports
+from local.services.aws import CREDENTIALS, Aws
+from local.services.postgres import Postgres
+from local.simulators.provider import Provider
+from local.template.template import REGION
+from tests.conftest import SIGNING_SECRET
+from tests.support import sam
+
+STACK = "messaging"
+LOOPBACK = "127.0.0.1"
+
+
+def ministack_python(python: Path, cache: pytest.Cache) -> str:
+    """A virtual environment with what Lambda and ministack bring; made once for each set of versions."""
+    wanted = [f"{name}=={version(name)}" for name in ("ministack", "aws-sam-translator", "boto3")]
+    folder = cache.mkdir("ministack")
+    made = folder / "packages"
+    inside = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not made.exists() or made.read_text().split() != wanted:
+        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([inside, "-m", "pip", "install", "--quiet", *wanted], check=True)
+        made.write_text("\n".join(wanted))
+    return str(inside)
+
+
+class Deployment:
+    """`api_url` and `url_of` are where a client reaches what was deployed."""
+
+    def __init__(self, aws: Aws, provider: Provider) -> None:
+        self._aws = aws
+        self.provider = provider
+        self._resources = _resources(aws)
+        self.api_url = _api_url(aws, self._resources["Api"])
+
+    def invoke(self, function: str, event: Any) -> Any:
+        answer = self._aws.client("lambda").invoke(
+            FunctionName=self._resources[function], Payload=json.dumps(event)
+        )
+        result = json.load(answer["Payload"])
+        assert "FunctionError" not in answer, result
+        return result
+
+    def url_of(self, function: str) -> str:
+        """ministack serves a function's URL by its path; the host that AWS gives it is known nowhere here."""
+        configured = self._aws.client("lambda").get_function_url_config(
+            FunctionName=self._resources[function]
+        )
+        id = configured["FunctionUrl"].removeprefix("https://").partition(".")[0]
+        return f"{self._aws.endpoint}/_aws/lambda-url/{id}"
+
+
+@contextmanager
+def deployed(folder: Path, cache: pytest.Cache) -> Iterator[Deployment]:
+    python = sam.interpreter()
+    template = sam.build(python)
+    with ExitStack() as undo:
+        postgres = Postgres(folder, ports.choose(LOOPBACK, 0, ""), durable=False)
+        undo.callback(postgres.forget)
+        undo.callback(postgres.stop)
+        postgres.start()
+        port = ports.choose(LOOPBACK, 0, "")
+        # The functions inherit these. In AWS the names lead to AWS; the template leaves them alone.
+        here = {
+            f"AWS_ENDPOINT_URL_{name}": f"http://{LOOPBACK}:{port}" for name in ("SQS", "SECRETS_MANAGER")
+        }
+        aws = Aws(folder, port, python=ministack_python(python, cache), variables=here)
+        undo.callback(aws.stop)
+        aws.start()
+        provider_port = ports.choose(LOOPBACK, 0, "")
+        secret = {
+            channel: {"url": f"http://{LOOPBACK}:{provider_port}/{channel}", "signing_secret": SIGNING_SECRET}
+            for channel in ("sms", "email")
+        }
+        created = aws.client("secretsmanager").create_secret(
+            Name="providers", SecretString=json.dumps(secret)
+        )
+        parameters = {"DatabaseUrl": postgres.url, "ProviderSecretArn": created["ARN"]}
+        sam.run(
+            *("deploy", "--template-file", str(template), "--parameter-overrides"),
+            *(f"{name}={value}" for name, value in parameters.items()),
+            environment=sam.environment(python, AWS_ENDPOINT_URL=aws.endpoint, **CREDENTIALS),
+        )
+        resources = _resources(aws)
+        _add_routes(aws, resources)
+        _poll(aws, resources)
+        provider = Provider(provider_port, _api_url(aws, resources["Api"]), SIGNING_SECRET)
+        undo.callback(provider.stop)
+        provider.start()
+        yield Deployment(aws, provider)
+
+
+def _resources(aws: Aws) -> dict[str, str]:
+    resources = aws.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+    return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+
+
+def _api_url(aws: Aws, api: str) -> str:
+    return f"{aws.endpoint}/_aws/execute-api/{api}"
+
+
+def _add_routes(aws: Aws, resources: Mapping[str, str]) -> None:
+    """ministack makes the HTTP API and leaves out the routes and the authorizer, which SAM hands over as an
+    OpenAPI document."""
+    deployed = aws.client("cloudformation").get_template(StackName=STACK, TemplateStage="Processed")
+    api = deployed["TemplateBody"]["Resources"]["Api"]["Properties"]["Body"]
+    gateway, functions = aws.client("apigatewayv2"), aws.client("lambda")
+    authorizers = {
+        name: _add_authorizer(aws, resources, name, scheme["x-amazon-apigateway-authorizer"])
+        for name, scheme in api["components"]["securitySchemes"].items()
+    }
+    for path, methods in api["paths"].items():
+        for method, operation in methods.items():
+            declared = operation["x-amazon-apigateway-integration"]
+            (name,) = re.findall(r"functions/\$\{(\w+)\.Arn\}", declared["uri"]["Fn::Sub"])
+            function = functions.get_function_configuration(FunctionName=resources[name])
+            integration = gateway.create_integration(
+                ApiId=resources["Api"],
+                IntegrationType="AWS_PROXY",
+                IntegrationUri=function["FunctionArn"],
+                PayloadFormatVersion=declared["payloadFormatVersion"],
+            )
+            [asked] = [authorizers.get(name) for one in operation["security"] for name in one]
+            gateway.create_route(
+                ApiId=resources["Api"],
+                RouteKey=path if path == "$default" else f"{method.upper()} {path}",
+                Target=f"integrations/{integration['IntegrationId']}",
+                **({"AuthorizationType": "CUSTOM", "AuthorizerId": asked} if asked else {}),
+            )
+
+
+def _add_authorizer(aws: Aws, resources: Mapping[str, str], name: str, declared: Mapping[str, Any]) -> str:
+    uri, given = declared["authorizerUri"]["Fn::Sub"]
+    [[function, _]] = [one["Fn::GetAtt"] for one in given.values()]
+    arn = aws.client("lambda").get_function_configuration(FunctionName=resources[function])["FunctionArn"]
+    added = aws.client("apigatewayv2").create_authorizer(
+        ApiId=resources["Api"],
+        Name=name,
+        AuthorizerType="REQUEST",
+        AuthorizerUri=uri.replace("${__FunctionArn__}", arn).replace("${AWS::Region}", REGION),
+        AuthorizerPayloadFormatVersion=declared["authorizerPayloadFormatVersion"],
+        EnableSimpleResponses=declared["enableSimpleResponses"],
+        IdentitySource=declared["identitySource"],
+        AuthorizerResultTtlInSeconds=declared["authorizerResultTtlInSeconds"],
+    )
+    return str(added["AuthorizerId"])
+
+
+def _poll(aws: Aws, resources: Mapping[str, str]) -> None:
+    """ministack keeps a parameter's number as the text that it came as, and then cannot poll with it."""
+    functions = aws.client("lambda")
+    source = functions.get_event_source_mapping(UUID=resources["DeliverMessageQueued"])
+    functions.update_event_source_mapping(
+        UUID=source["UUID"],
+        ScalingConfig={name: int(value) for name, value in source["ScalingConfig"].items()},
+    )

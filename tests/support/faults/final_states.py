@@ -1,0 +1,34 @@
+"""When all is said and done of the messages of a stack, and what is to be seen of it."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
+from itertools import pairwise
+
+from local import Received, Stack
+from tests.conftest import Database
+from tests.support.waiting import eventually
+
+UNFINISHED = (
+    "SELECT count(*) FROM messages"
+    " WHERE status IN ('queued', 'sending') OR status = 'unknown' AND dispatch_at IS NOT NULL"
+)
+
+
+def wait_until_all_is_done(stack: Stack, seconds: float) -> None:
+    with closing(Database(stack.database_url)) as database:
+        eventually(lambda: database.value(UNFINISHED) == 0, seconds)
+
+
+def statuses(stack: Stack) -> dict[int, str]:
+    """What each message that was sent has become."""
+    with closing(Database(stack.database_url)) as database:
+        rows = database.rows("SELECT id, status FROM messages WHERE direction = 'outbound' ORDER BY id")
+    return {int(str(id)): str(status) for id, status in rows}
+
+
+def assert_one_after_the_other(calls: Sequence[Received]) -> None:
+    """None came before the provider had done with the one before it."""
+    for earlier, later in pairwise(calls):
+        assert earlier.ended is not None
+        assert datetime.fromisoformat(earlier.ended) <= datetime.fromisoformat(later.time)

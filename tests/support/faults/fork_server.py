@@ -1,0 +1,74 @@
+"""A process that has imported a function, and forks one that runs it for each event: one that can be killed.
+
+Started by path as `python -I fork_server.py <socket> <handler> <folder> ...` with the function's variables.
+It holds no connection and has no thread, so that a fork of it is what a new environment is after its import.
+Requests come as lines of JSON on the socket, and so do the answers: {"pid"}, {"result"}, {"ended"}.
+"""
+
+import importlib
+import json
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import aws_lambda_powertools.utilities.parameters  # noqa: F401  # the product imports it with its first secret
+import boto3
+from botocore.loaders import JSONFileLoader
+
+
+class Context:
+    """What Lambda passes to a handler beside its event."""
+
+    function_name = "DeliverMessage"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:DeliverMessage"
+    aws_request_id = "00000000-0000-4000-8000-000000000000"
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self._seconds * 1000)
+
+
+def main(channel: str, handler: str, *folders: str) -> None:
+    connection = socket.socket(fileno=int(channel))
+    sys.path[:0] = folders
+    module, _, name = handler.rpartition(".")
+    function = getattr(importlib.import_module(module), name)
+    # What boto3 reads anew for each of its sessions is read once here: half of what a delivery takes.
+    JSONFileLoader.load_file = staticmethod(cache(JSONFileLoader().load_file))  # type: ignore[method-assign]  # bound once for all
+    boto3.client("sqs")
+    boto3.client("secretsmanager")
+    for line in connection.makefile("rb"):
+        request = json.loads(line)
+        child = os.fork()
+        if not child:
+            _run(connection, function, request)
+        _tell(connection, pid=child)
+        _, status = os.waitpid(child, 0)
+        _tell(connection, ended=os.waitstatus_to_exitcode(status))
+
+
+def _run(connection: socket.socket, function: Callable[[Any, Any], Any], request: dict[str, Any]) -> None:
+    """Does not return, and lives on when the function has, as an environment does."""
+    try:
+        os.environ.update(request["variables"])
+        _tell(connection, result=function(request["event"], Context(request["seconds"])))
+        connection.recv(1)  # nothing comes, but the end of whoever began it
+    except BaseException:  # noqa: BLE001  # it must not go on as its parent would
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _tell(connection: socket.socket, **what: object) -> None:
+    connection.sendall(json.dumps(what).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

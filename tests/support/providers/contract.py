@@ -1,0 +1,81 @@
+"""What every provider keeps to, whoever its vendor is: a subclass of Contract says how that one speaks.
+
+What it can say stands in speaking.py; subclasses are named Test..., so that pytest finds all of this in them,
+and stand in a test_contract.py, so that the suites that run over every provider find them too.
+"""
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from messaging.failures import Misconfigured, TemporaryFailure
+from messaging.models import Channel
+from tests.conftest import Configure
+from tests.support.providers.send_contract import Sending
+from tests.support.providers.vendor_profile import NAME
+from tests.support.providers.webhook_contract import Receiving
+
+ODD_SECRETS: Sequence[object] = (
+    "",
+    " ",
+    "\ud800",
+    [],
+    [""],
+    [" "],
+    [None],
+    [[]],
+    None,
+    5,
+    True,
+    {},
+    {"a": "b"},
+    "whsec_",
+)
+"""What somebody writes by mistake: of no use to either side."""
+
+
+class Contract(Sending, Receiving):
+    def test_has_the_name_that_the_deployment_gives_it(self) -> None:
+        assert self.made().name == NAME
+
+    def test_says_what_it_carries(self) -> None:
+        assert self.provider.channels
+        assert self.provider.channels <= set(Channel)
+        assert Channel(str(self.sent["type"])) in self.provider.channels
+        assert self.provider.limits.body > 0
+
+    def test_is_made_without_a_secret_and_then_neither_sends_nor_lets_anybody_in(
+        self, configure: Configure
+    ) -> None:
+        configure(ALLOW_UNSIGNED_WEBHOOKS="")
+        bare = self.provider(NAME, {})
+        with pytest.raises(TemporaryFailure):
+            bare.send(self.message())
+        for request in (self.webhook(self.inbound), *map(self.request, self.bodies())):
+            self.refused(request, bare)
+
+    @pytest.mark.parametrize("odd", ODD_SECRETS, ids=repr)
+    def test_a_secret_that_is_none_neither_sends_nor_lets_anybody_in(
+        self, odd: object, configure: Configure
+    ) -> None:
+        configure(ALLOW_UNSIGNED_WEBHOOKS="")
+        made = self.made(dict.fromkeys(self.secret(""), odd))
+        with pytest.raises(Misconfigured):
+            made.send(self.message())
+        for body in self.bodies():
+            self.refused(self.request(body), made)
+            for field, _ in self.keys:
+                self.refused(self.request(body), self.made({field: odd}))
+
+
+def contracts() -> Iterator[type[Contract]]:
+    """Of all providers that have one."""
+    root = Path(__file__).parents[3]
+    for file in sorted((root / "tests" / "layer" / "providers").rglob("test_contract.py")):
+        module = import_module(".".join(file.relative_to(root).with_suffix("").parts))
+        for name, one in vars(module).items():
+            if name.startswith("Test") and isinstance(one, type) and issubclass(one, Contract):
+                assert one.__module__ == module.__name__
+                yield one

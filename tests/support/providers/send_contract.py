@@ -1,0 +1,180 @@
+"""What sending comes to, whatever the vendor answers."""
+
+import socket
+from itertools import chain
+
+import pytest
+
+from messaging.failures import (
+    Failure,
+    Misconfigured,
+    OutcomeUnknown,
+    PermanentFailure,
+    TemporaryFailure,
+    Throttled,
+)
+from messaging.models import Channel, OutboundMessage
+from messaging.problems import Invalid
+from messaging.providers.provider import Provider, ProviderResult
+from tests.support.providers.vendor_profile import NAME, Speaking
+from tests.support.tcp_server import Script, answering, playing, read_request
+
+ODD = (b"", b"{}", b"[]", b"null", b"\xff", b"<html>", b'"\\ud800"', b"1e999", b"[" * 5000, b'{"a":' * 5000)
+KINDS = {
+    301: Misconfigured,
+    302: Misconfigured,
+    307: Misconfigured,
+    400: PermanentFailure,
+    401: Misconfigured,
+    403: Misconfigured,
+    404: Misconfigured,
+    405: Misconfigured,
+    413: PermanentFailure,
+    422: PermanentFailure,
+    429: Throttled,
+    500: TemporaryFailure,
+    502: TemporaryFailure,
+    503: TemporaryFailure,
+    504: TemporaryFailure,
+}
+
+
+def written(status: int, body: bytes = b"", head: bytes = b"") -> bytes:
+    first = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\n"
+    return first.encode() + head + b"\r\n" + body
+
+
+def answer(status: int, body: bytes = b"", head: bytes = b"") -> Script:
+    return answering(written(status, body, head))
+
+
+def in_turn(*scripts: Script) -> Script:
+    """One for each connection."""
+    rest = iter(scripts)
+
+    def script(client: socket.socket) -> None:
+        next(rest)(client)
+
+    return script
+
+
+def sent(provider: Provider, message: OutboundMessage) -> ProviderResult | Failure:
+    """How it ends; anything but these is a fault of the provider's file."""
+    try:
+        return provider.send(message)
+    except Failure as failure:
+        return failure
+
+
+class Sending(Speaking):
+    def taken(self, id: bytes | None = None) -> bytes:
+        """The answer to one that was taken."""
+        known = self.sent_id.encode()
+        body, head = (part.replace(known, id or known) for part in (self.accepted, self.accepted_head))
+        return written(self.accepted_status, body, head)
+
+    def took(self, id: bytes | None = None) -> Script:
+        return answering(self.taken(id))
+
+    def test_gives_the_vendor_s_id_of_a_message_that_was_taken(self) -> None:
+        with playing(self.took()) as address, self.reaching(address) as provider:
+            assert provider.send(self.message()) == ProviderResult(self.sent_id)
+
+    @pytest.mark.parametrize("status", [200, 201, 202, 204, 302, 400, 401, 404, 409, 422, 429, 500, 503])
+    def test_whatever_the_vendor_answers_sending_ends_in_our_words(self, status: int) -> None:
+        with (
+            playing(in_turn(*(answer(status, body) for body in ODD))) as address,
+            self.reaching(address) as provider,
+        ):
+            for _ in ODD:
+                ended = sent(provider, self.message())
+                if isinstance(ended, Failure):
+                    assert ended.code
+                    assert ended.reason
+                else:
+                    assert status < 300
+                    assert ended == ProviderResult(None), "no answer names one"
+
+    @pytest.mark.parametrize(("status", "kind"), KINDS.items())
+    def test_each_answer_is_the_right_kind_of_failure(self, status: int, kind: type[Failure]) -> None:
+        bodies = (b"", b"{}", b"<html>")
+        with (
+            playing(in_turn(*(answer(status, body) for body in bodies))) as address,
+            self.reaching(address) as provider,
+        ):
+            for _ in bodies:
+                assert type(sent(provider, self.message())) is kind
+
+    @pytest.mark.parametrize("id", [b"\0", b"\\u0000", b"x" * 513, b"\xff"])
+    def test_an_id_that_cannot_be_kept_is_none(self, id: bytes) -> None:
+        with playing(self.took(id)) as address, self.reaching(address) as provider:
+            ended = sent(provider, self.message())
+        if not isinstance(ended, OutcomeUnknown):
+            assert isinstance(ended, ProviderResult)
+            kept = ended.provider_message_id
+            assert kept is None or (0 < len(kept) <= 512 and "\0" not in kept)
+
+    def test_without_an_answer_the_outcome_is_unknown(self) -> None:
+        for script in (lambda _: None, read_request, answering(b"\0\xff" * 100)):
+            with playing(script) as address, self.reaching(address) as provider:
+                assert isinstance(sent(provider, self.message()), OutcomeUnknown)
+
+    def test_where_nobody_listens_nothing_was_sent(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        with self.reaching(f"127.0.0.1:{port}") as provider, pytest.raises(TemporaryFailure):
+            provider.send(self.message())
+
+    def test_says_all_that_it_is_given(self) -> None:
+        limits = self.provider.limits
+        given: dict[str, object] = {"body": "body-words"}
+        if Channel.EMAIL in self.provider.channels:
+            given |= {"subject": "subject-words", "html": "<p>html-words</p>"}
+        if limits.cc:
+            given["cc"] = ["copy@example.com", "another@example.com"]
+        if limits.reply_to:
+            given["reply_to"] = "reply@example.com"
+        if limits.headers:
+            given["headers"] = {"X-Given": "header-words"}
+        message = self.message(**given)
+        received: list[bytes] = []
+
+        def script(client: socket.socket) -> None:
+            received.append(read_request(client))
+            client.sendall(self.taken())
+
+        with playing(script) as address, self.reaching(address) as provider:
+            provider.send(message)
+        [request] = received
+        said = self.said(request.partition(b"\r\n\r\n")[2])
+        told = [message.sender, message.recipient, *message.cc, message.reply_to, message.subject]
+        told += [message.body, message.html and "html-words", *chain(*message.headers.items())]
+        assert [one for one in told if one and one not in said] == [], "nothing is dropped silently"
+
+    def test_headers_that_it_keeps_to_itself_are_refused_before_the_message_is_kept(self) -> None:
+        limits = self.provider.limits
+        for name in (f"{one}more" if one.endswith("-") else one for one in limits.reserved):
+            with pytest.raises(Invalid) as raised:
+                limits.check(self.message(headers={name.upper(): "x", "X-Campaign": "x"}), NAME)
+            [error] = raised.value.errors
+            assert error["field"] == f"headers.{name.upper()}"
+            assert NAME in error["message"]
+            limits.check(self.message(headers={f"X-{name}": "x"}), NAME)
+
+    def test_what_it_cannot_do_is_refused_before_it_is_kept(self) -> None:
+        limits = self.provider.limits
+        limits.check(self.message(), NAME)
+        beyond: dict[str, object] = {
+            "body": "x" * (limits.body + 1) if limits.body < 2**20 else None,
+            "attachments": ["https://example.com/"] * (limits.attachments + 1),
+            "cc": [f"cc-{n}@example.com" for n in range(limits.cc + 1)],
+            "headers": {f"X-{n}": "x" for n in range(limits.headers + 1)},
+            "reply_to": None if limits.reply_to else "reply@example.com",
+        }
+        for name, value in beyond.items():
+            if value:
+                with pytest.raises(Invalid) as raised:
+                    limits.check(self.message().model_copy(update={name: value}), NAME)
+                [error] = raised.value.errors
+                assert error["field"] == name
+                assert NAME in error["message"]

@@ -1,0 +1,178 @@
+"""What a vendor's requests come to: who is let in, and what is read."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from messaging.models import DeliveryReport, InboundMessage, Status
+from messaging.problems import Invalid, Unreadable
+from messaging.providers.provider import Webhook
+from tests.conftest import Configure
+from tests.support.providers import altered_requests
+from tests.support.providers.vendor_profile import Speaking
+
+HEADERS = st.dictionaries(
+    st.text(st.characters(codec="latin-1"), max_size=30).map(str.lower), st.text(max_size=60)
+)
+EXAMPLES = settings(max_examples=50)
+MOMENT = timedelta(seconds=30)
+
+
+class Receiving(Speaking):
+    def bodies(self) -> list[bytes]:
+        return [self.inbound, self.report, *([self.batch] if self.batch else [])]
+
+    # --- Who is let in -----------------------------------------------------------------------------------
+
+    def test_lets_in_what_the_vendor_signed(self) -> None:
+        for body in self.bodies():
+            verified = self.made().verify(self.request(body))
+            assert verified.signed
+            assert self.signs_body or verified.once, "else any body is as good as the one that was meant"
+
+    def test_lets_in_nothing_unsigned(self, configure: Configure) -> None:
+        configure(ALLOW_UNSIGNED_WEBHOOKS="")
+        for body in (*self.bodies(), b""):
+            self.refused(self.webhook(body))
+
+    def test_lets_in_nothing_stale(self) -> None:
+        assert self.tolerance
+        for body in self.bodies():
+            for sign in (-1, 1):
+                now = datetime.now(UTC)
+                self.made().verify(self.request(body, now + sign * (self.tolerance - MOMENT)))
+                for late in (MOMENT, timedelta(days=400)):
+                    self.refused(self.request(body, now + sign * (self.tolerance + late)))
+
+    def test_lets_in_no_body_but_the_one_that_was_signed(self) -> None:
+        for body in self.bodies():
+            request = self.request(body)
+            for other in self.tampered(request.body):
+                self.refused(replace(request, body=other))
+
+    def test_lets_in_no_address_but_the_one_that_was_signed(self) -> None:
+        request = self.request(self.inbound)
+        query = [
+            f"{request.query}&more=1",
+            f"{request.query}x",
+            *([""] if request.query else []),
+        ]
+        for other in (
+            replace(request, url=request.url.replace("api.", "api2.")),
+            replace(request, url=request.url.replace("https:", "http:")),
+            replace(request, url=f"{request.url}/"),
+            *(replace(request, query=one) for one in query),
+        ):
+            self.refused(other)
+
+    def test_lets_in_what_any_of_several_keys_signed(self) -> None:
+        own = self.secret("")
+        for order in (1, -1):
+            both = {field: [own[field], other][::order] for field, other in self.keys}
+            for body in self.bodies():
+                self.made(both).verify(self.request(body))
+
+    def test_no_key_but_its_own_lets_anything_in(self) -> None:
+        for body in self.bodies():
+            self.refused(self.request(body), self.made(dict(self.keys)))
+
+    def test_says_which_field_is_missing_to_verify_a_request(self) -> None:
+        made = self.made({field: None for field, _ in self.keys})
+        for body in self.bodies():
+            reason = self.refused(self.request(body), made)
+            assert reason.startswith("The secret holds no ")
+            assert any(field in reason for field, _ in self.keys)
+
+    def test_no_headers_let_anything_in_or_break_it(self) -> None:
+        request = self.request(self.inbound)
+        signed = {name: request.headers[name] for name in self.sign(request.body, datetime.now(UTC))}
+        names = st.sampled_from(sorted(signed)) if signed else st.nothing()
+        spoilt = st.dictionaries(names, st.text(), min_size=1) if signed else st.just({})
+
+        @EXAMPLES
+        @given(spoilt.filter(lambda spoilt: not signed or bool(spoilt.items() - signed.items())), HEADERS)
+        def refused(spoilt: dict[str, str], more: dict[str, str]) -> None:
+            if signed:
+                self.refused(replace(request, headers=more | dict(request.headers) | spoilt))
+            self.refused(self.webhook(self.inbound, more))
+
+        refused()
+
+    def test_no_signature_but_its_own_lets_anything_in(self) -> None:
+        """Where it is inside the body."""
+        for body in self.bodies():
+            request = self.request(body)
+            for name in self.signature_fields:
+                for odd in altered_requests.ODD_TEXT:
+                    spoilt = altered_requests.with_field(
+                        request.body, self.content_type(request.body), name, odd
+                    )
+                    self.refused(replace(request, body=spoilt))
+
+    # --- What is read ------------------------------------------------------------------------------------
+
+    def test_reads_a_message(self) -> None:
+        request = self.request(self.inbound)
+        for _ in range(2):  # reading changes nothing
+            [message] = self.made().parse(request)
+            assert isinstance(message, InboundMessage)
+            assert message.provider_message_id == self.inbound_id
+            assert message.type in self.provider.channels
+
+    def test_reads_a_report(self) -> None:
+        [report] = self.made().parse(self.request(self.report))
+        assert isinstance(report, DeliveryReport)
+        assert (report.provider_message_id, report.status) == (self.sent_id, Status.DELIVERED)
+        assert report.reference in (7, None)
+
+    def test_a_status_that_it_does_not_know_says_nothing(self) -> None:
+        unheard_of = self.report.replace(self.delivered, b"unheard-of")
+        assert unheard_of != self.report
+        [report] = self.made().parse(self.request(unheard_of))
+        assert isinstance(report, DeliveryReport)
+        assert report.status is None
+
+    def test_of_a_batch_the_rest_is_read(self) -> None:
+        assert self.batch
+        first, bad, last = self.made().parse(self.request(self.batch))
+        assert isinstance(bad, Invalid)
+        assert all(isinstance(one, (InboundMessage, DeliveryReport)) for one in (first, last))
+
+    def test_says_that_it_cannot_read_what_it_cannot(self) -> None:
+        assert not self.reads(self.request(self.unreadable))
+
+    def test_refuses_what_it_cannot_read(self) -> None:
+        kinds = {self.content_type(body) for body in self.bodies()}
+
+        @EXAMPLES
+        @given(altered_requests.ANYTHING, st.sampled_from(sorted(kinds)), st.text(max_size=20))
+        def read(body: bytes, kind: str, query: str) -> None:
+            self.reads(Webhook(self.url, query, {"content-type": kind}, body))
+
+        read()
+
+    def test_refuses_what_only_looks_like_its_vendor_s(self) -> None:
+        for known in self.bodies():
+            request = self.request(known)
+
+            @EXAMPLES
+            @given(altered_requests.spoilt(request.body, self.content_type(request.body)))
+            def read(body: bytes) -> None:
+                self.reads(replace(request, body=body))  # noqa: B023  # called within the round
+
+            read()
+
+    def reads(self, webhook: Webhook) -> bool:
+        """Whether it reads all of it; whatever it is, it ends in our words."""
+        try:
+            parts = self.made().parse(webhook)
+        except (Unreadable, Invalid):
+            return False
+        assert all(isinstance(part, (InboundMessage, DeliveryReport, Invalid)) for part in parts)
+        return not any(isinstance(part, Invalid) for part in parts)
+
+    def test_answers_what_was_kept_and_what_is_not_known_yet(self) -> None:
+        for kept in (self.kept(), None):
+            assert 200 <= self.made().answer([kept]).status < 300

@@ -1,0 +1,105 @@
+"""The queues of template.yaml, and what lies beside them, keep what they are given as long as they can."""
+
+from typing import Any
+
+import pytest
+
+from tests.support import transformed_template
+from tests.support.transformed_template import inside, of_type
+
+TWO_WEEKS = 14 * 24 * 3600
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return transformed_template.template()
+
+
+def sources(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Each queue that a function takes from, with how it does so."""
+    mappings = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+    return {mapping["EventSourceArn"]["Fn::GetAtt"][0]: mapping for mapping in mappings}
+
+
+def test_a_function_ends_long_before_its_queue_entry_is_seen_again(template: dict[str, Any]) -> None:
+    for name, source in sources(template).items():
+        queue = template["Resources"][name]["Properties"]
+        function = template["Resources"][source["FunctionName"]["Ref"]]["Properties"]
+        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+
+
+def test_a_record_that_fails_does_not_take_its_batch_with_it(template: dict[str, Any]) -> None:
+    for source in sources(template).values():
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert source["BatchSize"] == 10
+    concurrency = {
+        name: source["ScalingConfig"]["MaximumConcurrency"] for name, source in sources(template).items()
+    }
+    deliveries = {"Ref": "MaxConcurrentDeliveries"}
+    assert concurrency == {"OutboundQueue": deliveries, "SmsInboundQueue": 2, "EmailInboundQueue": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "receives"), [("Outbound", 5), ("SmsInbound", 1000), ("EmailInbound", 1000)]
+)
+def test_what_fails_too_often_is_kept_for_two_weeks_and_raises_an_alarm(
+    template: dict[str, Any], name: str, receives: int
+) -> None:
+    queues = of_type(template, "AWS::SQS::Queue")
+    queue, dead = queues[f"{name}Queue"], queues[f"{name}DeadLetters"]
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": [f"{name}DeadLetters", "Arn"]},
+        "maxReceiveCount": receives,
+    }
+    (source,) = dead["RedriveAllowPolicy"]["sourceQueueArns"]
+    assert source["Fn::Sub"].endswith(":" + queue["QueueName"]["Fn::Sub"])
+    assert dead["MessageRetentionPeriod"] == TWO_WEEKS
+    assert alarms(template, f"{name}DeadLetters") == {"ApproximateNumberOfMessagesVisible": 1}
+
+
+@pytest.mark.parametrize("channel", ["Sms", "Email"])
+def test_what_is_held_is_kept_as_long_as_can_be_and_raises_alarms(
+    template: dict[str, Any], channel: str
+) -> None:
+    queue = of_type(template, "AWS::SQS::Queue")[f"{channel}InboundQueue"]
+    assert queue["MessageRetentionPeriod"] == TWO_WEEKS
+    ages = {"ApproximateAgeOfOldestMessage": 900, "ApproximateNumberOfMessagesNotVisible": 1}
+    assert alarms(template, f"{channel}InboundQueue") == ages
+    unparsed = template["Resources"][f"{channel}UnparsedAlarm"]["Properties"]
+    service = {"Name": "service", "Value": f"{channel.lower()}_webhook"}
+    assert (unparsed["MetricName"], unparsed["Dimensions"]) == ("Unparsed", [service])
+
+
+def alarms(template: dict[str, Any], queue: str) -> dict[str, int]:
+    """What of a queue raises one, and from which number on."""
+    named = {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}
+    found = [
+        alarm
+        for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
+        if alarm["Dimensions"] == [named]
+    ]
+    assert {alarm["ComparisonOperator"] for alarm in found} == {"GreaterThanOrEqualToThreshold"}
+    return {alarm["MetricName"]: alarm["Threshold"] for alarm in found}
+
+
+def test_what_is_too_long_for_a_queue_lies_safe_and_longer_than_its_pointer(template: dict[str, Any]) -> None:
+    bucket = of_type(template, "AWS::S3::Bucket")["InboundRequests"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert list(inside(bucket["BucketEncryption"], "SSEAlgorithm")) == ["AES256"]
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule["Status"] == "Enabled"
+    assert rule["ExpirationInDays"] * 24 * 3600 > 2 * TWO_WEEKS
+
+
+def test_files_lie_as_safe_and_as_long_as_their_messages(template: dict[str, Any]) -> None:
+    bucket = template["Resources"]["Media"]
+    properties = bucket["Properties"]
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert list(inside(properties["BucketEncryption"], "SSEAlgorithm")) == ["AES256"]
+    assert "LifecycleConfiguration" not in properties
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_queues_are_encrypted(template: dict[str, Any]) -> None:
+    for queue in of_type(template, "AWS::SQS::Queue").values():
+        assert queue["SqsManagedSseEnabled"] is True
