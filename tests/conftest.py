@@ -177,7 +177,7 @@ def environments(database_url: str) -> Iterator[ProcessPoolExecutor]:
 
 
 @pytest.fixture
-def playing_provider() -> Iterator[Provider]:
+def provider_simulator() -> Iterator[Provider]:
     """An HTTP server that plays the house contract and misbehaves when told to; it reports to nobody."""
     provider = Provider(ports.choose("127.0.0.1", 0, ""), gateway="http://127.0.0.1:9", secret=SIGNING_SECRET)
     provider.start()
@@ -215,14 +215,14 @@ def aws_at(configure: Configure) -> Iterator[Callable[[str], None]]:
 
 
 @pytest.fixture
-def providers(aws: playing.Aws, playing_provider: Provider, configure: Configure) -> Provider:
+def providers(aws: playing.Aws, provider_simulator: Provider, configure: Configure) -> Provider:
     """The playing provider, for which the product's two are configured."""
     fields = {
-        name: {"url": f"{playing_provider.url}/{name}", "signing_secret": SIGNING_SECRET}
+        name: {"url": f"{provider_simulator.url}/{name}", "signing_secret": SIGNING_SECRET}
         for name in ("sms", "email")
     }
     configure(PROVIDER_SECRET_ARN=aws.keep(fields))
-    return playing_provider
+    return provider_simulator
 
 
 @pytest.fixture(scope="session", autouse=True)

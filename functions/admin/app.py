@@ -32,7 +32,7 @@ from messaging.accounts.models import (
     NewAddress,
     NewKey,
 )
-from messaging.accounts.store import Made, Outcome, Rows
+from messaging.accounts.store import ChangeOutcome, Made, Rows
 from messaging.address import either
 from messaging.conversations.reads import Page
 from messaging.fields import cleaned
@@ -53,7 +53,7 @@ app = api.api()
 def create_account(account: Annotated[NewAccount, Body()]) -> Response[str]:
     """The same again gives the account that is there."""
     made = store.create(_admin().name, account.name, account.sends_per_second, account.sends_per_day)
-    if made.outcome is Outcome.TAKEN:
+    if made.outcome is ChangeOutcome.TAKEN:
         raise Conflict.field("name", "is that of an account with other limits")
     return _made(made)
 
@@ -74,7 +74,7 @@ def get_account(id: Id) -> Response[str]:
 @app.patch("/api/admin/accounts/<id>", responses=api.shows(Account), tags=["Admin"])
 def change_account(id: Id, change: Annotated[AccountChange, Body()]) -> Response[str]:
     made = store.change(_admin().name, id, change.model_dump(exclude_unset=True))
-    if made.outcome is Outcome.TAKEN:
+    if made.outcome is ChangeOutcome.TAKEN:
         raise Conflict.field("name", "is that of another account")
     return api.found(made.document, "account")
 
@@ -87,9 +87,9 @@ def change_account(id: Id, change: Annotated[AccountChange, Body()]) -> Response
 def add_address(address: Annotated[NewAddress, Body()]) -> Response[str]:
     """What came for it while nobody owned it becomes the account's."""
     made = store.add_address(_admin().name, address.account_id, address.address)
-    if made.outcome is Outcome.MISSING:
+    if made.outcome is ChangeOutcome.MISSING:
         raise _no_account()
-    if made.outcome is Outcome.TAKEN:
+    if made.outcome is ChangeOutcome.TAKEN:
         raise Conflict.field("address", "is that of another account")
     return _made(made)
 
@@ -172,7 +172,7 @@ def _no_account() -> Invalid:
 
 
 def _made(made: Made) -> Response[str]:
-    return Response(201 if made.outcome is Outcome.CREATED else 200, api.JSON, made.document)
+    return Response(201 if made.outcome is ChangeOutcome.CREATED else 200, api.JSON, made.document)
 
 
 def _place(

@@ -120,8 +120,8 @@ def test_a_message_is_delivered_through_the_queue_and_reported_on(
         kept = get(f"{deployment.api_url}/api/messages/{message['id']}", key).body
         return bool(kept["status"] == "delivered")
 
-    # While ministack unpacks a function it answers nobody; a nudge that is lost then is the relay's to repeat
-    # when its minute has come.
+    # ministack does not answer while it unpacks a function; the relay repeats a dispatch that is lost then,
+    # a minute later.
     eventually(is_delivered, 180)
     sent = [received.body for received in deployment.provider.requests]
     assert [body["body"] for body in sent if body["reference"] == str(message["id"])] == [message["body"]]

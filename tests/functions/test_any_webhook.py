@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from messaging.problems import Forbidden
+from messaging.problems import SignatureRejected
 from messaging.providers.provider import Verified, Webhook
 from tests.conftest import Database
 from tests.functions.test_any_input import HEADERS
@@ -39,7 +39,7 @@ def check(database: Database, webhook: Webhook, path: str) -> int:
 def let_in(speaker: Contract, webhook: Webhook) -> Verified | None:
     try:
         return speaker.made().verify(webhook)
-    except Forbidden:
+    except SignatureRejected:
         return None
 
 

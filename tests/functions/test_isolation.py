@@ -9,7 +9,7 @@ import pytest
 from messaging.conversations import reads
 from messaging.models import MAX_ID, Channel
 from messaging.outbound import store
-from messaging.outbound.store import Outcome
+from messaging.outbound.store import AcceptOutcome
 from tests.conftest import Database
 from tests.support import messages as support_messages
 from tests.support.admin import make_account
@@ -168,7 +168,7 @@ STORE: Mapping[str, Callable[[int, Ids], object]] = {
     "list_messages": lambda account, theirs: reads.list_messages(account, theirs.conversation, 50),
 }
 NOTHING: Mapping[str, object] = {
-    "add_outbound": (Outcome.NOT_OWNED, None, None),
+    "add_outbound": (AcceptOutcome.NOT_OWNED, None, None),
     "list_conversations": [],
 }
 

@@ -18,11 +18,11 @@ def test_queues_again_what_was_left_behind(database: Database, aws: Aws, provide
         call("POST", SMS, NEW_SMS)
     aws.queued()  # lost, all of them
     database.rows(DUE)
-    assert invoke("relay", event("relay")) == {"nudged": 12, "expired": 0, "applied": 0, "forgotten": 0}
-    nudges = sorted((nudge["Body"] for nudge in aws.queued()), key=int)
-    assert nudges == [str(id) for id in range(1, 13)]
-    assert deliver(*nudges[:10]) == []
-    assert message(int(nudges[0]))["status"] == "sent"
+    assert invoke("relay", event("relay")) == {"dispatched": 12, "expired": 0, "applied": 0, "deleted": 0}
+    dispatches = sorted((dispatch["Body"] for dispatch in aws.queued()), key=int)
+    assert dispatches == [str(id) for id in range(1, 13)]
+    assert deliver(*dispatches[:10]) == []
+    assert message(int(dispatches[0]))["status"] == "sent"
 
 
 def test_makes_a_delivery_that_died_visible(database: Database, aws: Aws, providers: Provider) -> None:
@@ -33,7 +33,7 @@ def test_makes_a_delivery_that_died_visible(database: Database, aws: Aws, provid
 
 
 def test_has_nothing_to_do_in_an_empty_service(database: Database, aws: Aws) -> None:
-    assert invoke("relay", event("relay")) == {"nudged": 0, "expired": 0, "applied": 0, "forgotten": 0}
+    assert invoke("relay", event("relay")) == {"dispatched": 0, "expired": 0, "applied": 0, "deleted": 0}
     assert aws.queued() == []
 
 
@@ -54,7 +54,7 @@ def test_forgets_what_has_had_its_time(
     messages.report(Status.DELIVERED, "p-1")
     database.rows("UPDATE pending_reports SET created_at = now() - interval '8 days'")
     database.rows("UPDATE webhook_requests SET received_at = now() - interval '25 hours'")
-    assert invoke("relay", event("relay"))["forgotten"] == 2 - left
+    assert invoke("relay", event("relay"))["deleted"] == 2 - left
     assert database.value("SELECT count(*) FROM pending_reports") == 0
     assert database.value("SELECT count(*) FROM webhook_requests") == left
 
@@ -68,4 +68,4 @@ def test_forgets_all_of_a_backlog_while_there_is_time(database: Database, aws: A
         " SELECT 'sms', 'sms', '2024-11-01', '2024-11-01', '', '', '{}', '', sha256(n::text::bytea)"
         " FROM generate_series(1, 1200) n"
     )
-    assert invoke("relay", event("relay"))["forgotten"] == 1200
+    assert invoke("relay", event("relay"))["deleted"] == 1200

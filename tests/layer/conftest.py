@@ -21,12 +21,12 @@ def other(database: Database) -> Iterator[Database]:
 
 
 @pytest.fixture
-def askable(aws: Aws, playing_provider: Provider, configure: Configure) -> Provider:
+def askable(aws: Aws, provider_simulator: Provider, configure: Configure) -> Provider:
     """As `providers`, and it can be asked what became of a message."""
-    url = f"{playing_provider.url}/sms"
+    url = f"{provider_simulator.url}/sms"
     fields = {"url": url, "lookup_url": f"{url}/lookup", "signing_secret": SIGNING_SECRET}
     configure(PROVIDER_SECRET_ARN=aws.keep({"sms": fields}))
-    return playing_provider
+    return provider_simulator
 
 
 @pytest.fixture

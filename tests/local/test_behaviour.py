@@ -12,7 +12,7 @@ import pytest
 from local import Behaviour
 from local.http.client import opener
 from local.simulators.provider import Provider
-from tests.support.local.simulator_client import MESSAGE, call, look_up, send, signed
+from tests.support.local.simulator_client import MESSAGE, call, fetch_status, send, signed
 
 
 def test_it_fails_as_often_as_it_was_told(provider: Provider) -> None:
@@ -30,7 +30,7 @@ def test_it_hangs_up_with_the_message_taken_or_not(provider: Provider, told: Beh
         send(provider)
     [received] = provider.requests
     assert (received.status, received.id is not None) == (None, taken)
-    assert look_up(provider, "7")[0] == (200 if taken else 404)
+    assert fetch_status(provider, "7")[0] == (200 if taken else 404)
 
 
 def test_it_hangs_up_before_it_has_read_anything(provider: Provider) -> None:
@@ -99,7 +99,11 @@ def test_a_look_up_misbehaves_by_itself(provider: Provider) -> None:
     provider.behave(Behaviour(status=503))
     told = json.dumps({"status": 500, "times": 1}).encode()
     assert call("PUT", f"{provider.url}/sms/lookup/behaviour", told)[0] == 200
-    assert [look_up(provider, "7")[0], look_up(provider, "7")[0], send(provider)[0]] == [500, 404, 503]
+    assert [fetch_status(provider, "7")[0], fetch_status(provider, "7")[0], send(provider)[0]] == [
+        500,
+        404,
+        503,
+    ]
 
 
 def statuses(provider: Provider, seed: int, count: int = 200) -> list[int]:

@@ -8,7 +8,7 @@ import pytest
 from local import Behaviour
 from local.http.server import Server
 from local.simulators.provider import Provider
-from tests.support.local.simulator_client import MESSAGE, SECRET, Product, call, look_up, send
+from tests.support.local.simulator_client import MESSAGE, SECRET, Product, call, fetch_status, send
 from tests.support.waiting import eventually
 
 
@@ -42,14 +42,14 @@ def test_a_report_is_repeated_until_it_is_taken(provider: Provider, product: Pro
 
 
 def test_it_says_whether_it_has_taken_a_message_of_a_reference(provider: Provider) -> None:
-    assert look_up(provider, "7")[0] == 404
+    assert fetch_status(provider, "7")[0] == 404
     provider.behave(Behaviour(status=503, times=1))
     send(provider)
-    assert look_up(provider, "7")[0] == 404
+    assert fetch_status(provider, "7")[0] == 404
     answer = send(provider)
-    assert look_up(provider, "7") == answer == (200, {"messaging_provider_id": provider.lookups[-1].id})
-    assert look_up(provider, "7", "email")[0] == 404  # which is another's
-    assert look_up(provider, "7", secret="whsec_YW5vdGhlcg==")[0] == 401
+    assert fetch_status(provider, "7") == answer == (200, {"messaging_provider_id": provider.lookups[-1].id})
+    assert fetch_status(provider, "7", "email")[0] == 404  # which is another's
+    assert fetch_status(provider, "7", secret="whsec_YW5vdGhlcg==")[0] == 401
     assert [asked.status for asked in provider.lookups] == [404, 404, 200, 404, 401]
 
 
@@ -59,7 +59,7 @@ def test_a_message_is_taken_when_it_comes_and_known_before_it_is_answered(provid
         sending = threads.submit(send, provider)
         [received] = eventually(lambda: provider.requests)
         assert (received.status, received.ended) == (None, None)
-        assert look_up(provider, "7") == (200, {"messaging_provider_id": received.id})
+        assert fetch_status(provider, "7") == (200, {"messaging_provider_id": received.id})
         assert not sending.done()
         assert sending.result() == (200, {"messaging_provider_id": received.id})
     assert provider.requests[0].status == 200

@@ -15,7 +15,7 @@ _contacts = count(1)
 
 
 def accept(aws: Aws, count: int = 1, **changes: object) -> list[int]:
-    """The ids of new messages, each in a conversation of its own; their nudges are taken away."""
+    """The ids of new messages, each in a conversation of its own; their dispatches are taken away."""
     ids = [outbound_accept.accept(ACCOUNT, _message(changes)).message.id for _ in range(count)]
     aws.queued()
     return ids
@@ -62,10 +62,10 @@ def let_pass(database: Database, seconds: float) -> None:
 
 
 def relayed(aws: Aws) -> list[int]:
-    """The ids that a round of the relay nudges; what was queued before is taken away."""
+    """The ids that a round of the relay dispatches; what was queued before is taken away."""
     aws.queued()
     relay.relay(lambda: 30)
-    return sorted(int(nudge["Body"]) for nudge in aws.queued())
+    return sorted(int(dispatch["Body"]) for dispatch in aws.queued())
 
 
 def make_due(database: Database) -> None:

@@ -22,7 +22,7 @@ from messaging.models import (
     Status,
 )
 from messaging.outbound import attempts, store
-from messaging.outbound.store import IdempotencyKey, Outcome
+from messaging.outbound.store import AcceptOutcome, IdempotencyKey
 from messaging.postgres import database
 from tests.support.database_reset import OWN_ALL
 
@@ -56,7 +56,9 @@ def key(name: str = "key", fingerprint: str = "print") -> IdempotencyKey:
     return IdempotencyKey("/api/messages/sms", name, fingerprint)
 
 
-def accept(content: Content | None = None, under: IdempotencyKey | None = None) -> tuple[Outcome, Message]:
+def accept(
+    content: Content | None = None, under: IdempotencyKey | None = None
+) -> tuple[AcceptOutcome, Message]:
     outcome, kept, _ = store.add_outbound(ACCOUNT, content or sms(), ["sms"], under)
     assert kept is not None
     return outcome, kept
@@ -70,7 +72,7 @@ def inbound(id: str = "id-1", **fields: Any) -> InboundMessage:
 def receive(id: str = "id-1", **fields: Any) -> tuple[bool, Message]:
     kept = keep(inbound(id, **fields))
     assert kept.message is not None
-    return kept.outcome is inbound_store.Outcome.CREATED, Message.model_validate_json(kept.message)
+    return kept.outcome is inbound_store.PartOutcome.CREATED, Message.model_validate_json(kept.message)
 
 
 def keep(part: InboundMessage | DeliveryReport, provider: str = "sms") -> Kept:
@@ -114,7 +116,7 @@ def report(
     *,
     provider: str = "sms",
     **fields: Any,
-) -> tuple[inbound_store.Outcome, Message | None]:
+) -> tuple[inbound_store.PartOutcome, Message | None]:
     given = {"provider_message_id": id, "reference": reference, "status": status}
     fields = given | {"timestamp": datetime.now(UTC)} | fields
     kept = keep(DeliveryReport.model_validate(fields), provider)

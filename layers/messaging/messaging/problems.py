@@ -69,7 +69,7 @@ class Unreadable(Problem):
     status = HTTPStatus.BAD_REQUEST
 
 
-class Forbidden(Problem):
+class SignatureRejected(Problem):
     """A signature is missing, wrong or stale."""
 
     status = HTTPStatus.FORBIDDEN
@@ -93,13 +93,13 @@ class Unauthorized(Problem):
         super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-class Denied(Problem):
+class PermissionDenied(Problem):
     """Whoever calls may not do this."""
 
     status = HTTPStatus.FORBIDDEN
 
     @classmethod
-    def field(cls, field: str, message: str) -> "Denied":
+    def field(cls, field: str, message: str) -> "PermissionDenied":
         return cls("The request is not allowed.", [{"field": field, "message": message}])
 
 

@@ -17,14 +17,14 @@ def relay(seconds_left: Callable[[], float]) -> dict[str, int]:
     """Finds what was left behind, while there is time: claims without a record, messages without a nudge."""
     done = {
         "expired": attempts.expire_leases(RELAY_BATCH),
-        "nudged": 0,
+        "dispatched": 0,
         "applied": inbound_store.apply_pending_reports(RELAY_BATCH),
-        "forgotten": 0,
+        "deleted": 0,
     }
-    while seconds_left() > RELAY_TIME and (due := attempts.due_nudges(RELAY_BATCH)):
+    while seconds_left() > RELAY_TIME and (due := attempts.due_dispatches(RELAY_BATCH)):
         if dispatch(due):
             break
-        done["nudged"] += len(due)
+        done["dispatched"] += len(due)
     raw_age = timedelta(days=settings().raw_retention_days)
     for forget in (
         store.forget_keys,
@@ -32,7 +32,7 @@ def relay(seconds_left: Callable[[], float]) -> dict[str, int]:
         lambda limit: inbound_store.forget_requests(raw_age, limit),
     ):
         while seconds_left() > RELAY_TIME and (forgotten := forget(RELAY_BATCH)):
-            done["forgotten"] += forgotten
+            done["deleted"] += forgotten
     ailing = attempts.open_circuits()
     if ailing:
         logger.warning("Providers are let alone", extra={"providers": ailing})

@@ -61,7 +61,7 @@ def record(stack: Stack, prefix: str, times: int) -> list[list[int]]:
     return [[places[int(call.body["reference"])] for call in received] for received in calls]
 
 
-def test_nudges_that_come_three_times_and_in_reverse_send_what_one_each_sends(stack: Stack) -> None:
+def test_dispatches_that_come_three_times_and_in_reverse_send_what_one_each_sends(stack: Stack) -> None:
     once = record(stack, "+18045551", times=1)
     assert once == [list(range(MESSAGES))] * CONVERSATIONS
     assert record(stack, "+18045552", times=3) == once

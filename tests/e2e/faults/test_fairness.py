@@ -23,7 +23,7 @@ SELECT accept_message(2, gen_random_uuid(), '{sms}', 'at_most_once', jsonb_build
 
 
 def test_one_message_goes_before_a_hundred_of_another_account_s_thousands() -> None:
-    """All nudges were lost: nobody has sent any, and the relay finds them at once."""
+    """All dispatches were lost: nobody has sent any, and the relay finds them at once."""
     with running(relay_every=0.5, concurrency=2) as stack, closing(Database(stack.database_url)) as database:
         stack.provider.behave(Behaviour(delay=0.1, reports=()))
         for path, body in (

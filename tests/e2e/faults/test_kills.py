@@ -69,7 +69,7 @@ def _heal(stack: Stack, database: Database) -> None:
 
 
 def _is_done(stack: Stack, database: Database) -> bool:
-    if not LONG:  # lost nudges take a minute
+    if not LONG:  # lost dispatches take a minute
         soon = "now() + interval '5 s'"
         free = f"SELECT id FROM messages WHERE dispatch_at > {soon} FOR UPDATE SKIP LOCKED"  # of deliveries
         database.rows(f"UPDATE messages SET dispatch_at = {soon} WHERE id IN ({free})")

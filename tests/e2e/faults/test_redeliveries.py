@@ -31,7 +31,7 @@ def test_a_thousand_deliveries_of_a_message_are_one_call_to_the_provider(
     assert attempts(message(stack, id)) == [(1, "sent", None)]
 
 
-def test_a_thousand_nudges_of_two_messages_of_a_conversation_are_a_call_for_each(
+def test_a_thousand_dispatches_of_two_messages_of_a_conversation_are_a_call_for_each(
     stack: Stack, kept: Database, contact: str
 ) -> None:
     ids = [keep(kept, contact) for _ in range(2)]

@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 from messaging.accounts import keys, store
-from messaging.postgres.database import Refused
+from messaging.postgres.database import StatementRejected
 from tests.conftest import Database
 from tests.support.admin import make_account, make_key
 from tests.support.waiting import eventually
@@ -73,7 +73,7 @@ def test_what_cannot_be_noted_is_not_done(shop: Database, change: Callable[[], o
     before = everything(shop)
     shop.rows(f"ALTER TABLE audit_events ADD CONSTRAINT no CHECK (action <> '{action}') NOT VALID")
     try:
-        with pytest.raises(Refused, match="23514"):
+        with pytest.raises(StatementRejected, match="23514"):
             change()
     finally:
         shop.rows("ALTER TABLE audit_events DROP CONSTRAINT no")

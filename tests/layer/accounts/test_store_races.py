@@ -6,7 +6,7 @@ import pytest
 
 from messaging.accounts import keys
 from messaging.accounts import store as accounts_store
-from messaging.accounts.store import Outcome
+from messaging.accounts.store import ChangeOutcome
 from messaging.outbound import store
 from tests.conftest import Database
 from tests.support import messages
@@ -15,14 +15,14 @@ from tests.support.race import Race
 from tests.support.waiting import eventually
 
 
-def claim(account: int) -> Outcome:
+def claim(account: int) -> ChangeOutcome:
     return accounts_store.add_address("operator", account, "+12016660001").outcome
 
 
 def test_of_two_that_add_an_address_at_once_one_gets_it(database: Database, race: Race) -> None:
     made = [make_account(f"Shop {number}") for number in range(8)]
     outcomes = race("account_addresses", claim, made)
-    assert sorted(outcomes) == [Outcome.CREATED, *[Outcome.TAKEN] * 7]
+    assert sorted(outcomes) == [ChangeOutcome.CREATED, *[ChangeOutcome.TAKEN] * 7]
     assert database.value("SELECT count(*) FROM audit_events WHERE action = 'address.added'") == 1
 
 
@@ -61,8 +61,8 @@ def send(_: int) -> str:
 def test_an_account_sends_as_much_as_it_may_however_many_do_it(database: Database, race: Race) -> None:
     database.rows("UPDATE accounts SET sends_per_day = 20 WHERE id = 1")
     outcomes = race("messages", send, list(range(60)))
-    assert outcomes.count(store.Outcome.CREATED) == 20
-    assert outcomes.count(store.Outcome.LIMITED) == 40
+    assert outcomes.count(store.AcceptOutcome.CREATED) == 20
+    assert outcomes.count(store.AcceptOutcome.LIMITED) == 40
     assert database.value("SELECT count(*) FROM messages") == 20
 
 
@@ -87,8 +87,8 @@ def test_an_address_that_is_added_and_removed_at_once_is_in_the_audit_as_often(
 ) -> None:
     """Whoever finds it taken may find it gone, when it looks by whom."""
     outcomes = race("account_addresses", add_and_remove, list(range(80)))
-    added, removed = outcomes.count(Outcome.CREATED), outcomes.count(True)
-    assert set(outcomes) <= {Outcome.CREATED, Outcome.KEPT, True, False}
+    added, removed = outcomes.count(ChangeOutcome.CREATED), outcomes.count(True)
+    assert set(outcomes) <= {ChangeOutcome.CREATED, ChangeOutcome.KEPT, True, False}
     kept = "SELECT count(*) FROM account_addresses WHERE address <> '*'"
     assert added - removed == database.value(kept)
     noted = database.rows("SELECT action, count(*) FROM audit_events GROUP BY 1 ORDER BY 1")
@@ -118,6 +118,6 @@ def test_of_all_and_one_that_are_given_at_once_the_second_finds_what_the_first_h
         adding = pool.submit(accounts_store.add_address, "operator", loser, second)
         eventually(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted"))
         other.rows("COMMIT")
-        assert adding.result().outcome is Outcome.CREATED
+        assert adding.result().outcome is ChangeOutcome.CREATED
     for table in ("conversations", "messages"):
         assert database.rows(f"SELECT account_id FROM {table}") == [[winner]]

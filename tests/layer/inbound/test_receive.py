@@ -10,7 +10,7 @@ from local.simulators.provider import Provider
 from messaging.inbound import receive as inbound_receive
 from messaging.models import Channel, NewSms
 from messaging.outbound import accept, delivery
-from messaging.problems import Forbidden, Invalid, NotFound, Problem, Unreadable
+from messaging.problems import Invalid, NotFound, Problem, SignatureRejected, Unreadable
 from messaging.providers.provider import Answer, Webhook
 from messaging.telemetry import flush
 from tests.conftest import Configure, Database
@@ -120,7 +120,7 @@ def test_a_provider_is_found_only_where_it_serves(
 
 
 def test_what_is_refused_leaves_nothing(database: Database, configure: Configure) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         receive(INBOUND_SMS, signed=False)
     configure(ALLOW_UNSIGNED_WEBHOOKS="true")
     with pytest.raises(Invalid):

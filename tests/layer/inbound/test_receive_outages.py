@@ -15,7 +15,7 @@ from messaging.inbound.store import Selector
 from messaging.inbound.webhook_request import RawRequest
 from messaging.models import Channel
 from messaging.postgres import database as product
-from messaging.problems import Forbidden, Unavailable
+from messaging.problems import SignatureRejected, Unavailable
 from messaging.providers import json_gateway
 from messaging.providers.provider import Answer, Webhook
 from messaging.telemetry import flush
@@ -126,7 +126,7 @@ def test_what_the_provider_repeats_after_the_fix_needs_no_replay(
 def test_what_bears_no_signature_and_cannot_be_read_is_its_sender_s_fault(
     database: Database, configure: Configure
 ) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         receive({"from": 7}, signed=False)
     configure(ALLOW_UNSIGNED_WEBHOOKS="true")
     for body, status in (({"from": 7}, 422), ([], 400)):
@@ -208,7 +208,7 @@ def test_what_was_held_and_cannot_be_read_is_kept_as_well(database: Database, aw
 
 def test_what_is_not_signed_is_not_held(aws: Aws, away: Any) -> None:
     away(away=True)
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         receive(INBOUND_SMS, signed=False)
     assert aws.held() == []
 

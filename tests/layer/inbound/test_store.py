@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from messaging.inbound import store
-from messaging.inbound.store import Outcome, Selector
+from messaging.inbound.store import PartOutcome, Selector
 from messaging.inbound.webhook_request import RawRequest
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
 from messaging.postgres import database as product
-from messaging.problems import Forbidden
+from messaging.problems import SignatureRejected
 from tests.conftest import Database
 from tests.support import messages
 from tests.support.waiting import eventually
@@ -28,7 +28,7 @@ def report(status: Status, id: str | None = None, **fields: object) -> DeliveryR
     return DeliveryReport.model_validate(given | fields)
 
 
-def keep(parts: Parts, request: RawRequest | None = None, unread: str | None = None) -> list[Outcome]:
+def keep(parts: Parts, request: RawRequest | None = None, unread: str | None = None) -> list[PartOutcome]:
     return [kept.outcome for kept in store.keep(request or messages.request(), parts, unread)]
 
 
@@ -85,7 +85,7 @@ def test_a_token_lets_one_request_in_however_often_it_comes(database: Database) 
         keep([messages.inbound("a")], first)
     keep([messages.inbound("b")], messages.request(b"2", once="other"))
     for provider in ("sms", "sms", "another"):
-        with pytest.raises(Forbidden):
+        with pytest.raises(SignatureRejected):
             keep([messages.inbound("c")], messages.request(b"3", once="token", provider=provider))
     assert database.rows("SELECT provider_message_id FROM messages ORDER BY id") == [["a"], ["b"]]
     assert database.value(REQUESTS) == 2
@@ -101,7 +101,7 @@ def test_of_eight_at_once_with_one_token_one_is_let_in(
 def is_let_in(n: int) -> bool:
     try:
         keep([messages.inbound(f"id-{n}")], messages.request(str(n).encode(), once="token"))
-    except Forbidden:
+    except SignatureRejected:
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""Accepting and relaying: what is kept, what is refused, and what a lost nudge costs."""
+"""Accepting and relaying: what is kept, what is refused, and what a lost dispatch costs."""
 
 import time
 from collections.abc import Callable
@@ -35,16 +35,16 @@ def key(name: str = "key", fingerprint: str = "print") -> IdempotencyKey:
 
 
 def wait(database: Database) -> float:
-    """Seconds until the relay takes the only message's nudge for lost."""
+    """Seconds until the relay takes the only message's dispatch for lost."""
     found = database.value(WAIT)
     assert isinstance(found, float)
     return found
 
 
-def test_keeps_a_message_and_nudges_it_once(database: Database, aws: Aws) -> None:
+def test_keeps_a_message_and_dispatches_it_once(database: Database, aws: Aws) -> None:
     message, replayed = accept.accept(ACCOUNT, sms())
     assert (message.id, message.status, message.provider, replayed) == (1, "queued", "sms", False)
-    assert [nudge["Body"] for nudge in aws.queued()] == ["1"]
+    assert [dispatch["Body"] for dispatch in aws.queued()] == ["1"]
     assert 55 < wait(database) <= 60
 
 
@@ -104,7 +104,7 @@ def test_a_header_that_the_provider_keeps_to_itself_is_refused(
     assert database.value("SELECT providers FROM messages") == ["email"], "it stands in for nobody"
 
 
-def test_the_same_key_gives_the_same_message_without_another_nudge(database: Database, aws: Aws) -> None:
+def test_the_same_key_gives_the_same_message_without_another_dispatch(database: Database, aws: Aws) -> None:
     first = accept.accept(ACCOUNT, sms(), key())
     again = accept.accept(ACCOUNT, sms(body="another, by the same print"), key())
     assert (first.replayed, again.replayed) == (False, True)
@@ -166,17 +166,17 @@ def run_relay(seconds: float = 55) -> dict[str, int]:
     return relay.relay(lambda: seconds)
 
 
-def test_nudges_what_is_due_and_only_that(database: Database, aws: Aws) -> None:
+def test_dispatches_what_is_due_and_only_that(database: Database, aws: Aws) -> None:
     for _ in range(3):
         accept.accept(ACCOUNT, sms())
     aws.queued()
     database.rows("UPDATE messages SET dispatch_at = clock_timestamp() WHERE id > 1")
-    assert run_relay() == {"nudged": 2, "expired": 0, "applied": 0, "forgotten": 0}
-    assert sorted(nudge["Body"] for nudge in aws.queued()) == ["2", "3"]
-    assert run_relay() == {"nudged": 0, "expired": 0, "applied": 0, "forgotten": 0}
+    assert run_relay() == {"dispatched": 2, "expired": 0, "applied": 0, "deleted": 0}
+    assert sorted(dispatch["Body"] for dispatch in aws.queued()) == ["2", "3"]
+    assert run_relay() == {"dispatched": 0, "expired": 0, "applied": 0, "deleted": 0}
 
 
-def test_nudges_a_backlog_of_any_length(
+def test_dispatches_a_backlog_of_any_length(
     database: Database, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "RELAY_BATCH", 7)
@@ -184,7 +184,7 @@ def test_nudges_a_backlog_of_any_length(
         accept.accept(ACCOUNT, sms())
     aws.queued()
     database.rows("UPDATE messages SET dispatch_at = clock_timestamp()")
-    assert run_relay()["nudged"] == 20
+    assert run_relay()["dispatched"] == 20
     assert len(aws.queued()) == 20
 
 
@@ -192,7 +192,7 @@ def test_stops_while_there_is_time_left(database: Database, aws: Aws) -> None:
     accept.accept(ACCOUNT, sms())
     aws.queued()
     database.rows("UPDATE messages SET dispatch_at = clock_timestamp()")
-    assert run_relay(seconds=4)["nudged"] == 0
+    assert run_relay(seconds=4)["dispatched"] == 0
     assert aws.queued() == []
 
 
@@ -200,7 +200,7 @@ def test_what_the_queue_does_not_take_is_the_next_relay_s(database: Database, aw
     accept.accept(ACCOUNT, sms())
     database.rows("UPDATE messages SET dispatch_at = clock_timestamp()")
     aws.lose_the_queues()
-    assert run_relay()["nudged"] == 0
+    assert run_relay()["dispatched"] == 0
     assert wait(database) <= 0
 
 
@@ -225,7 +225,7 @@ def test_forgets_the_keys_whose_time_is_up(database: Database) -> None:
     accept.accept(ACCOUNT, sms(), key("new"))
     old = "UPDATE idempotency_keys SET created_at = clock_timestamp() - interval '24 hours' WHERE key = 'old'"
     database.rows(old)
-    assert run_relay()["forgotten"] == 1
+    assert run_relay()["deleted"] == 1
     assert database.rows("SELECT key FROM idempotency_keys") == [["new"]]
     assert accept.accept(ACCOUNT, sms(), key("new")).replayed
     assert not accept.accept(ACCOUNT, sms(), key("old")).replayed

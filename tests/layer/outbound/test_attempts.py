@@ -7,7 +7,7 @@ import pytest
 
 from messaging.models import Error, MessageWithEvents, OutboundMessage, Status
 from messaging.outbound import attempts
-from messaging.postgres.database import Refused
+from messaging.postgres.database import StatementRejected
 from tests.conftest import Database
 from tests.support import messages
 
@@ -76,11 +76,11 @@ def test_a_retry_waits_for_its_time_and_the_relay_for_a_minute_more(database: Da
     assert attempts.record(claimed.token, Status.QUEUED, code="503", wait=wait).status is Status.QUEUED
     assert messages.claim_all([1]) == []
     times = "SELECT next_attempt_at - updated_at, dispatch_at - updated_at, lease_expires_at FROM messages"
-    [[next_attempt, next_nudge, lease]] = database.rows(times)
+    [[next_attempt, next_dispatch, lease]] = database.rows(times)
     assert isinstance(next_attempt, timedelta)
-    assert isinstance(next_nudge, timedelta)
+    assert isinstance(next_dispatch, timedelta)
     assert abs(next_attempt - wait) < timedelta(seconds=1)
-    assert abs(next_nudge - wait - timedelta(minutes=1)) < timedelta(seconds=1)
+    assert abs(next_dispatch - wait - timedelta(minutes=1)) < timedelta(seconds=1)
     assert lease is None
     database.rows("UPDATE messages SET next_attempt_at = now()")
     [again] = messages.claim_all([1])
@@ -179,5 +179,5 @@ def test_a_provider_that_gives_one_id_twice_is_believed_the_first_time() -> None
 
 @pytest.mark.usefixtures("database")
 def test_a_token_that_nobody_was_given_is_a_fault() -> None:
-    with pytest.raises(Refused, match="P0002"):
+    with pytest.raises(StatementRejected, match="P0002"):
         attempts.record(uuid4(), Status.SENT)

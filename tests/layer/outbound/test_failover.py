@@ -55,7 +55,7 @@ def test_the_next_one_is_tried_at_once_after_a_failure_that_proves_it_was_not_ta
     deliver(1)
     assert state(database) == ("queued", str(status), 1)
     assert database.rows(NEXT, id=1) == [["second", True]]
-    assert [nudge["Body"] for nudge in aws.queued()] == ["1"]
+    assert [dispatch["Body"] for dispatch in aws.queued()] == ["1"]
     deliver(1)
     assert called(playing) == ["first", "second"]
     shown = message(1)

@@ -6,8 +6,8 @@ import pytest
 
 from messaging.models import Status
 from messaging.outbound import store
-from messaging.outbound.store import KEY_AGE, Outcome
-from messaging.postgres.database import Refused
+from messaging.outbound.store import KEY_AGE, AcceptOutcome
+from messaging.postgres.database import StatementRejected
 from tests.conftest import Database
 from tests.support import messages
 from tests.support.messages import ACCOUNT, key
@@ -19,10 +19,10 @@ def grow_old(database: Database, name: str, age: str = "24 h") -> None:
 
 def test_the_same_key_and_body_give_the_same_message_as_it_now_stands(database: Database) -> None:
     outcome, first = messages.accept(under=key())
-    assert outcome is Outcome.CREATED
+    assert outcome is AcceptOutcome.CREATED
     messages.sent(messages.claim(first.id))
     outcome, again = messages.accept(under=key())
-    assert outcome is Outcome.REPLAYED
+    assert outcome is AcceptOutcome.REPLAYED
     assert (again.id, again.status, again.provider_message_id) == (first.id, Status.SENT, "p-1")
     assert database.value("SELECT count(*) FROM messages") == 1
 
@@ -32,19 +32,19 @@ def test_the_same_key_with_another_body_is_a_conflict_and_keeps_nothing(database
     for _ in range(2):
         assert (
             store.add_outbound(ACCOUNT, messages.sms(), ["sms"], key(fingerprint="other")).outcome
-            is Outcome.CONFLICT
+            is AcceptOutcome.CONFLICT
         )
-    assert messages.accept(under=key())[0] is Outcome.REPLAYED
+    assert messages.accept(under=key())[0] is AcceptOutcome.REPLAYED
     assert database.value("SELECT count(*) FROM messages") == 1
 
 
 def test_keys_of_other_names_and_routes_are_others(database: Database) -> None:
     messages.accept(under=key("key"))
-    assert messages.accept(under=key("Key"))[0] is Outcome.CREATED
-    assert messages.accept(under=key("key")._replace(route="/api/messages/email"))[0] is Outcome.CREATED
-    assert messages.accept(under=key("k" * 255))[0] is Outcome.CREATED
-    assert messages.accept(under=key("\U0001f511 %s :key '\\"))[0] is Outcome.CREATED
-    assert messages.accept()[0] is Outcome.CREATED
+    assert messages.accept(under=key("Key"))[0] is AcceptOutcome.CREATED
+    assert messages.accept(under=key("key")._replace(route="/api/messages/email"))[0] is AcceptOutcome.CREATED
+    assert messages.accept(under=key("k" * 255))[0] is AcceptOutcome.CREATED
+    assert messages.accept(under=key("\U0001f511 %s :key '\\"))[0] is AcceptOutcome.CREATED
+    assert messages.accept()[0] is AcceptOutcome.CREATED
     assert database.value("SELECT count(*) FROM messages") == 6
 
 
@@ -53,10 +53,10 @@ def test_a_key_whose_time_is_up_is_used_anew(database: Database, fingerprint: st
     _, first = messages.accept(under=key())
     grow_old(database, "key")
     outcome, second = messages.accept(under=key(fingerprint=fingerprint))
-    assert outcome is Outcome.CREATED
+    assert outcome is AcceptOutcome.CREATED
     assert second.id != first.id
     outcome, again = messages.accept(under=key(fingerprint=fingerprint))
-    assert (outcome, again.id) == (Outcome.REPLAYED, second.id)
+    assert (outcome, again.id) == (AcceptOutcome.REPLAYED, second.id)
     kept = "SELECT message_id, fingerprint, created_at > now() - interval '1 min' FROM idempotency_keys"
     assert database.rows(kept) == [[second.id, fingerprint, True]]
 
@@ -65,7 +65,7 @@ def test_a_key_is_good_for_a_day(database: Database) -> None:
     assert timedelta(hours=24) == KEY_AGE
     messages.accept(under=key())
     grow_old(database, "key", "23 h 59 min")
-    assert messages.accept(under=key())[0] is Outcome.REPLAYED
+    assert messages.accept(under=key())[0] is AcceptOutcome.REPLAYED
     assert store.forget_keys(10) == 0
 
 
@@ -73,13 +73,13 @@ def test_what_fails_does_not_use_its_key_up(database: Database) -> None:
     """The key is written before the message, and goes with it."""
     database.rows("ALTER TABLE messages ADD CONSTRAINT no CHECK (body <> 'no') NOT VALID")
     try:
-        with pytest.raises(Refused, match="23514"):
+        with pytest.raises(StatementRejected, match="23514"):
             messages.accept(messages.sms(body="no"), under=key())
     finally:
         database.rows("ALTER TABLE messages DROP CONSTRAINT no")
     assert database.value("SELECT count(*) FROM idempotency_keys") == 0
     assert database.value("SELECT count(*) FROM contacts") == 0
-    assert messages.accept(under=key(fingerprint="other"))[0] is Outcome.CREATED
+    assert messages.accept(under=key(fingerprint="other"))[0] is AcceptOutcome.CREATED
 
 
 def test_forgets_the_oldest_keys_whose_time_is_up_and_no_others(database: Database) -> None:

@@ -20,19 +20,19 @@ def accept(contact: str = CONTACTS[0]) -> int:
 
 
 def ids(claimed: Claimed) -> tuple[list[int], list[int]]:
-    return [message.id for message in claimed.messages], [nudge.id for nudge in claimed.waiting]
+    return [message.id for message in claimed.messages], [dispatch.id for dispatch in claimed.waiting]
 
 
-def send(nudges: list[int]) -> None:
-    """As a delivery does it: claims at each nudge, records, and takes the nudge that the record gives."""
-    while nudges:
-        claimed = attempts.claim([nudges.pop()], LEASE)
+def send(dispatches: list[int]) -> None:
+    """As a delivery does: claims at each dispatch, records, and takes the dispatch that follows."""
+    while dispatches:
+        claimed = attempts.claim([dispatches.pop()], LEASE)
         for message in claimed.messages:
             recorded = attempts.record(message.token, Status.SENT, provider_message_id=f"sent-{message.id}")
-            nudges += [recorded.next_id] if recorded.next_id else []
+            dispatches += [recorded.next_id] if recorded.next_id else []
 
 
-def test_a_nudge_stands_for_its_conversation_and_claims_the_first(database: Database) -> None:
+def test_a_dispatch_stands_for_its_conversation_and_claims_the_first(database: Database) -> None:
     first, second, third = accept(), accept(), accept()
     claimed = attempts.claim([third], LEASE)
     assert ids(claimed) == ([first], [])
@@ -78,7 +78,7 @@ def test_eight_deliveries_at_once_keep_every_conversation_in_order(
     everything = [accept(contact) for _ in range(12) for contact in CONTACTS]
     shuffled = [random.sample(everything, len(everything)) for _ in range(8)]
     list(environments.map(send, shuffled))
-    # Whoever lost a race leaves its nudge to the queue, which brings it again.
+    # Whoever lost a race leaves its dispatch to the queue, which brings it again.
     send([*everything])
     assert database.value("SELECT count(*) FROM messages WHERE status = 'sent'") == len(everything)
     assert database.value("SELECT count(*) FROM attempts") == len(everything)
@@ -96,20 +96,20 @@ def put_off(database: Database, id: int) -> None:
     database.rows(f"UPDATE messages SET {far} WHERE id = :id", id=id)
 
 
-def seconds_until_its_nudge(database: Database, id: int) -> float:
+def seconds_until_its_dispatch(database: Database, id: int) -> float:
     until = "extract(epoch FROM dispatch_at - clock_timestamp())::float"
     return float(str(database.value(f"SELECT {until} FROM messages WHERE id = :id", id=id)))
 
 
-def test_the_next_in_line_is_found_within_a_minute_where_its_nudge_is_lost(database: Database) -> None:
+def test_the_next_in_line_is_found_within_a_minute_where_its_dispatch_is_lost(database: Database) -> None:
     """However long it has waited behind the others."""
     first, second, third = accept(), accept(), accept()
     [message] = attempts.claim([first], LEASE).messages
     put_off(database, second)
     put_off(database, third)
     assert attempts.record(message.token, Status.SENT).next_id == second
-    assert 50 < seconds_until_its_nudge(database, second) <= 60
-    assert seconds_until_its_nudge(database, third) > 3000
+    assert 50 < seconds_until_its_dispatch(database, second) <= 60
+    assert seconds_until_its_dispatch(database, third) > 3000
 
 
 def test_what_waited_behind_a_delivery_that_died_is_nudged_with_it(database: Database) -> None:
@@ -117,4 +117,4 @@ def test_what_waited_behind_a_delivery_that_died_is_nudged_with_it(database: Dat
     attempts.claim([first], timedelta(seconds=-1))
     put_off(database, second)
     assert attempts.expire_leases(10) == 1
-    assert sorted(nudge.id for nudge in attempts.due_nudges(10)) == [first, second]
+    assert sorted(dispatch.id for dispatch in attempts.due_dispatches(10)) == [first, second]

@@ -8,29 +8,29 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from messaging.outbound import queue
-from messaging.outbound.attempts import Nudge
+from messaging.outbound.attempts import Dispatch
 from tests.conftest import Configure
 from tests.support.aws import Aws
 from tests.support.tcp_server import Script, answering, hang, playing, read_request, reset
 
-NUDGES = [Nudge(id, 1) for id in range(1, 26)]
+NUDGES = [Dispatch(id, 1) for id in range(1, 26)]
 
 
 def test_carries_the_ids_and_nothing_else(aws: Aws) -> None:
-    assert queue.nudge(NUDGES) == []
+    assert queue.send(NUDGES) == []
     found = aws.queued()
-    assert sorted(int(message["Body"]) for message in found) == [nudge.id for nudge in NUDGES]
+    assert sorted(int(message["Body"]) for message in found) == [dispatch.id for dispatch in NUDGES]
     assert not any("MessageAttributes" in message for message in found)
 
 
 def test_one_account_s_thousands_do_not_delay_another_s_one(aws: Aws) -> None:
-    queue.nudge([Nudge(1, 1), Nudge(2, 7)])
+    queue.send([Dispatch(1, 1), Dispatch(2, 7)])
     groups = {message["Body"]: message["Attributes"]["MessageGroupId"] for message in aws.queued()}
     assert groups == {"1": "1", "2": "7"}
 
 
-def test_nudges_nobody(aws: Aws) -> None:
-    assert queue.nudge([]) == []
+def test_dispatches_nobody(aws: Aws) -> None:
+    assert queue.send([]) == []
     assert aws.queued() == []
 
 
@@ -53,7 +53,7 @@ def asked(aws_at: Callable[[str], None]) -> Iterator[list[dict[str, object]]]:
 
 
 def test_gives_the_ids_that_the_queue_did_not_take(asked: list[dict[str, object]]) -> None:
-    assert queue.nudge(NUDGES) == [id for id in range(1, 26) if id % 2]
+    assert queue.send(NUDGES) == [id for id in range(1, 26) if id % 2]
     assert [len(str(request["Entries"]).split("MessageBody")) - 1 for request in asked] == [10, 10, 5]
 
 
@@ -61,9 +61,11 @@ def test_gives_the_ids_that_the_queue_did_not_take(asked: list[dict[str, object]
     ("delay", "seconds"),
     [(0, 0), (0.1, 1), (1.4, 2), (1.6, 2), (60, 60), (900, 900), (901, 900), (86400, 900)],
 )
-def test_no_nudge_comes_before_its_time(asked: list[dict[str, object]], delay: float, seconds: int) -> None:
+def test_no_dispatch_comes_before_its_time(
+    asked: list[dict[str, object]], delay: float, seconds: int
+) -> None:
     """SQS counts whole seconds, up to 900; a delivery that is too early finds nothing due."""
-    queue.nudge([Nudge(2, 1)], delay)
+    queue.send([Dispatch(2, 1)], delay)
     [request] = asked
     assert isinstance(request["Entries"], list)
     assert request["Entries"][0]["DelaySeconds"] == seconds
@@ -92,9 +94,9 @@ def test_a_queue_in_trouble_costs_a_second_and_gives_every_id_back(
 ) -> None:
     with playing(script) as address:
         aws_at(f"http://{address}")
-        queue.nudge(NUDGES[:1])  # makes the client, which takes its time once
+        queue.send(NUDGES[:1])  # makes the client, which takes its time once
         began = time.monotonic()
-        assert queue.nudge(NUDGES) == [nudge.id for nudge in NUDGES]
+        assert queue.send(NUDGES) == [dispatch.id for dispatch in NUDGES]
         assert time.monotonic() - began < 2.5
 
 
@@ -109,22 +111,22 @@ def test_a_connection_that_died_meanwhile_is_replaced(aws_at: Callable[[str], No
 
     with playing(script) as address:
         aws_at(f"http://{address}")
-        assert queue.nudge([Nudge(1, 1)]) == []
-        assert queue.nudge([Nudge(2, 1)]) == []
+        assert queue.send([Dispatch(1, 1)]) == []
+        assert queue.send([Dispatch(2, 1)]) == []
     assert [b'"Id": "2"' in request for request in taken] == [False, True, True]
 
 
 def test_a_queue_that_is_gone_gives_every_id_back(aws: Aws) -> None:
     aws.lose_the_queues()
-    assert queue.nudge(NUDGES) == [nudge.id for nudge in NUDGES]
+    assert queue.send(NUDGES) == [dispatch.id for dispatch in NUDGES]
 
 
 @pytest.mark.parametrize("url", ["", "nowhere", "http://127.0.0.1:9/x"])
 def test_a_queue_s_address_that_is_none_gives_every_id_back(aws: Aws, configure: Configure, url: str) -> None:
     configure(OUTBOUND_QUEUE_URL=url)
-    assert queue.nudge(NUDGES) == [nudge.id for nudge in NUDGES]
+    assert queue.send(NUDGES) == [dispatch.id for dispatch in NUDGES]
 
 
 def test_a_refused_connection_gives_every_id_back(aws_at: Callable[[str], None]) -> None:
     aws_at("http://127.0.0.1:9")
-    assert queue.nudge(NUDGES) == [nudge.id for nudge in NUDGES]
+    assert queue.send(NUDGES) == [dispatch.id for dispatch in NUDGES]

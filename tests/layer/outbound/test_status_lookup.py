@@ -50,9 +50,9 @@ def test_they_are_ever_later_and_the_last_is_at_the_end(
     lose(aws, providers)
     times = [0.0]
     while len(events(database)) == 1:
-        [[after, nudged]] = database.rows(NEXT_LOOK)
+        [[after, dispatched]] = database.rows(NEXT_LOOK)
         assert isinstance(after, float)
-        assert len(times) == 1 or nudged
+        assert len(times) == 1 or dispatched
         let_pass(database, after - times[-1])
         deliver(1)
         times.append(after)
@@ -83,7 +83,7 @@ def test_it_is_told_when_the_attempt_began(database: Database, aws: Aws, provide
 class Mistaken(json_gateway.Sms):
     """Tells messages apart by what they say, and has one of two."""
 
-    def look_up(self, message: OutboundMessage) -> ProviderResult:
+    def fetch_status(self, message: OutboundMessage) -> ProviderResult:
         return ProviderResult("p-1")
 
 
@@ -177,7 +177,7 @@ def test_one_that_fails_to_the_end_leaves_it_to_the_policy(
 
 
 class Faulty(json_gateway.Sms):
-    def look_up(self, message: OutboundMessage) -> ProviderResult | None:
+    def fetch_status(self, message: OutboundMessage) -> ProviderResult | None:
         raise KeyError(message.body)
 
 

@@ -19,7 +19,7 @@ def test_an_accepted_message_is_queued_with_its_conversation_contact_and_partici
     database: Database,
 ) -> None:
     outcome, message = messages.accept()
-    assert outcome is store.Outcome.CREATED
+    assert outcome is store.AcceptOutcome.CREATED
     assert (message.id, message.conversation_id) == (1, 1)
     assert (message.direction, message.status) == (Direction.OUTBOUND, Status.QUEUED)
     assert message.type is Channel.SMS
@@ -31,8 +31,8 @@ def test_an_accepted_message_is_queued_with_its_conversation_contact_and_partici
     assert database.rows("SELECT id FROM contacts") == [[1]]
     participants = "SELECT conversation_id, address, role FROM conversation_participants ORDER BY role"
     assert database.rows(participants) == [[1, CONTACT, "contact"], [1, CUSTOMER, "customer"]]
-    nudge = "SELECT dispatch_at - created_at BETWEEN '59 s' AND '61 s' FROM messages"
-    assert database.value(nudge) is True, "its first nudge is on its way; then the relay's is due"
+    dispatch = "SELECT dispatch_at - created_at BETWEEN '59 s' AND '61 s' FROM messages"
+    assert database.value(dispatch) is True, "its first dispatch is on its way; then the relay's is due"
 
 
 def test_a_received_message_is_kept_with_its_conversation_and_what_else_was_said(database: Database) -> None:

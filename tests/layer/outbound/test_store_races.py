@@ -29,7 +29,7 @@ def claim(ids: list[int]) -> list[int]:
 
 
 def take_due(limit: int) -> list[int]:
-    return [nudge.id for nudge in attempts.due_nudges(limit)]
+    return [dispatch.id for dispatch in attempts.due_dispatches(limit)]
 
 
 def test_a_hundred_first_messages_of_a_pair_make_one_conversation_and_one_contact(

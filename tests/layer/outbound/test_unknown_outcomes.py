@@ -48,7 +48,7 @@ def test_what_the_provider_has_not_goes_once_more(database: Database, aws: Aws, 
     aws.queued()
     deliver(1)
     assert state(database) == ("queued", "no_answer", 1)
-    assert [nudge["Body"] for nudge in aws.queued()] == ["1"]
+    assert [dispatch["Body"] for dispatch in aws.queued()] == ["1"]
     for _ in range(2):
         deliver(1)
     assert state(database) == ("sent", None, 2)

@@ -187,7 +187,7 @@ def test_a_refused_statement_says_nothing_of_what_it_held(
     database: Database, statement: str, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = messages.CONTACT
-    with pytest.raises(product.Refused, match=told) as refused:
+    with pytest.raises(product.StatementRejected, match=told) as refused:
         product.run(statement, secret)
     assert secret not in "".join(format_exception(refused.value))
     assert not caplog.records

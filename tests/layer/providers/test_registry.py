@@ -52,8 +52,8 @@ def test_a_provider_that_is_added_sends_reports_and_receives(
 ) -> None:
     accepted = call("POST", api.SMS, NEW_SMS)
     assert (accepted.status, accepted.json["provider"]) == (202, "pager-eu")
-    [nudge] = aws.queued()
-    assert deliver(nudge["Body"]) == []
+    [dispatch] = aws.queued()
+    assert deliver(dispatch["Body"]) == []
     assert parse_qs(sent[0].decode()) == {
         "dst": [CONTACT],
         "src": [CUSTOMER],
@@ -109,7 +109,7 @@ def test_nothing_is_decided_by_a_provider_s_name(
     monkeypatch: pytest.MonkeyPatch,
     database: Database,
     aws: Aws,
-    playing_provider: Provider,
+    provider_simulator: Provider,
     configure: Configure,
 ) -> None:
     """The built-in ones do all that they do under any other names of type and instance."""
@@ -117,7 +117,7 @@ def test_nothing_is_decided_by_a_provider_s_name(
         monkeypatch.setitem(providers.REGISTRY, f"house-{name}", providers.REGISTRY[name])
         monkeypatch.delitem(providers.REGISTRY, name)
     fields = {
-        name: {"url": f"{playing_provider.url}/{path}", "signing_secret": SIGNING_SECRET}
+        name: {"url": f"{provider_simulator.url}/{path}", "signing_secret": SIGNING_SECRET}
         for name, path in (("phones", "sms"), ("mails", "email"))
     }
     configure(PROVIDERS="phones=house-sms,mails=house-email", PROVIDER_SECRET_ARN=aws.keep(fields))

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from messaging.problems import Forbidden, Invalid, Problem, Unavailable, Unreadable
+from messaging.problems import Invalid, Problem, SignatureRejected, Unavailable, Unreadable
 from messaging.providers import sns
 from tests.support.providers import sns as providers_sns
 from tests.support.providers.sns import CONFIRMATION, HOST, PEM, TOPIC, Host, envelope, signed, webhook
@@ -24,7 +24,7 @@ def host() -> Iterator[Host]:
 
 
 def refusal(body: bytes, at: datetime | None = None, secret: dict[str, Any] = SECRET) -> str:
-    with pytest.raises(Forbidden) as raised:
+    with pytest.raises(SignatureRejected) as raised:
         sns.verify(webhook(body, at), secret)
     return str(raised.value)
 
@@ -175,7 +175,7 @@ def test_what_is_delivered_raw_is_let_in_by_nothing(host: Host) -> None:
 
 def test_says_in_one_line_what_an_envelope_lacks() -> None:
     told = {"Type": "Notification", "TopicArn": 7, "Message": "x", "MessageId": "1", "SignatureVersion": "3"}
-    with pytest.raises(Forbidden) as raised:
+    with pytest.raises(SignatureRejected) as raised:
         sns.verify(webhook(json.dumps(told).encode()), SECRET)
     assert raised.value.reason == (
         "No envelope of SNS: TopicArn: must be a string; Timestamp: is required; "
@@ -213,6 +213,6 @@ def test_says_what_it_cannot_read(body: bytes, problem: type[Problem]) -> None:
 
 @pytest.mark.parametrize("time", ["call +18045551234", "2024 +18045551234"])
 def test_the_refusal_holds_nothing_of_the_request(time: str) -> None:
-    with pytest.raises(Forbidden) as raised:
+    with pytest.raises(SignatureRejected) as raised:
         sns.verify(webhook(signed(envelope({}, Timestamp=time))), SECRET)
     assert "18045551234" not in f"{raised.value} {raised.value.__cause__}"

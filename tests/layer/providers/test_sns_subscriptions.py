@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from messaging.problems import Forbidden, Unavailable
+from messaging.problems import SignatureRejected, Unavailable
 from messaging.providers import sns
 from tests.support.providers import sns as providers_sns
 from tests.support.providers.sns import (
@@ -30,7 +30,7 @@ def host() -> Iterator[Host]:
 
 
 def refused(body: bytes) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         sns.verify(webhook(body), SECRET)
 
 

@@ -83,7 +83,7 @@ def _call(
     ]
 
 
-def _nudge(story: Story, known: Known) -> list[Step]:
+def _dispatch(story: Story, known: Known) -> list[Step]:
     return _call(story, "queue", "SendMessageBatch", known, known, connects=True)
 
 
@@ -93,17 +93,17 @@ STEPS = [
     *_call(Story.TAKEN, "provider", "POST", Known.CLAIM, Known.TAKEN, connects=True),
     *_call(Story.TAKEN, "postgres", "record_attempt", Known.TAKEN, Known.SENT),
     Step(Story.TAKEN, "", "", Side.AFTER, Known.SENT),
-    *_nudge(Story.WAITING, Known.CLAIM),
-    *_nudge(Story.NEXT, Known.SENT),
+    *_dispatch(Story.WAITING, Known.CLAIM),
+    *_dispatch(Story.NEXT, Known.SENT),
     Step(Story.RETRY, "provider", "POST", Side.ANSWER, Known.CLAIM),
     *_call(Story.RETRY, "postgres", "record_attempt", Known.CLAIM, Known.NOTHING),
-    *_nudge(Story.RETRY, Known.NOTHING),
+    *_dispatch(Story.RETRY, Known.NOTHING),
     *_call(Story.FOUND, "postgres", "claim_messages", Known.TAKEN, Known.TAKEN),
     *_call(Story.FOUND, "provider", "GET", Known.TAKEN, Known.TAKEN, connects=True),
     *_call(Story.FOUND, "postgres", "record_attempt", Known.TAKEN, Known.SENT),
     Step(Story.MISSED, "provider", "GET", Side.ANSWER, Known.CLAIM),
     *_call(Story.MISSED, "postgres", "resolve_attempt", Known.CLAIM, Known.NOTHING),
-    *_nudge(Story.MISSED, Known.NOTHING),
+    *_dispatch(Story.MISSED, Known.NOTHING),
     *_call(Story.SETTLED, "postgres", "resolve_attempt", Known.TAKEN, Known.TAKEN),
 ]
 

@@ -98,7 +98,7 @@ class Killing:
         return seen
 
     def _prepared(self, story: Story, world: World) -> list[int]:
-        """The messages whose nudges a delivery of this story gets, the first of them its own."""
+        """The messages whose dispatches a delivery of this story gets, the first of them its own."""
         id, contact = self._accept(world)
         if story is Story.NEXT:
             self.bystanders.append(self._accept(world, contact)[0])

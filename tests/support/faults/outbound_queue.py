@@ -1,4 +1,4 @@
-"""The queue of nudges, from which a test takes what it hands over itself."""
+"""The queue of dispatches, from which a test takes what it hands over itself."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class OutboundQueue:
         return {"messageId": f"record-{id}", "body": str(id)}
 
     def lose(self, id: int) -> None:
-        """Its nudge is nowhere any more."""
+        """Its dispatch is nowhere any more."""
         self._receive(id)
         for receipt in self._received.pop(str(id)):
             self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=receipt)
@@ -55,6 +55,6 @@ class OutboundQueue:
         for message in received.get("Messages", []):
             self._received.setdefault(message["Body"], []).append(message["ReceiptHandle"])
         found = str(id) in self._received
-        if not found:  # on a machine that has much to do a nudge may take too long, and is lost
+        if not found:  # on a machine that has much to do a dispatch may take too long, and is lost
             self.send(id)
         return found

@@ -62,7 +62,7 @@ def send(
     return call("POST", f"{provider.url}/{instance}", body.encode(), signed(body, secret))
 
 
-def look_up(
+def fetch_status(
     provider: Provider, reference: str, instance: str = "sms", secret: str = SECRET
 ) -> tuple[int, Any]:
     url = f"{provider.url}/{instance}/lookup?reference={reference}"

@@ -23,7 +23,7 @@ from messaging.address import PhoneAddress
 from messaging.failures import Misconfigured, OutcomeUnknown
 from messaging.fields import Body, Text
 from messaging.models import MAX_ID, Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
-from messaging.problems import Forbidden, Invalid, Unreadable
+from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.credentials import single
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.transport import client
@@ -78,7 +78,7 @@ class Pager:
         signature = hmac.new(self._key, webhook.body, hashlib.sha256).hexdigest()
         given = webhook.headers.get("x-pager-signature", "").encode(errors="replace")
         if not self._key or not hmac.compare_digest(signature.encode(), given):
-            raise Forbidden("The pager has not signed this.")
+            raise SignatureRejected("The pager has not signed this.")
         return Verified()
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:

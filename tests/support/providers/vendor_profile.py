@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from messaging.models import Channel, Direction, Message, OutboundMessage, Status
-from messaging.problems import Forbidden
+from messaging.problems import SignatureRejected
 from messaging.providers.provider import Provider, Webhook
 
 NAME = "instance"
@@ -140,7 +140,7 @@ class Speaking(ABC):
 
     def refused(self, webhook: Webhook, provider: Provider | None = None) -> str:
         """The reason that the log has."""
-        with pytest.raises(Forbidden) as raised:
+        with pytest.raises(SignatureRejected) as raised:
             (provider or self.made()).verify(webhook)
         logged = raised.value.reason
         secrets = [one for one in self.secret("").values() if isinstance(one, str) and len(one) > 2]

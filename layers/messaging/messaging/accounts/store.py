@@ -30,7 +30,7 @@ _AUDIT = (
 )
 
 
-class Outcome(StrEnum):
+class ChangeOutcome(StrEnum):
     CREATED = "created"
     KEPT = "kept"
     """It is there, and as it was to be."""
@@ -41,7 +41,7 @@ class Outcome(StrEnum):
 
 
 class Made(NamedTuple):
-    outcome: Outcome
+    outcome: ChangeOutcome
     document: str | None
     """The JSON text (tenancy.Account, tenancy.AccountAddress)."""
 
@@ -105,7 +105,7 @@ def audit(limit: int, before: int = MAX_ID, *, account: int | None = None, key: 
 
 def _made(rows: Sequence[Row]) -> Made:
     [(outcome, document)] = rows
-    return Made(Outcome(outcome), document)
+    return Made(ChangeOutcome(outcome), document)
 
 
 def _document(rows: Sequence[Row]) -> str | None:

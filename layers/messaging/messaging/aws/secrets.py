@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
-from messaging.aws.signed_client import Refused, Service
+from messaging.aws.signed_client import AwsError, Service
 from messaging.problems import Unavailable
 from messaging.telemetry import logger
 
@@ -27,7 +27,7 @@ def secret(arn: str) -> Mapping[str, Any]:
         fields = json.loads(_manager.call("GetSecretValue", {"SecretId": arn})["SecretString"])
     except Exception as error:  # noqa: BLE001  # whatever it was, the secret is not there
         # By its code: its words may be the secret's.
-        cause = error.code if isinstance(error, Refused) else type(error).__name__
+        cause = error.code if isinstance(error, AwsError) else type(error).__name__
         logger.warning("A secret cannot be read", extra={"secret_arn": arn, "cause": cause})
         raise Unavailable("A secret of this deployment could not be read.") from None
     if not isinstance(fields, dict):

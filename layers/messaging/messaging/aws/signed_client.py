@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from botocore.httpsession import URLLib3Session
 
 
-class Refused(Exception):
+class AwsError(Exception):
     """AWS answered, and did not do it; `code` is its word for why."""
 
     def __init__(self, code: str) -> None:
@@ -42,7 +42,7 @@ class Service:
     def call(self, operation: str, fields: object) -> Any:
         """The answer's JSON; what changes something must do no harm when it is done twice.
 
-        Raises Refused, ValueError of an answer that is no JSON, and botocore's errors.
+        Raises AwsError, ValueError of an answer that is no JSON, and botocore's errors.
         """
         answer = self._send(self._signed(operation, fields))
         if answer.status_code == 200:
@@ -51,7 +51,7 @@ class Service:
             code = str(json.loads(answer.content)["__type"]).rpartition("#")[2]
         except (ValueError, TypeError, KeyError):
             code = str(answer.status_code)
-        raise Refused(code)
+        raise AwsError(code)
 
     def _signed(self, operation: str, fields: object) -> "AWSPreparedRequest":
         from botocore.auth import SigV4Auth  # 45 ms, as long as nothing is called

@@ -16,9 +16,9 @@ from messaging.handlers.http import Answered, Event, Handler
 from messaging.outbound.store import IdempotencyKey
 from messaging.problems import (
     CONTENT_TYPE,
-    Denied,
     Invalid,
     NotFound,
+    PermissionDenied,
     Problem,
     Unauthorized,
     Unreadable,
@@ -66,8 +66,11 @@ def handler(app: APIGatewayHttpResolver, scope: Scope, *, raw: bool = False) -> 
 
 
 def caller(app: APIGatewayHttpResolver, scope: Scope) -> Caller:
-    """Whoever made this request, as its authorizer found it: also one that found its way here by $default,
-    as by a slash too many. Raises Unauthorized where no authorizer stood before the route, and Denied."""
+    """The caller of this request, as the authorizer identified it.
+
+    This includes requests that reach this function by $default, for example because of an extra slash. Raises
+    Unauthorized if the route has no authorizer, and PermissionDenied if the key lacks the scope.
+    """
     found = _authorized(app.current_event.raw_event)
     if not found:
         raise Unauthorized("This needs an API key.")
@@ -83,7 +86,7 @@ def _authorized(event: Event) -> dict[str, str]:
 
 def _check(found: dict[str, str], scope: Scope) -> None:
     if scope not in found["scopes"].split():
-        raise Denied(f"This key has no scope {scope}.")
+        raise PermissionDenied(f"This key has no scope {scope}.")
 
 
 def idempotency_key(app: APIGatewayHttpResolver, key: str | None) -> IdempotencyKey | None:

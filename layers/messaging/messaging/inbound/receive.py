@@ -10,11 +10,11 @@ from typing import NamedTuple
 from messaging import providers
 from messaging.inbound import media, spool, store
 from messaging.inbound.spool import Missing, Pointer
-from messaging.inbound.store import Kept, Outcome, Selector
+from messaging.inbound.store import Kept, PartOutcome, Selector
 from messaging.inbound.webhook_request import RawRequest
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
-from messaging.postgres.database import Refused
-from messaging.problems import Forbidden, NotFound, Problem, Unavailable
+from messaging.postgres.database import StatementRejected
+from messaging.problems import NotFound, Problem, SignatureRejected, Unavailable
 from messaging.providers.provider import Answer, Provider, Webhook
 from messaging.telemetry import count, fault, logger
 
@@ -23,9 +23,9 @@ REPLAY_TIME = 20.0  # seconds kept for one more request, which a slow database a
 REPLAY_BATCH = 10  # requests of up to 6 MB each
 
 _COUNTED = {
-    Outcome.CREATED: "Inbound",
-    Outcome.QUARANTINED: "Quarantined",
-    Outcome.DUPLICATE: "Duplicates",
+    PartOutcome.CREATED: "Inbound",
+    PartOutcome.QUARANTINED: "Quarantined",
+    PartOutcome.DUPLICATE: "Duplicates",
 }
 
 Read = Sequence[InboundMessage | DeliveryReport | Exception]
@@ -46,13 +46,13 @@ def receive(channel: Channel, provider_name: str, webhook: Webhook) -> Answer:
     """Keeps a provider's request with everything that it tells, and gives the provider's answer once all of
     it is committed: in the database or, while that is away, in the function's queue.
 
-    What is signed and cannot be read is a fault of ours: it is kept, to be replayed once that is mended.
-    Raises NotFound, Forbidden, Unavailable; of a request that bears no signature also Unreadable and Invalid.
+    A signed request that cannot be read is stored, to be replayed after a fix. Raises NotFound,
+    SignatureRejected and Unavailable; for a request without a signature also Unreadable and Invalid.
     """
     provider = _serving(channel, provider_name)
     try:
         return _receive(channel, provider, webhook)
-    except Forbidden as refused:
+    except SignatureRejected as refused:
         _note_refused(refused, provider.name, webhook.url)
         raise
 
@@ -112,7 +112,7 @@ def take(held: RawRequest | Pointer) -> None:
 def _keep_late(request: RawRequest) -> None:
     try:
         keep(request)
-    except Forbidden as refused:  # as it would have been told at once, had the database been there
+    except SignatureRejected as refused:  # as it would have been told at once, had the database been there
         _note_refused(refused, request.provider, request.url)
 
 
@@ -172,11 +172,11 @@ def _keep(request: RawRequest, read: Read) -> Sequence[Kept | None]:
     faults = _faults(read)
     files = [file for part in parts if isinstance(part, InboundMessage) for file in part.files]
     if files and request.once and store.is_used(request.once, request.digest):
-        raise Forbidden(store.USED)  # before its files lie in the bucket, where nobody looks for them
+        raise SignatureRejected(store.USED)  # before its files lie in the bucket, where nobody looks for them
     media.keep(files)
     try:
         kept = store.keep(request, parts, _unread(faults))
-    except Refused as refusal:
+    except StatementRejected as refusal:
         if not parts:
             raise Unavailable("The request cannot be kept; try again.") from refusal
         return _keep(request, [refusal])  # all that can be kept then is the request
@@ -199,7 +199,7 @@ def _unread(faults: Sequence[Exception]) -> str | None:
 
 
 def _is_whole(kept: Kept | None) -> bool:
-    return kept is not None and kept.outcome is not Outcome.REFUSED
+    return kept is not None and kept.outcome is not PartOutcome.REFUSED
 
 
 def _words(error: Exception) -> str:
@@ -207,13 +207,13 @@ def _words(error: Exception) -> str:
     if isinstance(error, Problem):
         fields = ", ".join(one["field"] for one in error.errors)
         return f"{type(error).__name__}{fields and ': '}{fields}"
-    if isinstance(error, Refused):
+    if isinstance(error, StatementRejected):
         return " ".join(("Refused:", *filter(None, error.args)))
     *_, frame = extract_tb(error.__traceback__)
     return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
 
 
-def _note_refused(refused: Forbidden, provider: str, url: str) -> None:
+def _note_refused(refused: SignatureRejected, provider: str, url: str) -> None:
     """By the URL as it was verified, without its query: a wrong PUBLIC_URL shows there."""
     logger.warning("Refused", extra={"reason": refused.reason, "provider": provider, "url": url})
     count("Refused")
@@ -221,11 +221,11 @@ def _note_refused(refused: Forbidden, provider: str, url: str) -> None:
 
 def _note(part: InboundMessage | DeliveryReport, kept: Kept) -> None:
     named = {"message_id": kept.message and json.loads(kept.message)["id"], "outcome": kept.outcome}
-    if kept.outcome is Outcome.REFUSED:
+    if kept.outcome is PartOutcome.REFUSED:
         logger.error("A part of a verified request cannot be kept", extra=named | {"words": kept.fault})
     elif isinstance(part, DeliveryReport):
         logger.info("Reported", extra=named | {"status": part.status})
-        if kept.outcome is Outcome.MOVED and part.status in (Status.DELIVERED, Status.FAILED):
+        if kept.outcome is PartOutcome.MOVED and part.status in (Status.DELIVERED, Status.FAILED):
             count(part.status.capitalize())
     else:
         logger.info("Received", extra=named)

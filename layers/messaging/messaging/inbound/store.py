@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from messaging.inbound.webhook_request import RawRequest
 from messaging.models import REPORT_RANK, Channel, DeliveryReport, InboundMessage
-from messaging.postgres.database import Refused, Values, call, run
-from messaging.problems import Forbidden
+from messaging.postgres.database import StatementRejected, Values, call, run
+from messaging.problems import SignatureRejected
 
 PARKED_AGE = timedelta(days=7)
 """How long a report waits for an attempt of its provider's id: our own record of it follows within minutes,
@@ -34,7 +34,7 @@ _FORGET_REQUESTS = _FORGET.format(table="webhook_requests", time="received_at")
 USED = "Another request came with the same token."
 
 
-class Outcome(StrEnum):
+class PartOutcome(StrEnum):
     """What became of a part of a request."""
 
     CREATED = "created"
@@ -52,7 +52,7 @@ class Outcome(StrEnum):
 
 
 class Kept(NamedTuple):
-    outcome: Outcome
+    outcome: PartOutcome
     message: str | None
     """The JSON text of the message (models.Message) as it was kept first, or as a report has left it; None
     where it is not known."""
@@ -63,10 +63,10 @@ class Kept(NamedTuple):
 def keep(
     request: RawRequest, parts: Sequence[InboundMessage | DeliveryReport], unread: str | None = None
 ) -> Sequence[Kept]:
-    """Keeps a verified request and everything that it tells, and gives what became of each part.
+    """Stores a verified request with all its parts, and returns the outcome of each part.
 
-    `unread` says what of it could not be read. The same request again adds nothing; one that could not be
-    read before, and now was, loses its fault. Raises Forbidden where another bore what is good for one alone.
+    `unread` says which parts could not be read, and why. The same request again adds nothing; a request that
+    can be read now loses its fault. Raises SignatureRejected if another request used its replay token.
     """
     told = [_report(part) if isinstance(part, DeliveryReport) else _inbound(part) for part in parts]
     try:
@@ -85,11 +85,11 @@ def keep(
             fault=unread,
             parts=json.dumps(told),
         )
-    except Refused as refusal:
+    except StatementRejected as refusal:
         if "webhook_requests_replay_token_key" in refusal.args:
-            raise Forbidden(USED) from None
+            raise SignatureRejected(USED) from None
         raise
-    return [Kept(Outcome(outcome), message, fault) for outcome, message, fault in rows]
+    return [Kept(PartOutcome(outcome), message, fault) for outcome, message, fault in rows]
 
 
 def _inbound(part: InboundMessage) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 from messaging import providers
 from messaging.models import Message, NewEmail, NewSms
 from messaging.outbound import dispatch, store
-from messaging.outbound.attempts import Nudge
-from messaging.outbound.store import IdempotencyKey, Outcome
-from messaging.problems import Denied, Invalid, TooMany
+from messaging.outbound.attempts import Dispatch
+from messaging.outbound.store import AcceptOutcome, IdempotencyKey
+from messaging.problems import Invalid, PermissionDenied, TooMany
 from messaging.settings import settings
 from messaging.telemetry import count
 
@@ -18,23 +18,24 @@ class Accepted(NamedTuple):
 
 
 def accept(account: int, message: NewSms | NewEmail, key: IdempotencyKey | None = None) -> Accepted:
-    """Keeps an account's message and has it sent. Raises Invalid, Denied, TooMany and Unavailable, with
-    nothing kept.
+    """Stores an account's message as queued and dispatches it.
+
+    Raises Invalid, PermissionDenied, TooMany and Unavailable; then nothing is stored.
 
     The nudge may be lost: the message is kept, and the relay finds it.
     """
     policy = message.delivery_policy or settings().delivery_policy
     outcome, kept, retry_after = store.add_outbound(account, message, _carriers(message), key, policy)
-    if outcome is Outcome.NOT_OWNED:
-        raise Denied.field("from", "is not an address of this account")
+    if outcome is AcceptOutcome.NOT_OWNED:
+        raise PermissionDenied.field("from", "is not an address of this account")
     if retry_after is not None:
         raise TooMany("This account has sent as many messages as it may.", retry_after)
     if kept is None:
         raise Invalid.field("Idempotency-Key", "was used with another body")
-    if outcome is Outcome.CREATED:
+    if outcome is AcceptOutcome.CREATED:
         count("Accepted")
-        dispatch.dispatch([Nudge(kept.id, account)])
-    return Accepted(kept, outcome is Outcome.REPLAYED)
+        dispatch.dispatch([Dispatch(kept.id, account)])
+    return Accepted(kept, outcome is AcceptOutcome.REPLAYED)
 
 
 def _carriers(message: NewSms | NewEmail) -> list[str]:

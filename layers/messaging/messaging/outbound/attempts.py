@@ -20,7 +20,7 @@ _NUDGE_SOON = (
 _OPEN = "SELECT provider FROM circuits WHERE open_until > clock_timestamp()"
 
 
-class Nudge(NamedTuple):
+class Dispatch(NamedTuple):
     id: int
     account_id: int
 
@@ -38,7 +38,7 @@ class Unknown(NamedTuple):
 class Claimed(NamedTuple):
     messages: list[OutboundMessage]
     unknown: list[Unknown]
-    waiting: list[Nudge]
+    waiting: list[Dispatch]
     """The next in line of conversations in which another attempt is under way: to be nudged again."""
     expired: list[int]
     """The ids of messages that were too old, and have failed."""
@@ -81,7 +81,7 @@ def claim(ids: Sequence[int], lease: timedelta) -> Claimed:
                 found = OutboundMessage.model_validate_json(message)
                 claimed.unknown.append(Unknown(found, unknown_seconds, resend))
             case "waiting":
-                claimed.waiting.append(Nudge(id, account_id))
+                claimed.waiting.append(Dispatch(id, account_id))
             case "expired":
                 claimed.expired.append(id)
     return claimed
@@ -112,14 +112,14 @@ def record(
     return Recorded(Status(became), *rest)
 
 
-def settle(token: UUID, status: Status, code: str, reason: str) -> Nudge | None:
+def settle(token: UUID, status: Status, code: str, reason: str) -> Dispatch | None:
     """Ends the search for what became of this attempt: QUEUED sends the message again, FAILED and
     UNKNOWN are its end.
 
     None where something else was first.
     """
     rows = call("resolve_attempt", token=token, status=status, code=code, reason=reason)
-    return Nudge(*rows[0]) if rows else None
+    return Dispatch(*rows[0]) if rows else None
 
 
 def expire_leases(limit: int) -> int:
@@ -127,12 +127,12 @@ def expire_leases(limit: int) -> int:
     return len(call("expire_leases", limit=limit))
 
 
-def due_nudges(limit: int) -> Sequence[Nudge]:
+def due_dispatches(limit: int) -> Sequence[Dispatch]:
     """Messages whose nudge is taken for lost, or which are due again; moves their next one on."""
-    return [Nudge(*row) for row in call("take_due_dispatches", limit=limit)]
+    return [Dispatch(*row) for row in call("take_due_dispatches", limit=limit)]
 
 
-def nudge_soon(ids: Sequence[int]) -> None:
+def dispatch_soon(ids: Sequence[int]) -> None:
     """Gives messages whose nudge could not be sent to the next relay."""
     run(_NUDGE_SOON, list(ids))
 

@@ -18,9 +18,9 @@ from messaging.failures import (
 )
 from messaging.models import OutboundMessage, Status
 from messaging.outbound import attempts, dispatch, queue
-from messaging.outbound.attempts import Nudge, Recorded, Unknown
+from messaging.outbound.attempts import Dispatch, Recorded, Unknown
 from messaging.problems import Unavailable
-from messaging.providers.provider import SEND_TIME, LooksUp, Provider, ProviderResult
+from messaging.providers.provider import SEND_TIME, Provider, ProviderResult, SupportsStatusLookup
 from messaging.settings import settings
 from messaging.telemetry import count, duration, fault, logger
 
@@ -41,7 +41,7 @@ provider that was asked has nothing."""
 class Due(NamedTuple):
     """What is to be looked at again, and in how many seconds."""
 
-    nudge: Nudge
+    nudge: Dispatch
     seconds: float
 
 
@@ -179,10 +179,10 @@ def _back_off(attempt: int, at_least: timedelta | None) -> timedelta:
 
 
 def _look_up(provider: Provider | None, message: OutboundMessage) -> Result:
-    if not isinstance(provider, LooksUp):
+    if not isinstance(provider, SupportsStatusLookup):
         return OutcomeUnknown("not_asked", f"The provider {message.provider} cannot be asked.")
     try:
-        return provider.look_up(message)
+        return provider.fetch_status(message)
     except Exception as failure:  # noqa: BLE001  # as long as nobody can tell, its policy decides
         return failure
 
@@ -235,7 +235,7 @@ def _due(id: int, recorded: Recorded) -> list[Due]:
     """
     due: list[Due] = []
     if recorded.wait is not None and recorded.wait <= queue.MAX_DELAY:
-        due.append(Due(Nudge(id, recorded.account_id), max(recorded.wait, 0)))
+        due.append(Due(Dispatch(id, recorded.account_id), max(recorded.wait, 0)))
     if recorded.next_id not in (None, id):
-        due.append(Due(Nudge(recorded.next_id, recorded.account_id), 0))
+        due.append(Due(Dispatch(recorded.next_id, recorded.account_id), 0))
     return due

@@ -23,7 +23,7 @@ class IdempotencyKey(NamedTuple):
     """Of the body as it was sent."""
 
 
-class Outcome(StrEnum):
+class AcceptOutcome(StrEnum):
     CREATED = "created"
     REPLAYED = "replayed"
     CONFLICT = "conflict"
@@ -35,7 +35,7 @@ class Outcome(StrEnum):
 
 
 class Added(NamedTuple):
-    outcome: Outcome
+    outcome: AcceptOutcome
     message: Message | None
     """With CREATED and REPLAYED."""
     retry_after: int | None
@@ -73,7 +73,7 @@ def add_outbound(
         fingerprint=key and key.fingerprint,
         key_age=KEY_AGE,
     )
-    return Added(Outcome(outcome), message and Message.model_validate_json(message), retry_after)
+    return Added(AcceptOutcome(outcome), message and Message.model_validate_json(message), retry_after)
 
 
 def forget_keys(limit: int) -> int:

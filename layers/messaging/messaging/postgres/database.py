@@ -78,7 +78,7 @@ def run(statement: str, *values: object) -> Sequence[Row]:
                     raise _away(error) from error
                 fresh = True
             else:
-                raise Refused(error) from None
+                raise StatementRejected(error) from None
 
 
 @cache
@@ -95,7 +95,7 @@ def disconnect() -> None:
         connection.cache_clear()
 
 
-class Refused(Exception):
+class StatementRejected(Exception):
     """A statement that Postgres does not take: a fault of ours. Postgres' own words may hold an address or
     a body, so only its code and the names of what it speaks of are told."""
 

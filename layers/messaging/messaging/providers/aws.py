@@ -27,7 +27,7 @@ from messaging.failures import (
     Throttled,
 )
 from messaging.providers.credentials import single
-from messaging.transport.client import of_kind, refused
+from messaging.transport.client import make_failure, refused
 from messaging.transport.redact import said
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _told(answer: Mapping[str, Any], kinds: Kinds) -> Failure:
     reason = said(error.get("Message")) or f"Amazon answered {status}."
     kind = kinds.get(str(why)) or kinds.get(str(name)) or _ANYWHERE.get(str(name))
     wait = meta.get("HTTPHeaders", {}).get("retry-after")
-    return of_kind(kind, code, reason, wait) if kind else refused(status, code, reason, wait)
+    return make_failure(kind, code, reason, wait) if kind else refused(status, code, reason, wait)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 from messaging.fields import cleaned
-from messaging.problems import Forbidden
+from messaging.problems import SignatureRejected
 
 
 def single(secret: Mapping[str, Any], field: str) -> str:
@@ -29,10 +29,10 @@ def several(secret: Mapping[str, Any], field: str) -> list[str]:
     return [one for one in (written if isinstance(written, list) else [written]) if _is_text(one)]
 
 
-def unsigned(keys: Sequence[object], field: str) -> Forbidden:
+def unsigned(keys: Sequence[object], field: str) -> SignatureRejected:
     """Of a request that none of these keys has signed, which stand in the secret's `field`."""
     missing = "" if keys else f"The secret holds no {field} to verify it."
-    return Forbidden("The request is not signed by this provider.", missing)
+    return SignatureRejected("The request is not signed by this provider.", missing)
 
 
 def _is_text(written: object) -> TypeGuard[str]:

@@ -128,7 +128,7 @@ def _as_told(failure: Failure) -> Failure:
         told = FailedWith.model_validate(from_json(failure.body)["error"])
         failure.code, failure.reason = told.code or failure.code, told.reason or failure.reason
     otherwise = PermanentFailure if status == "404" and failure.code != status else type(failure)
-    return client.retold(failure, FAILURES.get(failure.code, otherwise))
+    return client.reclassify(failure, FAILURES.get(failure.code, otherwise))
 
 
 class House:
@@ -162,7 +162,7 @@ class House:
             raise _as_told(failure) from failure
         return self._taken(answer.body)
 
-    def look_up(self, message: OutboundMessage) -> ProviderResult | None:
+    def fetch_status(self, message: OutboundMessage) -> ProviderResult | None:
         if not self._lookup_url:
             raise Misconfigured("not_configured", f"The secret holds no lookup_url for {self.name}.")
         try:

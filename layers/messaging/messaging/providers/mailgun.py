@@ -50,7 +50,7 @@ from messaging.fields import MAX_BODY, Text, cleaned
 from messaging.mail import addresses, form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
-from messaging.problems import Forbidden, Invalid, Unreadable
+from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.transport import client, payload
@@ -117,7 +117,7 @@ class Mailgun:
             raise unsigned(self._signing_keys, "signing_key")
         at = int(timestamp) if _SECONDS.fullmatch(timestamp) else 0
         if not token or abs(webhook.received_at.timestamp() - at) > TOLERANCE:
-            raise Forbidden("The request was signed at another time.")
+            raise SignatureRejected("The request was signed at another time.")
         return Verified(once=hmac.new(keys[0].encode(), f"once {token}".encode(), hashlib.sha256).hexdigest())
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
@@ -176,7 +176,7 @@ def _signature(webhook: Webhook) -> list[str]:
             )
         ]
     except Unreadable as error:
-        raise Forbidden("The request bears no signature.") from error
+        raise SignatureRejected("The request bears no signature.") from error
 
 
 def _at(value: Any, *names: str) -> Any:

@@ -114,7 +114,7 @@ class Provider(Protocol):
         nothing else."""
 
     def verify(self, webhook: Webhook) -> Verified:
-        """Raises Forbidden unless the provider signed this request, lately; without a secret always."""
+        """Checks the signature and its age. Raises SignatureRejected, always if there is no secret."""
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
         """What the request tells, and the same again whenever it is read. Of several parts one that cannot be
@@ -128,9 +128,9 @@ class Provider(Protocol):
 
 
 @runtime_checkable
-class LooksUp(Protocol):
+class SupportsStatusLookup(Protocol):
     """A provider that can be asked what became of a message: implemented where the vendor's API allows it."""
 
-    def look_up(self, message: OutboundMessage) -> ProviderResult | None:
+    def fetch_status(self, message: OutboundMessage) -> ProviderResult | None:
         """What the provider has of this message, by our id; None where it has none and will not get it from
         the request that went out, so that it can be sent again. Raises a Failure where it cannot tell."""

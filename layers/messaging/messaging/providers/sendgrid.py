@@ -49,7 +49,7 @@ from messaging.fields import MAX_BODY, Text, cleaned
 from messaging.mail import form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
-from messaging.problems import Forbidden, Invalid, Unreadable
+from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.transport import client, ecdsa, payload
@@ -162,9 +162,9 @@ class SendGrid:
         at = _seconds(told)
         signature = webhook.headers.get("x-twilio-email-event-webhook-signature", "")
         if not signature:
-            raise Forbidden("The request bears no signature.")
+            raise SignatureRejected("The request bears no signature.")
         if at is None or abs(at - webhook.received_at.timestamp()) > TOLERANCE:
-            raise Forbidden("The request is stale, or bears no time.")
+            raise SignatureRejected("The request is stale, or bears no time.")
         try:
             ecdsa.verify(self._public_keys, signature, told.encode() + webhook.body)
         except ValueError as error:

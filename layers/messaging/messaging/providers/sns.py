@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from messaging.failures import Failure, Misconfigured, PermanentFailure
 from messaging.fields import Time
-from messaging.problems import Forbidden, Invalid, Problem, Unavailable, Unreadable
+from messaging.problems import Invalid, Problem, SignatureRejected, Unavailable, Unreadable
 from messaging.providers.credentials import several
 from messaging.providers.provider import Answer, Verified, Webhook
 from messaging.transport import client
@@ -77,7 +77,7 @@ class Envelope(BaseModel):
 def verify(webhook: Webhook, secret: Mapping[str, Any]) -> Verified:
     """Lets in what one of the secret's `topics` told, and confirms a subscription of one of them.
 
-    Raises Forbidden, and Unavailable where Amazon is away: SNS comes again after a 5xx.
+    Raises SignatureRejected, and Unavailable where Amazon is away: SNS comes again after a 5xx.
     """
     try:
         envelope = Envelope.model_validate(json_object(webhook.body))
@@ -87,21 +87,21 @@ def verify(webhook: Webhook, secret: Mapping[str, Any]) -> Verified:
     except ValidationError as error:
         wrong = Invalid.found(error.errors(include_input=False, include_url=False)).errors
         said = "; ".join(f"{one['field']}: {one['message']}" for one in wrong)
-        raise Forbidden("The request is no envelope of SNS.", f"No envelope of SNS: {said}") from None
+        raise SignatureRejected("The request is no envelope of SNS.", f"No envelope of SNS: {said}") from None
     except (Problem, ValueError) as error:
-        raise Forbidden("The request is no envelope of SNS.") from error
+        raise SignatureRejected("The request is no envelope of SNS.") from error
     topics = several(secret, "topics")
     if envelope.topic not in topics:
         missing = "" if topics else "The secret holds no topics."
-        raise Forbidden("The topic is none of this provider's.", missing)
+        raise SignatureRejected("The topic is none of this provider's.", missing)
     if abs(webhook.received_at - told_at) > TOLERANCE:
-        raise Forbidden("The request is stale.")
+        raise SignatureRejected("The request is stale.")
     host = _host(envelope.topic)
     if not re.fullmatch(rf"https://{host}/[A-Za-z0-9_-]+\.pem", envelope.certificate_url):
-        raise Forbidden("The certificate's URL is not of the topic's region.")
+        raise SignatureRejected("The certificate's URL is not of the topic's region.")
     certificate = _certificate_at(envelope.certificate_url)
     if not certificate.not_valid_before_utc <= webhook.received_at <= certificate.not_valid_after_utc:
-        raise Forbidden("The certificate is not valid at this time.")
+        raise SignatureRejected("The certificate is not valid at this time.")
     _check(certificate, envelope.signature_version, signature, signed)
     if envelope.type == "SubscriptionConfirmation":
         _confirm(envelope.subscribe_url, host)
@@ -134,7 +134,7 @@ def _certificate_at(url: str) -> "Certificate":
     try:
         return _fetched(url)
     except (Misconfigured, PermanentFailure, ValueError) as error:  # 403 and 404, or no PEM
-        raise Forbidden("There is no certificate at its URL.") from error
+        raise SignatureRejected("There is no certificate at its URL.") from error
     except Failure as error:
         raise Unavailable("The certificate cannot be had now; try again.") from error
 
@@ -154,16 +154,16 @@ def _check(certificate: "Certificate", version: str, signature: bytes, signed: b
 
     key = certificate.public_key()
     if not isinstance(key, RSAPublicKey):
-        raise Forbidden("The certificate holds no key of SNS.")
+        raise SignatureRejected("The certificate holds no key of SNS.")
     try:
         key.verify(signature, signed, PKCS1v15(), SHA1() if version == "1" else SHA256())  # noqa: S303  # the topic's choice
     except InvalidSignature as error:
-        raise Forbidden("The request is not signed by SNS.") from error
+        raise SignatureRejected("The request is not signed by SNS.") from error
 
 
 def _confirm(url: str, host: str) -> None:
     if not re.fullmatch(rf"https://{host}/\?Action=ConfirmSubscription&[!-~]+", url):
-        raise Forbidden("The subscription's URL is not of the topic's region.")
+        raise SignatureRejected("The subscription's URL is not of the topic's region.")
     try:
         client.get(url, {}, BUDGET)
     except Failure as error:

@@ -42,7 +42,7 @@ from messaging.address import PhoneAddress
 from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure, Throttled
 from messaging.fields import CleanedBody, Text, Time
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
-from messaging.problems import Forbidden, Invalid
+from messaging.problems import Invalid, SignatureRejected
 from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.settings import settings
@@ -127,7 +127,7 @@ def _as_told(failure: Failure) -> Failure:
         failure.code, failure.reason = told.code, said(told.detail) or said(told.title) or failure.reason
     about_it = isinstance(failure, Misconfigured) and _MESSAGING.fullmatch(failure.code)
     kind = FAILURES.get(failure.code, PermanentFailure if about_it else type(failure))
-    reset, failure = failure.headers.get("x-ratelimit-reset"), client.retold(failure, kind)
+    reset, failure = failure.headers.get("x-ratelimit-reset"), client.reclassify(failure, kind)
     if isinstance(failure, Throttled) and failure.retry_after is None:
         failure.retry_after = client.retry_after(reset)
     return failure
@@ -171,12 +171,12 @@ class Telnyx:
     def verify(self, webhook: Webhook) -> Verified:
         signed_at = webhook.headers.get("telnyx-timestamp", "")
         if not _SECONDS.fullmatch(signed_at):
-            raise Forbidden("The request bears no time of its signature.")
+            raise SignatureRejected("The request bears no time of its signature.")
         signed = f"{signed_at}|".encode() + webhook.body
         if not ed25519.verify(self._public_keys, webhook.headers.get("telnyx-signature-ed25519", ""), signed):
             raise unsigned(self._public_keys, "public_key")
         if abs(webhook.received_at.timestamp() - int(signed_at)) > TOLERANCE:
-            raise Forbidden("The request was signed at another time.")
+            raise SignatureRejected("The request was signed at another time.")
         return Verified()
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:

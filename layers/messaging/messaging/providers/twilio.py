@@ -34,7 +34,7 @@ from messaging.address import PhoneAddress
 from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure, Throttled
 from messaging.fields import Body, Text, cleaned
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
-from messaging.problems import Forbidden, Invalid, Unreadable
+from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.credentials import number, several, single, unsigned
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.settings import settings
@@ -139,7 +139,7 @@ class Twilio:
         except ValidationError as error:
             raise OutcomeUnknown("unreadable_answer", "The answer holds no sid.") from error
 
-    def look_up(self, message: OutboundMessage) -> ProviderResult:
+    def fetch_status(self, message: OutboundMessage) -> ProviderResult:
         """By address, text and time: Twilio does not list our id, nor DateSent of one that still waits."""
         url, headers = self._messages()
         asked = {"To": message.recipient, "PageSize": PAGE}
@@ -197,7 +197,7 @@ def _as_told(failure: Failure) -> Failure:
     except ValidationError:
         return failure
     failure.code, failure.reason = str(told.code), told.message or failure.reason
-    return client.retold(failure, FAILURES.get(told.code, type(failure)))
+    return client.reclassify(failure, FAILURES.get(told.code, type(failure)))
 
 
 def _signed_fields(webhook: Webhook) -> str:
@@ -208,11 +208,11 @@ def _signed_fields(webhook: Webhook) -> str:
         if not given and (kind == FORM or not webhook.body):
             return "".join(name + value for name, value in sorted(set(urlencoded(webhook.body))))
     except Unreadable as error:
-        raise Forbidden("What Twilio signs cannot be read.") from error
+        raise SignatureRejected("What Twilio signs cannot be read.") from error
     made = hashlib.sha256(webhook.body).hexdigest().encode()
     if kind == "application/json" and given and all(hmac.compare_digest(made, one) for one in given):
         return ""
-    raise Forbidden("The body is of a type that Twilio does not sign, or another than it has signed.")
+    raise SignatureRejected("The body is of a type that Twilio does not sign, or another than it has signed.")
 
 
 def _inbound(fields: Mapping[str, str], webhook: Webhook) -> InboundMessage:

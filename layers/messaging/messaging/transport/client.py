@@ -98,19 +98,19 @@ def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget
 
 def refused(status: int, code: str, reason: str, wait: str | None) -> Failure:
     """What an answer that is no 2xx says by its status, and by its Retry-After."""
-    return of_kind(
+    return make_failure(
         _FAILURES.get(status, TemporaryFailure if status >= 500 else PermanentFailure), code, reason, wait
     )
 
 
-def retold(failure: Failure, kind: type[Failure]) -> Failure:
+def reclassify(failure: Failure, kind: type[Failure]) -> Failure:
     """What an answer says by its own code: another kind than its status, with the same wait."""
     if isinstance(failure, kind):
         return failure
-    return of_kind(kind, failure.code, failure.reason, failure.headers.get("retry-after"))
+    return make_failure(kind, failure.code, failure.reason, failure.headers.get("retry-after"))
 
 
-def of_kind(kind: type[Failure], code: str, reason: str, wait: str | None) -> Failure:
+def make_failure(kind: type[Failure], code: str, reason: str, wait: str | None) -> Failure:
     return kind(code, reason, retry_after(wait)) if issubclass(kind, TemporaryFailure) else kind(code, reason)
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from messaging.problems import Forbidden
+from messaging.problems import SignatureRejected
 from messaging.providers import json_gateway
 from messaging.providers.provider import Webhook
 from tests.conftest import SIGNING_SECRET, Configure
@@ -36,7 +36,7 @@ def test_lets_in_what_was_signed() -> None:
 def test_believes_both_secrets_while_they_are_rotated(secret: list[str]) -> None:
     verify(signed(BODY), secret)
     verify(signed(BODY, OTHER_SECRET), secret)
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify(signed(BODY, "whsec_bm9uZSBvZiB0aGVt"), secret)
 
 
@@ -49,7 +49,7 @@ def test_lets_in_one_good_signature_among_several() -> None:
 @pytest.mark.parametrize("secret", [None, "", " ", [], [""], [None], 7, {"a": "b"}, "whsec_", "whsec_!"])
 def test_without_a_secret_no_signature_is_good(secret: object) -> None:
     for headers in (signed(BODY), signed(BODY, "whsec_AAAA")):
-        with pytest.raises(Forbidden):
+        with pytest.raises(SignatureRejected):
             verify(headers, secret)
 
 
@@ -58,7 +58,7 @@ def test_unsigned_is_let_in_only_by_the_deployment_s_word(allowed: str) -> None:
         if allowed:
             verify({}, secret)
         else:
-            with pytest.raises(Forbidden):
+            with pytest.raises(SignatureRejected):
                 verify({}, secret)
 
 
@@ -71,14 +71,14 @@ def test_clocks_may_differ_by_minutes(age: timedelta) -> None:
     "age", [timedelta(minutes=5, seconds=5), timedelta(minutes=-5, seconds=-5), timedelta(days=9)]
 )
 def test_refuses_what_was_signed_at_another_time(age: timedelta) -> None:
-    with pytest.raises(Forbidden) as raised:
+    with pytest.raises(SignatureRejected) as raised:
         verify(signed(BODY, age=age))
     assert "timestamp" in str(raised.value.__cause__)
 
 
 @pytest.mark.parametrize("body", [b"", BODY + b" ", BODY.replace(b"1", b"2"), b"\xff\xfe", b"\x00"])
 def test_refuses_another_body_than_was_signed(body: bytes) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify(signed(BODY), body=body)
 
 
@@ -103,18 +103,18 @@ def test_refuses_another_body_than_was_signed(body: bytes) -> None:
     ids=lambda changes: ascii(changes)[:40],
 )
 def test_refuses_headers_that_were_spoilt(changes: Mapping[str, str]) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify({**signed(BODY), **changes})
 
 
 def test_refuses_what_was_signed_with_another_secret() -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify(signed(BODY, OTHER_SECRET))
 
 
 @pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp"])
 def test_refuses_a_signature_without_its_other_headers(missing: str) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify({name: value for name, value in signed(BODY).items() if name != missing})
 
 
@@ -125,7 +125,7 @@ def test_the_caller_is_not_told_why() -> None:
         signed(BODY, OTHER_SECRET),
         signed(BODY, age=timedelta(days=1)),
     ):
-        with pytest.raises(Forbidden) as raised:
+        with pytest.raises(SignatureRejected) as raised:
             verify(headers)
         details.add(raised.value.detail)
     assert len(details) == 1

@@ -37,10 +37,10 @@ def answer(status: int, body: bytes = b"") -> Script:
     return answering(head.encode() + body)
 
 
-def look_up(script: Script, made: type[json_gateway.House] = json_gateway.Sms) -> ProviderResult | None:
+def fetch_status(script: Script, made: type[json_gateway.House] = json_gateway.Sms) -> ProviderResult | None:
     with playing(script) as address:
         provider = made("sms", {"lookup_url": f"http://{address}/lookup", "signing_secret": SIGNING_SECRET})
-        return provider.look_up(MESSAGE)
+        return provider.fetch_status(MESSAGE)
 
 
 def refused(script: Script) -> Failure:
@@ -57,7 +57,7 @@ def test_asks_by_our_id_and_signs_that_nothing_is_in_the_body() -> None:
         asked.append(read_request(client))
         client.sendall(HEAD + b'\r\n{"messaging_provider_id": "message-9"}')
 
-    assert look_up(script) == ProviderResult("message-9")
+    assert fetch_status(script) == ProviderResult("message-9")
     head, _, body = asked[0].partition(b"\r\n\r\n")
     assert head.startswith(b"GET /lookup?reference=7 HTTP/1.1\r\n")
     assert body == b""
@@ -68,11 +68,11 @@ def test_asks_by_our_id_and_signs_that_nothing_is_in_the_body() -> None:
 
 def test_reads_the_id_by_the_channel_s_name() -> None:
     found = answer(200, b'{"xillio_id": "message-3", "messaging_provider_id": "other"}')
-    assert look_up(found, json_gateway.Email) == ProviderResult("message-3")
+    assert fetch_status(found, json_gateway.Email) == ProviderResult("message-3")
 
 
 def test_what_it_does_not_know_is_none() -> None:
-    assert look_up(answer(404, b"Not Found")) is None
+    assert fetch_status(answer(404, b"Not Found")) is None
 
 
 @pytest.mark.parametrize(
@@ -98,14 +98,14 @@ def test_what_it_does_not_know_is_none() -> None:
 )
 def test_any_other_answer_is_no_word_about_the_message(script: Script, kind: type[Failure]) -> None:
     with pytest.raises(Failure) as raised:
-        look_up(script)
+        fetch_status(script)
     assert type(raised.value) is kind
 
 
 @pytest.mark.parametrize("secret", [{}, {"url": "http://127.0.0.1:9/"}, {"lookup_url": ""}])
 def test_one_without_an_address_to_ask_cannot_tell(secret: dict[str, str]) -> None:
     with pytest.raises(Misconfigured):
-        json_gateway.Sms("sms", secret).look_up(MESSAGE)
+        json_gateway.Sms("sms", secret).fetch_status(MESSAGE)
 
 
 @pytest.mark.parametrize("script", [hang, dripping(HEAD + b"Content-Length: 99\r\n\r\n", b" ")])

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from messaging.problems import Forbidden
+from messaging.problems import SignatureRejected
 from messaging.providers.mailgun import Mailgun
 from messaging.providers.provider import Verified, Webhook
 from tests.layer.providers.mailgun.signatures import (
@@ -80,7 +80,7 @@ def test_a_parent_account_s_key_is_as_good() -> None:
     }
     assert verify(written(signed)).once == ONCE
     assert verify(urlencode(signed).encode(), URLENCODED).once == ONCE
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify(written(signed), keys="a third")
 
 
@@ -100,7 +100,7 @@ def test_lets_in_retries_and_nothing_older(age: timedelta, is_let_in: bool) -> N
         if is_let_in:
             assert verify(body, kind).once == ONCE
         else:
-            with pytest.raises(Forbidden, match="another time"):
+            with pytest.raises(SignatureRejected, match="another time"):
                 verify(body, kind)
 
 
@@ -111,7 +111,7 @@ def test_no_other_token_is_made_of_a_signed_one(moved: int) -> None:
     together, at = signed["timestamp"] + signed["token"], len(signed["timestamp"]) + moved
     shifted = {**signed, "timestamp": together[:at], "token": together[at:]}
     if moved:
-        with pytest.raises(Forbidden):
+        with pytest.raises(SignatureRejected):
             verify(written(shifted))
     else:
         verify(written(shifted))
@@ -120,14 +120,14 @@ def test_no_other_token_is_made_of_a_signed_one(moved: int) -> None:
 @pytest.mark.parametrize("time", ["", "now", "-1", "1e9", " 1772366400", "1772366400 ", "١٢", "9" * 13])
 def test_lets_in_no_time_that_is_none_whoever_signed_it(time: str) -> None:
     made = hmac.new(KEY.encode(), f"{time}{TOKEN}".encode(), hashlib.sha256).hexdigest()
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify(written({"timestamp": time, "token": TOKEN, "signature": made}))
 
 
 def test_lets_in_no_token_that_is_none_whoever_signed_it() -> None:
     time = str(int(NOW.timestamp()))
     made = hmac.new(KEY.encode(), time.encode(), hashlib.sha256).hexdigest()
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify(written({"timestamp": time, "token": "", "signature": made}))
 
 
@@ -147,19 +147,19 @@ def test_lets_in_no_token_that_is_none_whoever_signed_it() -> None:
     ],
 )
 def test_lets_in_nothing_else(signed: object) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify(written(signed))
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"signature": '])
 @pytest.mark.parametrize("kind", ["application/json", URLENCODED, MULTIPART, "multipart/form-data", ""])
 def test_what_cannot_be_read_is_not_signed(body: bytes, kind: str) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify(body, kind)
 
 
 @pytest.mark.parametrize("keys", [None, "", " ", [], [""], [" "], [None], 7, True, {"current": KEY}])
 def test_without_a_key_nobody_is_let_in(keys: object) -> None:
     for key in ("", " ", "7", "current", "None", "True", KEY):
-        with pytest.raises(Forbidden):
+        with pytest.raises(SignatureRejected):
             verify(written(signature(NOW, key=key)), keys=keys)

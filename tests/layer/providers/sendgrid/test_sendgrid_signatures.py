@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from sendgrid.helpers.eventwebhook import EventWebhook
 
-from messaging.problems import Forbidden
+from messaging.problems import SignatureRejected
 from messaging.providers.provider import Webhook
 from messaging.providers.sendgrid import SendGrid
 from tests.layer.providers.sendgrid import signatures
@@ -52,7 +52,7 @@ def reason(
     signed: Mapping[str, str], body: bytes = BODY, received_at: datetime = NOW, key: object = PUBLIC_KEY
 ) -> str:
     """That is logged of a request that is refused."""
-    with pytest.raises(Forbidden) as raised:
+    with pytest.raises(SignatureRejected) as raised:
         verify(signed, body, received_at, key)
     return str(raised.value.__cause__ or raised.value)
 
@@ -183,7 +183,7 @@ def test_a_caller_learns_nothing_of_why() -> None:
     webhook = Webhook("https://example.com/hook", "", headers(BODY, NOW), BODY, NOW)
     details = set()
     for key in (None, "not a key", OTHER_PUBLIC_KEY):
-        with pytest.raises(Forbidden) as raised:
+        with pytest.raises(SignatureRejected) as raised:
             SendGrid("sendgrid", {"public_key": key}).verify(replace(webhook))
         details.add(raised.value.detail)
     assert details == {"The request is not signed by this provider."}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
-from messaging.problems import Forbidden, Invalid, Unreadable
+from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.provider import Verified, Webhook
 from messaging.providers.telnyx import Telnyx
 from tests.layer.providers.telnyx import signatures
@@ -211,19 +211,19 @@ def test_lets_in_what_telnyx_signed_whatever_its_bytes() -> None:
 @pytest.mark.parametrize("time", ["", "soon", "-1", "1e9", "1767225600.0", " 1767225600", "9" * 13, "١٢"])
 def test_lets_in_no_time_that_is_none(time: str) -> None:
     signed = signatures.headers(b"{}", TOLD_AT)
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify(b"{}", {**signed, "telnyx-timestamp": time})
 
 
 @pytest.mark.parametrize("signature", ["", "=", "AAAA", b64encode(bytes(64)).decode(), "é", "x" * 5000])
 def test_lets_in_no_signature_but_telnyx_s(signature: str) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify(b"{}", {**signatures.headers(b"{}", TOLD_AT), "telnyx-signature-ed25519": signature})
 
 
 @pytest.mark.parametrize("keys", ["", None, [], "not base64", "AAAA", b64encode(bytes(32)).decode()])
 def test_lets_nobody_in_by_a_key_that_is_none(keys: object) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(SignatureRejected):
         verify(b"{}", signatures.headers(b"{}", TOLD_AT), keys)
 
 

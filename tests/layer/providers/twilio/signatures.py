@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 
 from twilio.request_validator import RequestValidator
 
-from messaging.problems import Forbidden
+from messaging.problems import SignatureRejected
 from messaging.providers.provider import Webhook
 from messaging.providers.twilio import Twilio
 
@@ -58,5 +58,5 @@ def signed(body: bytes, query: str = "reference=7", url: str = URL, signed_url: 
 def lets_in(webhook: Webhook, made: Twilio | None = None) -> bool:
     try:
         return (made or provider()).verify(webhook).signed
-    except Forbidden:
+    except SignatureRejected:
         return False

@@ -109,7 +109,7 @@ def test_asks_to_be_called_back_with_our_id(
 )
 def test_without_credentials_nothing_is_asked(secret: dict[str, object]) -> None:
     provider = Twilio("twilio", secret)
-    for ask in (provider.send, provider.look_up):
+    for ask in (provider.send, provider.fetch_status):
         with pytest.raises(Misconfigured) as raised:
             ask(outbound())
         assert raised.value.code == "not_configured"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from messaging.problems import Forbidden
+from messaging.problems import SignatureRejected
 from messaging.providers.provider import Webhook
 from tests.conftest import Configure
 from tests.layer.providers.twilio import signatures
@@ -188,7 +188,7 @@ def test_the_refusal_holds_nothing_of_the_request() -> None:
         signed(b"a=1", url="secret://x"),
         Webhook(URL, "", {"content-type": FORM}, b"secret=%ff"),
     ):
-        with pytest.raises(Forbidden) as raised:
+        with pytest.raises(SignatureRejected) as raised:
             provider(OTHER_TOKEN).verify(webhook)
         for text in (str(raised.value), str(raised.value.__cause__)):
             assert "secret" not in text

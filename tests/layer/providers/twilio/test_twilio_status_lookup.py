@@ -10,7 +10,7 @@ import pytest
 
 from messaging.failures import Failure, OutcomeUnknown
 from messaging.models import OutboundMessage
-from messaging.providers.provider import LooksUp, ProviderResult
+from messaging.providers.provider import ProviderResult, SupportsStatusLookup
 from messaging.providers.twilio import Twilio
 from tests.layer.providers.twilio.api import MESSAGES, answering
 from tests.support.api import CONTACT, CUSTOMER, NEW_SMS
@@ -44,13 +44,13 @@ def looked_up(
 ) -> Outcome:
     with answering(status, answer, secret=secret) as (provider, _):
         try:
-            return provider.look_up(message)
+            return provider.fetch_status(message)
         except Failure as failure:
             return type(failure)
 
 
 def test_it_can_be_asked() -> None:
-    assert isinstance(Twilio("twilio", {}), LooksUp)
+    assert isinstance(Twilio("twilio", {}), SupportsStatusLookup)
 
 
 @pytest.mark.parametrize(("secret", "sender"), [({}, {"From": [CUSTOMER]}), (SERVICE, {})])
@@ -58,7 +58,7 @@ def test_asks_for_what_it_sent_to_the_contact(
     secret: dict[str, object], sender: dict[str, list[str]]
 ) -> None:
     with answering(200, page(), secret=secret) as (provider, asked), pytest.raises(OutcomeUnknown):
-        provider.look_up(MESSAGE)
+        provider.fetch_status(MESSAGE)
     [request] = asked
     assert (request.method, request.path, request.form) == ("GET", MESSAGES, {})
     assert request.query == {"To": [CONTACT], "PageSize": ["250"], **sender}
