@@ -31,7 +31,6 @@ KEY = {"type": "http", "scheme": "bearer", "description": "An API key: mk_<id>_<
 REFUSALS = {"401": "There is no key.", "403": "The key is not good for this, or not good at all."}
 ABOUT = {
     "title": "Messaging",
-    "version": "1",
     "description": "SMS, MMS and email through any provider, shown as one conversation.",
 }
 
@@ -71,10 +70,13 @@ def write(say: Callable[[str], None]) -> int:
 
 def description() -> str:
     """The document as it is committed: OpenAPI 3.1, all functions in one."""
+    _add_to_path(ROOT / "layers" / "messaging")
+    from messaging import __version__
+
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
     for name in ("send_message", "conversations", "admin"):
-        found = json.loads(load(name).app.get_openapi_json_schema(**ABOUT))
+        found = json.loads(load(name).app.get_openapi_json_schema(**ABOUT, version=__version__))
         for path, operations in found["paths"].items():
             for method, operation in operations.items():
                 # Powertools' id is the route's function and its path; clients want the first alone.
@@ -90,7 +92,11 @@ def description() -> str:
     for path, operations in paths.items():
         for operation in operations.values():
             _finish(path, operation, schemas)
-    document = {"openapi": "3.1.0", "info": ABOUT, "paths": dict(sorted(paths.items()))}
+    document = {
+        "openapi": "3.1.0",
+        "info": ABOUT | {"version": __version__},
+        "paths": dict(sorted(paths.items())),
+    }
     document |= {"components": {"schemas": _used(paths, schemas), "securitySchemes": {"key": KEY}}}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -168,12 +174,16 @@ def _schema(model: type[BaseModel], schemas: dict[str, Any]) -> dict[str, str]:
 def load(function: str) -> ModuleType:
     """The app of a function, as its own process would import it: its folder alone is on the path."""
     folder = ROOT / "functions" / function
-    for path in (folder, ROOT / "layers" / "messaging"):
-        if str(path) not in sys.path:
-            sys.path.insert(0, str(path))
+    _add_to_path(folder)
+    _add_to_path(ROOT / "layers" / "messaging")
     spec = importlib.util.spec_from_file_location(f"{function}_app", folder / "app.py")
     if spec is None or spec.loader is None:
         raise FileNotFoundError(folder)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def _add_to_path(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))

@@ -18,3 +18,5 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
 
 `outbound` and `inbound` do not know each other. Nor do the packages that speak to Postgres and `providers`.
 """
+
+__version__ = "0.1.0"
