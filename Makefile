@@ -9,10 +9,11 @@ TEST := $(VENV)/test-ready
 PINNED := local layers/messaging functions/migrate bench/harness
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-strip-extras --no-emit-package pip
+FAST := not slow and not fuzz and not faults and not browser
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help start check test faults bench bench-load openapi pins deploy
+.PHONY: help start unit lint format check test faults bench bench-load openapi pins deploy
 
 help:     ## print this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,10 +21,20 @@ help:     ## print this
 start: $(START)     ## run the service on http://127.0.0.1:8080 (PROVIDERS=twilio,sendgrid AUTH=yes ARGS="--port 9000")
 	@$(RUN) -m local start $(if $(AUTH),--auth) $(if $(PROVIDERS),--parameter Providers=$(PROVIDERS)) $(ARGS)
 
-check: $(TEST)     ## check style, types, migrations, template and build
+unit: $(TEST)     ## run the fast tests, in under a minute (K=twilio: only those with that in their name)
+	@$(RUN) -m pytest -q -n auto -p tests.support.xdist_plan -m '$(FAST)' tests/layer tests/functions $(if $(K),-k '$(K)')
+
+lint: $(TEST)     ## check style, types, spelling and pins
+	@$(RUN) -m local lint
+
+format: $(TEST)     ## format the code, and fix what ruff can fix
+	@$(RUN) -m ruff format .
+	@$(RUN) -m ruff check --fix .
+
+check: $(TEST)     ## lint, and check migrations, template and build
 	@$(RUN) -m local check
 
-test: $(TEST)     ## check, then run all tests
+test: $(TEST)     ## check, then run all tests and measure their coverage
 	@$(RUN) -m local test
 
 faults: $(TEST)     ## kill and disconnect what delivers, many times, and print a table of the results

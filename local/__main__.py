@@ -23,6 +23,8 @@ from local.errors import CannotStart
 from local.stack import Stack
 
 TOOLS: dict[str, Callable[[Callable[[str], None]], int]] = {
+    "lint": check.lint,
+    "types": check.types,
     "check": check.check,
     "test": check.test,
     "faults": check.faults,

@@ -1,5 +1,5 @@
-"""The gate: `check` looks at the code without running it, `test` does that and then runs the tests; `faults`
-runs those of crashes and outages at length."""
+"""The checks: `lint` reads the code, `check` also tries migrations, template and build. `test` is the gate: it
+checks, then runs the tests. `faults` runs the tests of crashes and outages for several minutes."""
 
 import os
 import subprocess
@@ -29,13 +29,26 @@ class Step(NamedTuple):
 
 
 def check(say: Say) -> int:
-    """Runs every check; gives 0, or 1 where any failed: one failure does not hide another."""
+    """Run every check. Returns 0, or 1 if any failed: one failure does not hide another."""
+    return _run(say, _style(), _types(), _trials(say), _audits(say))
+
+
+def lint(say: Say) -> int:
+    return _run(say, _style(), _types())
+
+
+def types(say: Say) -> int:
+    return _run(say, _types())
+
+
+def _run(say: Say, *groups: Iterator[Step]) -> int:
+    """Run groups of steps side by side, and the steps of a group one after another."""
 
     def run(steps: Iterator[Step]) -> list[str]:
         return [step.name for step in steps if not _passes(step, say)]
 
     with ThreadPoolExecutor() as threads:
-        failed = [*chain.from_iterable(threads.map(run, (_readings(), _trials(say), _audits(say))))]
+        failed = [*chain.from_iterable(threads.map(run, groups))]
     say(f"Failed: {', '.join(failed)}" if failed else "All checks passed")
     return 1 if failed else 0
 
@@ -43,7 +56,7 @@ def check(say: Say) -> int:
 def test(say: Say) -> int:
     if check(say):
         return 1
-    return _pytest("-n", "2", "-p", "tests.support.xdist_plan")
+    return _pytest("-n", "2", "-p", "tests.support.xdist_plan", "--cov", "--cov-report=term")
 
 
 def faults(say: Say) -> int:
@@ -56,9 +69,14 @@ def _pytest(*arguments: str, **variables: str) -> int:
     return subprocess.run(command, cwd=PROJECT, env={**os.environ, **variables}, check=False).returncode
 
 
-def _readings() -> Iterator[Step]:
+def _style() -> Iterator[Step]:
     yield Step("ruff check", ("ruff", "check", "--quiet", "."))
     yield Step("ruff format", ("ruff", "format", "--check", "--quiet", "."))
+    yield Step("codespell", ("codespell_lib",))
+    yield Step("pins", ("local.commands.pins",))
+
+
+def _types() -> Iterator[Step]:
     yield Step("mypy", (*MYPY, "layers/messaging/messaging", "local", "bench", "tests"))
     for app in sorted((PROJECT / "functions").glob("*/app.py")):
         # One at a time, as they run: each calls itself app, and imports what lies beside it.
