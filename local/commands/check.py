@@ -1,5 +1,5 @@
-"""The checks: `lint` reads the code, `check` also tries migrations, template and build. `test` is the gate: it
-checks, then runs the tests. `faults` runs the tests of crashes and outages for several minutes."""
+"""The checks: `lint` reads the code, `check` also tries migrations, template and build. `test` is the gate:
+it runs `check`, then the tests. `faults` runs the tests of crashes and outages for several minutes."""
 
 import os
 import subprocess
