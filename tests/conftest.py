@@ -7,7 +7,6 @@ from multiprocessing import get_context
 from urllib.parse import urlsplit
 
 import hypothesis
-import pg8000.native
 import pytest
 from moto import mock_aws
 
@@ -16,7 +15,8 @@ from local.services import ports
 from local.services.postgres import Postgres
 from local.simulators.provider import Provider
 from tests.support import aws as playing
-from tests.support.database_reset import ACCOUNTS, AUDITED, DELETE, TABLES
+from tests.support.configuration import SIGNING_SECRET, Configure
+from tests.support.database import Database, connection
 from tests.support.lambda_context import Context
 from tests.support.log_lines import Printed, let_the_logger_print
 from tests.support.postgres_proxy import Proxy
@@ -28,8 +28,6 @@ pytest.register_assert_rewrite(
         for name in ("contract", "webhook_contract", "send_contract", "vendor_profile")
     )
 )
-
-SIGNING_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 # As in a function's environment; set before the product is imported by any test.
 os.environ.update(
@@ -50,60 +48,11 @@ def context() -> Context:
     return Context()
 
 
-class Configure:
-    """Sets the deployment's variables; what was read from the ones before is forgotten."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._monkeypatch = monkeypatch
-
-    def __call__(self, **variables: str) -> None:
-        from messaging import settings
-
-        for name, value in variables.items():
-            self._monkeypatch.setenv(name, value)
-        settings.settings.cache_clear()
-
-
 @pytest.fixture
 def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
     yield Configure(monkeypatch)
     monkeypatch.undo()
     Configure(monkeypatch)()
-
-
-class Database:
-    """The tests' own connection, beside those of the product."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._connection = connection(url)
-
-    def rows(self, sql: str, **parameters: object) -> list[list[object]]:
-        return list(self._connection.run(sql, **parameters) or [])
-
-    def value(self, sql: str, **parameters: object) -> object:
-        return self.rows(sql, **parameters)[0][0]
-
-    def clear(self) -> None:
-        few = self.value("SELECT last_value < 1000 FROM messages_id_seq")
-        # TRUNCATE makes a file anew for every table and index: 20 times the time of deleting a few rows.
-        if self.value("SELECT EXISTS (SELECT FROM audit_events)"):
-            self._connection.run(AUDITED)
-        self._connection.run(f"{DELETE if few else f'TRUNCATE {TABLES} RESTART IDENTITY'};{ACCOUNTS}")
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-def connection(url: str) -> pg8000.native.Connection:
-    parts = urlsplit(url)
-    return pg8000.native.Connection(
-        parts.username or "",
-        host=parts.hostname or "",
-        port=parts.port or 5432,
-        password=parts.password,
-        database=parts.path[1:],
-    )
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ import pytest
 from bench.harness import bare, pgbench, requests
 from bench.harness.stage import SEND, WEBHOOK, frame
 from messaging.postgres import database as product
-from tests.conftest import Database
 from tests.support.api import answer, invoke
+from tests.support.database import Database
 
 PAIR = (1, 1)
 

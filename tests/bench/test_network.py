@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from bench.harness import network
 from bench.harness.network import Network
 from messaging.conversations import reads
-from tests.conftest import Configure, Database
 from tests.support.certificates import Authority
+from tests.support.configuration import Configure
+from tests.support.database import Database
 
 
 def test_round_trips_are_counted(database: Database, configure: Configure) -> None:

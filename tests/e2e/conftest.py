@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from local import Stack, running
-from tests.conftest import Database
+from tests.support.database import Database
 from tests.support.http_client import Answer
 from tests.support.waiting import eventually
 

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from local import Behaviour, Stack
-from tests.conftest import Database
 from tests.e2e.conftest import keep
 from tests.support import processes
+from tests.support.database import Database
 from tests.support.outbound import attempts, calls, deliver_again, message, sent, wait_for
 from tests.support.waiting import eventually
 

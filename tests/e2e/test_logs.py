@@ -10,9 +10,9 @@ import pytest
 from local import Behaviour, Stack, running
 from local.errors import CannotStart
 from local.http.client import invoke
-from tests.conftest import Database
 from tests.support.api import CONTACT, CUSTOMER, EMAIL, SMS, signed
 from tests.support.api_keys import bearer, make, revoke
+from tests.support.database import Database
 from tests.support.http_client import call, post
 from tests.support.secret_markers import Marks
 from tests.support.waiting import eventually

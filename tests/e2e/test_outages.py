@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from local import Behaviour, Stack
-from tests.conftest import Database
 from tests.e2e.conftest import CUSTOMER, assert_problem
 from tests.support import processes
+from tests.support.database import Database
 from tests.support.http_client import Answer, get, post, together
 from tests.support.outbound import attempts, calls, message, send, sent, wait_for
 from tests.support.waiting import eventually

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from local import Behaviour, Stack
-from tests.conftest import Database
 from tests.e2e.conftest import CUSTOMER, keep
+from tests.support.database import Database
 from tests.support.http_client import Answer, get, post, together
 from tests.support.outbound import calls
 from tests.support.waiting import eventually

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from messaging.providers import REGISTRY, kind
-from tests.conftest import Configure, Database
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.providers.contract import Contract, contracts
 from tests.support.providers.vendor_profile import NAME, PUBLIC_URL
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.conftest import Database
 from tests.support.admin import operate
 from tests.support.api import NEW_SMS, SMS, Answer, call
 from tests.support.aws import Aws
+from tests.support.database import Database
 
 DAY = 86_400
 

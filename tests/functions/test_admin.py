@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pg8000.exceptions
 import pytest
 
-from tests.conftest import Database
 from tests.support import messages as support_messages
 from tests.support.admin import make_account, make_key, operate
 from tests.support.api import Answer, call
+from tests.support.database import Database
 
 ADMIN = "/api/admin"
 SECOND = {"account": "2", "scopes": "admin", "key": "7"}

@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.conftest import Configure, Database
 from tests.support.admin import make_account, operate
 from tests.support.api import call
+from tests.support.configuration import Configure
+from tests.support.database import Database
 
 ADMIN = "/api/admin"
 pytestmark = pytest.mark.usefixtures("database")

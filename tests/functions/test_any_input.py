@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Configure, Database
 from tests.functions.test_openapi import DOCUMENT, conforms
 from tests.support import api
 from tests.support.api import (
@@ -25,6 +24,8 @@ from tests.support.api import (
     call_url,
     invoke,
 )
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.database_reset import TABLES
 
 EXAMPLES = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])

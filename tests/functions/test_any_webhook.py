@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from messaging.problems import SignatureRejected
 from messaging.providers.provider import Verified, Webhook
-from tests.conftest import Database
 from tests.functions.test_any_input import HEADERS
 from tests.layer.providers.test_fuzz import LONG, nearly
 from tests.support.api import call
+from tests.support.database import Database
 from tests.support.providers import altered_requests
 from tests.support.providers.contract import Contract
 

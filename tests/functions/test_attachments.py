@@ -9,10 +9,10 @@ from messaging.inbound import media, store
 from messaging.mail import inbound
 from messaging.mail import message as mails
 from messaging.models import File, InboundMessage
-from tests.conftest import Database
 from tests.support import messages
 from tests.support.api import call
 from tests.support.aws import Aws
+from tests.support.database import Database
 
 URL = "https://example.com/a%20b.jpg?signed=1%2B1"
 

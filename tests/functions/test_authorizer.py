@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from messaging.problems import Unavailable
-from tests.conftest import Configure, Database
 from tests.support.admin import key_of, make_key, operate
 from tests.support.api import invoke
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.log_lines import Printed
 from tests.template.test_events import event
 

@@ -3,8 +3,8 @@
 import pytest
 
 from local.simulators.provider import Provider
-from tests.conftest import Database
 from tests.support.api import EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS, SMS, answer, call, invoke, signed
+from tests.support.database import Database
 from tests.template.test_events import event
 
 pytestmark = pytest.mark.usefixtures("providers")

@@ -5,9 +5,10 @@ import pytest
 from local import Behaviour
 from local.simulators.provider import Provider
 from messaging.postgres import database as product
-from tests.conftest import Configure, Database
 from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, call, deliver, invoke, message
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.template.test_events import event
 
 pytestmark = pytest.mark.usefixtures("database")

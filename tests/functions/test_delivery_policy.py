@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.conftest import Configure, Database
 from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, call
+from tests.support.configuration import Configure
+from tests.support.database import Database
 
 pytestmark = pytest.mark.usefixtures("providers")
 

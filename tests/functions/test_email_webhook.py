@@ -3,8 +3,9 @@
 import pytest
 
 from local.simulators.provider import Provider
-from tests.conftest import Configure, Database
 from tests.support.api import INBOUND_EMAIL, answer, call, call_url, invoke
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.template.test_events import event
 
 pytestmark = pytest.mark.usefixtures("unsigned")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.conftest import Configure
 from tests.support.api import EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS, SMS, Answer, call
+from tests.support.configuration import Configure
 
 URL = "https://example.com/i.jpg"
 WEB = "must be a URL that begins with http:// or https://"

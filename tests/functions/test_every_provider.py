@@ -8,9 +8,9 @@ import pytest
 from messaging.models import Channel
 from messaging.providers import REGISTRY, kind
 from messaging.providers.provider import Webhook
-from tests.conftest import Database
 from tests.functions.conftest import REGISTERED, Deploy
 from tests.support.api import Answer, call
+from tests.support.database import Database
 from tests.support.database_reset import TABLES
 from tests.support.log_lines import Printed
 from tests.support.providers import altered_requests

@@ -10,11 +10,11 @@ from messaging.conversations import reads
 from messaging.models import MAX_ID, Channel
 from messaging.outbound import store
 from messaging.outbound.store import AcceptOutcome
-from tests.conftest import Database
 from tests.support import messages as support_messages
 from tests.support.admin import make_account
 from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, Answer, call, template
 from tests.support.aws import Aws
+from tests.support.database import Database
 from tests.support.database_reset import TABLES
 
 PICTURE = {"type": "mms", "attachments": ["https://example.com/a.jpg"]}

@@ -20,8 +20,9 @@ from messaging.conversations import reads
 from messaging.postgres import database as product
 from messaging.problems import Unavailable
 from tables import metadata
-from tests.conftest import Configure, Database, connection
 from tests.support import messages
+from tests.support.configuration import Configure
+from tests.support.database import Database, connection
 from tests.support.lambda_context import Context
 from tests.support.waiting import eventually
 

@@ -10,7 +10,6 @@ from jsonschema_rs import Draft202012Validator, meta
 
 from local.commands.openapi import FILE, description
 from local.simulators.provider import Provider
-from tests.conftest import Database
 from tests.support.api import (
     EMAIL,
     INBOUND_EMAIL,
@@ -24,6 +23,7 @@ from tests.support.api import (
     signed,
     template,
 )
+from tests.support.database import Database
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))

@@ -4,10 +4,11 @@ import pytest
 
 from local.simulators.provider import Provider
 from messaging.models import Status
-from tests.conftest import Configure, Database
 from tests.support import messages
 from tests.support.api import NEW_SMS, SMS, call, deliver, invoke, message
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.template.test_events import event
 
 DUE = "UPDATE messages SET dispatch_at = clock_timestamp()"

@@ -7,10 +7,10 @@ from urllib.parse import quote
 import pytest
 
 from messaging.postgres import database as product
-from tests.conftest import Configure
 from tests.support import api, messages
 from tests.support.admin import make_key, operate
 from tests.support.api import INBOUND_SMS, NEW_SMS, call, signed
+from tests.support.configuration import Configure
 from tests.support.postgres_proxy import Proxy
 from tests.template.test_events import event
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.conftest import Database
 from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, answer, call, invoke
 from tests.support.aws import Aws
+from tests.support.database import Database
 from tests.template.test_events import event
 
 pytestmark = pytest.mark.usefixtures("providers")

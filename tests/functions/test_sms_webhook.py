@@ -3,8 +3,9 @@
 import pytest
 
 from local.simulators.provider import Provider
-from tests.conftest import Configure, Database
 from tests.support.api import INBOUND_SMS, NEW_SMS, SMS, answer, call, deliver, invoke, message, signed
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.template.test_events import event
 
 ROUTE = "/api/webhooks/sms"

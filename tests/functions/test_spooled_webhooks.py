@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from messaging.postgres import database as product
-from tests.conftest import Configure, Database
 from tests.support.api import INBOUND_EMAIL, INBOUND_SMS, call, invoke, signed
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.tcp_server import playing
 from tests.support.waiting import eventually
 

@@ -6,8 +6,9 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 
 from local.simulators.provider import Provider
-from tests.conftest import SIGNING_SECRET, Configure, Database
 from tests.support.aws import Aws
+from tests.support.configuration import SIGNING_SECRET, Configure
+from tests.support.database import Database
 from tests.support.internet import Internet, faked
 from tests.support.race import Race
 

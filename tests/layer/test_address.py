@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from messaging import address
-from tests.conftest import Configure
+from tests.support.configuration import Configure
 
 NUMBER = "+18045551234"
 EMAIL = "contact@example.org"

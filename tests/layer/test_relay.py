@@ -7,9 +7,9 @@ import pytest
 from messaging.models import Error, Status
 from messaging.outbound import attempts, store
 from messaging.outbound.attempts import Dispatch
-from tests.conftest import Database
 from tests.support import messages
 from tests.support.admin import make_account
+from tests.support.database import Database
 
 DUE = "UPDATE messages SET dispatch_at = now() WHERE dispatch_at IS NOT NULL"
 WAIT = "SELECT round(extract(epoch FROM dispatch_at - clock_timestamp()) / 60)::int FROM messages"

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from local.commands.openapi import ROOT
 from messaging.settings import Settings, settings
-from tests.conftest import Configure
+from tests.support.configuration import Configure
 
 DATABASE_URL = "postgresql://owner:open-sesame@db.example.org:5432/messages"
 VARIABLES = [name.upper() for name in Settings.model_fields]

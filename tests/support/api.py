@@ -16,7 +16,7 @@ from local.template.routes import Routes
 from local.template.template import Template
 from local.triggers import payload
 from local.triggers.authorizer import OPERATOR
-from tests.conftest import SIGNING_SECRET
+from tests.support.configuration import SIGNING_SECRET
 from tests.support.lambda_context import Context
 
 SMS, EMAIL = "/api/messages/sms", "/api/messages/email"

@@ -6,9 +6,9 @@ from messaging import relay
 from messaging.models import NewSms
 from messaging.outbound import accept as outbound_accept
 from messaging.outbound import delivery
-from tests.conftest import Database
 from tests.support.api import NEW_SMS
 from tests.support.aws import Aws
+from tests.support.database import Database
 from tests.support.messages import ACCOUNT
 
 _contacts = count(1)

@@ -20,8 +20,8 @@ from local.services.aws import CREDENTIALS, Aws
 from local.services.postgres import Postgres
 from local.simulators.provider import Provider
 from local.template.template import REGION
-from tests.conftest import SIGNING_SECRET
 from tests.support import sam
+from tests.support.configuration import SIGNING_SECRET
 
 STACK = "messaging"
 LOOPBACK = "127.0.0.1"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from tests.conftest import Database
+from tests.support.database import Database
 from tests.support.waiting import eventually
 
 PROCESSES = 8

@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 
 from local import Behaviour, Stack, running
-from tests.conftest import Database
 from tests.e2e.faults import LONG
+from tests.support.database import Database
 from tests.support.faults.final_states import UNFINISHED, assert_one_after_the_other
 from tests.support.outbound import sent
 from tests.support.waiting import eventually

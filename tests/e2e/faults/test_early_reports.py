@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 
 from local import Behaviour, Stack
-from tests.conftest import Database
 from tests.e2e.faults import LONG
+from tests.support.database import Database
 from tests.support.outbound import message, sent
 from tests.support.waiting import eventually
 

@@ -13,7 +13,7 @@ import pytest
 from local import Behaviour, Stack, running
 from local.services import ports
 from local.simulators.provider import Provider
-from tests.conftest import Database
+from tests.support.database import Database
 from tests.support.faults.provider_outcomes import HANGS, SILENT
 from tests.support.http_client import get
 from tests.support.outbound import attempts, message, sent

@@ -4,7 +4,7 @@ from contextlib import closing
 
 from local import Behaviour, running
 from local.http.client import invoke
-from tests.conftest import Database
+from tests.support.database import Database
 from tests.support.waiting import eventually
 
 MANY = 5000

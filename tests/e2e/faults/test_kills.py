@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from local import Stack, running
-from tests.conftest import Database
 from tests.e2e.faults import LONG
+from tests.support.database import Database
 from tests.support.faults import result_tables
 from tests.support.faults.delivery_steps import ENDS, STEPS, Step, Story, World, worlds
 from tests.support.faults.kills import OPTIONS, Killing

@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from local import Behaviour, Stack, running
-from tests.conftest import Database
+from tests.support.database import Database
 from tests.support.faults.provider_outcomes import SILENT
 from tests.support.http_client import post
 from tests.support.outbound import attempts, calls, deliver_again, message, sent, wait_for

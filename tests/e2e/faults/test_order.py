@@ -8,8 +8,8 @@ from functools import partial
 from statistics import quantiles
 
 from local import Behaviour, Stack, running
-from tests.conftest import Database
 from tests.e2e.faults import LONG
+from tests.support.database import Database
 from tests.support.faults import result_tables
 from tests.support.faults.final_states import assert_one_after_the_other, wait_until_all_is_done
 from tests.support.outbound import sent

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from local import Behaviour, Stack
-from tests.conftest import Database
 from tests.e2e.conftest import keep
+from tests.support.database import Database
 from tests.support.faults.outbound_queue import OutboundQueue
 from tests.support.outbound import attempts, calls, message, wait_for
 from tests.support.waiting import eventually

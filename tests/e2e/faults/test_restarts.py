@@ -9,9 +9,9 @@ from itertools import count
 from threading import Event
 
 from local import Stack
-from tests.conftest import Database
 from tests.e2e.conftest import CUSTOMER
 from tests.e2e.faults import LONG
+from tests.support.database import Database
 from tests.support.faults import result_tables
 from tests.support.http_client import Answer, post
 from tests.support.outbound import send

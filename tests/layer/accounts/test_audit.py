@@ -7,8 +7,8 @@ import pytest
 
 from messaging.accounts import keys, store
 from messaging.postgres.database import StatementRejected
-from tests.conftest import Database
 from tests.support.admin import make_account, make_key
+from tests.support.database import Database
 from tests.support.waiting import eventually
 
 SHOP = "+12016660001"

@@ -8,9 +8,9 @@ from messaging.accounts import keys
 from messaging.accounts import store as accounts_store
 from messaging.accounts.store import ChangeOutcome
 from messaging.outbound import store
-from tests.conftest import Database
 from tests.support import messages
 from tests.support.admin import make_account, make_key, operate
+from tests.support.database import Database
 from tests.support.race import Race
 from tests.support.waiting import eventually
 

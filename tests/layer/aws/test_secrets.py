@@ -12,8 +12,8 @@ from messaging import providers
 from messaging.aws import secrets
 from messaging.aws.secrets import MAX_AGE, secret
 from messaging.problems import Unavailable
-from tests.conftest import Configure
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
 
 FIELDS = {"sms": {"url": "https://example.com/sms", "signing_secret": "whsec_b3Blbi1zZXNhbWU="}}
 MISSING = "arn:aws:secretsmanager:us-east-1:123456789012:secret:nowhere-AbCdEf"

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from messaging.conversations import reads
 from messaging.models import NewEmail
 from messaging.outbound import store
-from tests.conftest import Database
+from tests.support.database import Database
 from tests.support.messages import ACCOUNT
 
 LAMBDA = 6_291_556  # bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

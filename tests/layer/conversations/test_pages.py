@@ -11,8 +11,8 @@ from messaging.conversations.reads import ENVELOPE, MAX_PAGE_BYTES, Page
 from messaging.models import Channel
 from messaging.postgres import cursor
 from messaging.problems import Unreadable
-from tests.conftest import Database
 from tests.support import messages as support_messages
+from tests.support.database import Database
 from tests.support.messages import ACCOUNT, CUSTOMER
 
 NOW = datetime.fromisoformat("2024-11-01T14:00:00Z")

@@ -10,8 +10,8 @@ import pytest
 
 from messaging.conversations import reads
 from messaging.conversations.reads import Page
-from tests.conftest import Database
 from tests.support import messages
+from tests.support.database import Database
 from tests.support.messages import ACCOUNT
 
 

@@ -11,8 +11,8 @@ from messaging.conversations.reads import Page
 from messaging.conversations.responses import Conversation
 from messaging.models import MAX_ID, Channel, Event, Status
 from messaging.postgres import database as product
-from tests.conftest import Database
 from tests.support import messages
+from tests.support.database import Database
 from tests.support.messages import ACCOUNT, CONTACT, CUSTOMER
 
 

@@ -6,8 +6,9 @@ from http import HTTPStatus
 
 import pytest
 
-from tests.conftest import Configure, Database
 from tests.support.api import EMAIL, INBOUND_EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS, SMS, Answer, call
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.database_reset import TABLES
 
 pytestmark = pytest.mark.usefixtures("aws")

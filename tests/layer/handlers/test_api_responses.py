@@ -5,9 +5,10 @@ import re
 
 import pytest
 
-from tests.conftest import Configure, Database
 from tests.layer.handlers.test_api import problem
 from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, call, invoke
+from tests.support.configuration import Configure
+from tests.support.database import Database
 
 pytestmark = pytest.mark.usefixtures("aws", "database")
 

@@ -15,7 +15,6 @@ from messaging.models import OutboundMessage
 from messaging.postgres import database as product
 from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult, Webhook
-from tests.conftest import SIGNING_SECRET, Configure, Database
 from tests.support import api
 from tests.support.api import (
     EMAIL,
@@ -30,6 +29,8 @@ from tests.support.api import (
     invoke,
 )
 from tests.support.aws import Aws
+from tests.support.configuration import SIGNING_SECRET, Configure
+from tests.support.database import Database
 from tests.support.log_lines import Printed
 
 MARKS = ("Marked", "8045550199", "marked.person", SIGNING_SECRET.removeprefix("whsec_"), "whsec_")

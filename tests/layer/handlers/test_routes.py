@@ -4,7 +4,6 @@ import pytest
 
 from messaging.conversations import reads
 from messaging.postgres import database as product
-from tests.conftest import Configure, Database
 from tests.layer.handlers.test_api import GOOD, problem
 from tests.support.admin import make_key
 from tests.support.api import (
@@ -18,6 +17,8 @@ from tests.support.api import (
     call_url,
     template,
 )
+from tests.support.configuration import Configure
+from tests.support.database import Database
 
 pytestmark = pytest.mark.usefixtures("aws", "database")
 

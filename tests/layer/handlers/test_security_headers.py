@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.conftest import Configure
 from tests.layer.handlers.test_api import GOOD
 from tests.layer.handlers.test_routes import PATHS, concrete, declared
 from tests.support.api import INBOUND_SMS, SMS, Answer, call, call_url, signed
+from tests.support.configuration import Configure
 
 pytestmark = pytest.mark.usefixtures("aws", "database")
 

@@ -21,10 +21,11 @@ from messaging.problems import Unavailable
 from messaging.providers import REGISTRY, json_gateway
 from messaging.providers.provider import Answer, Webhook
 from messaging.transport.payload import json_object
-from tests.conftest import Configure, Database
 from tests.support import api
 from tests.support.api import INBOUND_EMAIL, call
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.tcp_server import Script, answering, hang, playing, reset
 
 AWAY = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"

@@ -8,8 +8,8 @@ import pytest
 from messaging.inbound import store
 from messaging.models import OutboundMessage, Status
 from messaging.outbound import attempts
-from tests.conftest import Database
 from tests.support import messages as support_messages
+from tests.support.database import Database
 
 PARKED = "SELECT count(*) FROM pending_reports"
 BEHIND_OUR_BACK = "UPDATE attempts SET provider_message_id = :id WHERE message_id = :message"

@@ -13,9 +13,10 @@ from messaging.outbound import accept, delivery
 from messaging.problems import Invalid, NotFound, Problem, SignatureRejected, Unreadable
 from messaging.providers.provider import Answer, Webhook
 from messaging.telemetry import flush
-from tests.conftest import Configure, Database
 from tests.support import api, messages
 from tests.support.api import INBOUND_EMAIL, INBOUND_SMS, NEW_SMS
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.log_lines import Printed
 
 pytestmark = pytest.mark.usefixtures("providers", "database")

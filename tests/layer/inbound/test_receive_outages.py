@@ -19,10 +19,11 @@ from messaging.problems import SignatureRejected, Unavailable
 from messaging.providers import json_gateway
 from messaging.providers.provider import Answer, Webhook
 from messaging.telemetry import flush
-from tests.conftest import Configure, Database
 from tests.support import api
 from tests.support.api import INBOUND_EMAIL, INBOUND_SMS
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.log_lines import Printed
 from tests.support.providers.pager import Pager
 

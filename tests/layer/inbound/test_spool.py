@@ -12,9 +12,9 @@ from messaging.inbound import spool
 from messaging.inbound.spool import Delayed, Missing, Pointer
 from messaging.inbound.webhook_request import RawRequest
 from messaging.problems import Unavailable
-from tests.conftest import Configure
 from tests.support import messages
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
 from tests.support.tcp_server import Script, answering, hang, playing, read_request, reset
 from tests.support.waiting import eventually
 

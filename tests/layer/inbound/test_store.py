@@ -14,8 +14,8 @@ from messaging.inbound.webhook_request import RawRequest
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
 from messaging.postgres import database as product
 from messaging.problems import SignatureRejected
-from tests.conftest import Database
 from tests.support import messages
+from tests.support.database import Database
 from tests.support.waiting import eventually
 
 REQUESTS = "SELECT count(*) FROM webhook_requests"

@@ -10,8 +10,8 @@ from messaging.models import Channel
 from messaging.problems import Invalid
 from messaging.providers import json_gateway
 from messaging.providers.provider import Webhook
-from tests.conftest import Database
 from tests.support import api
+from tests.support.database import Database
 from tests.support.log_lines import Printed
 
 

@@ -14,9 +14,10 @@ from messaging.outbound import accept, attempts, delivery
 from messaging.outbound.store import IdempotencyKey
 from messaging.problems import Invalid
 from messaging.providers.json_gateway import Email
-from tests.conftest import Configure, Database
 from tests.support.api import NEW_EMAIL, NEW_SMS
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.messages import ACCOUNT
 from tests.support.providers.pager import Pager
 from tests.support.tcp_server import hang, playing

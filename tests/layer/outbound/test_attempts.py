@@ -8,8 +8,8 @@ import pytest
 from messaging.models import Error, MessageWithEvents, OutboundMessage, Status
 from messaging.outbound import attempts
 from messaging.postgres.database import StatementRejected
-from tests.conftest import Database
 from tests.support import messages
+from tests.support.database import Database
 
 
 def message(id: int = 1) -> MessageWithEvents:

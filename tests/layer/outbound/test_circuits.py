@@ -9,10 +9,10 @@ import pytest
 from messaging.models import OutboundMessage, Status
 from messaging.outbound import attempts, store
 from messaging.outbound.attempts import Recorded
-from tests.conftest import Database
 from tests.support import messages
 from tests.support.api import call
 from tests.support.aws import Aws
+from tests.support.database import Database
 from tests.support.delivery import let_pass, relayed
 
 FAULTS = ["temporary", "misconfigured", "unknown"]

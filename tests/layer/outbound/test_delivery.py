@@ -11,9 +11,10 @@ from messaging import providers as registry
 from messaging.models import OutboundMessage
 from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult
-from tests.conftest import Configure, Database
 from tests.support.api import INBOUND_SMS, call
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.delivery import accept, deliver, events, make_due, state, wait
 from tests.support.log_lines import Printed
 

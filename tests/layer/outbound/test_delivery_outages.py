@@ -16,8 +16,9 @@ from local.simulators.provider import Provider
 from messaging.outbound import delivery as product_delivery
 from messaging.postgres import database as product
 from messaging.problems import Unavailable
-from tests.conftest import SIGNING_SECRET, Configure, Database
 from tests.support.aws import Aws
+from tests.support.configuration import SIGNING_SECRET, Configure
+from tests.support.database import Database
 from tests.support.delivery import accept, deliver, make_due, state
 from tests.support.lambda_context import Context
 from tests.support.messages import own_all

@@ -8,9 +8,10 @@ from local import Behaviour
 from local.services import ports
 from local.simulators.provider import Provider
 from messaging import providers as registry
-from tests.conftest import SIGNING_SECRET, Configure, Database
 from tests.support.api import message
 from tests.support.aws import Aws
+from tests.support.configuration import SIGNING_SECRET, Configure
+from tests.support.database import Database
 from tests.support.delivery import accept, deliver, events, let_pass, relayed, state, wait
 from tests.support.providers.pager import Pager
 

@@ -8,8 +8,8 @@ from messaging.models import Status
 from messaging.outbound import store
 from messaging.outbound.store import KEY_AGE, AcceptOutcome
 from messaging.postgres.database import StatementRejected
-from tests.conftest import Database
 from tests.support import messages
+from tests.support.database import Database
 from tests.support.messages import ACCOUNT, key
 
 

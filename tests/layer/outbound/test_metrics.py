@@ -5,9 +5,9 @@ import pytest
 from local import Behaviour
 from local.simulators.provider import Provider
 from messaging.telemetry import metrics
-from tests.conftest import Database
 from tests.support.api import deliver, invoke
 from tests.support.aws import Aws
+from tests.support.database import Database
 from tests.support.delivery import accept, let_pass
 from tests.support.log_lines import Printed
 from tests.template.test_events import event

@@ -7,7 +7,7 @@ from datetime import timedelta
 from messaging.models import NewSms, Status
 from messaging.outbound import attempts, store
 from messaging.outbound.attempts import Claimed
-from tests.conftest import Database
+from tests.support.database import Database
 from tests.support.messages import ACCOUNT
 
 LEASE = timedelta(seconds=30)

@@ -9,8 +9,8 @@ import pytest
 
 from messaging.outbound import queue
 from messaging.outbound.attempts import Dispatch
-from tests.conftest import Configure
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
 from tests.support.tcp_server import Script, answering, hang, playing, read_request, reset
 
 NUDGES = [Dispatch(id, 1) for id in range(1, 26)]

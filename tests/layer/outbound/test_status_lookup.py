@@ -13,9 +13,10 @@ from messaging.outbound import attempts
 from messaging.outbound.attempts import Unknown
 from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult
-from tests.conftest import Configure, Database
 from tests.support import messages
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.delivery import accept, deliver, events, let_pass, relayed, state
 
 pytestmark = pytest.mark.usefixtures("aws")

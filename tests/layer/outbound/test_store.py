@@ -8,8 +8,8 @@ import pytest
 from messaging.fields import MAX_BODY
 from messaging.models import Channel, Content, Direction, Message, NewEmail, NewSms, Status
 from messaging.outbound import store
-from tests.conftest import Database
 from tests.support import messages
+from tests.support.database import Database
 from tests.support.messages import CONTACT, CUSTOMER
 
 PICTURE = "https://example.com/image.jpg?sig=a%2Bb"

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from messaging.models import Status
 from messaging.outbound import attempts, store
-from tests.conftest import Database
 from tests.support import messages
+from tests.support.database import Database
 from tests.support.race import Race
 
 

@@ -9,10 +9,11 @@ from local import Behaviour
 from local.simulators.provider import Provider
 from messaging.models import Status
 from messaging.outbound import attempts
-from tests.conftest import Configure, Database
 from tests.support import messages
 from tests.support.api import message
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.delivery import accept, deliver, events, let_pass, relayed, state
 
 pytestmark = pytest.mark.usefixtures("aws")

@@ -3,8 +3,8 @@
 import pg8000.native
 import pytest
 
-from tests.conftest import Database
 from tests.support import messages
+from tests.support.database import Database
 
 MESSAGE = {
     "conversation_id": "1",

@@ -17,8 +17,9 @@ from messaging.models import Status
 from messaging.outbound import attempts
 from messaging.postgres import database as product
 from messaging.problems import Unavailable
-from tests.conftest import Configure, Database
 from tests.support import messages
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.lambda_context import Context
 from tests.support.postgres_proxy import End, Proxy
 from tests.support.waiting import eventually

@@ -18,8 +18,9 @@ from local.services.process import Watched
 from messaging.conversations import reads
 from messaging.postgres import database as product
 from messaging.problems import Unavailable
-from tests.conftest import Configure, Database
 from tests.support.certificates import Authority, Certificate
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.waiting import eventually
 
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")

@@ -12,7 +12,8 @@ import pytest
 from messaging.models import Status
 from messaging.postgres import database as product
 from messaging.postgres import driver
-from tests.conftest import Configure, Database
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.postgres_proxy import End, Loss, Proxy
 
 NOON = datetime(2024, 11, 1, 12, tzinfo=UTC)

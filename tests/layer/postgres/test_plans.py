@@ -14,8 +14,9 @@ from messaging.models import MAX_ID, Channel, Status
 from messaging.outbound import attempts, circuits, store
 from messaging.postgres import cursor
 from messaging.postgres import database as product
-from tests.conftest import Configure, Database
 from tests.support import messages
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.messages import ACCOUNT
 
 ROWS = 100_000

@@ -8,8 +8,8 @@ import pytest
 
 from messaging.models import Message, Status
 from messaging.outbound import attempts, store
-from tests.conftest import Database
 from tests.support import messages
+from tests.support.database import Database
 from tests.support.database_reset import TABLES
 from tests.support.postgres_proxy import End, Loss, Proxy
 from tests.support.waiting import eventually

@@ -15,10 +15,11 @@ from messaging.models import Channel
 from messaging.problems import NotFound, Unavailable
 from messaging.providers import json_gateway
 from messaging.settings import InvalidSetting
-from tests.conftest import SIGNING_SECRET, Configure, Database
 from tests.support import api
 from tests.support.api import CONTACT, CUSTOMER, NEW_EMAIL, NEW_SMS, call, deliver
 from tests.support.aws import Aws
+from tests.support.configuration import SIGNING_SECRET, Configure
+from tests.support.database import Database
 from tests.support.providers.pager import Pager
 from tests.support.tcp_server import playing, read_request
 

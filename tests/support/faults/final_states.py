@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from local import Received, Stack
-from tests.conftest import Database
+from tests.support.database import Database
 from tests.support.waiting import eventually
 
 UNFINISHED = (

@@ -11,7 +11,7 @@ import boto3
 from local import Behaviour, Stack
 from local.services.aws import CREDENTIALS, SECRET
 from local.template.template import REGION
-from tests.conftest import Database
+from tests.support.database import Database
 from tests.support.faults.delivery_process import Victims
 from tests.support.faults.delivery_steps import CLAIMED, Known, Step, Story, World, made_unknown_at
 from tests.support.faults.outbound_queue import OutboundQueue

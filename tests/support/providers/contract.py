@@ -12,7 +12,7 @@ import pytest
 
 from messaging.failures import Misconfigured, TemporaryFailure
 from messaging.models import Channel
-from tests.conftest import Configure
+from tests.support.configuration import Configure
 from tests.support.providers.send_contract import Sending
 from tests.support.providers.vendor_profile import NAME
 from tests.support.providers.webhook_contract import Receiving

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from messaging.models import DeliveryReport, InboundMessage, Status
 from messaging.problems import Invalid, Unreadable
 from messaging.providers.provider import Webhook
-from tests.conftest import Configure
+from tests.support.configuration import Configure
 from tests.support.providers import altered_requests
 from tests.support.providers.vendor_profile import Speaking
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from messaging.models import Channel
 from messaging.providers import json_gateway
-from tests.conftest import SIGNING_SECRET
 from tests.support import api
+from tests.support.configuration import SIGNING_SECRET
 from tests.support.providers import pager
 from tests.support.providers.contract import Contract
 

@@ -14,8 +14,8 @@ from messaging.failures import OutcomeUnknown, TemporaryFailure
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult, Webhook
-from tests.conftest import SIGNING_SECRET
 from tests.support.api import INBOUND_EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS
+from tests.support.configuration import SIGNING_SECRET
 from tests.support.providers.send_contract import answer
 from tests.support.tcp_server import playing, read_request
 

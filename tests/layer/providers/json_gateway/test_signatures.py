@@ -8,8 +8,8 @@ import pytest
 from messaging.problems import SignatureRejected
 from messaging.providers import json_gateway
 from messaging.providers.provider import Webhook
-from tests.conftest import SIGNING_SECRET, Configure
 from tests.support.api import signed
+from tests.support.configuration import SIGNING_SECRET, Configure
 
 BODY = b'{"from": "+18045551234", "body": "\xc3\xa9"}'
 OTHER_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"

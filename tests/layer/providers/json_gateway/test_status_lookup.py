@@ -21,8 +21,8 @@ from messaging.models import OutboundMessage
 from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult
 from messaging.transport import client as transport_client
-from tests.conftest import SIGNING_SECRET
 from tests.support.api import NEW_EMAIL, NEW_SMS
+from tests.support.configuration import SIGNING_SECRET
 from tests.support.tcp_server import Script, answering, dripping, hang, playing, read_request
 
 BUDGET = 0.4  # seconds

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 import boto3
 import pytest
 
-from tests.conftest import Configure, Database
 from tests.layer.providers.mailgun.signatures import (
     KEY,
     MULTIPART,
@@ -17,6 +16,8 @@ from tests.layer.providers.mailgun.signatures import (
 )
 from tests.support.api import Answer, call
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 
 MAIL = {"recipient": "user@example.com", "from": "contact@example.org", "body-plain": "in"}
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Configure, Database
 from tests.layer.providers.sendgrid import signatures
 from tests.layer.providers.sendgrid.api import ID, TAKEN
 from tests.layer.providers.sendgrid.test_contract import FORM
 from tests.support import api as support_api
 from tests.support.api import NEW_EMAIL, call, deliver
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.log_lines import Printed
 from tests.support.tcp_server import Script, playing, read_request
 

@@ -14,8 +14,9 @@ from messaging.models import Channel, InboundMessage
 from messaging.problems import Invalid, Unavailable, Unreadable
 from messaging.providers.ses import GREETING, MAX_MAIL, Ses
 from messaging.telemetry import flush
-from tests.conftest import Configure, Database
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.providers import sns
 from tests.support.providers.sns import TOPIC, envelope, signed, webhook
 from tests.support.tcp_server import Script, answering, hang, playing

@@ -18,8 +18,8 @@ from messaging.failures import (
 from messaging.models import Channel, OutboundMessage
 from messaging.providers.provider import ProviderResult
 from messaging.providers.telnyx import Telnyx
-from tests.conftest import Configure
 from tests.layer.providers.telnyx.test_contract import TestTelnyx as Vendor
+from tests.support.configuration import Configure
 from tests.support.providers.send_contract import answer
 from tests.support.tcp_server import playing, read_request
 

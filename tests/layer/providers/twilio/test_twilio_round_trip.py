@@ -9,11 +9,12 @@ from urllib.parse import parse_qs, urlencode
 
 import pytest
 
-from tests.conftest import Configure, Database
 from tests.layer.providers.twilio import signatures
 from tests.support import api as support_api
 from tests.support.api import CONTACT, CUSTOMER, NEW_SMS, call, deliver
 from tests.support.aws import Aws
+from tests.support.configuration import Configure
+from tests.support.database import Database
 from tests.support.delivery import let_pass
 from tests.support.log_lines import Printed
 from tests.support.tcp_server import playing, read_request

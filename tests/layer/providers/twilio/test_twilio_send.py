@@ -19,9 +19,9 @@ from messaging.models import OutboundMessage
 from messaging.problems import Invalid
 from messaging.providers.provider import ProviderResult
 from messaging.providers.twilio import Twilio
-from tests.conftest import Configure
 from tests.layer.providers.twilio.api import ACCOUNT, MESSAGES, answering
 from tests.support.api import NEW_SMS
+from tests.support.configuration import Configure
 
 CREATED = {"sid": "SM9", "status": "queued", "error_code": None, "date_sent": None}
 SID = "MG" + "89abcdef01234567" * 2

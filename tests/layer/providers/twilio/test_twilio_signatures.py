@@ -9,7 +9,6 @@ import pytest
 
 from messaging.problems import SignatureRejected
 from messaging.providers.provider import Webhook
-from tests.conftest import Configure
 from tests.layer.providers.twilio import signatures
 from tests.layer.providers.twilio.signatures import (
     FORM,
@@ -22,6 +21,7 @@ from tests.layer.providers.twilio.signatures import (
     provider,
     signed,
 )
+from tests.support.configuration import Configure
 
 PAYLOADS = sorted((Path(__file__).parent / "payloads").glob("*.form"))
 
