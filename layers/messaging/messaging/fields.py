@@ -17,6 +17,7 @@ _OURS = re.compile(
 )
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_SECONDS = re.compile(r"[0-9]{1,12}")
 _URL = TypeAdapter(AnyHttpUrl, config=ConfigDict(defer_build=True))
 
 
@@ -97,6 +98,23 @@ Attachments = Annotated[_Listed, BeforeValidator(_listed, json_schema_input_type
 """URLs; null is none."""
 Time = Annotated[datetime, BeforeValidator(_written_time), AfterValidator(_in_utc)]
 """UTC; a time without an offset is taken as UTC."""
+
+
+def _from_epoch(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+ProviderId = Annotated[Text, Field(min_length=1, max_length=512)]
+"""The id that a provider gave to a message."""
+EpochSeconds = Annotated[
+    float, Field(ge=0, lt=253_402_300_800, allow_inf_nan=False), AfterValidator(_from_epoch)
+]
+"""Seconds since 1970, up to the year 9999; read as a datetime in UTC."""
+
+
+def epoch_seconds(text: str) -> int | None:
+    """Reads a header or field that holds whole seconds since 1970. None if it does not."""
+    return int(text) if _SECONDS.fullmatch(text) else None
 
 
 def _header(name: str) -> str:

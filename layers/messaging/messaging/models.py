@@ -164,6 +164,11 @@ class OutboundMessage(Content):
     attempted_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     """When the attempt began, by the database's clock: `timestamp` is the caller's and may be any time."""
 
+    @property
+    def copies(self) -> list[str]:
+        """The addresses in `cc`, without the recipient: vendors refuse an address that is named twice."""
+        return [address for address in self.cc if address != self.recipient]
+
 
 class File(Model):
     """A part of a mail that came in, to be kept as one of its attachments."""
@@ -198,6 +203,14 @@ class DeliveryReport(Model):
     code: Annotated[Text, Field(max_length=512)] | None = None
     reason: Text | None = None
     timestamp: Time
+
+    @classmethod
+    def of_copy(cls, event: str, **fields: Any) -> "DeliveryReport":
+        """A report about a cc copy. It is recorded, but says nothing about the message itself.
+
+        `event` is the provider's word; `fields` are the other fields, without status and code.
+        """
+        return cls(status=None, code=f"copy_{event}", **fields)
 
 
 class Error(Model):

@@ -6,7 +6,10 @@ https://www.rfc-editor.org/rfc/rfc9457
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -151,6 +154,15 @@ class Invalid(Problem):
     def fields(cls, wrong: Sequence[tuple[str, str]]) -> "Invalid":
         errors = [{"field": field, "message": message} for field, message in wrong]
         return cls("The request cannot be accepted.", errors)
+
+    @classmethod
+    def of(cls, error: "ValidationError") -> "Invalid":
+        """Describes what pydantic refused, without the refused values."""
+        return cls.found(error.errors(include_input=False, include_url=False))
+
+    def summary(self) -> str:
+        """All errors on one line, for a log or an exception."""
+        return "; ".join(f"{error['field']}: {error['message']}" for error in self.errors)
 
     @classmethod
     def found(cls, errors: Sequence[Mapping[str, Any]], skip: int = 0) -> "Invalid":
