@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from local.commands import configuration
-from messaging.models import Message, NewEmail, NewSms
+from messaging.conversations.responses import Message
+from messaging.models import NewEmail, NewSms
 from messaging.providers import REGISTRY, credentials
 
 ROOT = Path(__file__).parent.parent

@@ -10,11 +10,11 @@ from pydantic import BeforeValidator
 
 from messaging.address import Address
 from messaging.conversations import reads
-from messaging.conversations.responses import Conversation, ConversationPage, MessagePage
+from messaging.conversations.responses import Conversation, ConversationPage, MessagePage, MessageWithEvents
 from messaging.fields import Time
 from messaging.handlers import api
 from messaging.inbound import media
-from messaging.models import MAX_ID, Channel, MessageWithEvents
+from messaging.models import MAX_ID, Channel
 from messaging.outbound import circuits
 from messaging.outbound.circuits import Health
 from messaging.problems import MethodNotAllowed, NotFound

@@ -6,9 +6,10 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header
 
 from messaging import providers
+from messaging.conversations.responses import Message
 from messaging.fields import Text
 from messaging.handlers import api
-from messaging.models import Message, NewEmail, NewSms
+from messaging.models import NewEmail, NewSms
 from messaging.outbound import accept
 
 Key = Annotated[

@@ -8,7 +8,8 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from messaging.models import Content, InboundMessage, Message, OutboundMessage
+from messaging.conversations.responses import Message
+from messaging.models import Content, InboundMessage, OutboundMessage
 from tests.support.messages import CONTACT, CUSTOMER, email, sms
 
 URL = "https://example.com/image.jpg"

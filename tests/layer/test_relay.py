@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from messaging.models import Error, Status
+from messaging.conversations.responses import MessageError
+from messaging.models import Status
 from messaging.outbound import attempts, store
 from messaging.outbound.attempts import Dispatch
 from tests.support import messages
@@ -91,7 +92,7 @@ def test_a_claim_whose_worker_never_came_back_is_of_unknown_outcome() -> None:
     attempts.claim([id], timedelta(seconds=-1))
     assert attempts.expire_leases(10) == 1
     seen = messages.seen(id)
-    error = Error(code="lease_expired", reason="The delivery ended without a record.")
+    error = MessageError(code="lease_expired", reason="The delivery ended without a record.")
     assert (seen.status, seen.error) == (Status.UNKNOWN, error)
     [event] = seen.events
     assert (event.kind, event.attempt, event.status, event.code) == (

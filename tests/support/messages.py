@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from messaging.conversations import reads
+from messaging.conversations.responses import Message, MessageWithEvents
 from messaging.inbound import store as inbound_store
 from messaging.inbound.store import Kept
 from messaging.inbound.webhook_request import RawRequest
@@ -14,8 +15,6 @@ from messaging.models import (
     Content,
     DeliveryReport,
     InboundMessage,
-    Message,
-    MessageWithEvents,
     NewEmail,
     NewSms,
     OutboundMessage,

@@ -1,4 +1,4 @@
-"""The words of the service: channels, statuses, and messages on their way in, out and to be read."""
+"""The vocabulary of the service: channels, statuses, and messages on their way in and out."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -211,53 +211,3 @@ class DeliveryReport(Model):
         `event` is the provider's word; `fields` are the other fields, without status and code.
         """
         return cls(status=None, code=f"copy_{event}", **fields)
-
-
-class Error(Model):
-    code: str | None
-    reason: str | None
-
-
-class Message(Model):
-    """A message as it is read."""
-
-    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
-
-    id: int
-    conversation_id: int
-    direction: Direction
-    type: Channel
-    sender: Annotated[str, Field(alias="from")]
-    recipient: Annotated[str, Field(alias="to")]
-    cc: list[str]
-    reply_to: str | None
-    headers: dict[str, str]
-    subject: str | None
-    body: str
-    html: str | None
-    attachments: Annotated[list[str], Field(description="URLs; a path ends in its place here, from 1.")]
-    content_ids: Annotated[dict[str, int], Field(description="By its cid: in html, the place there.")] = {}
-    status: Status
-    provider: Annotated[str, Field(description="Of its last attempt; while queued, who is to try it next.")]
-    provider_message_id: str | None
-    error: Annotated[Error | None, Field(description="Of its last attempt, whose provider its event names.")]
-    timestamp: AwareDatetime
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-
-
-class Event(Model):
-    """One step of a message's delivery: an attempt, a report, or how an open outcome was resolved."""
-
-    kind: Literal["attempt", "report", "resolved"]
-    attempt: int
-    provider: str
-    status: Status | None
-    code: str | None
-    reason: str | None
-    occurred_at: AwareDatetime
-    created_at: AwareDatetime
-
-
-class MessageWithEvents(Message):
-    events: list[Event]

@@ -8,8 +8,8 @@ import pytest
 
 from messaging.conversations import reads
 from messaging.conversations.reads import Page
-from messaging.conversations.responses import Conversation
-from messaging.models import MAX_ID, Channel, Event, Status
+from messaging.conversations.responses import Conversation, MessageEvent
+from messaging.models import MAX_ID, Channel, Status
 from messaging.postgres import database as product
 from tests.support import messages
 from tests.support.database import Database
@@ -90,7 +90,7 @@ def test_a_message_has_the_fields_of_the_contract_and_its_events_oldest_first() 
         ("report", "failed"),
     ]
     assert seen["events"][1]["occurred_at"] == "2024-11-01T14:00:01.250000Z"
-    assert set(seen["events"][1]) == set(Event.model_fields)
+    assert set(seen["events"][1]) == set(MessageEvent.model_fields)
 
 
 def test_times_are_in_utc_whatever_the_server_s_zone_is(database: Database) -> None:

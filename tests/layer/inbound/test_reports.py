@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from messaging.models import REPORT_RANK, Error, Status
+from messaging.conversations.responses import MessageError
+from messaging.models import REPORT_RANK, Status
 from messaging.outbound import attempts
 from tests.support import messages
 
@@ -76,7 +77,7 @@ def check(id: int, steps: Sequence[Step]) -> None:
         if not best and record.status is not Status.SENDING
         else None
     )
-    assert seen.error == (code and Error(code=code, reason=None))
+    assert seen.error == (code and MessageError(code=code, reason=None))
     told = sorted(str(event.status) for event in seen.events if event.kind == "report")
     assert told == sorted(str(report.status) for report in heard), "every report is an event"
     assert len(seen.events) - len(told) == (record is not NONE)
@@ -157,7 +158,7 @@ def test_a_report_gives_the_message_as_it_now_stands() -> None:
     assert outcome == "moved"
     assert message is not None
     assert (message.id, message.status) == (id, Status.FAILED)
-    assert message.error == Error(code="30003", reason="Unreachable")
+    assert message.error == MessageError(code="30003", reason="Unreachable")
     assert messages.report(Status.DELIVERED, "p-1") == ("noted", message)
 
 

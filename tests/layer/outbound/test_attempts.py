@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from messaging.models import Error, MessageWithEvents, OutboundMessage, Status
+from messaging.conversations.responses import MessageError, MessageWithEvents
+from messaging.models import OutboundMessage, Status
 from messaging.outbound import attempts
 from messaging.postgres.database import StatementRejected
 from tests.support import messages
@@ -65,7 +66,10 @@ def test_a_sent_message_has_its_provider_s_id() -> None:
 def test_a_failure_is_told_in_the_provider_s_words(status: Status) -> None:
     token = messages.claimed().token
     assert attempts.record(token, status, code="21610", reason="Unsubscribed \u00e4").status is status
-    assert (message().status, message().error) == (status, Error(code="21610", reason="Unsubscribed \u00e4"))
+    assert (message().status, message().error) == (
+        status,
+        MessageError(code="21610", reason="Unsubscribed \u00e4"),
+    )
     [event] = message().events
     assert (event.status, event.code, event.reason) == (status, "21610", "Unsubscribed \u00e4")
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from messaging.conversations.responses import Message
 from messaging.fields import MAX_BODY
-from messaging.models import Channel, Content, Direction, Message, NewEmail, NewSms, Status
+from messaging.models import Channel, Content, Direction, NewEmail, NewSms, Status
 from messaging.outbound import store
 from tests.support import messages
 from tests.support.database import Database

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from messaging.models import Message, Status
+from messaging.conversations.responses import Message
+from messaging.models import Status
 from messaging.outbound import attempts, store
 from tests.support import messages
 from tests.support.database import Database

@@ -12,7 +12,8 @@ from uuid import UUID
 
 import pytest
 
-from messaging.models import Channel, Direction, Message, OutboundMessage, Status
+from messaging.conversations.responses import Message
+from messaging.models import Channel, Direction, OutboundMessage, Status
 from messaging.problems import SignatureRejected
 from messaging.providers.provider import Provider, Webhook
 

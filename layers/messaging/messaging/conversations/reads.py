@@ -40,7 +40,7 @@ def check() -> None:
 
 
 def message(account: int, id: int) -> str | None:
-    """The JSON text of a message with its last MAX_EVENTS events, oldest first (models.MessageWithEvents)."""
+    """Returns the JSON of a responses.MessageWithEvents, with the last MAX_EVENTS events, oldest first."""
     rows = run(
         f"SELECT {_MESSAGE}, (SELECT coalesce(json_agg(event_json(last.e) ORDER BY (last.e).id), '[]')::text"
         f"  FROM (SELECT e FROM message_events e WHERE e.message_id = m.id ORDER BY id DESC"
@@ -63,7 +63,7 @@ def attachment(account: int, id: int, number: int) -> Mapping[str, Any] | None:
 
 
 def conversation(account: int, id: int) -> str | None:
-    """The JSON text of a conversation (models.Conversation)."""
+    """The JSON text of a conversation (responses.Conversation)."""
     rows = run(f"SELECT {_CONVERSATION} FROM conversations c WHERE id = $1 AND account_id = $2", id, account)
     return rows[0][0] if rows else None
 

@@ -1,8 +1,70 @@
-"""Conversations as they are read, and pages of them and of their messages."""
+"""The models of responses: messages with their events, conversations, and pages of both."""
 
-from pydantic import AwareDatetime
+from typing import Annotated, Literal
 
-from messaging.models import Channel, Direction, Message, Model
+from pydantic import AwareDatetime, ConfigDict, Field
+
+from messaging.models import Channel, Direction, Model, Status
+
+
+class MessageError(Model):
+    """Why the last attempt failed, in the provider's words or ours."""
+
+    code: str | None
+    reason: str | None
+
+
+class Message(Model):
+    """A message as clients read it."""
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+
+    id: int
+    conversation_id: int
+    direction: Direction
+    type: Channel
+    sender: Annotated[str, Field(alias="from")]
+    recipient: Annotated[str, Field(alias="to")]
+    cc: list[str]
+    reply_to: str | None
+    headers: dict[str, str]
+    subject: str | None
+    body: str
+    html: str | None
+    attachments: Annotated[
+        list[str], Field(description="URLs. A path ends in the attachment's number, counted from 1.")
+    ]
+    content_ids: dict[str, int] = Field(
+        {}, description="The number of the attachment that `cid:<key>` in html stands for."
+    )
+    status: Status
+    provider: Annotated[
+        str, Field(description="The provider of the last attempt; while queued, of the next attempt.")
+    ]
+    provider_message_id: str | None
+    error: Annotated[
+        MessageError | None, Field(description="The error of the last attempt. Its event names the provider.")
+    ]
+    timestamp: AwareDatetime
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class MessageEvent(Model):
+    """One step of a message's delivery: an attempt, a report, or how an unknown outcome was resolved."""
+
+    kind: Literal["attempt", "report", "resolved"]
+    attempt: int
+    provider: str
+    status: Status | None
+    code: str | None
+    reason: str | None
+    occurred_at: AwareDatetime
+    created_at: AwareDatetime
+
+
+class MessageWithEvents(Message):
+    events: list[MessageEvent]
 
 
 class LastMessage(Model):
@@ -13,7 +75,7 @@ class LastMessage(Model):
 
 
 class Conversation(Model):
-    """Everything between one customer address and one contact address."""
+    """All messages between one customer address and one contact address."""
 
     id: int
     customer_address: str

@@ -54,8 +54,8 @@ class PartOutcome(StrEnum):
 class Kept(NamedTuple):
     outcome: PartOutcome
     message: str | None
-    """The JSON text of the message (models.Message) as it was kept first, or as a report has left it; None
-    where it is not known."""
+    """The JSON text of the message (conversations.responses.Message) as it was stored first, or as a report
+    has left it; None if it is not known."""
     fault: str | None
     """Of one that was refused, in Postgres' codes and our names."""
 

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from messaging import providers
-from messaging.models import Message, NewEmail, NewSms
+from messaging.conversations.responses import Message
+from messaging.models import NewEmail, NewSms
 from messaging.outbound import dispatch, store
 from messaging.outbound.attempts import Dispatch
 from messaging.outbound.store import AcceptOutcome, IdempotencyKey

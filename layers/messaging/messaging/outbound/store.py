@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import uuid4
 
-from messaging.models import Content, Message
+from messaging.conversations.responses import Message
+from messaging.models import Content
 from messaging.postgres.database import call, run
 from messaging.settings import DeliveryPolicy
 

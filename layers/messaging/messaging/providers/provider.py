@@ -123,8 +123,8 @@ class Provider(Protocol):
 
     def answer(self, kept: Sequence[str | None]) -> Answer:
         """What the vendor wants to hear, once all of it is committed: for each part of the request the JSON
-        text of its message (models.Message); None for a report of a message that is not known yet, and for
-        what could not be read."""
+        text of its message (conversations.responses.Message); None for a report of a message that is not
+        known yet, and for what could not be read."""
 
 
 @runtime_checkable
