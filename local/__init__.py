@@ -6,20 +6,20 @@ tests/test_shape.py reads this list and enforces it.
     vocabulary   errors
     http         client server
     template     intrinsics parameters routes template
-    services     watch process ports folder unprivileged postgres aws
+    services     watcher process ports folder unprivileged postgres aws
     functions    worker logs runtime environment function
     triggers     payload invocation authorizer gateway queues schedule
     simulators   behaviour record reports vendor vendors/ provider
-    everything   backing stack
+    everything   options backing_services stack
     commands     audit pins check openapi configuration guide operate redrive replay
     entry        __main__
 """
 
-from local.backing import Options
 from local.errors import CannotStart
 from local.functions.environment import FunctionError
+from local.options import Options
 from local.simulators.behaviour import Behaviour
-from local.simulators.record import Received
+from local.simulators.record import RecordedRequest
 from local.stack import Stack, running
 
-__all__ = ["Behaviour", "CannotStart", "FunctionError", "Options", "Received", "Stack", "running"]
+__all__ = ["Behaviour", "CannotStart", "FunctionError", "Options", "RecordedRequest", "Stack", "running"]

@@ -13,13 +13,14 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from subprocess import run
 
-from local.backing import Backing, Options
+from local.backing_services import BackingServices
 from local.commands import check, configuration, openapi
 from local.commands.guide import services_started, started
 from local.commands.operate import NOUNS, operate
 from local.commands.redrive import redrive
 from local.commands.replay import replay
 from local.errors import CannotStart
+from local.options import Options
 from local.stack import Stack
 
 TOOLS: dict[str, Callable[[Callable[[str], None]], int]] = {
@@ -60,11 +61,11 @@ def _serve(arguments: argparse.Namespace) -> int:
     for number in _endings():
         if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN:  # under nohup it is
             signal.signal(number, _stop)
-    running: Stack | Backing | None = None
+    running: Stack | BackingServices | None = None
     try:
         options = _options(arguments)
         if arguments.command == "services":
-            running = backing = Backing(options, _say)
+            running = backing = BackingServices(options, _say)
             _say(services_started(backing))
         else:
             running = stack = Stack(options, _say, _say)

@@ -8,14 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.backing import Backing, Options
+from local.backing_services import BackingServices
 from local.errors import CannotStart
 from local.functions.environment import FunctionError
 from local.functions.function import Function
 from local.functions.logs import Logs
 from local.http.server import Request, Response, Server
+from local.options import Options
 from local.services.aws import CREDENTIALS
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from local.template.template import REGION
 from local.triggers.gateway import URL_PREFIX, Gateway
 from local.triggers.invocation import Invocations
@@ -40,7 +41,7 @@ class Stack:
     def __init__(self, options: Options, say: Callable[[str], None], show: Callable[[str], None]) -> None:
         """`say` is told each step of starting, `show` what happens then: requests and shortened log lines."""
         with ExitStack() as undo:
-            self._backing = Backing(options, say)
+            self._backing = BackingServices(options, say)
             undo.callback(self._backing.close)
             self.template = self._backing.template
             self.logs = Logs(self._backing.folder.path / "logs", show)
@@ -90,7 +91,7 @@ class Stack:
         return server.url
 
     @property
-    def provider(self) -> Provider:
+    def provider(self) -> ProviderSimulator:
         return self._backing.provider
 
     @property

@@ -13,7 +13,7 @@ from moto import mock_aws
 from local.commands.openapi import load
 from local.services import ports
 from local.services.postgres import Postgres
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from tests.support import aws as playing
 from tests.support.configuration import SIGNING_SECRET, Configure
 from tests.support.database import Database, connection
@@ -126,9 +126,11 @@ def environments(database_url: str) -> Iterator[ProcessPoolExecutor]:
 
 
 @pytest.fixture
-def provider_simulator() -> Iterator[Provider]:
+def provider_simulator() -> Iterator[ProviderSimulator]:
     """An HTTP server that plays the house contract and misbehaves when told to; it reports to nobody."""
-    provider = Provider(ports.choose("127.0.0.1", 0, ""), gateway="http://127.0.0.1:9", secret=SIGNING_SECRET)
+    provider = ProviderSimulator(
+        ports.choose("127.0.0.1", 0, ""), gateway="http://127.0.0.1:9", secret=SIGNING_SECRET
+    )
     provider.start()
     yield provider
     provider.stop()
@@ -164,7 +166,9 @@ def aws_at(configure: Configure) -> Iterator[Callable[[str], None]]:
 
 
 @pytest.fixture
-def providers(aws: playing.Aws, provider_simulator: Provider, configure: Configure) -> Provider:
+def providers(
+    aws: playing.Aws, provider_simulator: ProviderSimulator, configure: Configure
+) -> ProviderSimulator:
     """The playing provider, for which the product's two are configured."""
     fields = {
         name: {"url": f"{provider_simulator.url}/{name}", "signing_secret": SIGNING_SECRET}

@@ -82,7 +82,7 @@ def _with(statement: str, numbers: dict[str, int]) -> str:
 class Server:
     def __init__(self, folder: Path) -> None:
         self._postgres = Postgres(folder, ports.choose("127.0.0.1", 0, ""))
-        self._postgres.forget()
+        self._postgres.clear()
         self._postgres.start()
         self._admin = Database(self._postgres.url)
         for name, value in SETTINGS.items():
@@ -96,7 +96,7 @@ class Server:
     def stop(self) -> None:
         self._admin.close()
         self._postgres.stop()
-        self._postgres.forget()
+        self._postgres.clear()
 
     @contextmanager
     def database(self, name: str, messages: int = 0) -> Iterator[Database]:

@@ -14,7 +14,7 @@ from bench.harness.requests import SIGNING_SECRET
 from bench.harness.runtime import Runtime
 from local.http.server import Request
 from local.services import ports
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from local.triggers import payload
 from local.triggers.authorizer import OPERATOR
 
@@ -26,7 +26,7 @@ class Stage(NamedTuple):
     runtime: Runtime
     server: Server
     aws: Aws
-    provider: Provider
+    provider: ProviderSimulator
     say: Callable[[str], None]
 
     def variables(self, url: str, **more: str) -> dict[str, str]:
@@ -58,7 +58,7 @@ def stage(say: Callable[[str], None]) -> Iterator[Stage]:
         say("Starting Postgres")
         server = Server(FOLDER)
         undo.callback(server.stop)
-        provider = Provider(
+        provider = ProviderSimulator(
             ports.choose("127.0.0.1", 0, ""), gateway="http://127.0.0.1:9", secret=SIGNING_SECRET
         )
         undo.callback(provider.stop)

@@ -11,9 +11,9 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from local.backing import PROJECT
 from local.commands import audit
 from local.functions import runtime
+from local.options import PROJECT
 from local.services import ports
 from local.services.postgres import Postgres
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.backing import Backing
+from local.backing_services import BackingServices
 from local.services.aws import SECRET
 from local.simulators.vendors.json_gateway import House
 from local.stack import Stack
@@ -90,7 +90,7 @@ def _posts(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{stack.provider.url}/{name}/inbound", addresses | letter
 
 
-def services_started(backing: Backing) -> str:
+def services_started(backing: BackingServices) -> str:
     return "\n".join(
         [
             "",

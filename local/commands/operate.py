@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from local.backing import Options
 from local.http.client import invoke
+from local.options import Options
 
 Say = Callable[[str], None]
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.backing import Options
 from local.errors import CannotStart
-from local.services.aws import Aws
+from local.options import Options
+from local.services.aws import LocalAws
 from local.template.template import Queue, Template
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ BATCH = 10
 
 def redrive(options: Options, say: Callable[[str], None]) -> int:
     """Of every queue of the template, against what runs at the options' ports. Raises CannotStart."""
-    aws = Aws(options.folder, options.aws_port, options.host)
+    aws = LocalAws(options.folder, options.aws_port, options.host)
     template = Template(options.template, options.parameters, {}, endpoint=aws.endpoint, gateway="")
     try:
         for dead, source in _pairs(template.queues):

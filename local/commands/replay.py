@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local.backing import Options
 from local.http.client import invoke
+from local.options import Options
 from local.template.template import Template
 
 

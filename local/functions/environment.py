@@ -13,7 +13,7 @@ from typing import Any
 
 from local.functions.logs import Logs
 from local.functions.worker import LENGTH
-from local.services.process import apart
+from local.services.process import own_process_group
 from local.template import template
 
 INIT_SECONDS = 60
@@ -51,7 +51,7 @@ class Environment:
                 cwd=function.folder,
                 env=dict(environment),
                 pass_fds=() if sys.platform == "win32" else (theirs.fileno(),),
-                **apart(),
+                **own_process_group(),
             )
             _hand_over(theirs, self._process)
         self._connection = ours

@@ -14,7 +14,7 @@ from botocore.config import Config
 
 from local.errors import CannotStart
 from local.http.client import opener
-from local.services.process import Watched
+from local.services.process import ChildProcess
 from local.template.template import ACCOUNT, REGION, Queue
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ START_SECONDS = 60
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 
-class Aws:
+class LocalAws:
     def __init__(
         self,
         folder: Path,
@@ -48,14 +48,14 @@ class Aws:
         self._objects = folder / "aws" / "s3"
         self._temporary = folder / "aws" / "tmp"
         self._log = folder / "aws.log"
-        self._server: Watched | None = None
+        self._server: ChildProcess | None = None
         self._session = _session()
 
     def start(self) -> None:
         """Returns when the endpoint answers."""
         for folder in (self._state, self._objects, self._temporary):
             folder.mkdir(parents=True, exist_ok=True)
-        self._server = Watched(
+        self._server = ChildProcess(
             [self._python, "-I", "-m", "ministack"],
             log=self._log,
             folder=self._state,

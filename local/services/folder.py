@@ -32,7 +32,7 @@ class Folder:
     def close(self) -> None:
         self._lock.close()
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Everything but the lock."""
         for entry in self.path.iterdir():
             if entry.is_dir():

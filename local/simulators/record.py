@@ -13,7 +13,7 @@ def _now() -> str:
 
 
 @dataclass(frozen=True)
-class Received:
+class RecordedRequest:
     """`id` is the provider's, where it has the message; `ended` is when it was answered or hung up on, None
     until then; `status` what it was answered, None where it was not."""
 
@@ -30,9 +30,9 @@ class Record:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._numbers = itertools.count()
-        self._received: dict[int, Received] = {}
+        self._received: dict[int, RecordedRequest] = {}
 
-    def add(self, received: Received) -> int:
+    def add(self, received: RecordedRequest) -> int:
         """A number to end it by."""
         with self._lock:
             number = next(self._numbers)
@@ -44,11 +44,11 @@ class Record:
             if number in self._received:  # else it was forgotten meanwhile
                 self._received[number] = replace(self._received[number], status=status, ended=_now())
 
-    def all(self) -> list[Received]:
+    def all(self) -> list[RecordedRequest]:
         """In the order in which they came."""
         with self._lock:
             return list(self._received.values())
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         with self._lock:
             self._received.clear()

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from local import Stack
-from tests.e2e.conftest import CUSTOMER
 from tests.support.http_client import get, post
+from tests.support.stack import CUSTOMER
 
 
 def receive(stack: Stack, sender: str, id: str) -> dict[str, Any]:

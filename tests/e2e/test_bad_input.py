@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from local import Stack
-from tests.e2e.conftest import assert_problem
 from tests.support.http_client import JSON, Answer, call, post
+from tests.support.stack import assert_problem
 
 SEND_SMS, SEND_EMAIL = "/api/messages/sms", "/api/messages/email"
 INBOUND_SMS, INBOUND_EMAIL = "/api/webhooks/sms", "/api/webhooks/email"
@@ -30,7 +30,7 @@ RIGHT: dict[str, dict[str, Any]] = {
 }
 ANY = pytest.mark.parametrize("path", RIGHT)
 
-pytestmark = pytest.mark.usefixtures("nothing_is_kept")
+pytestmark = pytest.mark.usefixtures("nothing_is_stored")
 
 
 def send(stack: Stack, path: str, body: str | bytes) -> Answer:

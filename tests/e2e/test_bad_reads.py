@@ -6,10 +6,10 @@ from urllib.parse import quote
 import pytest
 
 from local import Stack
-from tests.e2e.conftest import CUSTOMER, assert_problem
 from tests.support.http_client import call, get, post
+from tests.support.stack import CUSTOMER, assert_problem
 
-pytestmark = pytest.mark.usefixtures("nothing_is_kept")
+pytestmark = pytest.mark.usefixtures("nothing_is_stored")
 
 
 @pytest.mark.parametrize("id", ["0", "-1", "x", "1.5", "1e3", "٣", "9" * 30, str(2**63)])

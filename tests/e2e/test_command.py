@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from local import running
-from local.backing import PROJECT
+from local.options import PROJECT
 from local.services import ports
 from tests.support.http_client import Answer, call, get
 from tests.support.local.command import Run, gone, started

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from local import Stack, running
-from tests.e2e.conftest import assert_problem, keeping_nothing
 from tests.support.api import signed
 from tests.support.http_client import Answer, call, get, post
 from tests.support.outbound import sent, wait_for
+from tests.support.stack import assert_problem, nothing_stored
 
 FUNCTIONS = {"sms": "SmsWebhook", "email": "EmailWebhook"}
 PATHS = ["", "/{channel}", "/api/webhooks/{channel}", "/api/webhooks/{channel}/{channel}"]
@@ -50,7 +50,7 @@ def secret(closed: Stack) -> str:
 
 @pytest.fixture
 def kept_nothing(closed: Stack) -> Iterator[None]:
-    with keeping_nothing(closed):
+    with nothing_stored(closed):
         yield
 
 

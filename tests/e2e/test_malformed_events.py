@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from local import Stack
-from tests.e2e.conftest import assert_problem
 from tests.support.http_client import Answer
+from tests.support.stack import assert_problem
 
 EVENTS = Path(__file__).parents[2] / "events"
 FUNCTIONS = {"SendMessage": "send_message", "SmsWebhook": "sms_webhook", "EmailWebhook": "email_webhook"}
 """The functions that take a body, and their events: of the API, and of a function's own URL."""
 
 pytestmark = [
-    pytest.mark.usefixtures("nothing_is_kept"),
+    pytest.mark.usefixtures("nothing_is_stored"),
     pytest.mark.parametrize("function", FUNCTIONS),
 ]
 

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from local import Behaviour, Stack
-from tests.e2e.conftest import CUSTOMER, assert_problem
 from tests.support import processes
 from tests.support.database import Database
 from tests.support.http_client import Answer, get, post, together
 from tests.support.outbound import attempts, calls, message, send, sent, wait_for
+from tests.support.stack import CUSTOMER, assert_problem
 from tests.support.waiting import eventually
 
 _received = count()
@@ -75,16 +75,16 @@ def without_queue(stack: Stack) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _first_conversation(fragile: Stack) -> None:
+def _first_conversation(faulty_stack: Stack) -> None:
     """What the reads ask for."""
-    assert receive(fragile, "+18045550000").status == 200
+    assert receive(faulty_stack, "+18045550000").status == 200
 
 
 def test_without_its_database_a_webhook_is_held_and_every_other_request_is_told_to_come_back(
-    fragile: Stack, contact: str
+    faulty_stack: Stack, contact: str
 ) -> None:
-    requests = every_request(fragile, contact)
-    with without_postgres(fragile):
+    requests = every_request(faulty_stack, contact)
+    with without_postgres(faulty_stack):
         answers = [request() for request in requests]
     assert [answer.status for answer in answers] == [503, 202, 202, 503, 503, 503, 503, 503]
     for answer in answers:
@@ -92,24 +92,24 @@ def test_without_its_database_a_webhook_is_held_and_every_other_request_is_told_
             assert_problem(answer, 503)
             assert int(answer.headers["retry-after"]) > 0
     assert [request().status for request in requests] == [202, 200, 202, 200, 200, 200, 200, 200]
-    eventually(lambda: len(kept(fragile, contact)) == 3)
+    eventually(lambda: len(kept(faulty_stack, contact)) == 3)
 
 
-def test_a_restart_of_the_database_between_two_requests_fails_none(fragile: Stack, contact: str) -> None:
-    requests = every_request(fragile, contact) * 6
+def test_a_restart_of_the_database_between_two_requests_fails_none(faulty_stack: Stack, contact: str) -> None:
+    requests = every_request(faulty_stack, contact) * 6
     together(requests)  # so that as many processes as there may be hold a connection
-    with without_postgres(fragile):
+    with without_postgres(faulty_stack):
         pass
     assert {answer.status for answer in together(requests)} == {200, 202}
 
 
 def test_who_repeats_a_request_with_its_key_through_restarts_gets_one_message(
-    fragile: Stack, contact: str
+    faulty_stack: Stack, contact: str
 ) -> None:
     over = Event()
 
     def accepted(key: str) -> int:
-        answer = send(fragile, contact, key)
+        answer = send(faulty_stack, contact, key)
         assert answer.status in (202, 503), answer
         return int(answer.body["id"]) if answer.status == 202 else 0
 
@@ -126,26 +126,26 @@ def test_who_repeats_a_request_with_its_key_through_restarts_gets_one_message(
         clients = [threads.submit(client, number) for number in range(4)]
         try:
             for _ in range(2):
-                with without_postgres(fragile):
+                with without_postgres(faulty_stack):
                     pass
         finally:
             over.set()
-    assert kept(fragile, contact) == sorted(id for client in clients for id in client.result())
+    assert kept(faulty_stack, contact) == sorted(id for client in clients for id in client.result())
 
 
-def test_work_whose_answer_was_lost_on_its_way_is_done_once(fragile: Stack, contact: str) -> None:
-    first = send(fragile, contact)
-    wait_for(fragile, first.body["id"], "delivered")
+def test_work_whose_answer_was_lost_on_its_way_is_done_once(faulty_stack: Stack, contact: str) -> None:
+    first = send(faulty_stack, contact)
+    wait_for(faulty_stack, first.body["id"], "delivered")
     # Who has just answered answers the next one, over a connection that is alive: nobody else reports now.
-    before = [first, receive(fragile, contact)]
+    before = [first, receive(faulty_stack, contact)]
     with (
-        closing(Database(fragile.database_url)) as gate,
-        closing(Database(fragile.database_url)) as database,
+        closing(Database(faulty_stack.database_url)) as gate,
+        closing(Database(faulty_stack.database_url)) as database,
         ThreadPoolExecutor() as threads,
     ):
         gate.rows("BEGIN")
         gate.rows("LOCK TABLE conversations")
-        calls = [threads.submit(call, fragile, contact) for call in (send, receive)]
+        calls = [threads.submit(call, faulty_stack, contact) for call in (send, receive)]
         try:  # each is given up after a while, and made again over another connection
             eventually(lambda: at_work(database, "accept_message") == 2)
             eventually(lambda: at_work(database, "receive_webhook") >= 2)  # an earlier report may come late
@@ -154,7 +154,7 @@ def test_work_whose_answer_was_lost_on_its_way_is_done_once(fragile: Stack, cont
         answers = before + [call.result() for call in calls]
         eventually(lambda: at_work(database, "(accept_message|receive_webhook)") == 0)
     assert [answer.status for answer in answers] == [202, 200] * 2
-    assert kept(fragile, contact) == sorted(answer.body["id"] for answer in answers)
+    assert kept(faulty_stack, contact) == sorted(answer.body["id"] for answer in answers)
 
 
 def at_work(database: Database, function: str) -> int:
@@ -165,35 +165,35 @@ def at_work(database: Database, function: str) -> int:
 
 
 def test_an_outcome_that_came_while_the_database_was_away_is_kept_when_it_is_back(
-    fragile: Stack, contact: str
+    faulty_stack: Stack, contact: str
 ) -> None:
-    fragile.provider.behave(Behaviour(delay=3, times=1))
-    id = sent(fragile, contact)
-    eventually(lambda: message(fragile, id)["status"] == "sending")
-    with without_postgres(fragile):
-        eventually(lambda: [call.ended for call in calls(fragile, id)] != [None])
-    assert eventually(lambda: attempts(message(fragile, id))) == [(1, "sent", None)]
-    wait_for(fragile, id, "delivered")
-    assert len(calls(fragile, id)) == 1
+    faulty_stack.provider.behave(Behaviour(delay=3, times=1))
+    id = sent(faulty_stack, contact)
+    eventually(lambda: message(faulty_stack, id)["status"] == "sending")
+    with without_postgres(faulty_stack):
+        eventually(lambda: [call.ended for call in calls(faulty_stack, id)] != [None])
+    assert eventually(lambda: attempts(message(faulty_stack, id))) == [(1, "sent", None)]
+    wait_for(faulty_stack, id, "delivered")
+    assert len(calls(faulty_stack, id)) == 1
 
 
 def test_without_its_queue_a_message_is_accepted_and_delivered_once_it_is_back(
-    fragile: Stack, contact: str
+    faulty_stack: Stack, contact: str
 ) -> None:
-    with without_queue(fragile):
-        id = sent(fragile, contact)
-        assert message(fragile, id)["status"] == "queued"
-    assert attempts(wait_for(fragile, id, "delivered")) == [(1, "sent", None)]
-    assert len(calls(fragile, id)) == 1
+    with without_queue(faulty_stack):
+        id = sent(faulty_stack, contact)
+        assert message(faulty_stack, id)["status"] == "queued"
+    assert attempts(wait_for(faulty_stack, id, "delivered")) == [(1, "sent", None)]
+    assert len(calls(faulty_stack, id)) == 1
 
 
 def test_a_queue_that_falls_silent_costs_a_caller_a_moment_and_no_message(
-    fragile: Stack, contact: str
+    faulty_stack: Stack, contact: str
 ) -> None:
-    port = urlsplit(fragile.aws_endpoint).port
+    port = urlsplit(faulty_stack.aws_endpoint).port
     with processes.held(processes.listening_on(port or 0)):
         started = monotonic()
-        id = sent(fragile, contact)
+        id = sent(faulty_stack, contact)
         assert monotonic() - started < 10
-    wait_for(fragile, id, "delivered", seconds=30)
-    assert len(calls(fragile, id)) == 1
+    wait_for(faulty_stack, id, "delivered", seconds=30)
+    assert len(calls(faulty_stack, id)) == 1

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from local import Behaviour, Stack
-from tests.e2e.conftest import CUSTOMER, keep
 from tests.support.database import Database
 from tests.support.http_client import Answer, get, post, together
 from tests.support.outbound import calls
+from tests.support.stack import CUSTOMER, add_undispatched
 from tests.support.waiting import eventually
 
 PAGE = 25
@@ -57,20 +57,20 @@ def follow(stack: Stack, contact: str, written: Event) -> list[int]:
 
 
 @pytest.fixture
-def _slow_commits(kept: Database) -> Iterator[None]:
+def _slow_commits(stack_database: Database) -> Iterator[None]:
     """Each message's takes a while, a conversation's first one and a few more a long one: who comes meanwhile
     is in a race with it."""
     is_first = "NOT EXISTS (SELECT FROM messages WHERE conversation_id = NEW.conversation_id AND id < NEW.id)"
-    kept.rows(
+    stack_database.rows(
         "CREATE FUNCTION take_a_while() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep("
         f"CASE WHEN NEW.id % 20 = 0 OR {is_first} THEN 0.5 ELSE random() * 0.03 END); RETURN NULL; END'"
     )
-    kept.rows(
+    stack_database.rows(
         "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON messages DEFERRABLE INITIALLY DEFERRED"
         " FOR EACH ROW EXECUTE FUNCTION take_a_while()"
     )
     yield
-    kept.rows("DROP FUNCTION take_a_while CASCADE")
+    stack_database.rows("DROP FUNCTION take_a_while CASCADE")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -81,17 +81,22 @@ def _warm(stack: Stack) -> None:
 
 @pytest.mark.usefixtures("_slow_commits")
 def test_a_hundred_first_messages_of_a_pair_make_one_conversation_with_one_contact(
-    stack: Stack, kept: Database, contact: str
+    stack: Stack, stack_database: Database, contact: str
 ) -> None:
-    contacts = kept.value("SELECT count(*) FROM contacts")
+    contacts = stack_database.value("SELECT count(*) FROM contacts")
     answers = together([partial(either_way, stack, contact, number) for number in range(100)])
     assert Counter(answer.status for answer in answers) == {202: 50, 200: 50}
     [conversation] = {answer.body["conversation_id"] for answer in answers}
     assert len({answer.body["id"] for answer in answers}) == 100
-    messages = kept.value("SELECT count(*) FROM messages WHERE conversation_id = :id", id=conversation)
+    messages = stack_database.value(
+        "SELECT count(*) FROM messages WHERE conversation_id = :id", id=conversation
+    )
     assert messages == 100
-    assert kept.value("SELECT count(*) FROM conversations WHERE contact_address = :to", to=contact) == 1
-    assert kept.value("SELECT count(*) FROM contacts") == contacts + 1  # type: ignore[operator]  # a number
+    assert (
+        stack_database.value("SELECT count(*) FROM conversations WHERE contact_address = :to", to=contact)
+        == 1
+    )
+    assert stack_database.value("SELECT count(*) FROM contacts") == contacts + 1  # type: ignore[operator]  # a number
 
 
 @pytest.mark.usefixtures("_slow_commits")
@@ -111,19 +116,19 @@ def test_a_follower_sees_every_message_once_and_in_order_while_they_are_written(
 
 @pytest.mark.usefixtures("_slow_commits")
 def test_fifty_posts_of_one_inbound_id_are_one_row_and_fifty_times_the_same_answer(
-    stack: Stack, kept: Database, contact: str
+    stack: Stack, stack_database: Database, contact: str
 ) -> None:
     body = inbound(contact, f"{contact}-once")
     answers = together([partial(post, f"{stack.url}/api/webhooks/sms", body)] * 50)
     assert Counter(answer.status for answer in answers) == {200: 50}
     assert all(answer == answers[0] for answer in answers)
     id = body["messaging_provider_id"]
-    assert kept.value("SELECT count(*) FROM messages WHERE provider_message_id = :id", id=id) == 1
+    assert stack_database.value("SELECT count(*) FROM messages WHERE provider_message_id = :id", id=id) == 1
 
 
 @pytest.mark.usefixtures("_slow_commits")
 def test_fifty_sends_with_one_key_are_one_message_and_fifty_times_its_id(
-    stack: Stack, kept: Database, contact: str
+    stack: Stack, stack_database: Database, contact: str
 ) -> None:
     key = {"idempotency-key": f"{contact}-once"}
     answers = together([partial(post, f"{stack.url}/api/messages/sms", outbound(contact), key)] * 50)
@@ -131,7 +136,9 @@ def test_fifty_sends_with_one_key_are_one_message_and_fifty_times_its_id(
     [id] = {answer.body["id"] for answer in answers}
     assert Counter(answer.headers.get("idempotency-replayed") for answer in answers) == {"true": 49, None: 1}
     [conversation] = {answer.body["conversation_id"] for answer in answers}
-    assert kept.rows("SELECT id FROM messages WHERE conversation_id = :id", id=conversation) == [[id]]
+    assert stack_database.rows("SELECT id FROM messages WHERE conversation_id = :id", id=conversation) == [
+        [id]
+    ]
     eventually(lambda: calls(stack, id))
 
 
@@ -141,9 +148,9 @@ def delivery(stack: Stack, id: int, number: int) -> Callable[[], Any]:
 
 
 def test_fifty_deliveries_of_one_message_are_one_call_to_the_provider(
-    stack: Stack, kept: Database, contact: str
+    stack: Stack, stack_database: Database, contact: str
 ) -> None:
-    id = keep(kept, contact)
+    id = add_undispatched(stack_database, contact)
     stack.provider.behave(Behaviour(delay=0.5, times=1))  # the others come while it is under way, and after
     results = together([delivery(stack, id, number) for number in range(50)])
     assert results == [{"batchItemFailures": []}] * 50

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from tests.e2e.conftest import CUSTOMER, assert_problem
 from tests.support import sam
 from tests.support.api_keys import bearer
 from tests.support.configuration import SIGNING_SECRET
 from tests.support.deployment import Deployment, deployed
 from tests.support.http_client import JSON, Answer, call, get, post
+from tests.support.stack import CUSTOMER, assert_problem
 from tests.support.waiting import eventually
 
 

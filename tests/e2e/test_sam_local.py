@@ -10,16 +10,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.backing import Backing, Options
+from local.backing_services import BackingServices
 from local.errors import CannotStart
 from local.functions import runtime
+from local.options import Options
 from local.services import ports
-from local.services.process import Watched
-from local.simulators.provider import Provider
-from tests.e2e.conftest import CUSTOMER
+from local.services.process import ChildProcess
+from local.simulators.provider import ProviderSimulator
 from tests.support import sam
 from tests.support.api_keys import bearer
 from tests.support.http_client import get, post
+from tests.support.stack import CUSTOMER
 from tests.support.waiting import eventually
 
 IMAGE = f"public.ecr.aws/lambda/python:{runtime.VERSION}-x86_64"
@@ -52,7 +53,7 @@ def host_for_containers() -> str:
 class SamLocal:
     options: tuple[str, ...]
     environment: dict[str, str]
-    provider: Provider
+    provider: ProviderSimulator
     api_port: int
     folder: Path
 
@@ -91,7 +92,7 @@ def sam_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SamLocal]:
         provider_port=0,
         gateway=f"http://127.0.0.1:{api_port}",
     )
-    backing = Backing(services, lambda _: None)
+    backing = BackingServices(services, lambda _: None)
     try:
         variables = folder / "local.json"
         variables.write_text(with_the_ports_of(backing))
@@ -104,7 +105,7 @@ def sam_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SamLocal]:
         backing.close()
 
 
-def with_the_ports_of(backing: Backing) -> str:
+def with_the_ports_of(backing: BackingServices) -> str:
     """events/local.json for services that had to take what ports were free."""
     told = (sam.ROOT / "events/local.json").read_text()
     for port, url in (("5432", backing.database_url), ("4566", backing.aws.endpoint)):
@@ -116,7 +117,7 @@ def with_the_ports_of(backing: Backing) -> str:
 @pytest.fixture(scope="module")
 def api(sam_local: SamLocal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("start-api") / "log"
-    server = Watched(
+    server = ChildProcess(
         sam.command("local", "start-api", "--port", str(sam_local.api_port), *sam_local.options),
         log=log,
         folder=sam.ROOT,

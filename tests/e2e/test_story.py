@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local import Received, Stack, running
+from local import RecordedRequest, Stack, running
 from tests.support.api_keys import make
 from tests.support.http_client import Answer, get, post
 from tests.support.waiting import eventually
@@ -98,7 +98,7 @@ def test_an_accepted_message_is_where_its_answer_says(
 def test_the_provider_gets_each_message_once_signed_and_with_our_reference(
     new_stack: Stack, answers: list[Answer]
 ) -> None:
-    def received() -> dict[str, Received]:
+    def received() -> dict[str, RecordedRequest]:
         requests = new_stack.provider.requests
         assert len(requests) <= len(OUTBOUND)
         return {one.body["reference"]: one for one in requests} if len(requests) == len(OUTBOUND) else {}

@@ -11,9 +11,9 @@ import pytest
 
 from local import Stack, running
 from local.commands.guide import started
-from tests.e2e.conftest import assert_problem, keeping_nothing
 from tests.e2e.test_command import shell
 from tests.support.http_client import Answer, call, get, post
+from tests.support.stack import assert_problem, nothing_stored
 from tests.support.waiting import eventually
 
 US, THEM = "+12016661234", "+18045559876"
@@ -101,7 +101,7 @@ def test_what_they_did_not_sign_is_forbidden(stack: Stack) -> None:
         "x-twilio-email-event-webhook-timestamp": str(int(time.time())),
         "x-twilio-email-event-webhook-signature": base64.b64encode(bytes(70)).decode(),
     }
-    with keeping_nothing(stack):
+    with nothing_stored(stack):
         for more in ({}, {"x-twilio-signature": base64.b64encode(bytes(20)).decode()}):
             assert_problem(call("POST", f"{stack.url}/api/webhooks/sms/twilio", text, form | more), 403)
         for headers in ({}, signature):

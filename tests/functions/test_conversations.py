@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from tests.support.api import EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS, SMS, answer, call, invoke, signed
 from tests.support.database import Database
 from tests.template.test_events import event
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("providers")
 
 
 @pytest.fixture
-def filled(database: Database, providers: Provider) -> None:
+def filled(database: Database, providers: ProviderSimulator) -> None:
     """Two conversations; the one by phone has two messages, and the newest."""
     call("POST", EMAIL, NEW_EMAIL)
     call("POST", SMS, NEW_SMS)

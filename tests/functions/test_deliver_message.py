@@ -3,7 +3,7 @@
 import pytest
 
 from local import Behaviour
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging.postgres import database as product
 from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, call, deliver, invoke, message
 from tests.support.aws import Aws
@@ -14,7 +14,7 @@ from tests.template.test_events import event
 pytestmark = pytest.mark.usefixtures("database")
 
 
-def test_hands_its_event_s_message_to_the_provider(providers: Provider) -> None:
+def test_hands_its_event_s_message_to_the_provider(providers: ProviderSimulator) -> None:
     call("POST", SMS, NEW_SMS)
     assert invoke("deliver_message", event("deliver_message")) == {"batchItemFailures": []}
     [request] = providers.requests
@@ -25,21 +25,21 @@ def test_hands_its_event_s_message_to_the_provider(providers: Provider) -> None:
     assert (attempt["kind"], attempt["attempt"], attempt["status"]) == ("attempt", 1, "sent")
 
 
-def test_each_channel_goes_to_its_own_address(providers: Provider) -> None:
+def test_each_channel_goes_to_its_own_address(providers: ProviderSimulator) -> None:
     call("POST", SMS, NEW_SMS)
     call("POST", EMAIL, NEW_EMAIL)
     assert deliver(1, 2) == []
     assert sorted(request.path for request in providers.requests) == ["/email", "/sms"]
 
 
-def test_a_message_that_is_queued_twice_is_sent_once(providers: Provider) -> None:
+def test_a_message_that_is_queued_twice_is_sent_once(providers: ProviderSimulator) -> None:
     call("POST", SMS, NEW_SMS)
     assert deliver(1, 1) == []
     assert deliver(1) == []
     assert len(providers.requests) == 1
 
 
-def test_a_failure_is_no_reason_to_keep_the_record(providers: Provider, aws: Aws) -> None:
+def test_a_failure_is_no_reason_to_keep_the_record(providers: ProviderSimulator, aws: Aws) -> None:
     """The message is queued again by what is kept of it, not by the queue."""
     call("POST", SMS, NEW_SMS)
     providers.behave(Behaviour(status=503))
@@ -47,13 +47,13 @@ def test_a_failure_is_no_reason_to_keep_the_record(providers: Provider, aws: Aws
     assert message(1)["status"] == "queued"
 
 
-def test_only_the_records_that_are_no_ids_go_to_the_dead_letters(providers: Provider) -> None:
+def test_only_the_records_that_are_no_ids_go_to_the_dead_letters(providers: ProviderSimulator) -> None:
     call("POST", SMS, NEW_SMS)
     assert deliver(1, "one", 2**63) == ["record-one", f"record-{2**63}"]
     assert message(1)["status"] == "sent"
 
 
-def test_all_go_back_to_the_queue_where_the_time_is_too_short(providers: Provider) -> None:
+def test_all_go_back_to_the_queue_where_the_time_is_too_short(providers: ProviderSimulator) -> None:
     for _ in range(2):
         call("POST", SMS, NEW_SMS)
     assert deliver(1, 2, seconds=10) == ["record-1", "record-2"]
@@ -62,7 +62,7 @@ def test_all_go_back_to_the_queue_where_the_time_is_too_short(providers: Provide
 
 
 def test_all_go_back_to_the_queue_where_postgres_is_away(
-    providers: Provider, database: Database, configure: Configure
+    providers: ProviderSimulator, database: Database, configure: Configure
 ) -> None:
     for to in ("+18045550001", "+18045550002"):
         call("POST", SMS, NEW_SMS | {"to": to})

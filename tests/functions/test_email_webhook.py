@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from tests.support.api import INBOUND_EMAIL, answer, call, call_url, invoke
 from tests.support.configuration import Configure
 from tests.support.database import Database
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("unsigned")
 
 
 @pytest.fixture
-def unsigned(providers: Provider, configure: Configure) -> None:
+def unsigned(providers: ProviderSimulator, configure: Configure) -> None:
     configure(ALLOW_UNSIGNED_WEBHOOKS="true")
 
 

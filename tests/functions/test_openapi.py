@@ -9,7 +9,7 @@ import schemathesis
 from jsonschema_rs import Draft202012Validator, meta
 
 from local.commands.openapi import FILE, description
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from tests.support.api import (
     EMAIL,
     INBOUND_EMAIL,
@@ -124,7 +124,7 @@ def test_what_it_describes_is_taken_and_answered_as_described(route: str, fields
     assert conforms(call("POST", route, {**fields, "from": 7}, signed({**fields, "from": 7})), "POST", route)
 
 
-def test_what_is_read_is_as_described(database: Database, providers: Provider) -> None:
+def test_what_is_read_is_as_described(database: Database, providers: ProviderSimulator) -> None:
     call("POST", SMS, NEW_SMS)
     call("POST", "/api/webhooks/sms", INBOUND_SMS, signed(INBOUND_SMS))
     deliver(1)

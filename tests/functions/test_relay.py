@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging.models import Status
 from tests.support import messages
 from tests.support.api import NEW_SMS, SMS, call, deliver, invoke, message
@@ -14,7 +14,9 @@ from tests.template.test_events import event
 DUE = "UPDATE messages SET dispatch_at = clock_timestamp()"
 
 
-def test_queues_again_what_was_left_behind(database: Database, aws: Aws, providers: Provider) -> None:
+def test_queues_again_what_was_left_behind(
+    database: Database, aws: Aws, providers: ProviderSimulator
+) -> None:
     for _ in range(12):
         call("POST", SMS, NEW_SMS)
     aws.queued()  # lost, all of them
@@ -26,7 +28,9 @@ def test_queues_again_what_was_left_behind(database: Database, aws: Aws, provide
     assert message(int(dispatches[0]))["status"] == "sent"
 
 
-def test_makes_a_delivery_that_died_visible(database: Database, aws: Aws, providers: Provider) -> None:
+def test_makes_a_delivery_that_died_visible(
+    database: Database, aws: Aws, providers: ProviderSimulator
+) -> None:
     call("POST", SMS, NEW_SMS)
     database.rows("UPDATE messages SET status = 'sending', lease_expires_at = clock_timestamp()")
     assert invoke("relay", event("relay"))["expired"] == 1

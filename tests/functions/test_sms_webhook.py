@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from tests.support.api import INBOUND_SMS, NEW_SMS, SMS, answer, call, deliver, invoke, message, signed
 from tests.support.configuration import Configure
 from tests.support.database import Database
@@ -12,7 +12,7 @@ ROUTE = "/api/webhooks/sms"
 
 
 @pytest.fixture
-def unsigned(providers: Provider, configure: Configure) -> None:
+def unsigned(providers: ProviderSimulator, configure: Configure) -> None:
     """As the local runner has it."""
     configure(ALLOW_UNSIGNED_WEBHOOKS="true")
 
@@ -42,14 +42,16 @@ def test_the_named_route_of_a_provider_is_the_same_provider() -> None:
     assert call("POST", f"{ROUTE}/sms", INBOUND_SMS).body == first.body
 
 
-def test_lets_in_only_what_is_signed(database: Database, providers: Provider) -> None:
+def test_lets_in_only_what_is_signed(database: Database, providers: ProviderSimulator) -> None:
     assert call("POST", ROUTE, INBOUND_SMS).status == 403
     assert call("POST", ROUTE, INBOUND_SMS, signed({**INBOUND_SMS, "body": "x"})).status == 403
     assert database.value("SELECT count(*) FROM messages") == 0
     assert call("POST", ROUTE, INBOUND_SMS, signed(INBOUND_SMS)).status == 200
 
 
-def test_a_signed_report_moves_the_message_that_was_sent(database: Database, providers: Provider) -> None:
+def test_a_signed_report_moves_the_message_that_was_sent(
+    database: Database, providers: ProviderSimulator
+) -> None:
     call("POST", SMS, NEW_SMS)
     deliver(1)
     for status in ("sent", "delivered"):

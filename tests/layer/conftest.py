@@ -5,7 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from tests.support.aws import Aws
 from tests.support.configuration import SIGNING_SECRET, Configure
 from tests.support.database import Database
@@ -22,7 +22,7 @@ def other(database: Database) -> Iterator[Database]:
 
 
 @pytest.fixture
-def askable(aws: Aws, provider_simulator: Provider, configure: Configure) -> Provider:
+def askable(aws: Aws, provider_simulator: ProviderSimulator, configure: Configure) -> ProviderSimulator:
     """As `providers`, and it can be asked what became of a message."""
     url = f"{provider_simulator.url}/sms"
     fields = {"url": url, "lookup_url": f"{url}/lookup", "signing_secret": SIGNING_SECRET}

@@ -8,7 +8,7 @@ import pytest
 
 from local import Behaviour, Stack, running
 from local.http.server import Server
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from tests.support.local.simulator_client import SECRET, Product
 
 PROJECT = Path(__file__).with_name("project")
@@ -37,10 +37,10 @@ def product() -> Product:
 
 
 @pytest.fixture
-def provider(product: Product) -> Iterator[Provider]:
+def provider(product: Product) -> Iterator[ProviderSimulator]:
     gateway = Server("127.0.0.1", 0, product.answer)
     gateway.start()
-    provider = Provider(0, gateway.url, SECRET)
+    provider = ProviderSimulator(0, gateway.url, SECRET)
     provider.start()
     provider.behave(Behaviour(report_delay=0))
     yield provider

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 from packaging.requirements import Requirement
 
-from local.backing import PROJECT
 from local.commands import audit
 from local.http.server import Request, Response, Server, json_response
+from local.options import PROJECT
 
 PINNED = [
     Requirement(line.removesuffix("\\"))

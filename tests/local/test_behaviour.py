@@ -11,11 +11,11 @@ import pytest
 
 from local import Behaviour
 from local.http.client import opener
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from tests.support.local.simulator_client import MESSAGE, call, fetch_status, send, signed
 
 
-def test_it_fails_as_often_as_it_was_told(provider: Provider) -> None:
+def test_it_fails_as_often_as_it_was_told(provider: ProviderSimulator) -> None:
     provider.behave(Behaviour(status=503, retry_after=9, times=2))
     assert [send(provider)[0] for _ in range(3)] == [503, 503, 200]
     assert [received.id is None for received in provider.requests] == [True, True, False]
@@ -24,7 +24,9 @@ def test_it_fails_as_often_as_it_was_told(provider: Provider) -> None:
 @pytest.mark.parametrize(
     ("told", "taken"), [(Behaviour(close="before"), False), (Behaviour(close="after"), True)]
 )
-def test_it_hangs_up_with_the_message_taken_or_not(provider: Provider, told: Behaviour, taken: bool) -> None:
+def test_it_hangs_up_with_the_message_taken_or_not(
+    provider: ProviderSimulator, told: Behaviour, taken: bool
+) -> None:
     provider.behave(told)
     with pytest.raises(ConnectionError):
         send(provider)
@@ -33,8 +35,8 @@ def test_it_hangs_up_with_the_message_taken_or_not(provider: Provider, told: Beh
     assert fetch_status(provider, "7")[0] == (200 if taken else 404)
 
 
-def test_it_hangs_up_before_it_has_read_anything(provider: Provider) -> None:
-    provider.turn_away(1)
+def test_it_hangs_up_before_it_has_read_anything(provider: ProviderSimulator) -> None:
+    provider.close_next_connections(1)
     with pytest.raises(OSError, match=r"reset|closed|without response|Broken pipe"):
         send(provider)
     assert provider.requests == []
@@ -42,7 +44,9 @@ def test_it_hangs_up_before_it_has_read_anything(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("told", [Behaviour(answer="garbage", times=1), Behaviour(answer="half", times=1)])
-def test_it_takes_a_message_and_answers_what_is_no_answer(provider: Provider, told: Behaviour) -> None:
+def test_it_takes_a_message_and_answers_what_is_no_answer(
+    provider: ProviderSimulator, told: Behaviour
+) -> None:
     provider.behave(told)
     with pytest.raises(HTTPException):
         send(provider)
@@ -50,7 +54,7 @@ def test_it_takes_a_message_and_answers_what_is_no_answer(provider: Provider, to
     assert send(provider)[0] == 200
 
 
-def test_it_answers_by_drips_and_never_to_the_end(provider: Provider) -> None:
+def test_it_answers_by_drips_and_never_to_the_end(provider: ProviderSimulator) -> None:
     provider.behave(Behaviour(answer="drip"))
     body = json.dumps(MESSAGE)
     with opener.open(
@@ -59,7 +63,7 @@ def test_it_answers_by_drips_and_never_to_the_end(provider: Provider) -> None:
         assert [answer.read(1) for _ in range(12)][-3:] == [b" ", b" ", b" "]
 
 
-def test_it_takes_its_time_and_answers_garbage(provider: Provider) -> None:
+def test_it_takes_its_time_and_answers_garbage(provider: ProviderSimulator) -> None:
     provider.behave(Behaviour(delay=0.2, body="<garbage>"))
     started = time.monotonic()
     with pytest.raises(json.JSONDecodeError):
@@ -67,14 +71,14 @@ def test_it_takes_its_time_and_answers_garbage(provider: Provider) -> None:
     assert time.monotonic() - started >= 0.2
 
 
-def test_it_fails_with_the_words_that_it_was_given(provider: Provider) -> None:
+def test_it_fails_with_the_words_that_it_was_given(provider: ProviderSimulator) -> None:
     words = {"error": {"code": "30007", "reason": "Filtered"}}
     told = {"status": 400, "body": words}
     assert call("PUT", f"{provider.url}/behaviour", json.dumps(told).encode()) == (200, told)
     assert send(provider) == (400, words)
 
 
-def test_it_is_told_over_http_as_well(provider: Provider) -> None:
+def test_it_is_told_over_http_as_well(provider: ProviderSimulator) -> None:
     told = {"status": 429, "retry_after": 3, "times": 1}
     assert call("PUT", f"{provider.url}/behaviour", json.dumps(told).encode()) == (200, told)
     assert send(provider)[0] == 429
@@ -91,11 +95,11 @@ def test_it_is_told_over_http_as_well(provider: Provider) -> None:
         *((b'{"times": 0}', 422), (b'{"share": 2}', 422), (b'[{}, {"close": "never"}]', 422)),
     ],
 )
-def test_it_does_not_guess_what_it_was_told(provider: Provider, told: bytes, status: int) -> None:
+def test_it_does_not_guess_what_it_was_told(provider: ProviderSimulator, told: bytes, status: int) -> None:
     assert call("PUT", f"{provider.url}/behaviour", told)[0] == status
 
 
-def test_a_look_up_misbehaves_by_itself(provider: Provider) -> None:
+def test_a_look_up_misbehaves_by_itself(provider: ProviderSimulator) -> None:
     provider.behave(Behaviour(status=503))
     told = json.dumps({"status": 500, "times": 1}).encode()
     assert call("PUT", f"{provider.url}/sms/lookup/behaviour", told)[0] == 200
@@ -106,7 +110,7 @@ def test_a_look_up_misbehaves_by_itself(provider: Provider) -> None:
     ]
 
 
-def statuses(provider: Provider, seed: int, count: int = 200) -> list[int]:
+def statuses(provider: ProviderSimulator, seed: int, count: int = 200) -> list[int]:
     """Of messages that come all at once."""
     shares = [{"status": 500, "share": 0.25}, {"status": 429, "share": 0.25, "delay": [0, 0.01]}]
     told = json.dumps(shares).encode()
@@ -116,7 +120,7 @@ def statuses(provider: Provider, seed: int, count: int = 200) -> list[int]:
 
 
 def test_several_behaviours_have_their_shares_and_the_same_requests_meet_the_same(
-    provider: Provider,
+    provider: ProviderSimulator,
 ) -> None:
     first = statuses(provider, seed=1)
     found = Counter(first)
@@ -127,6 +131,8 @@ def test_several_behaviours_have_their_shares_and_the_same_requests_meet_the_sam
     assert statuses(provider, seed=2) != first
 
 
-def test_of_several_behaviours_one_follows_the_other_when_it_has_had_its_times(provider: Provider) -> None:
+def test_of_several_behaviours_one_follows_the_other_when_it_has_had_its_times(
+    provider: ProviderSimulator,
+) -> None:
     provider.behave(Behaviour(status=503, times=1), Behaviour(status=429, times=2))
     assert [send(provider)[0] for _ in range(4)] == [503, 429, 429, 200]

@@ -22,5 +22,5 @@ def test_one_that_was_made_here_is_taken_again_and_can_be_forgotten(tmp_path: Pa
         secret = folder.signing_secret()
     with closing(Folder(tmp_path / "data")) as folder:
         assert folder.signing_secret() == secret
-        folder.forget()
+        folder.clear()
         assert folder.signing_secret() != secret

@@ -24,5 +24,5 @@ def test_postgres_runs_where_others_cannot_look_and_forgets_when_told(tmp_path: 
     with pytest.raises(pg8000.native.DatabaseError, match="password authentication failed"):
         connect(server, "guessed")
     server.stop()
-    server.forget()
+    server.clear()
     assert not Path(cluster).exists()

@@ -7,14 +7,14 @@ import pytest
 
 from local import Behaviour
 from local.http.server import Server
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from tests.support.local.simulator_client import MESSAGE, SECRET, Product, call, fetch_status, send
 from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize(("channel", "name"), [("sms", "messaging_provider_id"), ("email", "xillio_id")])
 def test_a_message_is_taken_and_reported_on(
-    provider: Provider, product: Product, channel: str, name: str
+    provider: ProviderSimulator, product: Product, channel: str, name: str
 ) -> None:
     status, answer = send(provider, channel)
     assert status == 200
@@ -26,13 +26,13 @@ def test_a_message_is_taken_and_reported_on(
     assert (received.path, received.body, received.status) == (f"/{channel}", MESSAGE, 200)
 
 
-def test_a_message_with_a_foreign_signature_is_refused(provider: Provider, product: Product) -> None:
+def test_a_message_with_a_foreign_signature_is_refused(provider: ProviderSimulator, product: Product) -> None:
     status, _ = send(provider, secret="whsec_YW5vdGhlcg==")
     assert status == 401
     assert [received.status for received in provider.requests] == [401]
 
 
-def test_a_report_is_repeated_until_it_is_taken(provider: Provider, product: Product) -> None:
+def test_a_report_is_repeated_until_it_is_taken(provider: ProviderSimulator, product: Product) -> None:
     product.troubles = 2
     provider.behave(Behaviour(reports=["failed"], report_delay=0))
     send(provider)
@@ -41,7 +41,7 @@ def test_a_report_is_repeated_until_it_is_taken(provider: Provider, product: Pro
     assert report["error"] == {"code": "30003", "reason": "Unreachable"}
 
 
-def test_it_says_whether_it_has_taken_a_message_of_a_reference(provider: Provider) -> None:
+def test_it_says_whether_it_has_taken_a_message_of_a_reference(provider: ProviderSimulator) -> None:
     assert fetch_status(provider, "7")[0] == 404
     provider.behave(Behaviour(status=503, times=1))
     send(provider)
@@ -53,7 +53,9 @@ def test_it_says_whether_it_has_taken_a_message_of_a_reference(provider: Provide
     assert [asked.status for asked in provider.lookups] == [404, 404, 200, 404, 401]
 
 
-def test_a_message_is_taken_when_it_comes_and_known_before_it_is_answered(provider: Provider) -> None:
+def test_a_message_is_taken_when_it_comes_and_known_before_it_is_answered(
+    provider: ProviderSimulator,
+) -> None:
     provider.behave(Behaviour(delay=1))
     with ThreadPoolExecutor() as threads:
         sending = threads.submit(send, provider)
@@ -68,7 +70,7 @@ def test_a_message_is_taken_when_it_comes_and_known_before_it_is_answered(provid
 def test_one_instance_fails_and_the_other_works(product: Product) -> None:
     gateway = Server("127.0.0.1", 0, product.answer)
     gateway.start()
-    provider = Provider(0, gateway.url, SECRET, instances={"first": "sms", "second": "email"})
+    provider = ProviderSimulator(0, gateway.url, SECRET, instances={"first": "sms", "second": "email"})
     provider.start()
     try:
         provider.behave(Behaviour(status=503), at="first")
@@ -86,7 +88,9 @@ def test_one_instance_fails_and_the_other_works(product: Product) -> None:
 
 
 @pytest.mark.parametrize(("channel", "type"), [("sms", "mms"), ("email", "email")])
-def test_it_sends_a_signed_message_in(provider: Provider, product: Product, channel: str, type: str) -> None:
+def test_it_sends_a_signed_message_in(
+    provider: ProviderSimulator, product: Product, channel: str, type: str
+) -> None:
     urls = ["https://example.com/a.jpg"]
     letter = {"from": "them", "to": "us", "body": "Hi", "attachments": urls, "id": "message-1"}
     told = call("POST", f"{provider.url}/{channel}/inbound", json.dumps(letter).encode())
@@ -98,7 +102,7 @@ def test_it_sends_a_signed_message_in(provider: Provider, product: Product, chan
 
 
 def test_it_says_that_nobody_answers_what_it_sends_in() -> None:
-    provider = Provider(0, "http://127.0.0.1:9", SECRET)
+    provider = ProviderSimulator(0, "http://127.0.0.1:9", SECRET)
     provider.start()
     try:
         letter = json.dumps({"from": "them", "to": "us"}).encode()
@@ -109,7 +113,7 @@ def test_it_says_that_nobody_answers_what_it_sends_in() -> None:
         provider.stop()
 
 
-def test_its_reports_need_not_name_our_id(provider: Provider, product: Product) -> None:
+def test_its_reports_need_not_name_our_id(provider: ProviderSimulator, product: Product) -> None:
     provider.behave(Behaviour(reports=["sent"], report_delay=0, reference=False))
     _, answer = send(provider)
     [(_, report)] = eventually(lambda: product.reports)

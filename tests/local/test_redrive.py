@@ -11,14 +11,14 @@ from local import CannotStart, Options
 from local.__main__ import main
 from local.commands.redrive import redrive
 from local.services import ports
-from local.services.aws import Aws
+from local.services.aws import LocalAws
 from local.template.template import Template
 
 
 @pytest.fixture
-def aws(tmp_path: Path, template: Path) -> Iterator[Aws]:
+def aws(tmp_path: Path, template: Path) -> Iterator[LocalAws]:
     """The template's queues, and nobody who takes anything out of them."""
-    aws = Aws(tmp_path, ports.choose("127.0.0.1", 0, ""))
+    aws = LocalAws(tmp_path, ports.choose("127.0.0.1", 0, ""))
     aws.start()
     aws.create_queues(Template(template, {}, {}, endpoint=aws.endpoint, gateway="").queues)
     yield aws
@@ -26,17 +26,17 @@ def aws(tmp_path: Path, template: Path) -> Iterator[Aws]:
 
 
 @pytest.fixture
-def options(aws: Aws, template: Path) -> Options:
+def options(aws: LocalAws, template: Path) -> Options:
     return Options(template=template, aws_port=urlsplit(aws.endpoint).port or 0)
 
 
-def put(aws: Aws, queue: str, *bodies: str, **fields: Any) -> None:
+def put(aws: LocalAws, queue: str, *bodies: str, **fields: Any) -> None:
     sqs = aws.sqs()
     for body in bodies:
         sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"], MessageBody=body, **fields)
 
 
-def taken(aws: Aws, queue: str) -> list[dict[str, Any]]:
+def taken(aws: LocalAws, queue: str) -> list[dict[str, Any]]:
     """All that can be received now."""
     sqs = aws.sqs()
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
@@ -48,11 +48,11 @@ def taken(aws: Aws, queue: str) -> list[dict[str, Any]]:
     return found
 
 
-def bodies(aws: Aws, queue: str) -> list[str]:
+def bodies(aws: LocalAws, queue: str) -> list[str]:
     return sorted(message["Body"] for message in taken(aws, queue))
 
 
-def test_every_dead_letter_is_put_back_as_it_was(aws: Aws, options: Options) -> None:
+def test_every_dead_letter_is_put_back_as_it_was(aws: LocalAws, options: Options) -> None:
     put(aws, "Queue", "waiting")
     put(aws, "Dead", *(str(number) for number in range(25)))
     put(aws, "Dead", "with more", MessageAttributes={"a": {"DataType": "String", "StringValue": "b"}})
@@ -74,7 +74,7 @@ def test_where_there_is_nothing_it_says_so(options: Options) -> None:
     assert said == ["Dead: 0 put back to Queue"]
 
 
-def test_a_letter_that_cannot_be_put_back_stays_where_it_is(aws: Aws, options: Options) -> None:
+def test_a_letter_that_cannot_be_put_back_stays_where_it_is(aws: LocalAws, options: Options) -> None:
     sqs = aws.sqs()
     put(aws, "Dead", "only copy")
     url = sqs.get_queue_url(QueueName="Dead")["QueueUrl"]

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from local.services import ports
-from local.services.aws import CREDENTIALS, Aws
+from local.services.aws import CREDENTIALS, LocalAws
 from local.services.postgres import Postgres
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from local.template.template import REGION
 from tests.support import sam
 from tests.support.configuration import SIGNING_SECRET
@@ -43,7 +43,7 @@ def ministack_python(python: Path, cache: pytest.Cache) -> str:
 class Deployment:
     """`api_url` and `url_of` are where a client reaches what was deployed."""
 
-    def __init__(self, aws: Aws, provider: Provider) -> None:
+    def __init__(self, aws: LocalAws, provider: ProviderSimulator) -> None:
         self._aws = aws
         self.provider = provider
         self._resources = _resources(aws)
@@ -72,7 +72,7 @@ def deployed(folder: Path, cache: pytest.Cache) -> Iterator[Deployment]:
     template = sam.build(python)
     with ExitStack() as undo:
         postgres = Postgres(folder, ports.choose(LOOPBACK, 0, ""), durable=False)
-        undo.callback(postgres.forget)
+        undo.callback(postgres.clear)
         undo.callback(postgres.stop)
         postgres.start()
         port = ports.choose(LOOPBACK, 0, "")
@@ -80,7 +80,7 @@ def deployed(folder: Path, cache: pytest.Cache) -> Iterator[Deployment]:
         here = {
             f"AWS_ENDPOINT_URL_{name}": f"http://{LOOPBACK}:{port}" for name in ("SQS", "SECRETS_MANAGER")
         }
-        aws = Aws(folder, port, python=ministack_python(python, cache), variables=here)
+        aws = LocalAws(folder, port, python=ministack_python(python, cache), variables=here)
         undo.callback(aws.stop)
         aws.start()
         provider_port = ports.choose(LOOPBACK, 0, "")
@@ -100,22 +100,22 @@ def deployed(folder: Path, cache: pytest.Cache) -> Iterator[Deployment]:
         resources = _resources(aws)
         _add_routes(aws, resources)
         _poll(aws, resources)
-        provider = Provider(provider_port, _api_url(aws, resources["Api"]), SIGNING_SECRET)
+        provider = ProviderSimulator(provider_port, _api_url(aws, resources["Api"]), SIGNING_SECRET)
         undo.callback(provider.stop)
         provider.start()
         yield Deployment(aws, provider)
 
 
-def _resources(aws: Aws) -> dict[str, str]:
+def _resources(aws: LocalAws) -> dict[str, str]:
     resources = aws.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
     return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
 
 
-def _api_url(aws: Aws, api: str) -> str:
+def _api_url(aws: LocalAws, api: str) -> str:
     return f"{aws.endpoint}/_aws/execute-api/{api}"
 
 
-def _add_routes(aws: Aws, resources: Mapping[str, str]) -> None:
+def _add_routes(aws: LocalAws, resources: Mapping[str, str]) -> None:
     """ministack makes the HTTP API and leaves out the routes and the authorizer, which SAM hands over as an
     OpenAPI document."""
     deployed = aws.client("cloudformation").get_template(StackName=STACK, TemplateStage="Processed")
@@ -145,7 +145,9 @@ def _add_routes(aws: Aws, resources: Mapping[str, str]) -> None:
             )
 
 
-def _add_authorizer(aws: Aws, resources: Mapping[str, str], name: str, declared: Mapping[str, Any]) -> str:
+def _add_authorizer(
+    aws: LocalAws, resources: Mapping[str, str], name: str, declared: Mapping[str, Any]
+) -> str:
     uri, given = declared["authorizerUri"]["Fn::Sub"]
     [[function, _]] = [one["Fn::GetAtt"] for one in given.values()]
     arn = aws.client("lambda").get_function_configuration(FunctionName=resources[function])["FunctionArn"]
@@ -162,7 +164,7 @@ def _add_authorizer(aws: Aws, resources: Mapping[str, str], name: str, declared:
     return str(added["AuthorizerId"])
 
 
-def _poll(aws: Aws, resources: Mapping[str, str]) -> None:
+def _poll(aws: LocalAws, resources: Mapping[str, str]) -> None:
     """ministack keeps a parameter's number as the text that it came as, and then cannot poll with it."""
     functions = aws.client("lambda")
     source = functions.get_event_source_mapping(UUID=resources["DeliverMessageQueued"])

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from local import Received, Stack
-from tests.e2e.conftest import CUSTOMER
+from local import RecordedRequest, Stack
 from tests.support.http_client import Answer, get, post
+from tests.support.stack import CUSTOMER
 from tests.support.waiting import eventually
 
 
@@ -32,7 +32,7 @@ def wait_for(stack: Stack, id: int, status: str, seconds: float = 15) -> dict[st
     return message(stack, id)
 
 
-def calls(stack: Stack, id: int) -> list[Received]:
+def calls(stack: Stack, id: int) -> list[RecordedRequest]:
     """What the provider was asked to send of a message."""
     return [one for one in stack.provider.requests if one.body["reference"] == str(id)]
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from local.simulators.vendor import Vendor
 from local.simulators.vendors import json_gateway, sendgrid, twilio
 
-PLAYED: Mapping[str, type[Vendor]] = {
+VENDORS: Mapping[str, type[Vendor]] = {
     "sms": json_gateway.Sms,
     "email": json_gateway.Email,
     "twilio": twilio.Twilio,
     "sendgrid": sendgrid.SendGrid,
 }
-HOUSE = {"sms": "sms", "email": "email"}
+DEFAULT_INSTANCES = {"sms": "sms", "email": "email"}
 """Instances, each with its type: what is played where nothing else is asked for."""

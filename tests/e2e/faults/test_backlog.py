@@ -51,7 +51,11 @@ class Drained(NamedTuple):
 @pytest.fixture(scope="module")
 def drained() -> Iterator[Drained]:
     with running(
-        relay_every=1, polling=False, concurrency=DELIVERIES, parameters=PARAMETERS, unasked=["unasked"]
+        relay_every=1,
+        polling=False,
+        concurrency=DELIVERIES,
+        parameters=PARAMETERS,
+        without_status_lookup=["unasked"],
     ) as stack:
         stack.provider.behave(*TROUBLE, seed=1)
         ids = {instance: accept(stack, sender) for instance, sender in SENDERS.items()}

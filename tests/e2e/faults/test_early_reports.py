@@ -28,24 +28,26 @@ def send_all(stack: Stack, prefix: str) -> list[int]:
 
 
 @pytest.mark.parametrize("names_our_id", [True, False], ids=["by our id", "by the provider's id"])
-def test_reports_that_overtake_the_answer_are_applied(fragile: Stack, names_our_id: bool) -> None:
+def test_reports_that_overtake_the_answer_are_applied(faulty_stack: Stack, names_our_id: bool) -> None:
     """Where they name the provider's id alone, which nobody here knows yet, they are parked meanwhile."""
     held = Behaviour(delay=(0, 2), report_delay=0, reports=REPORTS, reference=names_our_id)
-    fragile.provider.behave(held)
-    ids = send_all(fragile, "+18045561" if names_our_id else "+18045562")
-    eventually(lambda: all(message(fragile, id)["status"] == "delivered" for id in ids), 60)
-    assert [sorted(reported(fragile, id)) for id in ids] == [["delivered", "sent"]] * COUNT
-    with closing(Database(fragile.database_url)) as database:
+    faulty_stack.provider.behave(held)
+    ids = send_all(faulty_stack, "+18045561" if names_our_id else "+18045562")
+    eventually(lambda: all(message(faulty_stack, id)["status"] == "delivered" for id in ids), 60)
+    assert [sorted(reported(faulty_stack, id)) for id in ids] == [["delivered", "sent"]] * COUNT
+    with closing(Database(faulty_stack.database_url)) as database:
         assert database.value("SELECT count(*) FROM pending_reports") == 0
 
 
-def test_all_reports_come_while_the_answer_is_held(fragile: Stack) -> None:
-    fragile.provider.behave(Behaviour(delay=9, report_delay=0, reports=REPORTS, reference=False, times=3))
-    ids = [sent(fragile, f"+18045563{number:03}") for number in range(3)]
-    with closing(Database(fragile.database_url)) as database:
+def test_all_reports_come_while_the_answer_is_held(faulty_stack: Stack) -> None:
+    faulty_stack.provider.behave(
+        Behaviour(delay=9, report_delay=0, reports=REPORTS, reference=False, times=3)
+    )
+    ids = [sent(faulty_stack, f"+18045563{number:03}") for number in range(3)]
+    with closing(Database(faulty_stack.database_url)) as database:
         parked = "SELECT count(*) FROM pending_reports"
         assert eventually(lambda: database.value(parked) == len(REPORTS) * len(ids))
-        assert {message(fragile, id)["status"] for id in ids} == {"sending"}
-        eventually(lambda: all(message(fragile, id)["status"] == "delivered" for id in ids))
+        assert {message(faulty_stack, id)["status"] for id in ids} == {"sending"}
+        eventually(lambda: all(message(faulty_stack, id)["status"] == "delivered" for id in ids))
         assert database.value(parked) == 0
-    assert [reported(fragile, id) for id in ids] == [list(REPORTS)] * len(ids)
+    assert [reported(faulty_stack, id) for id in ids] == [list(REPORTS)] * len(ids)

@@ -12,7 +12,7 @@ import pytest
 
 from local import Behaviour, Stack, running
 from local.services import ports
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from tests.support.database import Database
 from tests.support.faults.provider_outcomes import HANGS, SILENT
 from tests.support.http_client import get
@@ -40,15 +40,15 @@ class Deployment:
 
     def __init__(self, stack: Stack, port: int, database: Database) -> None:
         self.stack = stack
-        self.first: Provider | None = None
+        self.first: ProviderSimulator | None = None
         self._port = port
         self._database = database
         stack.provider.behave(SILENT)
 
     @contextmanager
-    def with_first(self) -> Iterator[Provider]:
+    def with_first(self) -> Iterator[ProviderSimulator]:
         secret = (self.stack.folder / "signing-secret").read_text()
-        self.first = Provider(self._port, self.stack.url, secret, instances={"first": "sms"})
+        self.first = ProviderSimulator(self._port, self.stack.url, secret, instances={"first": "sms"})
         self.first.start()
         self.first.behave(SILENT)
         yield self.first
@@ -77,7 +77,7 @@ class Deployment:
         found = Calls(*(len(provider.requests) if provider else 0 for provider in providers))
         for provider in providers:
             if provider:
-                provider.forget()
+                provider.clear()
         return found
 
     def circuits(self) -> list[str]:
@@ -100,7 +100,7 @@ def deployment() -> Iterator[Deployment]:
             relay_every=0.5,
             concurrency=8,
             parameters={"Providers": "first=sms,second=sms"},
-            unasked=["first"],
+            without_status_lookup=["first"],
             provider_urls={"first": f"http://127.0.0.1:{port}/first"},
         ) as stack,
         closing(Database(stack.database_url)) as database,

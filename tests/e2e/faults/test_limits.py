@@ -20,7 +20,7 @@ DAY = "interval '1 day'"
 def stack() -> Iterator[Stack]:
     """Its provider cannot be asked."""
     parameters = {"MaxAttempts": str(ATTEMPTS), "UnknownAfter": "2"}
-    with running(relay_every=0.5, parameters=parameters, unasked=["sms"]) as stack:
+    with running(relay_every=0.5, parameters=parameters, without_status_lookup=["sms"]) as stack:
         yield stack
 
 

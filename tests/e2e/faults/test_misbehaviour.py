@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from local import Received, Stack, running
+from local import RecordedRequest, Stack, running
 from local.services import ports
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from tests.support.faults import result_tables
 from tests.support.faults.final_states import wait_until_all_is_done
 from tests.support.faults.provider_outcomes import ATTEMPTS, FATES, REFUSED, SENT, SILENT, UNREAD, Fate
@@ -59,7 +59,7 @@ class Told(NamedTuple):
     """What there is to know of a message in the end."""
 
     message: dict[str, Any]
-    calls: Sequence[Received]
+    calls: Sequence[RecordedRequest]
     """That the provider has read."""
 
 
@@ -77,17 +77,21 @@ def told() -> Iterator[dict[Cell, Told]]:
     unasked = [cell.instance for cell in CELLS if cell.way != ASKED]
     with (
         running(
-            relay_every=0.5, concurrency=12, parameters=parameters, unasked=unasked, provider_urls=urls
+            relay_every=0.5,
+            concurrency=12,
+            parameters=parameters,
+            without_status_lookup=unasked,
+            provider_urls=urls,
         ) as stack,
         ExitStack() as undo,
     ):
-        apart: dict[Cell, Provider] = {}
+        apart: dict[Cell, ProviderSimulator] = {}
         for cell, port in doors.items():
             if cell.fate is UNREAD:
                 apart[cell] = provider = other(stack, cell.instance, port)
                 undo.callback(provider.stop)
                 provider.behave(SILENT)
-                provider.turn_away(1)
+                provider.close_next_connections(1)
         for cell in CELLS:
             if cell.fate.told is not None:
                 stack.provider.behave(cell.fate.told, SILENT, at=cell.instance)
@@ -105,10 +109,10 @@ def told() -> Iterator[dict[Cell, Told]]:
         yield found
 
 
-def other(stack: Stack, instance: str, port: int) -> Provider:
+def other(stack: Stack, instance: str, port: int) -> ProviderSimulator:
     """A provider with a port of its own, to which something can be done that is done to a connection."""
     secret = (stack.folder / "signing-secret").read_text()
-    provider = Provider(port, stack.url, secret, instances={instance: "sms"})
+    provider = ProviderSimulator(port, stack.url, secret, instances={instance: "sms"})
     provider.start()
     return provider
 

@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from local import Behaviour, Stack
-from tests.e2e.conftest import keep
 from tests.support.database import Database
 from tests.support.faults.outbound_queue import OutboundQueue
 from tests.support.outbound import attempts, calls, message, wait_for
+from tests.support.stack import add_undispatched
 from tests.support.waiting import eventually
 
 TIMES = 1000
@@ -21,9 +21,9 @@ def deliver(stack: Stack, id: int) -> list[Any]:
 
 
 def test_a_thousand_deliveries_of_a_message_are_one_call_to_the_provider(
-    stack: Stack, kept: Database, contact: str
+    stack: Stack, stack_database: Database, contact: str
 ) -> None:
-    id = keep(kept, contact)
+    id = add_undispatched(stack_database, contact)
     stack.provider.behave(Behaviour(delay=1, times=1))  # many come while it is under way, and others after
     assert deliver(stack, id) == [{"batchItemFailures": []}] * TIMES
     wait_for(stack, id, "delivered")
@@ -32,9 +32,9 @@ def test_a_thousand_deliveries_of_a_message_are_one_call_to_the_provider(
 
 
 def test_a_thousand_dispatches_of_two_messages_of_a_conversation_are_a_call_for_each(
-    stack: Stack, kept: Database, contact: str
+    stack: Stack, stack_database: Database, contact: str
 ) -> None:
-    ids = [keep(kept, contact) for _ in range(2)]
+    ids = [add_undispatched(stack_database, contact) for _ in range(2)]
     queue = OutboundQueue(stack)
     stack.provider.behave(Behaviour(delay=1, times=1))
     for _ in range(TIMES // 10):

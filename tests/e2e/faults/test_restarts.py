@@ -9,12 +9,12 @@ from itertools import count
 from threading import Event
 
 from local import Stack
-from tests.e2e.conftest import CUSTOMER
 from tests.e2e.faults import LONG
 from tests.support.database import Database
 from tests.support.faults import result_tables
 from tests.support.http_client import Answer, post
 from tests.support.outbound import send
+from tests.support.stack import CUSTOMER
 from tests.support.waiting import eventually
 
 RESTARTS = 10 if LONG else 2
@@ -76,19 +76,19 @@ class Load:
 
 
 def test_what_was_answered_is_there_once_however_often_postgres_is_restarted(
-    fragile: Stack, contact: str
+    faulty_stack: Stack, contact: str
 ) -> None:
-    load = Load(fragile, contact)
+    load = Load(faulty_stack, contact)
 
     def restart() -> None:
         for _ in range(RESTARTS):
             load.grow()
-            fragile.stop_postgres()
-            fragile.start_postgres()
+            faulty_stack.stop_postgres()
+            faulty_stack.start_postgres()
         load.grow()
 
     load.run(restart)
-    with closing(Database(fragile.database_url)) as database:
+    with closing(Database(faulty_stack.database_url)) as database:
         own = "FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE c.contact_address = :to"
         inbound = f"SELECT provider_message_id {own} AND direction = 'inbound'"
         outbound = f"SELECT m.id, status {own} AND direction = 'outbound'"
@@ -96,7 +96,7 @@ def test_what_was_answered_is_there_once_however_often_postgres_is_restarted(
         eventually(lambda: database.value(LEFT) == 0, 60)
         received = [str(id) for [id] in database.rows(inbound, to=contact)]
         statuses = {int(str(id)): str(status) for id, status in database.rows(outbound, to=contact)}
-    calls = Counter(int(one.body["reference"]) for one in fragile.provider.requests)
+    calls = Counter(int(one.body["reference"]) for one in faulty_stack.provider.requests)
     rows = [
         ("restarts", "sent", "received", "refused and repeated"),
         (RESTARTS, len(load.sent), len(load.received), load.refused),

@@ -18,12 +18,12 @@ from standardwebhooks import Webhook
 
 from local import Options, Stack, running
 from local.commands.replay import replay
-from tests.e2e.conftest import CUSTOMER, assert_problem
 from tests.e2e.faults import LONG
 from tests.support import processes
 from tests.support.database import Database
 from tests.support.faults import result_tables
 from tests.support.http_client import JSON, Answer, call, post
+from tests.support.stack import CUSTOMER, assert_problem
 from tests.support.waiting import eventually
 
 WEBHOOKS, SECONDS = (500, 60) if LONG else (100, 5)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local import Behaviour
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging import providers as registry
 from messaging.models import OutboundMessage
 from messaging.postgres import database as product
@@ -47,7 +47,7 @@ IN_EMAIL = {**INBOUND_EMAIL, "from": f"Marked <{ADDRESS}>", "body": BODY, "subje
 
 @pytest.fixture(autouse=True)
 def said(
-    database: Database, providers: Provider, printed: Printed, caplog: pytest.LogCaptureFixture
+    database: Database, providers: ProviderSimulator, printed: Printed, caplog: pytest.LogCaptureFixture
 ) -> Iterator[None]:
     """Whatever a test does, nothing that is marked is printed by anybody."""
     caplog.set_level(logging.INFO)
@@ -62,7 +62,7 @@ def post(route: str, fields: Mapping[str, object]) -> api.Answer:
     return call("POST", route, fields, api.signed(fields))
 
 
-def test_of_what_goes_out(providers: Provider, aws: Aws) -> None:
+def test_of_what_goes_out(providers: ProviderSimulator, aws: Aws) -> None:
     for route, fields in ((SMS, OUT_SMS), (EMAIL, OUT_EMAIL)):
         assert call("POST", route, fields, {"Idempotency-Key": "Marked"}).status == 202
         assert call("POST", route, fields, {"Idempotency-Key": "Marked"}).status == 202
@@ -80,7 +80,7 @@ def test_of_what_goes_out(providers: Provider, aws: Aws) -> None:
         Behaviour(close="after"),
     ],
 )
-def test_of_what_does_not_arrive(providers: Provider, behaviour: Behaviour) -> None:
+def test_of_what_does_not_arrive(providers: ProviderSimulator, behaviour: Behaviour) -> None:
     call("POST", SMS, OUT_SMS)
     providers.behave(behaviour)
     assert deliver(1) == []
@@ -187,7 +187,7 @@ def test_says_why_a_signature_is_refused(printed: Printed, configure: Configure)
     assert printed.metrics["Refused"] == [1, 1, 1]
 
 
-def test_counts_what_happened(providers: Provider, printed: Printed) -> None:
+def test_counts_what_happened(providers: ProviderSimulator, printed: Printed) -> None:
     call("POST", SMS, OUT_SMS)
     call("POST", SMS, OUT_SMS)
     assert printed.metrics == {"Accepted": [1, 1]}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging.inbound import receive as inbound_receive
 from messaging.models import Channel, NewSms
 from messaging.outbound import accept, delivery
@@ -137,7 +137,7 @@ def test_what_is_refused_leaves_nothing(database: Database, configure: Configure
 
 
 @pytest.fixture
-def sent(providers: Provider) -> str:
+def sent(providers: ProviderSimulator) -> str:
     """The provider's id of message 1, which it took."""
     accept.accept(messages.ACCOUNT, NewSms.model_validate(NEW_SMS))
     delivery.deliver([1], lambda: 30)

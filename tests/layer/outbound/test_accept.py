@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging import providers, relay
 from messaging.models import NewEmail, NewSms, Status
 from messaging.outbound import accept, attempts, delivery
@@ -206,7 +206,7 @@ def test_what_the_queue_does_not_take_is_the_next_relay_s(database: Database, aw
 
 
 def test_an_expired_lease_is_an_unknown_outcome_and_is_never_claimed_again(
-    database: Database, aws: Aws, providers: Provider
+    database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept.accept(ACCOUNT, sms())
     [claimed] = attempts.claim([1], timedelta(seconds=30)).messages

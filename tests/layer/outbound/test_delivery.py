@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local import Behaviour
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging import providers as registry
 from messaging.models import OutboundMessage
 from messaging.providers import json_gateway
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 
 def test_hands_a_message_to_its_provider_once(
-    database: Database, aws: Aws, providers: Provider, printed: Printed
+    database: Database, aws: Aws, providers: ProviderSimulator, printed: Printed
 ) -> None:
     accept(aws)
     for _ in range(2):
@@ -52,7 +52,7 @@ def test_hands_a_message_to_its_provider_once(
     ],
 )
 def test_each_failure_makes_its_status(
-    database: Database, aws: Aws, providers: Provider, behaviour: Behaviour, status: str, code: str
+    database: Database, aws: Aws, providers: ProviderSimulator, behaviour: Behaviour, status: str, code: str
 ) -> None:
     accept(aws)
     providers.behave(behaviour)
@@ -72,7 +72,7 @@ def test_each_failure_makes_its_status(
 
 
 def test_a_message_that_is_not_due_yet_is_left_alone(
-    database: Database, aws: Aws, providers: Provider
+    database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept(aws)
     providers.behave(Behaviour(status=503, retry_after=60, times=1))
@@ -84,7 +84,7 @@ def test_a_message_that_is_not_due_yet_is_left_alone(
 
 @pytest.mark.parametrize(("asked", "least", "most"), [(0, 0, 4), (120, 120, 120), (10**13, 86400, 86400)])
 def test_waits_as_long_as_the_provider_asks_up_to_a_day(
-    database: Database, aws: Aws, providers: Provider, asked: int, least: float, most: float
+    database: Database, aws: Aws, providers: ProviderSimulator, asked: int, least: float, most: float
 ) -> None:
     accept(aws)
     providers.behave(Behaviour(status=429, retry_after=asked))
@@ -93,7 +93,7 @@ def test_waits_as_long_as_the_provider_asks_up_to_a_day(
 
 
 def test_backs_off_within_a_window_that_doubles_up_to_an_hour(
-    database: Database, aws: Aws, providers: Provider, configure: Configure
+    database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     configure(MAX_ATTEMPTS="1000")
     ids = accept(aws, 30)
@@ -113,7 +113,7 @@ def test_backs_off_within_a_window_that_doubles_up_to_an_hour(
 
 
 def test_fails_after_the_last_attempt(
-    database: Database, aws: Aws, providers: Provider, configure: Configure
+    database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     configure(MAX_ATTEMPTS="3")
     accept(aws)
@@ -136,7 +136,11 @@ class Faulty(json_gateway.Sms):
 
 
 def test_a_fault_in_a_provider_is_an_unknown_outcome_of_its_own_message(
-    database: Database, aws: Aws, providers: Provider, printed: Printed, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    aws: Aws,
+    providers: ProviderSimulator,
+    printed: Printed,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(registry.REGISTRY, "sms", Faulty)
     for body in ("fault", "nothing", "Hello"):
@@ -149,7 +153,7 @@ def test_a_fault_in_a_provider_is_an_unknown_outcome_of_its_own_message(
     assert [line["message_id"] for line in faults] == [1]
 
 
-def test_ten_calls_take_the_time_of_one(database: Database, aws: Aws, providers: Provider) -> None:
+def test_ten_calls_take_the_time_of_one(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
     ids = accept(aws, 10)
     providers.behave(Behaviour(delay=0.5))
     began = time.monotonic()
@@ -159,7 +163,7 @@ def test_ten_calls_take_the_time_of_one(database: Database, aws: Aws, providers:
 
 
 def test_with_too_little_time_left_nothing_is_claimed(
-    database: Database, aws: Aws, providers: Provider
+    database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept(aws, 2)
     with pytest.raises(TimeoutError):
@@ -170,7 +174,7 @@ def test_with_too_little_time_left_nothing_is_claimed(
     assert state(database) == ("sent", None, 1)
 
 
-def test_a_claim_outlives_its_invocation(database: Database, aws: Aws, providers: Provider) -> None:
+def test_a_claim_outlives_its_invocation(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
     accept(aws)
     providers.behave(Behaviour(close="after"))
     lease = "SELECT lease_expires_at - clock_timestamp() FROM messages"
@@ -188,7 +192,7 @@ def test_a_claim_outlives_its_invocation(database: Database, aws: Aws, providers
 
 
 def test_leaves_alone_what_is_not_queued(
-    database: Database, aws: Aws, providers: Provider, configure: Configure
+    database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     configure(ALLOW_UNSIGNED_WEBHOOKS="true")
     call("POST", "/api/webhooks/sms", INBOUND_SMS)
@@ -199,7 +203,9 @@ def test_leaves_alone_what_is_not_queued(
     assert state(database) == ("received", None, 0)
 
 
-def test_retries_are_nudged_for_their_time(database: Database, aws: Aws, providers: Provider) -> None:
+def test_retries_are_nudged_for_their_time(
+    database: Database, aws: Aws, providers: ProviderSimulator
+) -> None:
     ids = accept(aws, 3)
     providers.behave(Behaviour(status=503, retry_after=60))
     deliver(*ids)

@@ -12,7 +12,7 @@ from local import Behaviour
 from local.commands.openapi import load
 from local.services import ports
 from local.services.postgres import Postgres
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging.outbound import delivery as product_delivery
 from messaging.postgres import database as product
 from messaging.problems import Unavailable
@@ -40,7 +40,7 @@ def with_a_broken_secret(aws: Aws) -> Mapping[str, str]:
 
 @pytest.mark.parametrize("spoilt", [without_provider, with_a_broken_secret])
 def test_a_provider_that_cannot_be_used_costs_a_try_and_no_message(
-    database: Database, aws: Aws, providers: Provider, configure: Configure, spoilt: Any
+    database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure, spoilt: Any
 ) -> None:
     accept(aws)
     before = {"PROVIDERS": "sms,email", "PROVIDER_SECRET_ARN": ""}
@@ -77,7 +77,7 @@ def test_the_log_says_what_is_not_configured(
 
 
 def test_a_retry_whose_queue_is_gone_is_the_relay_s(
-    database: Database, aws: Aws, providers: Provider
+    database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     ids = accept(aws, 3)
     providers.behave(Behaviour(status=503, retry_after=60))
@@ -88,7 +88,7 @@ def test_a_retry_whose_queue_is_gone_is_the_relay_s(
 
 
 def test_nothing_is_claimed_while_the_provider_s_secret_is_away(
-    database: Database, aws: Aws, providers: Provider, configure: Configure
+    database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     accept(aws)
     configure(PROVIDER_SECRET_ARN="arn:aws:secretsmanager:us-east-1:000000000000:secret:gone")
@@ -98,7 +98,7 @@ def test_nothing_is_claimed_while_the_provider_s_secret_is_away(
 
 
 def test_a_secrets_manager_that_hangs_costs_seconds_and_no_message(
-    database: Database, aws: Aws, providers: Provider, aws_at: Callable[[str], None]
+    database: Database, aws: Aws, providers: ProviderSimulator, aws_at: Callable[[str], None]
 ) -> None:
     accept(aws)
     with playing(hang) as address:
@@ -111,7 +111,7 @@ def test_a_secrets_manager_that_hangs_costs_seconds_and_no_message(
 
 
 def test_nothing_is_claimed_where_the_database_is_away(
-    database: Database, aws: Aws, providers: Provider, configure: Configure
+    database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     accept(aws)
     product.disconnect()
@@ -165,7 +165,7 @@ def wait_for_claims(server: Postgres, count: int) -> None:
 
 
 def test_what_the_provider_answered_is_recorded_once_postgres_is_back(
-    server: Postgres, aws: Aws, providers: Provider
+    server: Postgres, aws: Aws, providers: ProviderSimulator
 ) -> None:
     providers.behave(Behaviour(delay=1))
     delivery = Delivery(accept(aws, 3))
@@ -181,7 +181,7 @@ def test_what_the_provider_answered_is_recorded_once_postgres_is_back(
 
 
 def test_where_postgres_does_not_come_back_in_time_the_batch_stays_in_the_queue(
-    server: Postgres, aws: Aws, providers: Provider
+    server: Postgres, aws: Aws, providers: ProviderSimulator
 ) -> None:
     providers.behave(Behaviour(delay=1))
     delivery = Delivery(accept(aws, 3))

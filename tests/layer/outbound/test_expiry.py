@@ -3,7 +3,7 @@
 import pytest
 
 from local import Behaviour
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging.models import Status
 from messaging.outbound import attempts
 from tests.support import messages
@@ -25,7 +25,7 @@ def _short_lives(configure: Configure) -> None:
     configure(MAX_AGE=str(MAX_AGE))
 
 
-def test_one_that_was_never_tried_expires(database: Database, aws: Aws, providers: Provider) -> None:
+def test_one_that_was_never_tried_expires(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
     accept(aws)
     let_pass(database, MAX_AGE)
     assert relayed(aws) == [1]
@@ -41,7 +41,7 @@ def test_one_that_was_never_tried_expires(database: Database, aws: Aws, provider
 
 
 def test_one_that_waits_for_its_retry_expires_with_the_last_failure_s_reason(
-    database: Database, aws: Aws, providers: Provider
+    database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept(aws)
     told = {"error": {"code": "30001", "reason": "Queue overflow"}}
@@ -57,14 +57,16 @@ def test_one_that_waits_for_its_retry_expires_with_the_last_failure_s_reason(
     assert len(providers.requests) == 1
 
 
-def test_a_younger_one_is_tried(database: Database, aws: Aws, providers: Provider) -> None:
+def test_a_younger_one_is_tried(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
     accept(aws)
     let_pass(database, MAX_AGE - 30)
     deliver(1)
     assert state(database) == ("sent", None, 1)
 
 
-def test_an_expired_one_lets_those_behind_it_go(database: Database, aws: Aws, providers: Provider) -> None:
+def test_an_expired_one_lets_those_behind_it_go(
+    database: Database, aws: Aws, providers: ProviderSimulator
+) -> None:
     contact = "+18045550009"
     accept(aws, to=contact)
     let_pass(database, MAX_AGE)
@@ -74,7 +76,9 @@ def test_an_expired_one_lets_those_behind_it_go(database: Database, aws: Aws, pr
     assert state(database, 2) == ("sent", None, 1)
 
 
-def test_one_that_is_being_sent_does_not_expire(database: Database, aws: Aws, providers: Provider) -> None:
+def test_one_that_is_being_sent_does_not_expire(
+    database: Database, aws: Aws, providers: ProviderSimulator
+) -> None:
     accept(aws)
     [claimed] = messages.claim_all([1])
     let_pass(database, MAX_AGE)
@@ -84,7 +88,7 @@ def test_one_that_is_being_sent_does_not_expire(database: Database, aws: Aws, pr
 
 
 def test_a_report_of_one_that_has_expired_still_moves_it(
-    database: Database, aws: Aws, providers: Provider
+    database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept(aws)
     providers.behave(Behaviour(status=503))
@@ -97,7 +101,7 @@ def test_a_report_of_one_that_has_expired_still_moves_it(
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_our_own_fault_ends_a_message_by_its_age_alone(
-    database: Database, aws: Aws, providers: Provider, configure: Configure, status: int
+    database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure, status: int
 ) -> None:
     configure(MAX_ATTEMPTS="2")
     accept(aws)
@@ -113,7 +117,7 @@ def test_our_own_fault_ends_a_message_by_its_age_alone(
 
 
 def test_once_our_fault_is_mended_the_attempts_count_again(
-    database: Database, aws: Aws, providers: Provider, configure: Configure
+    database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     configure(MAX_ATTEMPTS="2")
     accept(aws)
@@ -130,7 +134,7 @@ def test_once_our_fault_is_mended_the_attempts_count_again(
 
 
 def test_what_is_lost_on_its_way_each_time_fails_once_its_attempts_are_used_up(
-    database: Database, aws: Aws, askable: Provider, configure: Configure
+    database: Database, aws: Aws, askable: ProviderSimulator, configure: Configure
 ) -> None:
     configure(MAX_ATTEMPTS="2")
     accept(aws)
@@ -146,7 +150,7 @@ def test_what_is_lost_on_its_way_each_time_fails_once_its_attempts_are_used_up(
 
 @pytest.mark.parametrize(("seconds", "least", "most"), [(300, 298, 301), (-300, 0, 4), (2 * DAY, DAY, DAY)])
 def test_a_retry_after_may_be_a_date(
-    database: Database, aws: Aws, providers: Provider, seconds: int, least: float, most: float
+    database: Database, aws: Aws, providers: ProviderSimulator, seconds: int, least: float, most: float
 ) -> None:
     accept(aws)
     providers.behave(Behaviour(status=429, retry_at=seconds))
@@ -155,7 +159,7 @@ def test_a_retry_after_may_be_a_date(
 
 
 def test_a_delay_beyond_the_queue_s_lives_in_the_row_and_ends_with_the_relay(
-    database: Database, aws: Aws, providers: Provider
+    database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept(aws)
     providers.behave(Behaviour(status=503, retry_after=2000, times=1))

@@ -6,7 +6,7 @@ import pytest
 
 from local import Behaviour
 from local.services import ports
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging import providers as registry
 from tests.support.api import message
 from tests.support.aws import Aws
@@ -24,9 +24,9 @@ VALUES (:name, clock_timestamp(), clock_timestamp() + :seconds * interval '1 sec
 
 
 @pytest.fixture
-def playing(aws: Aws, configure: Configure) -> Iterator[Provider]:
+def playing(aws: Aws, configure: Configure) -> Iterator[ProviderSimulator]:
     """Three instances of the house provider, of which sms go to the first unless it fails."""
-    provider = Provider(
+    provider = ProviderSimulator(
         ports.choose("127.0.0.1", 0, ""),
         gateway="http://127.0.0.1:9",
         secret=SIGNING_SECRET,
@@ -39,7 +39,7 @@ def playing(aws: Aws, configure: Configure) -> Iterator[Provider]:
     provider.stop()
 
 
-def called(provider: Provider) -> list[str]:
+def called(provider: ProviderSimulator) -> list[str]:
     return [request.path.strip("/") for request in provider.requests]
 
 
@@ -49,7 +49,7 @@ def open_circuit(database: Database, name: str, seconds: int = 30) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 408, 425, 429, 500, 503])
 def test_the_next_one_is_tried_at_once_after_a_failure_that_proves_it_was_not_taken(
-    database: Database, aws: Aws, playing: Provider, status: int
+    database: Database, aws: Aws, playing: ProviderSimulator, status: int
 ) -> None:
     accept(aws)
     playing.behave(Behaviour(status=status, retry_after=3600), at="first")
@@ -66,7 +66,7 @@ def test_the_next_one_is_tried_at_once_after_a_failure_that_proves_it_was_not_ta
 
 
 def test_also_where_the_first_cannot_be_reached_or_used(
-    database: Database, aws: Aws, playing: Provider, configure: Configure
+    database: Database, aws: Aws, playing: ProviderSimulator, configure: Configure
 ) -> None:
     fields = {"url": f"{playing.url}/third", "signing_secret": SIGNING_SECRET}
     closed = f"http://127.0.0.1:{ports.choose('127.0.0.1', 0, '')}/"
@@ -89,7 +89,7 @@ def test_also_where_the_first_cannot_be_reached_or_used(
     ],
 )
 def test_nobody_else_is_tried_after_a_refusal_or_an_unknown_outcome(
-    database: Database, aws: Aws, playing: Provider, told: Behaviour, status: str
+    database: Database, aws: Aws, playing: ProviderSimulator, told: Behaviour, status: str
 ) -> None:
     accept(aws)
     playing.behave(told, at="first")
@@ -101,7 +101,7 @@ def test_nobody_else_is_tried_after_a_refusal_or_an_unknown_outcome(
 
 
 def test_after_the_last_it_is_the_first_again_and_later(
-    database: Database, aws: Aws, playing: Provider
+    database: Database, aws: Aws, playing: ProviderSimulator
 ) -> None:
     accept(aws)
     playing.behave(Behaviour(status=503), at="first")
@@ -120,7 +120,7 @@ def test_after_the_last_it_is_the_first_again_and_later(
 
 
 def test_each_try_counts_and_the_last_one_s_failure_is_shown(
-    database: Database, aws: Aws, playing: Provider, configure: Configure
+    database: Database, aws: Aws, playing: ProviderSimulator, configure: Configure
 ) -> None:
     configure(MAX_ATTEMPTS="2")
     accept(aws)
@@ -132,7 +132,9 @@ def test_each_try_counts_and_the_last_one_s_failure_is_shown(
     assert (state(database), message(1)["provider"]) == (("failed", "503", 2), "second")
 
 
-def test_one_with_an_open_circuit_is_passed_over(database: Database, aws: Aws, playing: Provider) -> None:
+def test_one_with_an_open_circuit_is_passed_over(
+    database: Database, aws: Aws, playing: ProviderSimulator
+) -> None:
     open_circuit(database, "first")
     accept(aws)
     deliver(1)
@@ -140,7 +142,7 @@ def test_one_with_an_open_circuit_is_passed_over(database: Database, aws: Aws, p
     assert (message(1)["status"], message(1)["provider"]) == ("sent", "second")
 
 
-def test_also_among_those_that_stand_in(database: Database, aws: Aws, playing: Provider) -> None:
+def test_also_among_those_that_stand_in(database: Database, aws: Aws, playing: ProviderSimulator) -> None:
     open_circuit(database, "second")
     accept(aws)
     playing.behave(Behaviour(status=503), at="first")
@@ -150,7 +152,7 @@ def test_also_among_those_that_stand_in(database: Database, aws: Aws, playing: P
 
 
 def test_with_nobody_to_stand_in_it_waits_for_the_first_as_long_as_that_asks(
-    database: Database, aws: Aws, playing: Provider
+    database: Database, aws: Aws, playing: ProviderSimulator
 ) -> None:
     open_circuit(database, "second")
     open_circuit(database, "third")
@@ -162,7 +164,7 @@ def test_with_nobody_to_stand_in_it_waits_for_the_first_as_long_as_that_asks(
 
 
 def test_of_one_whose_time_is_up_a_single_message_is_the_trial(
-    database: Database, aws: Aws, playing: Provider
+    database: Database, aws: Aws, playing: ProviderSimulator
 ) -> None:
     open_circuit(database, "first", 0)
     ids = accept(aws, 3)
@@ -173,7 +175,7 @@ def test_of_one_whose_time_is_up_a_single_message_is_the_trial(
 
 
 def test_with_all_circuits_open_it_waits_for_the_first_that_may_be_tried(
-    database: Database, aws: Aws, playing: Provider
+    database: Database, aws: Aws, playing: ProviderSimulator
 ) -> None:
     for name, seconds in zip(NAMES, (90, 60, 120), strict=True):
         open_circuit(database, name, seconds)
@@ -189,7 +191,7 @@ def test_with_all_circuits_open_it_waits_for_the_first_that_may_be_tried(
 
 
 def test_what_the_first_asked_for_holds_when_it_is_its_turn_again(
-    database: Database, aws: Aws, playing: Provider
+    database: Database, aws: Aws, playing: ProviderSimulator
 ) -> None:
     accept(aws)
     playing.behave(Behaviour(status=429, retry_after=600), at="first")
@@ -202,7 +204,11 @@ def test_what_the_first_asked_for_holds_when_it_is_its_turn_again(
 
 
 def test_one_that_cannot_carry_it_does_not_stand_in(
-    database: Database, aws: Aws, playing: Provider, configure: Configure, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    aws: Aws,
+    playing: ProviderSimulator,
+    configure: Configure,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(registry.REGISTRY, "pager", Pager)
     configure(PROVIDERS="first=sms,pager,third=sms")
@@ -218,7 +224,7 @@ def test_one_that_cannot_carry_it_does_not_stand_in(
 
 
 def test_a_sender_s_own_list_is_all_that_it_has(
-    database: Database, aws: Aws, playing: Provider, configure: Configure
+    database: Database, aws: Aws, playing: ProviderSimulator, configure: Configure
 ) -> None:
     configure(SENDER_PROVIDERS='{"+12016661234": ["second", "first"]}')
     accept(aws)

@@ -3,7 +3,7 @@
 import pytest
 
 from local import Behaviour
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging.telemetry import metrics
 from tests.support.api import deliver, invoke
 from tests.support.aws import Aws
@@ -27,7 +27,7 @@ def counted(printed: Printed) -> dict[str, list[float]]:
     return {name: values for name, values in printed.metrics.items() if name in CAUSES}
 
 
-def open_circuit(aws: Aws, provider: Provider) -> None:
+def open_circuit(aws: Aws, provider: ProviderSimulator) -> None:
     provider.behave(Behaviour(status=503))
     deliver(*accept(aws, 10))
 
@@ -48,7 +48,7 @@ def open_circuit(aws: Aws, provider: Provider) -> None:
 def test_an_attempt_is_counted_by_how_it_ended(
     database: Database,
     aws: Aws,
-    providers: Provider,
+    providers: ProviderSimulator,
     printed: Printed,
     told: Behaviour,
     expected: dict[str, list[float]],
@@ -71,7 +71,7 @@ def test_a_message_that_nobody_took_in_time_is_counted_and_told(
 
 @pytest.mark.parametrize(("policy", "name"), [("at_most_once", "Unknown"), ("at_least_once", "Resent")])
 def test_a_message_of_which_nobody_knows_is_counted_at_its_end(
-    database: Database, aws: Aws, providers: Provider, printed: Printed, policy: str, name: str
+    database: Database, aws: Aws, providers: ProviderSimulator, printed: Printed, policy: str, name: str
 ) -> None:
     accept(aws, delivery_policy=policy)
     providers.behave(Behaviour(close="after"))
@@ -85,7 +85,7 @@ def test_a_message_of_which_nobody_knows_is_counted_at_its_end(
 
 
 def test_one_that_the_provider_has_not_is_counted_as_resent(
-    database: Database, aws: Aws, askable: Provider, printed: Printed
+    database: Database, aws: Aws, askable: ProviderSimulator, printed: Printed
 ) -> None:
     accept(aws)
     askable.behave(Behaviour(close="before"))
@@ -96,7 +96,7 @@ def test_one_that_the_provider_has_not_is_counted_as_resent(
 
 
 def test_one_that_the_provider_has_is_counted_as_sent(
-    database: Database, aws: Aws, askable: Provider, printed: Printed
+    database: Database, aws: Aws, askable: ProviderSimulator, printed: Printed
 ) -> None:
     accept(aws)
     askable.behave(Behaviour(close="after"))
@@ -107,7 +107,7 @@ def test_one_that_the_provider_has_is_counted_as_sent(
 
 
 def test_a_circuit_is_counted_once_when_it_opens_and_in_each_round_while_it_is_open(
-    database: Database, aws: Aws, providers: Provider, printed: Printed
+    database: Database, aws: Aws, providers: ProviderSimulator, printed: Printed
 ) -> None:
     open_circuit(aws, providers)
     for _ in range(2):
@@ -119,7 +119,7 @@ def test_a_circuit_is_counted_once_when_it_opens_and_in_each_round_while_it_is_o
 
 
 def test_whose_circuit_opened_is_logged(
-    database: Database, aws: Aws, providers: Provider, printed: Printed
+    database: Database, aws: Aws, providers: ProviderSimulator, printed: Printed
 ) -> None:
     open_circuit(aws, providers)
     [line] = [line for line in printed.logs if line["level"] == "ERROR"]

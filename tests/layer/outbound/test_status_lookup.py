@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from local import Behaviour
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging import providers as registry
 from messaging.models import OutboundMessage, Status
 from messaging.outbound import attempts
@@ -28,7 +28,7 @@ NEXT_LOOK = """
       FROM messages m JOIN attempts a ON a.message_id = m.id AND a.number = m.attempt_count"""
 
 
-def lose(aws: Aws, provider: Provider, policy: str | None = None) -> None:
+def lose(aws: Aws, provider: ProviderSimulator, policy: str | None = None) -> None:
     """The answer to message 1, which the provider has taken."""
     accept(aws, delivery_policy=policy)
     provider.behave(Behaviour(close="after"))
@@ -46,7 +46,7 @@ def looks(id: int) -> int:
 
 
 def test_they_are_ever_later_and_the_last_is_at_the_end(
-    database: Database, aws: Aws, providers: Provider
+    database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     lose(aws, providers)
     times = [0.0]
@@ -65,7 +65,7 @@ def test_they_are_ever_later_and_the_last_is_at_the_end(
 
 
 def test_fifty_at_once_ask_once(
-    database: Database, aws: Aws, providers: Provider, environments: ProcessPoolExecutor
+    database: Database, aws: Aws, providers: ProviderSimulator, environments: ProcessPoolExecutor
 ) -> None:
     ids = accept(aws, 3)
     providers.behave(Behaviour(close="after"))
@@ -75,7 +75,9 @@ def test_fifty_at_once_ask_once(
     assert [sum(environments.map(looks, [id] * 50)) for id in ids] == [1, 1, 1]
 
 
-def test_it_is_told_when_the_attempt_began(database: Database, aws: Aws, providers: Provider) -> None:
+def test_it_is_told_when_the_attempt_began(
+    database: Database, aws: Aws, providers: ProviderSimulator
+) -> None:
     lose(aws, providers)
     let_pass(database, UNKNOWN_AFTER)
     assert look().message.attempted_at == database.value("SELECT started_at FROM attempts")
@@ -89,7 +91,7 @@ class Mistaken(json_gateway.Sms):
 
 
 def test_one_that_finds_another_message_has_found_nothing(
-    database: Database, aws: Aws, providers: Provider, monkeypatch: pytest.MonkeyPatch
+    database: Database, aws: Aws, providers: ProviderSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose(aws, providers)
     messages.sent(messages.claimed(), "p-1")
@@ -104,7 +106,7 @@ def test_one_that_finds_another_message_has_found_nothing(
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.UNKNOWN, Status.SENT])
 def test_a_late_one_s_findings_are_not_those_of_the_next_attempt(
-    database: Database, aws: Aws, askable: Provider, status: Status
+    database: Database, aws: Aws, askable: ProviderSimulator, status: Status
 ) -> None:
     lose(aws, askable)
     let_pass(database, FIRST_LOOK)
@@ -125,7 +127,7 @@ def test_a_late_one_s_findings_are_not_those_of_the_next_attempt(
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.UNKNOWN])
 def test_the_same_end_again_changes_nothing(
-    database: Database, aws: Aws, providers: Provider, status: Status
+    database: Database, aws: Aws, providers: ProviderSimulator, status: Status
 ) -> None:
     lose(aws, providers)
     let_pass(database, UNKNOWN_AFTER)
@@ -149,7 +151,7 @@ def test_the_same_end_again_changes_nothing(
     ],
 )
 def test_one_that_fails_is_no_evidence_and_loses_nothing(
-    database: Database, aws: Aws, askable: Provider, told: Behaviour
+    database: Database, aws: Aws, askable: ProviderSimulator, told: Behaviour
 ) -> None:
     lose(aws, askable)
     askable.behave(told, at="sms/lookup")
@@ -166,7 +168,7 @@ def test_one_that_fails_is_no_evidence_and_loses_nothing(
 
 
 def test_one_that_fails_to_the_end_leaves_it_to_the_policy(
-    database: Database, aws: Aws, askable: Provider
+    database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
     lose(aws, askable, "at_least_once")
     askable.behave(Behaviour(status=500), at="sms/lookup")
@@ -183,7 +185,7 @@ class Faulty(json_gateway.Sms):
 
 
 def test_a_fault_in_one_is_no_evidence_and_stops_nobody_else(
-    database: Database, aws: Aws, askable: Provider, monkeypatch: pytest.MonkeyPatch
+    database: Database, aws: Aws, askable: ProviderSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose(aws, askable)
     monkeypatch.setitem(registry.REGISTRY, "sms", Faulty)
@@ -194,7 +196,7 @@ def test_a_fault_in_one_is_no_evidence_and_stops_nobody_else(
     assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
 
 
-def test_a_killed_one_is_made_again(database: Database, aws: Aws, askable: Provider) -> None:
+def test_a_killed_one_is_made_again(database: Database, aws: Aws, askable: ProviderSimulator) -> None:
     lose(aws, askable)
     let_pass(database, FIRST_LOOK)
     look()
@@ -205,7 +207,9 @@ def test_a_killed_one_is_made_again(database: Database, aws: Aws, askable: Provi
     assert state(database) == ("sent", None, 1)
 
 
-def test_a_killed_last_one_is_made_again_too(database: Database, aws: Aws, providers: Provider) -> None:
+def test_a_killed_last_one_is_made_again_too(
+    database: Database, aws: Aws, providers: ProviderSimulator
+) -> None:
     lose(aws, providers)
     let_pass(database, UNKNOWN_AFTER)
     look()
@@ -216,7 +220,7 @@ def test_a_killed_last_one_is_made_again_too(database: Database, aws: Aws, provi
 
 
 def test_a_provider_that_the_deployment_has_no_more_cannot_be_asked(
-    database: Database, aws: Aws, askable: Provider, configure: Configure
+    database: Database, aws: Aws, askable: ProviderSimulator, configure: Configure
 ) -> None:
     lose(aws, askable)
     configure(PROVIDERS="email")

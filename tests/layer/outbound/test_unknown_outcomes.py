@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from local import Behaviour
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging.models import Status
 from messaging.outbound import attempts
 from tests.support import messages
@@ -23,7 +23,7 @@ LOST = ["attempt", 1, "unknown", "no_answer"]
 WAITS = "SELECT next_attempt_at IS NOT NULL, dispatch_at IS NOT NULL FROM messages"
 
 
-def lose(aws: Aws, provider: Provider, *, taken: bool, policy: str | None = None) -> None:
+def lose(aws: Aws, provider: ProviderSimulator, *, taken: bool, policy: str | None = None) -> None:
     """The answer to message 1, which the provider has taken or not."""
     accept(aws, delivery_policy=policy)
     provider.behave(Behaviour(close="after" if taken else "before"))
@@ -31,7 +31,9 @@ def lose(aws: Aws, provider: Provider, *, taken: bool, policy: str | None = None
     provider.behave()
 
 
-def test_what_the_provider_has_is_sent_under_its_id(database: Database, aws: Aws, askable: Provider) -> None:
+def test_what_the_provider_has_is_sent_under_its_id(
+    database: Database, aws: Aws, askable: ProviderSimulator
+) -> None:
     lose(aws, askable, taken=True)
     let_pass(database, FIRST_LOOK)
     deliver(1)
@@ -43,7 +45,9 @@ def test_what_the_provider_has_is_sent_under_its_id(database: Database, aws: Aws
     assert [asked.body["reference"] for asked in askable.lookups] == ["1"]
 
 
-def test_what_the_provider_has_not_goes_once_more(database: Database, aws: Aws, askable: Provider) -> None:
+def test_what_the_provider_has_not_goes_once_more(
+    database: Database, aws: Aws, askable: ProviderSimulator
+) -> None:
     lose(aws, askable, taken=False)
     let_pass(database, BELIEVED_AFTER)
     aws.queued()
@@ -58,7 +62,7 @@ def test_what_the_provider_has_not_goes_once_more(database: Database, aws: Aws, 
 
 
 def test_what_the_provider_has_not_yet_is_asked_about_again(
-    database: Database, aws: Aws, askable: Provider
+    database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
     lose(aws, askable, taken=True)
     askable.behave(Behaviour(status=404), at="sms/lookup")
@@ -73,7 +77,7 @@ def test_what_the_provider_has_not_yet_is_asked_about_again(
 
 
 def test_what_the_provider_has_not_at_the_end_goes_again_too(
-    database: Database, aws: Aws, askable: Provider, configure: Configure
+    database: Database, aws: Aws, askable: ProviderSimulator, configure: Configure
 ) -> None:
     configure(UNKNOWN_AFTER="20")
     lose(aws, askable, taken=False)
@@ -82,7 +86,7 @@ def test_what_the_provider_has_not_at_the_end_goes_again_too(
     assert events(database)[1:] == [["resolved", 1, "queued", "not_found"]]
 
 
-def test_is_not_asked_about_before_its_time(database: Database, aws: Aws, askable: Provider) -> None:
+def test_is_not_asked_about_before_its_time(database: Database, aws: Aws, askable: ProviderSimulator) -> None:
     lose(aws, askable, taken=True)
     let_pass(database, FIRST_LOOK - 10)
     deliver(1)
@@ -91,7 +95,7 @@ def test_is_not_asked_about_before_its_time(database: Database, aws: Aws, askabl
 
 
 def test_without_anybody_to_ask_it_ends_after_its_time(
-    database: Database, aws: Aws, providers: Provider
+    database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     lose(aws, providers, taken=False)
     let_pass(database, UNKNOWN_AFTER - 30)
@@ -116,7 +120,7 @@ def test_without_anybody_to_ask_it_ends_after_its_time(
 
 
 def test_the_time_is_the_deployment_s(
-    database: Database, aws: Aws, providers: Provider, configure: Configure
+    database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     configure(UNKNOWN_AFTER="5")
     lose(aws, providers, taken=False)
@@ -138,7 +142,7 @@ def test_the_time_is_the_deployment_s(
 def test_the_policy_decides_and_that_of_the_request_goes_first(
     database: Database,
     aws: Aws,
-    providers: Provider,
+    providers: ProviderSimulator,
     configure: Configure,
     asked_for: str | None,
     deployment_s: str,
@@ -163,7 +167,7 @@ def test_the_policy_decides_and_that_of_the_request_goes_first(
 
 @pytest.mark.parametrize("used_up", [{"MAX_ATTEMPTS": "1"}, {"MAX_AGE": str(UNKNOWN_AFTER // 2)}])
 def test_what_has_used_up_its_attempts_or_its_age_is_not_sent_again(
-    database: Database, aws: Aws, providers: Provider, configure: Configure, used_up: dict[str, str]
+    database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure, used_up: dict[str, str]
 ) -> None:
     configure(**used_up)
     lose(aws, providers, taken=False, policy="at_least_once")
@@ -179,7 +183,7 @@ def test_what_has_used_up_its_attempts_or_its_age_is_not_sent_again(
 @pytest.mark.parametrize("seconds", [0, UNKNOWN_AFTER])
 @pytest.mark.parametrize("status", [Status.SENT, Status.DELIVERED, Status.FAILED])
 def test_a_report_by_our_id_ends_it_also_after_its_end(
-    database: Database, aws: Aws, providers: Provider, seconds: int, status: Status
+    database: Database, aws: Aws, providers: ProviderSimulator, seconds: int, status: Status
 ) -> None:
     lose(aws, providers, taken=True)
     let_pass(database, seconds)
@@ -194,7 +198,7 @@ def test_a_report_by_our_id_ends_it_also_after_its_end(
 
 
 def test_a_report_whose_status_says_nothing_leaves_it_to_the_looks(
-    database: Database, aws: Aws, askable: Provider
+    database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
     lose(aws, askable, taken=True)
     assert messages.report(None, None, 1)[0] == "noted"
@@ -212,7 +216,9 @@ def expire(database: Database, aws: Aws) -> None:
     assert state(database) == ("unknown", "lease_expired", 1)
 
 
-def test_a_lease_that_ran_out_is_asked_about_at_once(database: Database, aws: Aws, askable: Provider) -> None:
+def test_a_lease_that_ran_out_is_asked_about_at_once(
+    database: Database, aws: Aws, askable: ProviderSimulator
+) -> None:
     expire(database, aws)
     deliver(1)
     assert state(database) == ("unknown", "lease_expired", 1)
@@ -226,7 +232,7 @@ def test_a_lease_that_ran_out_is_asked_about_at_once(database: Database, aws: Aw
 
 
 def test_a_lease_that_ran_out_ends_as_any_of_unknown_outcome(
-    database: Database, aws: Aws, providers: Provider
+    database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     expire(database, aws)
     deliver(1)

@@ -78,7 +78,7 @@ def server(tmp_path: Path, configure: Configure) -> Iterator[Postgres]:
     yield server
     product.disconnect()
     server.stop()
-    server.forget()
+    server.clear()
 
 
 def test_survives_a_restart_of_the_server(server: Postgres, context: Context) -> None:

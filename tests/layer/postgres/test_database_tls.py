@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from local.services import ports, unprivileged
-from local.services.process import Watched
+from local.services.process import ChildProcess
 from messaging.conversations import reads
 from messaging.postgres import database as product
 from messaging.problems import Unavailable
@@ -224,9 +224,9 @@ def secured(installed: Path, tmp_path: Path, authority: Authority, configure: Co
         for file in (cluster, *files):
             shutil.chown(file, user)
 
-    def run(program: str, *arguments: str) -> Watched:
+    def run(program: str, *arguments: str) -> ChildProcess:
         command = [str(installed / program), "-D", str(cluster), *arguments]
-        return Watched(command, log=tmp_path / "log", folder=cluster, environment={}, user=user)
+        return ChildProcess(command, log=tmp_path / "log", folder=cluster, environment={}, user=user)
 
     assert run("initdb", "--auth=scram-sha-256", "--username=owner", f"--pwfile={files[2]}").wait() == 0
     (cluster / "pg_hba.conf").write_text("hostssl all all all scram-sha-256\n")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from messaging import providers
 from messaging.models import Channel
 from messaging.problems import NotFound, Unavailable
@@ -110,7 +110,7 @@ def test_nothing_is_decided_by_a_provider_s_name(
     monkeypatch: pytest.MonkeyPatch,
     database: Database,
     aws: Aws,
-    provider_simulator: Provider,
+    provider_simulator: ProviderSimulator,
     configure: Configure,
 ) -> None:
     """The built-in ones do all that they do under any other names of type and instance."""

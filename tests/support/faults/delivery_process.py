@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from local.functions import environment
-from local.services.process import apart
+from local.services.process import own_process_group
 from local.template.template import Function
 
 FORKER = Path(__file__).with_name("fork_server.py")
@@ -34,7 +34,7 @@ class Victims:
                 cwd=function.folder,
                 env=environment.variables(function, variables),
                 pass_fds=(theirs.fileno(),),
-                **apart(),
+                **own_process_group(),
             )
         ours.settimeout(PATIENCE)
         self._connection = ours

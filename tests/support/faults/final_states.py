@@ -5,7 +5,7 @@ from contextlib import closing
 from datetime import datetime
 from itertools import pairwise
 
-from local import Received, Stack
+from local import RecordedRequest, Stack
 from tests.support.database import Database
 from tests.support.waiting import eventually
 
@@ -27,7 +27,7 @@ def statuses(stack: Stack) -> dict[int, str]:
     return {int(str(id)): str(status) for id, status in rows}
 
 
-def assert_one_after_the_other(calls: Sequence[Received]) -> None:
+def assert_one_after_the_other(calls: Sequence[RecordedRequest]) -> None:
     """None came before the provider had done with the one before it."""
     for earlier, later in pairwise(calls):
         assert earlier.ended is not None

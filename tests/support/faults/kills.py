@@ -32,7 +32,7 @@ SENDERS = {World.ONCE: "+12016660001", World.AGAIN: "+12016660001", World.ASKED:
 OPTIONS = {
     "relay_every": 0,
     "polling": False,
-    "unasked": ["sms"],
+    "without_status_lookup": ["sms"],
     "parameters": {
         "Providers": "sms,asked=sms",
         "SenderProviders": '{"+12016660001": ["sms"], "+12016660002": ["asked"]}',

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 
 from local.http.client import opener
 from local.http.server import Request, Response, json_response
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 
 SECRET = "whsec_c2VjcmV0LW9mLXRoZS10ZXN0cw=="
 MESSAGE = {"from": "+12016661234", "to": "+18045551234", "type": "sms", "body": "Hello", "reference": "7"}
@@ -56,14 +56,14 @@ def signed(body: str, secret: str = SECRET) -> dict[str, str]:
 
 
 def send(
-    provider: Provider, instance: str = "sms", secret: str = SECRET, reference: str = "7"
+    provider: ProviderSimulator, instance: str = "sms", secret: str = SECRET, reference: str = "7"
 ) -> tuple[int, Any]:
     body = json.dumps({**MESSAGE, "reference": reference})
     return call("POST", f"{provider.url}/{instance}", body.encode(), signed(body, secret))
 
 
 def fetch_status(
-    provider: Provider, reference: str, instance: str = "sms", secret: str = SECRET
+    provider: ProviderSimulator, reference: str, instance: str = "sms", secret: str = SECRET
 ) -> tuple[int, Any]:
     url = f"{provider.url}/{instance}/lookup?reference={reference}"
     return call("GET", url, headers=signed("", secret))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from local import Behaviour
 from local.http.server import Request, Response, Server
-from local.simulators.provider import Provider
+from local.simulators.provider import ProviderSimulator
 from tests.support.local.simulator_client import SECRET
 
 
@@ -17,7 +17,7 @@ class Listener:
         self._lock = threading.Lock()
         self._server = Server("127.0.0.1", 0, self._answer)
         self.url = self._server.url
-        self.provider = Provider(0, self.url, SECRET, instances={instance: kind})
+        self.provider = ProviderSimulator(0, self.url, SECRET, instances={instance: kind})
         self.api_url = f"{self.provider.url}/{instance}"
         self.credentials = self.provider.vendors[instance].credentials(self.api_url)
 

@@ -1,56 +1,21 @@
 """What the functions lean on: Postgres, the AWS APIs with the template's queues and buckets, and the provider
 that plays along."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 
+from local.options import Options
 from local.services import ports
-from local.services.aws import SECRET, Aws
+from local.services.aws import SECRET, LocalAws
 from local.services.folder import Folder
 from local.services.postgres import Postgres
-from local.simulators.provider import Provider
-from local.simulators.vendors import HOUSE, PLAYED
+from local.simulators.provider import ProviderSimulator
+from local.simulators.vendors import DEFAULT_INSTANCES, VENDORS
 from local.template.template import Template
 
-PROJECT = Path(__file__).resolve().parents[1]
 
-
-@dataclass(frozen=True)
-class Options:
-    """A port of 0 is any free one; a `relay_every` of 0 leaves the schedules out, and no
-    `polling` the queues."""
-
-    template: Path = PROJECT / "template.yaml"
-    folder: Path = PROJECT / ".local"
-    fresh: bool = False
-    durable: bool = True
-    host: str = "127.0.0.1"
-    port: int = 8080
-    postgres_port: int = 15432
-    aws_port: int = 14566
-    provider_port: int = 8081
-    lambda_port: int = 8082
-    """Of Lambda's own API, which invokes functions."""
-    database_url: str = ""
-    """Given, it is used instead of a Postgres of ours."""
-    gateway: str = ""
-    """Given, it is where the product is served, instead of by us on `port`."""
-    relay_every: float = 2
-    polling: bool = True
-    concurrency: int = 4
-    auth: bool = False
-    """Whether the API asks its authorizer, as in AWS; else whoever calls is the operator."""
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    unasked: Collection[str] = ()
-    """Instances that the product cannot ask what has become of a message."""
-    provider_urls: Mapping[str, str] = field(default_factory=dict)
-    """Where an instance is that another than our provider plays."""
-
-
-class Backing:
+class BackingServices:
     """Runs from its making to `close`. Where it cannot, it ends what it had begun and raises CannotStart."""
 
     def __init__(self, options: Options, say: Callable[[str], None]) -> None:
@@ -69,7 +34,7 @@ class Backing:
                 )
                 self.database_url = self._postgres.url
             gateway = options.gateway or f"http://{host}:{self.port}"
-            self.aws = Aws(self.folder.path, chosen["--aws-port"], host)
+            self.aws = LocalAws(self.folder.path, chosen["--aws-port"], host)
             self.template = Template(
                 options.template,
                 options.parameters,
@@ -85,16 +50,16 @@ class Backing:
             if options.fresh:
                 say("Forgetting what was kept")
                 if self._postgres is not None:
-                    self._postgres.forget()
-                self.folder.forget()
+                    self._postgres.clear()
+                self.folder.clear()
             secret = self.folder.signing_secret()
             instances, others = _instances(options.parameters.get("Providers", ""))
-            self.provider = Provider(chosen["--provider-port"], gateway, secret, host, instances)
+            self.provider = ProviderSimulator(chosen["--provider-port"], gateway, secret, host, instances)
             self._credentials = {
                 name: vendor.credentials(options.provider_urls.get(name, f"{self.provider.url}/{name}"))
                 for name, vendor in self.provider.vendors.items()
             }
-            for name in options.unasked:
+            for name in options.without_status_lookup:
                 del self._credentials[name]["lookup_url"]
             say(f"A provider that plays along: {self.provider.url}")
             if others:
@@ -147,6 +112,6 @@ def _instances(configured: str) -> tuple[dict[str, str], list[str]]:
     pairs = [part.partition("=") for part in configured.split(",") if part.strip()]
     kinds = {name.strip(): kind.strip() or name.strip() for name, _, kind in pairs}
     if not kinds:
-        return dict(HOUSE), []
-    played = {name: kind for name, kind in kinds.items() if kind in PLAYED}
+        return dict(DEFAULT_INSTANCES), []
+    played = {name: kind for name, kind in kinds.items() if kind in VENDORS}
     return played, [name for name in kinds if name not in played]

@@ -1,6 +1,6 @@
 """Runs a command for as long as whoever started this holds the other end of standard input.
 
-Started as `python watch.py <user or ''> <seconds of grace> <command> ...`. When standard input ends, by a
+Started as `python watcher.py <user or ''> <seconds of grace> <command> ...`. When standard input ends, by a
 request or because the other side was killed, the command is asked to stop, and killed once its grace is
 over. A pipe is the one way of noticing a dead parent that every system has. Run by path and without
 site-packages: it can import nothing of ours.
