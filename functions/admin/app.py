@@ -33,9 +33,9 @@ from messaging.accounts.models import (
     NewKey,
 )
 from messaging.accounts.store import ChangeOutcome, Made, Rows
-from messaging.address import either
+from messaging.address import normalize_address
 from messaging.conversations.reads import Page
-from messaging.fields import cleaned
+from messaging.fields import clean_text
 from messaging.handlers import api
 from messaging.models import MAX_ID
 from messaging.postgres import cursor
@@ -160,10 +160,10 @@ def _admin() -> Caller:
 def _as_kept(address: str) -> list[str]:
     """As it is read, or as it is written: so is `*` kept, and what was read in another way before a change of
     the settings. Postgres holds nothing else."""
-    if cleaned(address) != address:
+    if clean_text(address) != address:
         return []
     with suppress(PydanticCustomError):
-        return list(dict.fromkeys((either(address), address)))
+        return list(dict.fromkeys((normalize_address(address), address)))
     return [address]
 
 
@@ -176,13 +176,13 @@ def _made(made: Made) -> Response[str]:
 
 
 def _place(
-    text: str | None, walk: Sequence[object], first: Any, reader: Callable[[str], Any] = cursor.number
+    text: str | None, walk: Sequence[object], first: Any, reader: Callable[[str], Any] = cursor.parse_id
 ) -> Any:
     return cursor.decode(text, walk, reader)[0] if text else first
 
 
 def _text(text: str) -> str:
-    if cleaned(text) != text:
+    if clean_text(text) != text:
         raise ValueError
     return text
 

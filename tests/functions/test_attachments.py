@@ -64,7 +64,7 @@ def test_an_inline_image_is_found_by_the_name_that_the_html_has_for_it(database:
 --b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=note.txt\r\n\r\nnote\r
 --b\r\nContent-Type: image/png; name=logo.png\r\nContent-ID: <logo@example.com>\r\n\r\nlogo\r
 --b--\r\n"""
-    [mail] = inbound.messages(mails.read(raw), ["b@example.com"], datetime.now(UTC))
+    [mail] = inbound.inbound_messages(mails.parse_mail(raw), ["b@example.com"], datetime.now(UTC))
     assert isinstance(mail, InboundMessage)
     media.keep(mail.files)
     store.keep(messages.request(), [mail])

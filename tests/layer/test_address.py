@@ -42,23 +42,28 @@ NEARLY = st.one_of(
     ],
 )
 def test_every_way_to_write_a_number_is_one_address(text: str) -> None:
-    assert address.phone(text) == address.recipient(text) == address.either(text) == NUMBER
+    assert (
+        address.normalize_phone(text)
+        == address.normalize_phone_recipient(text)
+        == address.normalize_address(text)
+        == NUMBER
+    )
 
 
 @pytest.mark.parametrize("code", ["911", "12345", "116123", "1234567"])
 @pytest.mark.parametrize("region", ["", "US", "GB", "DE", "FR"])
 def test_short_codes_stay_as_they_are(code: str, region: str, configure: Configure) -> None:
     configure(DEFAULT_REGION=region)
-    assert address.phone(code) == address.recipient(code) == code
+    assert address.normalize_phone(code) == address.normalize_phone_recipient(code) == code
 
 
 @pytest.mark.parametrize("sender", ["ACME", "Acme Co", "A", "Acme-1+2_.&", "Hello World", "800FLOWERS"])
 @pytest.mark.parametrize("region", ["", "US"])
 def test_words_can_send_and_cannot_be_sent_to(sender: str, region: str, configure: Configure) -> None:
     configure(DEFAULT_REGION=region)
-    assert address.phone(f" {sender} ") == sender
+    assert address.normalize_phone(f" {sender} ") == sender
     with pytest.raises(PydanticCustomError, match=r"is not a phone number in E\.164"):
-        address.recipient(sender)
+        address.normalize_phone_recipient(sender)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +105,7 @@ def test_words_can_send_and_cannot_be_sent_to(sender: str, region: str, configur
     ],
 )
 def test_what_is_no_phone_address_is_refused(text: str) -> None:
-    for reader in (address.phone, address.recipient):
+    for reader in (address.normalize_phone, address.normalize_phone_recipient):
         with pytest.raises(PydanticCustomError, match="is not a phone number"):
             reader(text)
 
@@ -121,14 +126,19 @@ def test_a_national_number_is_read_in_the_region_of_the_deployment(
     region: str, text: str, read: str, configure: Configure
 ) -> None:
     configure(DEFAULT_REGION=region)
-    assert address.phone(text) == address.recipient(text) == address.either(text) == read
+    assert (
+        address.normalize_phone(text)
+        == address.normalize_phone_recipient(text)
+        == address.normalize_address(text)
+        == read
+    )
 
 
 @pytest.mark.parametrize("region", ["US", "XX", "nowhere"])
 def test_a_number_of_no_region_is_refused(region: str, configure: Configure) -> None:
     configure(DEFAULT_REGION=region)
     with pytest.raises(PydanticCustomError):
-        address.phone("020 7946 0958 1")
+        address.normalize_phone("020 7946 0958 1")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +160,7 @@ def test_a_number_of_no_region_is_refused(region: str, configure: Configure) -> 
     ],
 )
 def test_every_way_to_write_an_email_address_is_one(text: str, read: str) -> None:
-    assert address.email(text) == address.either(text) == read
+    assert address.normalize_email(text) == address.normalize_address(text) == read
 
 
 @pytest.mark.parametrize(
@@ -189,7 +199,7 @@ def test_every_way_to_write_an_email_address_is_one(text: str, read: str) -> Non
 )
 def test_what_is_no_email_address_is_refused(text: str) -> None:
     with pytest.raises(PydanticCustomError, match="is not an email address"):
-        address.email(text)
+        address.normalize_email(text)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +230,15 @@ def test_a_field_refuses_what_its_type_refuses(type_: object, text: object) -> N
 @example(text="tel:2;phone-context=+1804555123")
 @example(text="000000:")
 @pytest.mark.parametrize("region", ["", "US", "DE"])
-@pytest.mark.parametrize("reader", [address.phone, address.recipient, address.email, address.either])
+@pytest.mark.parametrize(
+    "reader",
+    [
+        address.normalize_phone,
+        address.normalize_phone_recipient,
+        address.normalize_email,
+        address.normalize_address,
+    ],
+)
 def test_any_text_is_refused_or_gives_an_address_that_stays_the_same(
     reader: Callable[[str], str], region: str, text: str, configure: Configure
 ) -> None:

@@ -23,7 +23,7 @@ from messaging.problems import Invalid, Problem, Unavailable
         (problems.TooLarge, 413, None),  # Python 3.13 has another name for it
         (problems.UnsupportedMediaType, 415, "Unsupported Media Type"),
         (problems.Invalid, 422, None),
-        (problems.TooMany, 429, "Too Many Requests"),
+        (problems.TooManyRequests, 429, "Too Many Requests"),
         (problems.Unavailable, 503, "Service Unavailable"),
     ],
 )
@@ -43,7 +43,7 @@ def test_every_problem_is_in_the_table_above() -> None:
         "Unauthorized",
         "SignatureRejected",
         "PermissionDenied",
-        "TooMany",
+        "TooManyRequests",
         "NotFound",
         "MethodNotAllowed",
         "Conflict",

@@ -21,7 +21,7 @@ def inbound(
     mail: Mail, to: str, at: datetime = NOW, extra: Mapping[str, Any] | None = None
 ) -> InboundMessage:
     """Raises Invalid."""
-    [message] = mail_inbound.messages(mail, [to], at, extra)
+    [message] = mail_inbound.inbound_messages(mail, [to], at, extra)
     if isinstance(message, Invalid):
         raise message
     return message

@@ -20,7 +20,7 @@ def _refused(kind: str, message: str) -> PydanticCustomError:
     return PydanticCustomError(kind, "{message}", {"message": message})
 
 
-def phone(text: str) -> str:
+def normalize_phone(text: str) -> str:
     """A number in E.164, a short code or an alphanumeric sender.
 
     A national number is read where DEFAULT_REGION names its region. Raises PydanticCustomError.
@@ -59,12 +59,12 @@ def _number(text: str, region: str | None) -> str | None:
     return written if readable else None
 
 
-def recipient(text: str) -> str:
+def normalize_phone_recipient(text: str) -> str:
     """A phone address that can be sent to: nothing reaches an alphanumeric sender.
 
     Raises PydanticCustomError.
     """
-    address = phone(text)
+    address = normalize_phone(text)
     if not address.lstrip("+").isdecimal():
         raise _refused(
             "phone_recipient", "is not a phone number in E.164 (such as +18045551234) or a short code"
@@ -72,7 +72,7 @@ def recipient(text: str) -> str:
     return address
 
 
-def email(text: str) -> str:
+def normalize_email(text: str) -> str:
     """An email address in lower case, also out of `Name <address>` and `[address](mailto:address)`.
 
     Raises PydanticCustomError.
@@ -90,15 +90,21 @@ def email(text: str) -> str:
         raise _refused("email_address", "is not an email address") from error
 
 
-def either(text: str) -> str:
+def normalize_address(text: str) -> str:
     """Whichever the text looks like. Raises PydanticCustomError."""
-    return email(text) if "@" in text else phone(text)
+    return normalize_email(text) if "@" in text else normalize_phone(text)
 
 
-PhoneAddress = Annotated[str, Field(max_length=64, examples=["+12016661234"]), AfterValidator(phone)]
-PhoneRecipient = Annotated[str, Field(max_length=64, examples=["+18045551234"]), AfterValidator(recipient)]
-EmailAddress = Annotated[str, Field(max_length=320, examples=["user@example.com"]), AfterValidator(email)]
-Address = Annotated[str, Field(max_length=320), AfterValidator(either)]
+PhoneAddress = Annotated[
+    str, Field(max_length=64, examples=["+12016661234"]), AfterValidator(normalize_phone)
+]
+PhoneRecipient = Annotated[
+    str, Field(max_length=64, examples=["+18045551234"]), AfterValidator(normalize_phone_recipient)
+]
+EmailAddress = Annotated[
+    str, Field(max_length=320, examples=["user@example.com"]), AfterValidator(normalize_email)
+]
+Address = Annotated[str, Field(max_length=320), AfterValidator(normalize_address)]
 
 
 def _listed(value: object) -> object:

@@ -29,7 +29,7 @@ def _storable(text: str) -> str:
     return text
 
 
-def cleaned(text: str) -> str:
+def clean_text(text: str) -> str:
     """What Postgres can hold of it: no NUL, no half of a surrogate pair."""
     if text.isascii():  # nearly always, and without a copy
         return text.replace("\0", "")
@@ -86,7 +86,9 @@ def _in_utc(time: datetime) -> datetime:
 
 Text = Annotated[str, AfterValidator(_storable)]
 Body = Annotated[Text, AfterValidator(_at_most_one_mebibyte)]
-CleanedBody = Annotated[Body, BeforeValidator(lambda text: cleaned(text) if isinstance(text, str) else text)]
+CleanedBody = Annotated[
+    Body, BeforeValidator(lambda text: clean_text(text) if isinstance(text, str) else text)
+]
 """Of a message that somebody sent us: what cannot be kept of it does not lose the rest."""
 Subject = Annotated[Text, Field(max_length=998), AfterValidator(_one_line)]
 """A line of a mail's head: RFC 5322 allows 998 characters, and a second line would be a header of its own."""

@@ -16,7 +16,7 @@ from messaging.fields import Attachments, Body, Extra, Headers, Subject, Text, T
 from messaging.settings import DeliveryPolicy
 
 MAX_ID = 2**63 - 1
-MAX_SHOWN = 5_000_000  # bytes
+MAX_RESPONSE_BYTES = 5_000_000  # bytes
 
 
 class Channel(StrEnum):
@@ -89,7 +89,10 @@ class Content(Model):
         """An answer of Lambda ends at 6 MB, and there the message is JSON within JSON."""
         text = self.body + (self.html or "")
         longest = 7  # bytes for a character: a control character as \\u0001
-        if len(text) * longest > MAX_SHOWN and len(to_json(to_json(text).decode())) > MAX_SHOWN:
+        if (
+            len(text) * longest > MAX_RESPONSE_BYTES
+            and len(to_json(to_json(text).decode())) > MAX_RESPONSE_BYTES
+        ):
             raise _refused("body", "is too long once its characters are escaped")
         return self
 

@@ -106,7 +106,7 @@ class PermissionDenied(Problem):
         return cls("The request is not allowed.", [{"field": field, "message": message}])
 
 
-class TooMany(Problem):
+class TooManyRequests(Problem):
     """More than an account may send; the same request is right again in so many seconds."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS

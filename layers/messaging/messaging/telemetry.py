@@ -21,7 +21,7 @@ def duration(name: str, seconds: float) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Milliseconds, value=seconds * 1000)
 
 
-def fault(message: str, error: BaseException, **extra: object) -> None:
+def log_fault(message: str, error: BaseException, **extra: object) -> None:
     """A fault of ours, by its type and its way through the code. Its words are told only where they are our
     own: others may hold a body, an address or a secret."""
     way = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]

@@ -10,7 +10,7 @@ import pytest
 
 from messaging import providers
 from messaging.aws import secrets
-from messaging.aws.secrets import MAX_AGE, secret
+from messaging.aws.secrets import MAX_AGE, get_secret
 from messaging.problems import Unavailable
 from tests.support.aws import Aws
 from tests.support.configuration import Configure
@@ -38,21 +38,21 @@ def put(arn: str, text: str) -> None:
 
 def test_a_secret_is_read_and_kept_until_its_age(aws: Aws, wait: Callable[[float], None]) -> None:
     arn = aws.keep(FIELDS)
-    assert secret(arn) == FIELDS
+    assert get_secret(arn) == FIELDS
     put(arn, '{"rotated": true}')
     wait(MAX_AGE - 10)
-    assert secret(arn) == FIELDS
+    assert get_secret(arn) == FIELDS
     wait(11)
-    assert secret(arn) == {"rotated": True}
+    assert get_secret(arn) == {"rotated": True}
 
 
 def test_a_secret_that_could_not_be_read_is_asked_for_again(aws: Aws) -> None:
     arn = aws.keep("not an object")
     put(arn, "open-sesame")
     with pytest.raises(Unavailable):
-        secret(arn)
+        get_secret(arn)
     put(arn, json.dumps(FIELDS))
-    assert secret(arn) == FIELDS
+    assert get_secret(arn) == FIELDS
 
 
 def test_a_service_may_have_an_address_of_its_own(aws: Aws, configure: Configure) -> None:
@@ -63,12 +63,12 @@ def test_a_service_may_have_an_address_of_its_own(aws: Aws, configure: Configure
         AWS_ENDPOINT_URL=nobody,
         AWS_ENDPOINT_URL_SECRETS_MANAGER="https://secretsmanager.us-east-1.amazonaws.com/",
     )
-    assert secret(arn) == FIELDS
+    assert get_secret(arn) == FIELDS
 
 
 def test_secrets_are_told_apart(aws: Aws) -> None:
     one, other = aws.keep({"a": 1}), aws.keep({"b": 2})
-    assert (secret(one), secret(other), secret(one)) == ({"a": 1}, {"b": 2}, {"a": 1})
+    assert (get_secret(one), get_secret(other), get_secret(one)) == ({"a": 1}, {"b": 2}, {"a": 1})
 
 
 @pytest.mark.usefixtures("aws")
@@ -76,7 +76,7 @@ def test_a_secret_that_is_not_there_is_unavailable_and_named_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with pytest.raises(Unavailable, match="could not be read") as refused:
-        secret(MISSING)
+        get_secret(MISSING)
     assert MISSING not in str(refused.value.document())
     [line] = caplog.records
     assert (line.__dict__["secret_arn"], line.__dict__["cause"]) == (MISSING, "ResourceNotFoundException")
@@ -103,7 +103,7 @@ def test_what_is_no_json_object_is_unavailable_and_not_shown(
     arn = aws.keep({})
     put(arn, text)
     with pytest.raises(Unavailable) as refused:
-        secret(arn)
+        get_secret(arn)
     problem = refused.value
     assert "open-sesame" not in f"{problem} {problem.document()} {problem.__cause__} {caplog.text}"
     assert arn in [line.__dict__["secret_arn"] for line in caplog.records]
@@ -115,7 +115,7 @@ def test_secrets_manager_out_of_reach_is_unavailable(aws_at: Callable[[str], Non
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
     aws_at(address)
     with pytest.raises(Unavailable, match="could not be read"):
-        secret(MISSING)
+        get_secret(MISSING)
 
 
 def test_a_secrets_manager_that_never_answers_is_given_up_in_time(aws_at: Callable[[str], None]) -> None:
@@ -123,5 +123,5 @@ def test_a_secrets_manager_that_never_answers_is_given_up_in_time(aws_at: Callab
         aws_at(f"http://127.0.0.1:{server.getsockname()[1]}")
         began = time.monotonic()
         with pytest.raises(Unavailable, match="could not be read"):
-            secret(MISSING)
+            get_secret(MISSING)
         assert time.monotonic() - began < 10  # a third of what every function has

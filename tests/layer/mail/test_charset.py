@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.mail import message
-from messaging.mail.charset import decode, words
+from messaging.mail.charset import decode, decode_header
 from messaging.mail.message import Mail
 
 JAPANESE = "\u65e5\u672c\u8a9e\u306e\u672c\u6587"
 
 
 def read(*lines: str, content: bytes = b"") -> Mail:
-    return message.read("\r\n".join(["From: ann@example.com", *lines, "", ""]).encode() + content)
+    return message.parse_mail("\r\n".join(["From: ann@example.com", *lines, "", ""]).encode() + content)
 
 
 @pytest.mark.parametrize(
@@ -87,6 +87,6 @@ def test_a_subject_is_decoded_and_unfolded(header: str, text: str) -> None:
 
 @given(st.binary(max_size=60), st.text(max_size=20) | st.none())
 def test_any_bytes_are_a_text_that_can_be_kept(content: bytes, charset: str | None) -> None:
-    for text in (decode(content, charset), words(f"=?{charset}?b?{content.hex()}?=")):
+    for text in (decode(content, charset), decode_header(f"=?{charset}?b?{content.hex()}?=")):
         assert "\0" not in text
         text.encode()

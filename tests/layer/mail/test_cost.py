@@ -84,7 +84,7 @@ def peak() -> Iterator[None]:
 @pytest.mark.parametrize("name", DEAR)
 def test_costs_as_much_as_its_size(name: str) -> None:
     """What is done for each recipient, or is quadratic, would take minutes."""
-    messages = inbound.messages(message.read(FROM + DEAR[name]), RECIPIENTS, NOW)
+    messages = inbound.inbound_messages(message.parse_mail(FROM + DEAR[name]), RECIPIENTS, NOW)
     kept = [one for one in messages if isinstance(one, InboundMessage)]
     assert len(kept) == len(RECIPIENTS)
     assert sum(len(to_json(one.content())) + len(to_json(one.extra)) for one in kept) < 30_000_000
@@ -93,16 +93,16 @@ def test_costs_as_much_as_its_size(name: str) -> None:
 @pytest.mark.parametrize("raw", [b"x:\n" * 10_001, mixed(b"q", (b"a:\n" * 2000 + b"\n\n--q\r\n") * 6)])
 def test_headers_past_the_ten_thousandth_are_refused(raw: bytes) -> None:
     with pytest.raises(Unreadable, match="headers"):
-        message.read(FROM + raw)
+        message.parse_mail(FROM + raw)
 
 
 def test_a_head_that_does_not_end_is_none() -> None:
     with pytest.raises(Unreadable, match="no From"):
-        message.read(FROM + b"x" * 2**20)
+        message.parse_mail(FROM + b"x" * 2**20)
 
 
 def test_a_charset_that_nobody_knows_is_not_looked_for() -> None:
     known = len(_cache)
-    found = message.read(FROM + b"Subject: " + unknown_charsets(500).replace(b",", b" ") + SHORT)
+    found = message.parse_mail(FROM + b"Subject: " + unknown_charsets(500).replace(b",", b" ") + SHORT)
     assert found.subject is None
     assert len(_cache) == known

@@ -77,11 +77,11 @@ PIECES = st.sampled_from(
 def test_whatever_comes_becomes_a_message_or_is_refused(pieces: list[str], sender: str) -> None:
     raw = f"From: {sender}\r\n{''.join(pieces)}".encode(errors="surrogatepass")
     try:
-        found = mail_message.read(raw)
+        found = mail_message.parse_mail(raw)
         message = inbound(found, "us@example.com", NOW)
     except (Unreadable, Invalid):
         return
-    assert inbound(mail_message.read(raw), "us@example.com", NOW) == message
+    assert inbound(mail_message.parse_mail(raw), "us@example.com", NOW) == message
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_a_header_without_an_end_takes_no_time(name: str, piece: str) -> None:
     """What is quadratic would take minutes."""
     raw = f"{name}: a {piece * (300_000 // len(piece))}\r\nFrom: a@example.com\r\n\r\nx".encode()
     with nullcontext() if name != "From" else suppress(Invalid):
-        inbound(mail_message.read(raw), "us@example.com", NOW)
+        inbound(mail_message.parse_mail(raw), "us@example.com", NOW)

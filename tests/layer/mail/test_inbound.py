@@ -11,9 +11,9 @@ from pydantic_core import to_json
 
 from messaging.fields import MAX_BODY
 from messaging.mail import inbound as mail_inbound
-from messaging.mail.addresses import mailboxes
-from messaging.mail.mime import file
-from messaging.models import MAX_SHOWN, InboundMessage
+from messaging.mail.addresses import split_mailboxes
+from messaging.mail.mime import make_file
+from messaging.models import MAX_RESPONSE_BYTES, InboundMessage
 from messaging.problems import Invalid
 from tests.support.mails import NOW, US, inbound, mailed
 
@@ -109,7 +109,7 @@ def test_a_sender_or_a_recipient_that_is_no_address_is_refused_by_name(text: str
     ],
 )
 def test_a_list_of_addresses_is_taken_apart(header: str, each: list[str]) -> None:
-    assert mailboxes(header) == each
+    assert split_mailboxes(header) == each
 
 
 def test_copies_that_cannot_be_read_and_those_past_the_fiftieth_are_kept_as_text() -> None:
@@ -139,7 +139,7 @@ def test_whom_it_was_written_to_is_kept_where_that_is_not_the_recipient_alone(
 
 @pytest.mark.parametrize("text", ["x" * (MAX_BODY + 1), "\x01" * 500_000, "\U0001f600" * 300_000])
 def test_a_text_that_is_too_long_is_a_file_and_the_body_its_beginning(text: str) -> None:
-    first = file("a.png", "image/png", b"1")
+    first = make_file("a.png", "image/png", b"1")
     found = inbound(mailed(text=text, html=text, files=[first]), US, NOW)
     assert found.body
     assert text.startswith(found.body)
@@ -153,7 +153,7 @@ def test_texts_that_fit_stay_whole_and_can_be_shown_together() -> None:
     text = "\x01" * 340_000
     found = inbound(mailed(text=text, html=text), US, NOW)
     assert (found.body, found.html, found.files) == (text, text, [])
-    assert len(to_json(to_json(found.content()).decode())) < MAX_SHOWN + 1000
+    assert len(to_json(to_json(found.content()).decode())) < MAX_RESPONSE_BYTES + 1000
 
 
 def test_a_long_subject_is_whole_beside_its_beginning() -> None:
@@ -162,7 +162,7 @@ def test_a_long_subject_is_whole_beside_its_beginning() -> None:
 
 
 def test_files_past_the_hundredth_are_one() -> None:
-    files = [file("a.txt", "text/plain", b"%d" % n) for n in range(130)]
+    files = [make_file("a.txt", "text/plain", b"%d" % n) for n in range(130)]
     found = inbound(mailed(files=files), US, NOW)
     assert found == inbound(mailed(files=files), US, NOW)
     assert found.files[:99] == files[:99]
@@ -173,7 +173,7 @@ def test_files_past_the_hundredth_are_one() -> None:
 
 def test_each_address_that_it_reached_has_a_message_of_its_own() -> None:
     came = mailed(to=["us@example.com"], cc=["Bob <bob@example.com>"], text="hi")
-    first, second, third = mail_inbound.messages(came, [US, "nobody", "B@example.com", US], NOW)
+    first, second, third = mail_inbound.inbound_messages(came, [US, "nobody", "B@example.com", US], NOW)
     assert isinstance(second, Invalid)
     assert second.errors[0]["field"] == "to"
     assert first == inbound(came, US)
@@ -185,13 +185,13 @@ def test_each_address_that_it_reached_has_a_message_of_its_own() -> None:
 @pytest.mark.parametrize("count", [0, 101])
 def test_recipients_that_are_none_or_too_many_are_refused(count: int) -> None:
     with pytest.raises(Invalid) as refused:
-        mail_inbound.messages(mailed(), [f"u{n}@example.com" for n in range(count)], NOW)
+        mail_inbound.inbound_messages(mailed(), [f"u{n}@example.com" for n in range(count)], NOW)
     assert refused.value.errors[0]["field"] == "to"
 
 
 def test_a_long_text_is_a_file_sooner_where_it_would_be_kept_many_times() -> None:
     recipients = [f"u{n}@example.com" for n in range(100)]
-    for one in mail_inbound.messages(mailed(text="x" * 100_000), recipients, NOW):
+    for one in mail_inbound.inbound_messages(mailed(text="x" * 100_000), recipients, NOW):
         assert isinstance(one, InboundMessage)
         assert len(one.body) < 100_000
         assert [file.content for file in one.files] == [b"x" * 100_000]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from messaging.mail import message
-from messaging.mail.mime import file
+from messaging.mail.mime import make_file
 from tests.support.mails import NOW, US, inbound, mailed
 
 
@@ -15,14 +15,14 @@ from tests.support.mails import NOW, US, inbound, mailed
     "id", [None, "1@example.com", "", "1", "a b@example.com", "x" * 600, "é@example.com", "@"]
 )
 def test_a_mail_is_the_same_by_what_it_says_whatever_its_message_id_is(id: str | None) -> None:
-    it = {"message_id": id, "text": "a", "files": [file("a", "", b"1")]}
+    it = {"message_id": id, "text": "a", "files": [make_file("a", "", b"1")]}
     first = inbound(mailed(**it), US, NOW).provider_message_id
     assert first == inbound(mailed(**it), US, datetime.now(UTC)).provider_message_id
     others: list[dict[str, Any]] = [
         {"text": "b"},
         {"html": "b"},
         {"subject": "b"},
-        {"files": [file("a", "", b"2")]},
+        {"files": [make_file("a", "", b"2")]},
         {"sender": "b@example.com"},
         {"message_id": "2@example.com"},
     ]
@@ -42,5 +42,5 @@ def test_a_mail_is_the_same_by_what_it_says_whatever_its_message_id_is(id: str |
 def test_the_id_of_a_message_begins_with_a_message_id_that_is_one(said: str, shown: str) -> None:
     raw = f"From: ann@example.com\r\nMessage-ID: {said}\r\n\r\nhello".encode()
     us = f"{'u' * 64}@{'e' * 60}.{'e' * 60}.{'e' * 60}.com"
-    id = inbound(message.read(raw), us, NOW).provider_message_id
+    id = inbound(message.parse_mail(raw), us, NOW).provider_message_id
     assert re.fullmatch(f"{re.escape(shown)}[0-9a-f]{{40}}/{us}", id)

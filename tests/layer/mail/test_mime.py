@@ -14,7 +14,7 @@ NOW = datetime(2024, 11, 1, 14, tzinfo=UTC)
 
 
 def read(*lines: str, content: bytes = b"", sender: str = "ann@example.com") -> Mail:
-    return message.read("\r\n".join([f"From: {sender}", *lines, "", ""]).encode() + content)
+    return message.parse_mail("\r\n".join([f"From: {sender}", *lines, "", ""]).encode() + content)
 
 
 def multipart(kind: str, *parts: str, boundary: str = "b1") -> str:
@@ -25,7 +25,7 @@ def multipart(kind: str, *parts: str, boundary: str = "b1") -> str:
 
 
 def composed(whole: str) -> Mail:
-    return message.read(b"From: ann@example.com\r\n" + whole.encode())
+    return message.parse_mail(b"From: ann@example.com\r\n" + whole.encode())
 
 
 TEXT = "Content-Type: text/plain; charset=utf-8\r\n\r\nh\u00e9llo"
@@ -113,7 +113,10 @@ def test_a_text_past_the_fourth_mebibyte_is_a_file_and_its_beginning_the_text() 
 
 def test_a_mail_within_a_mail_is_one_file_and_whole() -> None:
     [inner] = composed(multipart("mixed", TEXT, FORWARDED)).files
-    assert (inner.content_type, [one.name for one in message.read(b"From: x\r\n" + inner.content).files]) == (
+    assert (
+        inner.content_type,
+        [one.name for one in message.parse_mail(b"From: x\r\n" + inner.content).files],
+    ) == (
         "message/rfc822",
         ["logo.png"],
     )
@@ -169,4 +172,4 @@ def test_a_time_that_is_none_is_left_out(date: str) -> None:
 @pytest.mark.parametrize("raw", [b"", b"\r\n\r\nhello", b"hello", b"\xff\xfe", b"Subject: no sender\r\n\r\n"])
 def test_what_is_no_mail_cannot_be_read(raw: bytes) -> None:
     with pytest.raises(Unreadable):
-        message.read(raw)
+        message.parse_mail(raw)

@@ -35,16 +35,16 @@ from tests.support.mails import US
 )
 def test_a_body_is_html_where_it_holds_a_tag(body: str, html: bool) -> None:
     content = {"type": "email", "from": US, "to": US, "body": body}
-    assert message.texts(Content.model_validate(content)) == ((None, body) if html else (body, None))
+    assert message.text_and_html(Content.model_validate(content)) == ((None, body) if html else (body, None))
 
 
 def test_html_beside_a_body_gives_both() -> None:
     content = {"type": "email", "from": US, "to": US, "body": "a <b>", "html": "<p>a"}
-    assert message.texts(Content.model_validate(content)) == ("a <b>", "<p>a")
+    assert message.text_and_html(Content.model_validate(content)) == ("a <b>", "<p>a")
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\r\n"])
 def test_html_without_content_is_none(blank: str) -> None:
     content = {"type": "email", "from": US, "to": US, "html": blank}
-    assert message.texts(Content.model_validate({**content, "body": "text"})) == ("text", None)
-    assert message.texts(Content.model_validate({**content, "body": "<p>text"})) == (None, "<p>text")
+    assert message.text_and_html(Content.model_validate({**content, "body": "text"})) == ("text", None)
+    assert message.text_and_html(Content.model_validate({**content, "body": "<p>text"})) == (None, "<p>text")

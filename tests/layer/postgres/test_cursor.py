@@ -23,7 +23,7 @@ def written(parts: object) -> str:
 
 
 def read(text: str, *readers: Callable[[str], Any]) -> list[Any]:
-    return cursor.decode(text, WALK, *(readers or (cursor.moment, cursor.number)))
+    return cursor.decode(text, WALK, *(readers or (cursor.parse_time, cursor.parse_id)))
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.integers(0, MAX_ID))

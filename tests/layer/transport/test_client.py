@@ -30,7 +30,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 def post(
     address: str, scheme: str = "http", headers: Mapping[str, str] | None = None
-) -> transport_client.HttpAnswer:
+) -> transport_client.HttpResponse:
     return transport_client.post(f"{scheme}://{address}/hook?a=b", b"x" * 1000, headers or {}, budget=BUDGET)
 
 
@@ -137,7 +137,7 @@ def test_an_answer_that_is_not_the_last_says_nothing() -> None:
             answering(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n"), id="answers a bad chunk"
         ),
         pytest.param(
-            answering(HEAD + b"\r\n" + b"x" * (transport_client.MAX_ANSWER + 1)), id="answers too much"
+            answering(HEAD + b"\r\n" + b"x" * (transport_client.MAX_RESPONSE + 1)), id="answers too much"
         ),
     ],
 )
@@ -147,8 +147,8 @@ def test_where_the_request_may_have_been_taken_the_outcome_is_unknown(script: Sc
 
 
 def test_an_answer_of_the_greatest_length_is_read() -> None:
-    with playing(answering(HEAD + b"\r\n" + b"x" * transport_client.MAX_ANSWER)) as address:
-        assert len(post(address).body) == transport_client.MAX_ANSWER
+    with playing(answering(HEAD + b"\r\n" + b"x" * transport_client.MAX_RESPONSE)) as address:
+        assert len(post(address).body) == transport_client.MAX_RESPONSE
 
 
 @pytest.mark.parametrize(
@@ -251,6 +251,6 @@ def test_a_chunk_without_an_end_is_given_up_soon() -> None:
     chunk = HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"
     with (
         playing(dripping(chunk, b"x" * 1_000_000)) as address,
-        pytest.raises(OutcomeUnknown, match="TooLong"),
+        pytest.raises(OutcomeUnknown, match="ResponseTooLarge"),
     ):
         post(address)

@@ -13,7 +13,7 @@ from messaging.providers import aws
 from messaging.providers.provider import SEND_TIME
 from messaging.transport import client as transport_client
 from messaging.transport import fetch as product
-from messaging.transport.fetch import Fetched, fetch
+from messaging.transport.fetch import FetchedFile, fetch
 from tests.support.certificates import Authority, Certificate
 from tests.support.internet import PUBLIC, Internet
 from tests.support.providers.send_contract import answer
@@ -29,7 +29,7 @@ def named(internet: Internet) -> None:
     internet.names = {HOST: [[PUBLIC]]}
 
 
-def fetched(internet: Internet, script: Script, path: str = "/a") -> Fetched:
+def fetched(internet: Internet, script: Script, path: str = "/a") -> FetchedFile:
     with internet.serving(script):
         [found] = fetch([f"http://{HOST}{path}"], max_bytes=1000, budget=0.5)
     return found

@@ -16,7 +16,7 @@ _kept: dict[str, tuple[float, Mapping[str, Any]]] = {}
 """Each with the time when it was read."""
 
 
-def secret(arn: str) -> Mapping[str, Any]:
+def get_secret(arn: str) -> Mapping[str, Any]:
     """The JSON object kept under `arn` in Secrets Manager, at most MAX_AGE seconds old.
 
     Raises Unavailable where Secrets Manager does not give it.

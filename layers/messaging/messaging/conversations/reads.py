@@ -89,7 +89,7 @@ def list_conversations(
     if updated_since:
         wanted += f" AND last_message_at >= {values.bind(updated_since)}"
     if cursor:
-        moment, id = cursors.decode(cursor, walk, cursors.moment, cursors.number)
+        moment, id = cursors.decode(cursor, walk, cursors.parse_time, cursors.parse_id)
         wanted += f" AND (last_message_at, id) < ({values.bind(moment)}, {values.bind(id)})"
     newest = f"ORDER BY last_message_at DESC, id DESC LIMIT {values.bind(limit + 1)}"
     if address:
@@ -122,7 +122,7 @@ def list_messages(
     Oldest first always gives a cursor: asked later, it goes on. Raises Unreadable for another walk's cursor.
     """
     walk = ["messages", conversation_id, "desc" if newest_first else "asc"]
-    after = cursors.decode(cursor, walk, cursors.number)[0] if cursor else MAX_ID if newest_first else 0
+    after = cursors.decode(cursor, walk, cursors.parse_id)[0] if cursor else MAX_ID if newest_first else 0
     order, ahead, within = ("DESC", "<", ">=") if newest_first else ("ASC", ">", "<=")
     found = run(
         # A range and no equality, so that one index alone has this order: the primary key has it too within

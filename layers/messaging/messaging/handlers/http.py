@@ -9,7 +9,7 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from messaging.problems import CONTENT_TYPE, Problem, TooLarge, Unreadable
-from messaging.telemetry import fault, flush, logger
+from messaging.telemetry import flush, log_fault, logger
 
 MAX_REQUEST = 6_000_000
 """Bytes of a body: Lambda's own limit is hardly higher."""
@@ -54,7 +54,7 @@ def refused(problem: Problem) -> Answered:
 
 def at_fault(error: Exception) -> Problem:
     """What the caller of a request gets to hear of a fault of ours."""
-    fault("The request ended in a fault", error)
+    log_fault("The request ended in a fault", error)
     return Problem("The service is at fault; it has been noted.")
 
 

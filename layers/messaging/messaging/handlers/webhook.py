@@ -16,7 +16,7 @@ from messaging.inbound.store import Selector
 from messaging.models import MAX_ID, Channel, Model
 from messaging.problems import Invalid, Unavailable
 from messaging.settings import settings
-from messaging.telemetry import fault, flush, logger
+from messaging.telemetry import flush, log_fault, logger
 
 KEEP_TIME = 20.0  # seconds that a record may take where the database is slow, and the files' bucket
 
@@ -62,7 +62,7 @@ def _records(event: Event, context: LambdaContext) -> Any:
             except Unavailable:
                 away = True  # for the rest as well: each would wait for it in turn
             except Exception as error:  # noqa: BLE001  # whatever is wrong with one, the others can be kept
-                fault("A held request cannot be kept", error, sqs_message_id=record["messageId"])
+                log_fault("A held request cannot be kept", error, sqs_message_id=record["messageId"])
             else:
                 continue
         failed.append(record["messageId"])

@@ -16,7 +16,7 @@ from messaging.models import Channel, DeliveryReport, InboundMessage, Status
 from messaging.postgres.database import StatementRejected
 from messaging.problems import NotFound, Problem, SignatureRejected, Unavailable
 from messaging.providers.provider import Answer, Provider, Webhook
-from messaging.telemetry import count, fault, logger
+from messaging.telemetry import count, log_fault, logger
 
 TOLD_FAULTS = 10  # of one request: a batch may hold thousands
 REPLAY_TIME = 20.0  # seconds kept for one more request, which a slow database and bucket may take
@@ -142,7 +142,7 @@ def _keep_again(id: int, request: RawRequest) -> bool:
     except (Unavailable, NotFound):
         raise
     except Exception as error:  # noqa: BLE001  # whatever is wrong with one, the others can be read
-        fault("A request could not be replayed", error, request_id=id)
+        log_fault("A request could not be replayed", error, request_id=id)
         return False
 
 
@@ -183,7 +183,7 @@ def _keep(request: RawRequest, read: Read) -> Sequence[Kept | None]:
     for part, one in zip(parts, kept, strict=True):
         _note(part, one)
     for error in faults[:TOLD_FAULTS]:
-        fault("A verified request cannot be read", error, provider=request.provider, of=len(faults))
+        log_fault("A verified request cannot be read", error, provider=request.provider, of=len(faults))
     rest = iter(kept)
     became = [None if isinstance(one, Exception) else next(rest) for one in read]
     if not all(map(_is_whole, became)):

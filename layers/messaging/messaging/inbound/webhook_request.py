@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
 
-from messaging.fields import cleaned
+from messaging.fields import clean_text
 from messaging.models import Channel
 
 _CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -14,7 +14,9 @@ _CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 def _without_credentials(headers: Mapping[str, str]) -> dict[str, str]:
     return {
-        cleaned(name): cleaned(value) for name, value in headers.items() if name.lower() not in _CREDENTIALS
+        clean_text(name): clean_text(value)
+        for name, value in headers.items()
+        if name.lower() not in _CREDENTIALS
     }
 
 
@@ -27,8 +29,8 @@ class RawRequest(BaseModel):
     route: Channel
     """`mms` comes in by the route of `sms`."""
     provider: str
-    url: Annotated[str, AfterValidator(cleaned)]
-    query: Annotated[str, AfterValidator(cleaned)]
+    url: Annotated[str, AfterValidator(clean_text)]
+    query: Annotated[str, AfterValidator(clean_text)]
     headers: Annotated[dict[str, str], AfterValidator(_without_credentials)]
     body: bytes
     received_at: AwareDatetime

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pydantic_core import PydanticCustomError
 
 from messaging import address
-from messaging.mail.charset import words
+from messaging.mail.charset import decode_header
 
 MAX_READ = 1000  # addresses of a header
 MAX_WRITTEN = 1000  # characters of one, with its name
@@ -18,7 +18,7 @@ _MAILBOX = re.compile(
 _GROUP = re.compile(r'(?:[^"<@:]*+:)?')
 
 
-def mailboxes(*lists: str) -> list[str]:
+def split_mailboxes(*lists: str) -> list[str]:
     """Each address with its name, out of a header's value, also those of a group; what stands past the
     1,000th of a list is one."""
     written = (one for text in lists for one in _each(text))
@@ -34,14 +34,14 @@ def _each(text: str) -> Iterator[str]:
         yield one[0]
 
 
-def readable(written: Sequence[str], most: int) -> tuple[list[str], list[str]]:
+def normalize_mailboxes(written: Sequence[str], most: int) -> tuple[list[str], list[str]]:
     """Those that can be read, each once, and the others as they were written."""
     found: dict[str, None] = {}
     others: list[str] = []
     for place, one in enumerate(written):
         read = _normal(one) if place < MAX_READ else None
         if read is None or (read not in found and len(found) >= most):
-            others.append(words(one))
+            others.append(decode_header(one))
         else:
             found[read] = None
     return list(found), others
@@ -52,7 +52,7 @@ def _normal(written: str) -> str | None:
         return None
     for one in (written, _COMMENT.sub(" ", written)):
         try:
-            return address.email(one)
+            return address.normalize_email(one)
         except PydanticCustomError:
             continue
     return None

@@ -11,7 +11,7 @@ from functools import cache
 from pkgutil import iter_modules
 from string import ascii_letters, digits
 
-from messaging.fields import cleaned
+from messaging.fields import clean_text
 
 MAX_HEADER = 20_000  # characters
 
@@ -50,9 +50,9 @@ def decode(content: bytes, charset: str | None) -> str:
     charset does not have becomes a replacement character."""
     codec = _codec(charset)
     try:
-        return cleaned(content.decode(codec or "utf-8"))
+        return clean_text(content.decode(codec or "utf-8"))
     except UnicodeError:
-        return cleaned(content.decode(codec or "cp1252", errors="replace"))
+        return clean_text(content.decode(codec or "cp1252", errors="replace"))
 
 
 def _codec(charset: str | None) -> str | None:
@@ -75,7 +75,7 @@ def _known() -> frozenset[str]:
     return frozenset({*aliases, *(module.name for module in iter_modules(codec_folder))})
 
 
-def words(header: str) -> str:
+def decode_header(header: str) -> str:
     """A header's value with its encoded words (RFC 2047) decoded; what is not well-formed, or stands past the
     length that a header has, stays."""
     return _WORDS.sub(lambda run: _run(run[0]), header[:MAX_HEADER]) + header[MAX_HEADER:]
@@ -86,7 +86,9 @@ def _run(run: str) -> str:
     decoded: list[tuple[str, bytes]] = []
     for charset, encoding, text in _WORD.findall(run):
         content = (
-            unbase64(text.encode()) if encoding in "bB" else quopri.decodestring(text.encode(), header=True)
+            decode_base64(text.encode())
+            if encoding in "bB"
+            else quopri.decodestring(text.encode(), header=True)
         )
         if decoded and decoded[-1][0] == charset.lower():
             content = decoded.pop()[1] + content
@@ -94,7 +96,7 @@ def _run(run: str) -> str:
     return "".join(decode(content, charset) for charset, content in decoded)
 
 
-def unbase64(content: bytes) -> bytes:
+def decode_base64(content: bytes) -> bytes:
     """As much as it holds: without what is not of its alphabet, whether it was padded or not."""
     held = content.translate(None, _NO_BASE64)
     if len(held) % 4 == 1:

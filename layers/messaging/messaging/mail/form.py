@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from messaging.mail.charset import decode
-from messaging.mail.mime import file
+from messaging.mail.mime import make_file
 from messaging.models import File
 from messaging.problems import Invalid, Unreadable
 from messaging.transport.payload import Field, json_object
@@ -17,12 +17,12 @@ _ATTACHMENT = re.compile(r"attachment-?[0-9]{1,4}")
 Fields = Mapping[str, Field]
 
 
-def named(fields: Sequence[Field]) -> Fields:
+def fields_by_name(fields: Sequence[Field]) -> Fields:
     """By their names, of which each is there once."""
     return {one.name: one for one in fields}
 
 
-def texts(fields: Fields, charsets: Mapping[str, Any], *names: str) -> list[str | None]:
+def decode_fields(fields: Fields, charsets: Mapping[str, Any], *names: str) -> list[str | None]:
     """These fields, each in the charset that is given under its name; None for one that is not there."""
     return [_text(fields[name], charsets.get(name)) if name in fields else None for name in names]
 
@@ -31,7 +31,7 @@ def _text(field: Field, charset: object = None) -> str:
     return decode(field.content, charset if isinstance(charset, str) else None).replace("\r\n", "\n")
 
 
-def json(fields: Fields, name: str) -> Mapping[str, Any]:
+def json_field(fields: Fields, name: str) -> Mapping[str, Any]:
     """What a field says beside the mail, as a JSON object; empty where it is none."""
     try:
         return json_object(fields[name].content) if name in fields else {}
@@ -48,7 +48,7 @@ def files(fields: Fields, about: Mapping[str, Any]) -> Mapping[str, File]:
         told = more if isinstance(more, dict) else {}
         names = [told.get("filename"), told.get("name"), one.filename]
         kinds = [told.get("type"), one.content_type, ""]
-        kept[one.name] = file(_first(names), _first(kinds) or "", one.content)
+        kept[one.name] = make_file(_first(names), _first(kinds) or "", one.content)
     return kept
 
 
@@ -65,15 +65,15 @@ def content_ids(told: Mapping[str, Any], files: Mapping[str, File]) -> Mapping[s
     }
 
 
-def said(fields: Fields, names: Sequence[str]) -> dict[str, str]:
+def extra_fields(fields: Fields, names: Sequence[str]) -> dict[str, str]:
     """What the provider itself says of the mail in these fields."""
     found = {name.lower(): _text(fields[name]) for name in names if name in fields}
     return {name: value[:MAX_SAID] for name, value in found.items() if value}
 
 
-def recipients(fields: Fields) -> list[str]:
+def envelope_recipients(fields: Fields) -> list[str]:
     """Those of our addresses that the mail's envelope names. Raises Invalid where it names none."""
-    named = json(fields, "envelope").get("to")
+    named = json_field(fields, "envelope").get("to")
     if not isinstance(named, list) or not named:
         raise Invalid.field("envelope", "names nobody whom it reached")
     return [str(one) for one in named]

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from messaging.fields import MAX_BODY
-from messaging.mail.addresses import mailboxes, readable
-from messaging.mail.charset import words
+from messaging.mail.addresses import normalize_mailboxes, split_mailboxes
+from messaging.mail.charset import decode_header
 from messaging.mail.message import Mail
-from messaging.mail.mime import file
-from messaging.models import MAX_SHOWN, Channel, File, InboundMessage
+from messaging.mail.mime import make_file
+from messaging.models import MAX_RESPONSE_BYTES, Channel, File, InboundMessage
 from messaging.problems import Invalid
 
 MAX_RECIPIENTS = 100
@@ -34,7 +34,7 @@ MAX_MESSAGE_ID = 180
 _SANE = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")
 
 
-def messages(
+def inbound_messages(
     mail: Mail,
     recipients: Iterable[str],
     received_at: datetime,
@@ -59,7 +59,7 @@ def messages(
         raise Invalid.field("to", "names nobody whom it reached, or too many")
     whole = _message(mail, received_at, MAX_TEXTS // len(recipients), dict(extra or {}))
     written = whole.extra.pop("to", None)
-    to, unread = readable(mail.to, len(mail.to))
+    to, unread = normalize_mailboxes(mail.to, len(mail.to))
     id = id or _identity(mail)
     return [
         one
@@ -77,8 +77,8 @@ def messages(
 
 def _message(mail: Mail, received_at: datetime, most: int, extra: dict[str, Any]) -> InboundMessage:
     """What all of them have alike. `most` bytes of its text are in it, and of its HTML."""
-    cc, other_cc = readable(mail.cc, MAX_COPIES)
-    reply_to, other_reply_to = readable(mail.reply_to, 1)
+    cc, other_cc = normalize_mailboxes(mail.cc, MAX_COPIES)
+    reply_to, other_reply_to = normalize_mailboxes(mail.reply_to, 1)
     body, html, cut = _bodies(mail, min(most, MAX_BODY))
     subject = mail.subject or ""
     said = {
@@ -86,7 +86,7 @@ def _message(mail: Mail, received_at: datetime, most: int, extra: dict[str, Any]
         "in_reply_to": mail.in_reply_to,
         "references": list(mail.references),
         "content_ids": {id: place + 1 for id, place in mail.content_ids.items() if place < MAX_FILES - 1},
-        "to": [words(one) for one in mail.to],
+        "to": [decode_header(one) for one in mail.to],
         "cc": other_cc,
         "reply_to": other_reply_to,
         "subject": subject if len(subject) > MAX_SUBJECT else None,
@@ -95,13 +95,13 @@ def _message(mail: Mail, received_at: datetime, most: int, extra: dict[str, Any]
     said = {name: value for name, value in said.items() if value}
     told = to_json(said)
     if len(told) > MAX_EXTRA:
-        cut.append(file("extra.json", "application/json", told))
+        cut.append(make_file("extra.json", "application/json", told))
         said = {name: value for name, value in said.items() if len(to_json(value)) <= MAX_SAID}
     try:
         return InboundMessage.model_validate(
             {
                 "type": Channel.EMAIL,
-                "from": _address("from", [mail.sender, *mailboxes(mail.sender)]),
+                "from": _address("from", [mail.sender, *split_mailboxes(mail.sender)]),
                 "to": "",
                 "cc": cc,
                 "reply_to": next(iter(reply_to), None),
@@ -126,7 +126,7 @@ def _read(recipient: str) -> str | Invalid:
 
 
 def _address(field: str, written: Iterable[str]) -> str:
-    for one in readable(list(written), 1)[0]:
+    for one in normalize_mailboxes(list(written), 1)[0]:
         return one
     raise Invalid.field(field, "is not an email address")
 
@@ -137,7 +137,7 @@ def _bodies(mail: Mail, most: int) -> tuple[str, str | None, list[File]]:
     both = {"body.txt": text, "body.html": mail.html}
     long = {name: one for name, one in both.items() if one and not _fits(one, most)}
     files = [
-        file(name, "text/plain" if name.endswith("txt") else "text/html", one.encode())
+        make_file(name, "text/plain" if name.endswith("txt") else "text/html", one.encode())
         for name, one in long.items()
     ]
     body = text if text is not None else mail.html or ""
@@ -149,7 +149,10 @@ def _fits(text: str, most: int) -> bool:
     """Whether it may stand in a message beside another like it (Content)."""
     if len(text.encode()) > most:
         return False
-    return len(text) * 7 < MAX_SHOWN // 2 or len(to_json(to_json(text).decode())) < MAX_SHOWN // 2 - 100
+    return (
+        len(text) * 7 < MAX_RESPONSE_BYTES // 2
+        or len(to_json(to_json(text).decode())) < MAX_RESPONSE_BYTES // 2 - 100
+    )
 
 
 def _bundled(files: Sequence[File]) -> list[File]:
@@ -161,7 +164,7 @@ def _bundled(files: Sequence[File]) -> list[File]:
     with ZipFile(bundle, "w") as archive:
         for place, one in enumerate(files[MAX_FILES - 1 :], MAX_FILES):
             archive.writestr(ZipInfo(f"{place}-{one.name}"), one.content)  # the same bytes each time
-    return [*files[: MAX_FILES - 1], file("more.zip", "application/zip", bundle.getvalue())]
+    return [*files[: MAX_FILES - 1], make_file("more.zip", "application/zip", bundle.getvalue())]
 
 
 def _identity(mail: Mail) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from messaging.fields import cleaned
-from messaging.mail.addresses import mailboxes
-from messaging.mail.charset import words
-from messaging.mail.mime import Headers, bounded, first, parts, split
+from messaging.fields import clean_text
+from messaging.mail.addresses import split_mailboxes
+from messaging.mail.charset import decode_header
+from messaging.mail.mime import Headers, check_header_count, first_header, parse_parts, split_head
 from messaging.models import Content, File
 from messaging.problems import Unreadable
 
@@ -26,7 +26,7 @@ _TAG = re.compile(rf"(?i)<(?:!doctype\s[^<>]*>|!--|/?(?:{_ELEMENTS})(?=[\s/>])[^
 _MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
 
 
-def texts(message: Content) -> tuple[str | None, str | None]:
+def text_and_html(message: Content) -> tuple[str | None, str | None]:
     """Text and HTML of a mail to be sent. Its body is HTML where it holds a tag and `html` is not given."""
     if message.html and message.html.strip():
         return message.body, message.html
@@ -56,16 +56,16 @@ class Mail:
     date: datetime | None = None
 
 
-def read(raw: bytes) -> Mail:
+def parse_mail(raw: bytes) -> Mail:
     """A mail as it travels. Raises Unreadable where it is none, or has too many headers or parts."""
-    headers, content = split(raw)
+    headers, content = split_head(raw)
     if "from" not in headers:
         raise Unreadable("This is not a mail: it has no From.")
-    found = parts(headers, content)
-    return headed(headers, found.text, found.html, found.files, found.content_ids)
+    found = parse_parts(headers, content)
+    return build_mail(headers, found.text, found.html, found.files, found.content_ids)
 
 
-def headed(
+def build_mail(
     headers: Headers,
     text: str | None,
     html: str | None,
@@ -74,21 +74,23 @@ def headed(
 ) -> Mail:
     """A mail by its headers (`mime.headers` reads a block of them) and what its provider made of the rest.
     Raises Unreadable where those are too many."""
-    headers = {name: [cleaned(value) for value in values] for name, values in bounded(headers).items()}
+    headers = {
+        name: [clean_text(value) for value in values] for name, values in check_header_count(headers).items()
+    }
     return Mail(
-        sender=first(headers, "from"),
-        to=mailboxes(*headers.get("to", ())),
-        cc=mailboxes(*headers.get("cc", ())),
-        reply_to=mailboxes(*headers.get("reply-to", ())),
-        subject=words(first(headers, "subject")) or None,
-        text=text and cleaned(text),
-        html=html and cleaned(html),
+        sender=first_header(headers, "from"),
+        to=split_mailboxes(*headers.get("to", ())),
+        cc=split_mailboxes(*headers.get("cc", ())),
+        reply_to=split_mailboxes(*headers.get("reply-to", ())),
+        subject=decode_header(first_header(headers, "subject")) or None,
+        text=text and clean_text(text),
+        html=html and clean_text(html),
         files=files,
         content_ids=content_ids or {},
-        message_id=_id(first(headers, "message-id")),
-        in_reply_to=_id(first(headers, "in-reply-to")),
-        references=_MESSAGE_ID.findall(first(headers, "references")),
-        date=_date(first(headers, "date")),
+        message_id=_id(first_header(headers, "message-id")),
+        in_reply_to=_id(first_header(headers, "in-reply-to")),
+        references=_MESSAGE_ID.findall(first_header(headers, "references")),
+        date=_date(first_header(headers, "date")),
     )
 
 

@@ -15,8 +15,8 @@ from html import escape
 from itertools import chain
 from typing import NamedTuple
 
-from messaging.fields import cleaned
-from messaging.mail.charset import decode, unbase64, words
+from messaging.fields import clean_text
+from messaging.mail.charset import decode, decode_base64, decode_header
 from messaging.models import File
 from messaging.problems import Unreadable
 
@@ -85,7 +85,7 @@ class Parts:
 
     def text_of(self, declared: "_Declared", content: bytes) -> _Bodies:
         if len(content) > self._room:
-            self.keep(file(declared.name, declared.kind, content))
+            self.keep(make_file(declared.name, declared.kind, content))
             content = content[: min(self._room, MAX_BEGINNING)]
         self._room -= len(content)
         text = decode(content, declared.charset).replace("\r\n", "\n")
@@ -93,17 +93,17 @@ class Parts:
         return _Bodies(bodies, bodies)
 
 
-def split(raw: Bytes) -> tuple[Headers, memoryview]:
+def split_head(raw: Bytes) -> tuple[Headers, memoryview]:
     """The headers of a mail or of a part, and what follows them. Where their end is far off, there are none.
     Raises Unreadable where they are too many."""
     raw = memoryview(raw)  # a slice of bytes would be a copy of them, for every part within a part
     end = _HEAD_END.search(raw, 0, MAX_HEAD)
     if end:
-        return headers(bytes(raw[: end.start()])), raw[end.end() :]
-    return (headers(bytes(raw)), raw[len(raw) :]) if len(raw) <= MAX_HEAD else ({}, raw)
+        return parse_headers(bytes(raw[: end.start()])), raw[end.end() :]
+    return (parse_headers(bytes(raw)), raw[len(raw) :]) if len(raw) <= MAX_HEAD else ({}, raw)
 
 
-def headers(block: bytes) -> Headers:
+def parse_headers(block: bytes) -> Headers:
     """Raises Unreadable where they are too many."""
     unfolded = _FOLD.sub(b" ", block)
     _check(unfolded.count(b"\n"))
@@ -115,7 +115,7 @@ def headers(block: bytes) -> Headers:
     return found
 
 
-def bounded(headers: Headers) -> Headers:
+def check_header_count(headers: Headers) -> Headers:
     """These, wherever they stood. Raises Unreadable where they are too many."""
     _check(sum(map(len, headers.values())))
     return headers
@@ -126,11 +126,11 @@ def _check(count: int) -> None:
         raise Unreadable(f"The mail has more than {MAX_HEADERS} headers.")
 
 
-def first(headers: Headers, name: str) -> str:
+def first_header(headers: Headers, name: str) -> str:
     return next(iter(headers.get(name, ())), "")
 
 
-def parts(headers: Headers, content: Bytes) -> Parts:
+def parse_parts(headers: Headers, content: Bytes) -> Parts:
     """Raises Unreadable where there are too many, or too many headers in them."""
     found = Parts()
     bodies = _part(headers, content, found, MAX_DEPTH)
@@ -143,12 +143,17 @@ def parts(headers: Headers, content: Bytes) -> Parts:
     return found
 
 
-def file(name: str | None, content_type: str, content: bytes) -> File:
+def make_file(name: str | None, content_type: str, content: bytes) -> File:
     """A file by the name that its sender gave it, without folders, or by one that says what it is."""
     kind = content_type.partition(";")[0].strip().lower()
     if not _KIND.fullmatch(kind) or len(kind) > 255:
         kind = "application/octet-stream"
-    name = _UNPRINTABLE.sub(" ", cleaned(words(name or ""))).replace("\\", "/").rpartition("/")[2].strip()
+    name = (
+        _UNPRINTABLE.sub(" ", clean_text(decode_header(name or "")))
+        .replace("\\", "/")
+        .rpartition("/")[2]
+        .strip()
+    )
     stem, dot, end = name.rpartition(".")
     if len(name) > 255:
         name = stem[: 255 - len(dot + end)] + dot + end if len(end) < 20 else name[:255]
@@ -162,19 +167,19 @@ def _part(headers: Headers, content: Bytes, found: Parts, depth: int, default: s
     declared = _Declared.by(headers, default)
     if declared.kind.startswith("multipart/") and declared.boundary:
         if not depth:
-            return found.keep(file(None, declared.kind, bytes(content)))
+            return found.keep(make_file(None, declared.kind, bytes(content)))
         inner = "message/rfc822" if declared.kind == "multipart/digest" else "text/plain"
         children = [
-            _part(*split(part), found, depth - 1, inner) for part in _between(declared.boundary, content)
+            _part(*split_head(part), found, depth - 1, inner) for part in _between(declared.boundary, content)
         ]
         if children:
             return _alternative(children) if declared.kind == "multipart/alternative" else _mixed(children)
-    content = _decoded(bytes(content), first(headers, "content-transfer-encoding"))
+    content = _decoded(bytes(content), first_header(headers, "content-transfer-encoding"))
     is_body = declared.kind in ("text/plain", "text/html") or declared.kind.startswith("multipart/")
     if is_body and not declared.name and declared.disposition != "attachment":
         return found.text_of(declared, content)
-    content_id = first(headers, "content-id").strip("<> ")
-    return found.keep(file(declared.name, declared.kind, content), content_id)
+    content_id = first_header(headers, "content-id").strip("<> ")
+    return found.keep(make_file(declared.name, declared.kind, content), content_id)
 
 
 def _mixed(children: Sequence[_Bodies]) -> _Bodies:
@@ -211,7 +216,7 @@ def _between(boundary: str, content: Bytes) -> Iterator[Bytes]:
 def _decoded(content: bytes, encoding: str) -> bytes:
     match encoding.lower():
         case "base64":
-            return unbase64(content)
+            return decode_base64(content)
         case "quoted-printable":
             return quopri.decodestring(content)
     return content
@@ -231,7 +236,7 @@ class _Declared(NamedTuple):
         message = Message()  # for the parameters' many forms (RFC 2231)
         message.set_default_type(default)
         for name in ("content-type", "content-disposition"):
-            if value := first(headers, name)[:MAX_DECLARATION]:
+            if value := first_header(headers, name)[:MAX_DECLARATION]:
                 message[name] = ";".join(value.split(";")[:MAX_PARAMETERS])
         try:
             return cls(

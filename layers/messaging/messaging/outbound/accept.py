@@ -8,7 +8,7 @@ from messaging.models import NewEmail, NewSms
 from messaging.outbound import dispatch, store
 from messaging.outbound.attempts import Dispatch
 from messaging.outbound.store import AcceptOutcome, IdempotencyKey
-from messaging.problems import Invalid, PermissionDenied, TooMany
+from messaging.problems import Invalid, PermissionDenied, TooManyRequests
 from messaging.settings import settings
 from messaging.telemetry import count
 
@@ -21,7 +21,7 @@ class Accepted(NamedTuple):
 def accept(account: int, message: NewSms | NewEmail, key: IdempotencyKey | None = None) -> Accepted:
     """Stores an account's message as queued and dispatches it.
 
-    Raises Invalid, PermissionDenied, TooMany and Unavailable; then nothing is stored.
+    Raises Invalid, PermissionDenied, TooManyRequests and Unavailable; then nothing is stored.
 
     The nudge may be lost: the message is kept, and the relay finds it.
     """
@@ -30,7 +30,7 @@ def accept(account: int, message: NewSms | NewEmail, key: IdempotencyKey | None 
     if outcome is AcceptOutcome.NOT_OWNED:
         raise PermissionDenied.field("from", "is not an address of this account")
     if retry_after is not None:
-        raise TooMany("This account has sent as many messages as it may.", retry_after)
+        raise TooManyRequests("This account has sent as many messages as it may.", retry_after)
     if kept is None:
         raise Invalid.field("Idempotency-Key", "was used with another body")
     if outcome is AcceptOutcome.CREATED:

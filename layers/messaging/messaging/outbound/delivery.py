@@ -22,7 +22,7 @@ from messaging.outbound.attempts import Dispatch, Recorded, Unknown
 from messaging.problems import Unavailable
 from messaging.providers.provider import SEND_TIME, Provider, ProviderResult, SupportsStatusLookup
 from messaging.settings import settings
-from messaging.telemetry import count, duration, fault, logger
+from messaging.telemetry import count, duration, log_fault, logger
 
 FIRST_RETRY = 2.0  # seconds; doubled with every attempt
 LONGEST_RETRY = 3600.0  # seconds
@@ -91,7 +91,7 @@ def _provider(name: str) -> Provider | None:
     except Unavailable:
         raise  # its secret is away: nothing is claimed, and the nudge comes again
     except Exception as error:  # noqa: BLE001  # whatever is wrong with one, the others can send
-        fault("A provider cannot be used", error, provider=name)
+        log_fault("A provider cannot be used", error, provider=name)
         return None
 
 
@@ -117,7 +117,7 @@ def _record(message: OutboundMessage, result: Result, seconds_left: Callable[[],
         code, reason, failure = result.code, result.reason, result.kind
     elif isinstance(result, Exception):
         code, reason, failure = "internal_error", "The attempt ended in a fault of this service.", "unknown"
-        fault("A provider's send raised what it must not", result, message_id=message.id)
+        log_fault("A provider's send raised what it must not", result, message_id=message.id)
     while True:
         try:
             recorded = attempts.record(

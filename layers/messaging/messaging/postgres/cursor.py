@@ -30,14 +30,14 @@ def decode(cursor: str, walk: Sequence[object], *readers: Callable[[str], Any]) 
     )
 
 
-def number(text: str) -> int:
+def parse_id(text: str) -> int:
     found = int(text)
     if not 0 <= found <= MAX_ID:
         raise ValueError
     return found
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError

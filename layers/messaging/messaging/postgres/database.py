@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pg8000
 
-from messaging.aws.secrets import secret
+from messaging.aws.secrets import get_secret
 from messaging.postgres import driver
 from messaging.problems import Unavailable
 from messaging.settings import settings
@@ -166,6 +166,6 @@ def _url() -> str:
         return settings().database_url
     if not settings().database_secret_arn:
         raise RuntimeError("neither DATABASE_URL nor DATABASE_SECRET_ARN is set")
-    fields = secret(settings().database_secret_arn)
+    fields = get_secret(settings().database_secret_arn)
     user, password = quote(str(fields["username"]), safe=""), quote(str(fields["password"]), safe="")
     return f"postgresql://{user}:{password}@{fields['host']}:{fields.get('port', 5432)}/{fields['dbname']}"

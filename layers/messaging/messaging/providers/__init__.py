@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from messaging.aws.secrets import secret
+from messaging.aws.secrets import get_secret
 from messaging.models import Channel
 from messaging.problems import Invalid, NotFound
 from messaging.providers.provider import Limits, Provider
@@ -90,4 +90,4 @@ def _note_missing(name: str, arn: str) -> None:
 
 
 def _secrets() -> Mapping[str, Any]:
-    return secret(settings().provider_secret_arn) if settings().provider_secret_arn else {}
+    return get_secret(settings().provider_secret_arn) if settings().provider_secret_arn else {}

@@ -27,8 +27,8 @@ from messaging.failures import (
     Throttled,
 )
 from messaging.providers.credentials import single
-from messaging.transport.client import make_failure, refused
-from messaging.transport.redact import said
+from messaging.transport.client import failure_for_status, make_failure
+from messaging.transport.redact import redact
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -147,11 +147,11 @@ def _told(answer: Mapping[str, Any], kinds: Kinds) -> Failure:
     status = int(meta.get("HTTPStatusCode", 500))
     error = answer.get("Error", {})
     name, why = error.get("Code") or status, answer.get("Reason")
-    code = said(f"{name}.{why}" if why else str(name)) or str(status)
-    reason = said(error.get("Message")) or f"Amazon answered {status}."
+    code = redact(f"{name}.{why}" if why else str(name)) or str(status)
+    reason = redact(error.get("Message")) or f"Amazon answered {status}."
     kind = kinds.get(str(why)) or kinds.get(str(name)) or _ANYWHERE.get(str(name))
     wait = meta.get("HTTPHeaders", {}).get("retry-after")
-    return make_failure(kind, code, reason, wait) if kind else refused(status, code, reason, wait)
+    return make_failure(kind, code, reason, wait) if kind else failure_for_status(status, code, reason, wait)
 
 
 @contextmanager

@@ -36,8 +36,8 @@ from messaging.problems import Invalid
 from messaging.providers import aws, sns
 from messaging.providers.credentials import single
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
-from messaging.transport.payload import our_id
-from messaging.transport.redact import said
+from messaging.transport.payload import parse_reference
+from messaging.transport.redact import redact
 
 STATUS: Mapping[str, Status] = {
     "TEXT_SENT": Status.SENT,
@@ -112,10 +112,10 @@ class Event(BaseModel):
         why = status in (Status.FAILED, None)
         return DeliveryReport(
             provider_message_id=self.id,
-            reference=our_id(str(self.context.get("reference"))),
+            reference=parse_reference(str(self.context.get("reference"))),
             status=status,
             code=self.kind if why else None,
-            reason=said(self.description) if why else None,
+            reason=redact(self.description) if why else None,
             timestamp=datetime.fromtimestamp(self.at / 1000, UTC),
         )
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
-from messaging.fields import cleaned
+from messaging.fields import clean_text
 from messaging.problems import SignatureRejected
 
 
@@ -36,4 +36,4 @@ def unsigned(keys: Sequence[object], field: str) -> SignatureRejected:
 
 
 def _is_text(written: object) -> TypeGuard[str]:
-    return isinstance(written, str) and bool(written.strip()) and cleaned(written) == written
+    return isinstance(written, str) and bool(written.strip()) and clean_text(written) == written

@@ -51,7 +51,7 @@ from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.settings import settings
 from messaging.transport import client
-from messaging.transport.payload import json_object, our_id
+from messaging.transport.payload import json_object, parse_reference
 
 FAILURES: Mapping[str, type[Failure]] = {"opted_out": OptedOut}  # codes that say more than a status
 CONTENT = [field.alias or name for name, field in Content.model_fields.items()]
@@ -107,7 +107,7 @@ class Report(BaseModel):
     timestamp: Time = Field(default_factory=lambda: datetime.now(UTC))  # else that of the arrival
 
     def read(self) -> DeliveryReport:
-        reference = our_id(self.reference)
+        reference = parse_reference(self.reference)
         if reference is None and self.provider_message_id is None:
             raise Invalid.field("reference", "names no message that we sent")
         status = STATUS.get(self.status)

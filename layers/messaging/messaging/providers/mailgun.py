@@ -46,7 +46,7 @@ from pydantic_core import PydanticCustomError, from_json
 
 from messaging import address
 from messaging.failures import Failure, Misconfigured, OutcomeUnknown, PermanentFailure
-from messaging.fields import MAX_BODY, Text, cleaned
+from messaging.fields import MAX_BODY, Text, clean_text
 from messaging.mail import addresses, form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
@@ -54,8 +54,8 @@ from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.transport import client, payload
-from messaging.transport.fetch import Fetched, fetch
-from messaging.transport.redact import said
+from messaging.transport.fetch import FetchedFile, fetch
+from messaging.transport.redact import redact
 
 STATUS = {"accepted": Status.SENT, "delivered": Status.DELIVERED, "opened": Status.READ}
 STATUS |= dict.fromkeys(("failed", "rejected"), Status.FAILED)  # failed where its severity is permanent
@@ -103,7 +103,7 @@ class Mailgun:
     def _as_told(self, failure: Failure) -> Failure:
         """With the reason of the answer, which may be that there is no such domain."""
         with suppress(ValueError, TypeError, LookupError):
-            failure.reason = said(from_json(failure.body)["message"]) or failure.reason
+            failure.reason = redact(from_json(failure.body)["message"]) or failure.reason
         theirs = failure.code == "404" and not self._domain and "domain" in failure.reason.lower()
         return PermanentFailure("404", failure.reason) if theirs else failure
 
@@ -131,8 +131,8 @@ class Mailgun:
         return Answer()
 
 
-def _fields(message: OutboundMessage) -> list[tuple[str, str | Fetched]]:
-    text, html = mail_message.texts(message)
+def _fields(message: OutboundMessage) -> list[tuple[str, str | FetchedFile]]:
+    text, html = mail_message.text_and_html(message)
     copies = [one for one in message.cc if one != message.recipient]
     fields = [
         ("from", message.sender),
@@ -150,15 +150,15 @@ def _fields(message: OutboundMessage) -> list[tuple[str, str | Fetched]]:
     return [*((name, value) for name, value in fields if value is not None), *files]
 
 
-def _form(fields: Sequence[tuple[str, str | Fetched]]) -> tuple[bytes, str]:
+def _form(fields: Sequence[tuple[str, str | FetchedFile]]) -> tuple[bytes, str]:
     """As multipart/form-data, with its Content-Type: https://www.rfc-editor.org/rfc/rfc7578"""
     boundary = secrets.token_hex(24)
     parts: list[bytes] = []
     for name, value in fields:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name.translate(_QUOTED)}"'
-        if isinstance(value, Fetched):
+        if isinstance(value, FetchedFile):
             head += f'; filename="{value.name.translate(_QUOTED)}"\r\nContent-Type: {value.content_type}'
-        content = value.content if isinstance(value, Fetched) else value.encode()
+        content = value.content if isinstance(value, FetchedFile) else value.encode()
         parts.append(head.encode() + b"\r\n\r\n" + content + b"\r\n")
     return b"".join([*parts, f"--{boundary}--\r\n".encode()]), f"multipart/form-data; boundary={boundary}"
 
@@ -171,8 +171,10 @@ def _signature(webhook: Webhook) -> list[str]:
             return [str(_at(told, name) or "") for name in SIGNED]
         return [
             text or ""
-            for text in form.texts(
-                form.named(payload.form(webhook.headers.get("content-type", ""), webhook.body)), {}, *SIGNED
+            for text in form.decode_fields(
+                form.fields_by_name(payload.form(webhook.headers.get("content-type", ""), webhook.body)),
+                {},
+                *SIGNED,
             )
         ]
     except Unreadable as error:
@@ -186,16 +188,16 @@ def _at(value: Any, *names: str) -> Any:
 
 
 def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
-    fields = form.named(payload.form(webhook.headers.get("content-type", ""), webhook.body))
+    fields = form.fields_by_name(payload.form(webhook.headers.get("content-type", ""), webhook.body))
     raw = fields.get("body-mime")
-    headers = mime.split(raw.content)[0] if raw else _headers(fields)
-    read = mail_message.read(raw.content) if raw else _put_together(fields, headers)
-    extra = form.said(fields, ("sender", "message-url", "attachments"))
-    extra |= {name: cleaned(mime.first(headers, name)) for name in VERDICTS if name in headers}
-    [recipient] = form.texts(fields, {}, "recipient")
-    if not (reached := addresses.mailboxes(recipient or "")):
+    headers = mime.split_head(raw.content)[0] if raw else _headers(fields)
+    read = mail_message.parse_mail(raw.content) if raw else _put_together(fields, headers)
+    extra = form.extra_fields(fields, ("sender", "message-url", "attachments"))
+    extra |= {name: clean_text(mime.first_header(headers, name)) for name in VERDICTS if name in headers}
+    [recipient] = form.decode_fields(fields, {}, "recipient")
+    if not (reached := addresses.split_mailboxes(recipient or "")):
         raise Invalid.field("recipient", "names nobody whom it reached")
-    return inbound.messages(read, reached, webhook.received_at, extra)
+    return inbound.inbound_messages(read, reached, webhook.received_at, extra)
 
 
 def _headers(fields: form.Fields) -> mime.Headers:
@@ -208,17 +210,17 @@ def _headers(fields: form.Fields) -> mime.Headers:
 
 
 def _put_together(fields: form.Fields, headers: mime.Headers) -> mail_message.Mail:
-    text, html, sender, subject = form.texts(fields, {}, "body-plain", "body-html", "from", "subject")
+    text, html, sender, subject = form.decode_fields(fields, {}, "body-plain", "body-html", "from", "subject")
     headers = {"from": [sender or ""], "subject": [subject or ""], **headers}
     files = form.files(fields, {})
-    ids = form.content_ids(form.json(fields, "content-id-map"), files)
-    return mail_message.headed(headers, text, html, list(files.values()), ids)
+    ids = form.content_ids(form.json_field(fields, "content-id-map"), files)
+    return mail_message.build_mail(headers, text, html, list(files.values()), ids)
 
 
 def _report(event: Any, received_at: datetime) -> DeliveryReport:
-    word, at = said(_at(event, "event")), _at(event, "timestamp")
-    id = cleaned(str(_at(event, "message", "headers", "message-id") or "")).strip("<>")[:512] or None
-    reference = payload.our_id(str(_at(event, "user-variables", "reference")))
+    word, at = redact(_at(event, "event")), _at(event, "timestamp")
+    id = clean_text(str(_at(event, "message", "headers", "message-id") or "")).strip("<>")[:512] or None
+    reference = payload.parse_reference(str(_at(event, "user-variables", "reference")))
     for field, told in (("event", word), ("message.headers.message-id", id or reference)):
         if told is None:
             raise Invalid.field(f"event-data.{field}", "is not that of a message that we sent")
@@ -227,10 +229,12 @@ def _report(event: Any, received_at: datetime) -> DeliveryReport:
     if to and main and _plain(to) != _plain(main):
         status, code = None, f"copy_{word}"  # which says nothing of the message itself
     elif status is Status.FAILED:
-        code = said(str(_at(event, "delivery-status", "code") or "")) or said(_at(event, "reason")) or word
+        code = (
+            redact(str(_at(event, "delivery-status", "code") or "")) or redact(_at(event, "reason")) or word
+        )
         status = None if _at(event, "severity") == "temporary" else status
     tells = status in (None, Status.FAILED)
-    reasons = filter(None, (said(_at(event, *path)) for path in REASONS))
+    reasons = filter(None, (redact(_at(event, *path)) for path in REASONS))
     known = isinstance(at, (int, float)) and 0 <= at < 253402300800
     return DeliveryReport(
         provider_message_id=id,
@@ -244,5 +248,5 @@ def _report(event: Any, received_at: datetime) -> DeliveryReport:
 
 def _plain(written: Any) -> str:
     with suppress(PydanticCustomError):
-        return address.email(str(written)[:1000])
+        return address.normalize_email(str(written)[:1000])
     return str(written).lower()

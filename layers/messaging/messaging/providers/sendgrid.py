@@ -45,7 +45,7 @@ from pydantic_core import PydanticCustomError, from_json
 
 from messaging import address
 from messaging.failures import Failure, Misconfigured, OutcomeUnknown, Throttled
-from messaging.fields import MAX_BODY, Text, cleaned
+from messaging.fields import MAX_BODY, Text, clean_text
 from messaging.mail import form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
@@ -54,7 +54,7 @@ from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.transport import client, ecdsa, payload
 from messaging.transport.fetch import fetch
-from messaging.transport.redact import said
+from messaging.transport.redact import redact
 
 STATUS = {
     "processed": Status.SENT,
@@ -85,7 +85,7 @@ class Event(BaseModel):
     recipient: Any = None
 
     def read(self, received_at: datetime) -> DeliveryReport:
-        reference, id = payload.our_id(str(self.reference)), _id(self.sg_message_id)
+        reference, id = payload.parse_reference(str(self.reference)), _id(self.sg_message_id)
         if reference is None and id is None:
             raise Invalid.field("sg_message_id", "names no message that we sent")
         status, word = STATUS.get(self.event), self.event
@@ -94,7 +94,7 @@ class Event(BaseModel):
         elif word == "open" and self.sg_machine_open:
             status, word = None, "machine_open"  # of a proxy that fetches whatever arrives
         elif status is Status.FAILED:
-            word = said(self.status) or said(self.type) or word
+            word = redact(self.status) or redact(self.type) or word
         at = received_at if self.timestamp is None else datetime.fromtimestamp(self.timestamp, UTC)
         tells = status in (None, Status.FAILED)
         return DeliveryReport(
@@ -102,7 +102,7 @@ class Event(BaseModel):
             reference=reference,
             status=status,
             code=word if tells else None,
-            reason=said(self.reason) or said(self.response) if tells else None,
+            reason=redact(self.reason) or redact(self.response) if tells else None,
             timestamp=at,
         )
 
@@ -136,7 +136,7 @@ class SendGrid:
         if copies := [{"email": one} for one in message.cc if one != message.recipient]:  # refused if twice
             to["cc"] = copies
             arguments["recipient"] = mark(message.id, message.recipient)
-        kinds = zip(("text/plain", "text/html"), mail_message.texts(message), strict=True)
+        kinds = zip(("text/plain", "text/html"), mail_message.text_and_html(message), strict=True)
         files = [
             {
                 "content": base64.b64encode(one.content).decode(),
@@ -195,29 +195,29 @@ class SendGrid:
 
 
 def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
-    fields = form.named(payload.form(webhook.headers.get("content-type", ""), webhook.body))
-    read = mail_message.read(fields["email"].content) if "email" in fields else _put_together(fields)
-    extra = form.said(fields, ("dkim", "SPF", "spam_score", "spam_report", "sender_ip"))
-    return inbound.messages(read, form.recipients(fields), webhook.received_at, extra)
+    fields = form.fields_by_name(payload.form(webhook.headers.get("content-type", ""), webhook.body))
+    read = mail_message.parse_mail(fields["email"].content) if "email" in fields else _put_together(fields)
+    extra = form.extra_fields(fields, ("dkim", "SPF", "spam_score", "spam_report", "sender_ip"))
+    return inbound.inbound_messages(read, form.envelope_recipients(fields), webhook.received_at, extra)
 
 
 def _put_together(fields: form.Fields) -> mail_message.Mail:
-    charsets = form.json(fields, "charsets")
-    text, html, *told = form.texts(fields, charsets, "text", "html", "subject", "from", "to", "cc")
-    headers = dict(mime.headers(fields["headers"].content if "headers" in fields else b""))
+    charsets = form.json_field(fields, "charsets")
+    text, html, *told = form.decode_fields(fields, charsets, "text", "html", "subject", "from", "to", "cc")
+    headers = dict(mime.parse_headers(fields["headers"].content if "headers" in fields else b""))
     for name, value in zip(("subject", "from", "to", "cc"), told, strict=True):
         if value and (name == "subject" or name not in headers):  # its charset is known only here
             headers[name] = [value]
-    files = form.files(fields, form.json(fields, "attachment-info"))
-    content_ids = form.content_ids(form.json(fields, "content-ids"), files)
-    return mail_message.headed(headers, text, html, list(files.values()), content_ids)
+    files = form.files(fields, form.json_field(fields, "attachment-info"))
+    content_ids = form.content_ids(form.json_field(fields, "content-ids"), files)
+    return mail_message.build_mail(headers, text, html, list(files.values()), content_ids)
 
 
 def _as_told(failure: Failure) -> Failure:
     """With the reason that stands in the answer, and the wait that its head asks for."""
     with suppress(ValueError, TypeError, KeyError, AttributeError):
         wrong = [(one.get("field"), one["message"]) for one in from_json(failure.body)["errors"]]
-        reason = said("; ".join(f"{field}: {text}" if field else text for field, text in wrong))
+        reason = redact("; ".join(f"{field}: {text}" if field else text for field, text in wrong))
         failure.reason = reason or failure.reason
     reset = _seconds(failure.headers.get("x-ratelimit-reset", ""))
     if isinstance(failure, Throttled) and reset is not None:
@@ -232,12 +232,12 @@ def _seconds(digits: str) -> int | None:
 
 def _id(text: str | None) -> str | None:
     """An X-Message-Id, and what stands before the first dot of its events' sg_message_id, are the same."""
-    id = cleaned(text or "").partition(".")[0].strip()
+    id = clean_text(text or "").partition(".")[0].strip()
     return id if 0 < len(id) <= 512 else None
 
 
 def mark(reference: object, recipient: str) -> str:
     """Tells the recipient from copies; arguments are not to hold an address, as SendGrid keeps them."""
     with suppress(PydanticCustomError):
-        recipient = address.email(recipient)
+        recipient = address.normalize_email(recipient)
     return hashlib.sha256(f"{reference} {recipient}".encode()).hexdigest()[:8]

@@ -39,14 +39,14 @@ import idna
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from messaging.failures import Misconfigured, OutcomeUnknown, PermanentFailure, TemporaryFailure, Throttled
-from messaging.fields import MAX_BODY, Time, cleaned
+from messaging.fields import MAX_BODY, Time, clean_text
 from messaging.mail import inbound
 from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage
 from messaging.problems import Invalid, Unavailable, Unreadable
 from messaging.providers import aws, credentials, ses_events, sns
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
-from messaging.transport.fetch import Fetched, fetch
+from messaging.transport.fetch import FetchedFile, fetch
 
 FAILURES: aws.Kinds = {
     "AccountSuspendedException": Misconfigured,
@@ -127,9 +127,12 @@ class Ses:
         try:
             if found.told.get("notificationType") == "Received":
                 received = Received.model_validate(found.told)
-                read, verdicts = mail_message.read(self._content(received)), _verdicts(found.told["receipt"])
+                read, verdicts = (
+                    mail_message.parse_mail(self._content(received)),
+                    _verdicts(found.told["receipt"]),
+                )
                 # By SES's id, for a sender may give two mails one Message-ID.
-                return inbound.messages(
+                return inbound.inbound_messages(
                     read, received.receipt.recipients, received.receipt.timestamp, verdicts, received.mail.id
                 )
             return [ses_events.report(found.told)]
@@ -160,12 +163,14 @@ class Ses:
 
 def _verdicts(receipt: Mapping[str, Any]) -> dict[str, str]:
     told = {name: receipt.get(name) for name in VERDICTS}
-    return {name: cleaned(str(one.get("status"))[:64]) for name, one in told.items() if isinstance(one, dict)}
+    return {
+        name: clean_text(str(one.get("status"))[:64]) for name, one in told.items() if isinstance(one, dict)
+    }
 
 
-def written(message: OutboundMessage, copies: Sequence[str], files: Sequence[Fetched]) -> bytes:
+def written(message: OutboundMessage, copies: Sequence[str], files: Sequence[FetchedFile]) -> bytes:
     """The mail as it travels. Raises PermanentFailure where it cannot be written as one."""
-    text, html = mail_message.texts(message)
+    text, html = mail_message.text_and_html(message)
     mime = EmailMessage()
     try:
         mime["From"], mime["To"] = _ascii(message.sender), _ascii(message.recipient)

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
-from messaging.address import email
+from messaging.address import normalize_email
 from messaging.fields import Text, Time
 from messaging.models import DeliveryReport, Status
-from messaging.transport.payload import our_id
-from messaging.transport.redact import said
+from messaging.transport.payload import parse_reference
+from messaging.transport.redact import redact
 
 STATUS: Mapping[str, Status] = {
     "Send": Status.SENT,
@@ -93,10 +93,10 @@ class Event(BaseModel):
         tells = status in (None, Status.FAILED)
         return DeliveryReport(
             provider_message_id=self.mail.id,
-            reference=our_id("".join(self.mail.tags.get("reference", ()))),
+            reference=parse_reference("".join(self.mail.tags.get("reference", ()))),
             status=status,
             code=code if tells else None,
-            reason=said(why or self.detail.why) if tells else None,
+            reason=redact(why or self.detail.why) if tells else None,
             timestamp=self.detail.timestamp or self.mail.timestamp,
         )
 
@@ -113,5 +113,5 @@ def _address(recipient: str | Recipient) -> str:
 
 def _plain(address: str) -> str:
     with suppress(PydanticCustomError):
-        return email(address)
+        return normalize_email(address)
     return address.lower()

@@ -47,8 +47,8 @@ from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.settings import settings
 from messaging.transport import client, ed25519
-from messaging.transport.payload import json_object, our_id
-from messaging.transport.redact import said
+from messaging.transport.payload import json_object, parse_reference
+from messaging.transport.redact import redact
 
 MAX_GROUP = 20_000_000
 """Bytes of the message for each whom a group's reached, all together: it is kept as often."""
@@ -124,7 +124,7 @@ def _as_told(failure: Failure) -> Failure:
     """The failure with the code and the reason of the answer, and of the kind that the code says."""
     with suppress(ValueError, TypeError, LookupError):  # it need not say more than its status
         told = Fault.model_validate(from_json(failure.body)["errors"][0])
-        failure.code, failure.reason = told.code, said(told.detail) or said(told.title) or failure.reason
+        failure.code, failure.reason = told.code, redact(told.detail) or redact(told.title) or failure.reason
     about_it = isinstance(failure, Misconfigured) and _MESSAGING.fullmatch(failure.code)
     kind = FAILURES.get(failure.code, PermanentFailure if about_it else type(failure))
     reset, failure = failure.headers.get("x-ratelimit-reset"), client.reclassify(failure, kind)
@@ -224,10 +224,10 @@ def _reports(event: Event, told_at: datetime) -> list[DeliveryReport]:
     return [
         DeliveryReport(
             provider_message_id=sent.id,
-            reference=our_id(ours and ours[1]),
+            reference=parse_reference(ours and ours[1]),
             status=STATUS.get(word, on_its_way),
             code=fault.code or (None if on_its_way or word == STATUS.get(word) else word),
-            reason=said(fault.detail) or said(fault.title),
+            reason=redact(fault.detail) or redact(fault.title),
             timestamp=told_at,
         )
         for word in [one.status or event.event_type for one in sent.to] or [event.event_type]

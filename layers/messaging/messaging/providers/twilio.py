@@ -32,14 +32,14 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from messaging.address import PhoneAddress
 from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure, Throttled
-from messaging.fields import Body, Text, cleaned
+from messaging.fields import Body, Text, clean_text
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.credentials import number, several, single, unsigned
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.settings import settings
 from messaging.transport import client
-from messaging.transport.payload import our_id, urlencoded
+from messaging.transport.payload import parse_reference, urlencoded
 
 STATUS = dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), Status.SENT)  # it is there
 STATUS |= dict.fromkeys(("failed", "undelivered", "canceled"), Status.FAILED)
@@ -180,7 +180,7 @@ class Twilio:
         raise unsigned(self._tokens, "auth_token")
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
-        fields = {cleaned(name): cleaned(value) for name, value in urlencoded(webhook.body)}
+        fields = {clean_text(name): clean_text(value) for name, value in urlencoded(webhook.body)}
         try:
             return [(_report if "MessageStatus" in fields else _inbound)(fields, webhook)]
         except ValidationError as error:
@@ -230,7 +230,7 @@ def _report(fields: Mapping[str, str], webhook: Webhook) -> DeliveryReport:
     status = STATUS.get(told.word)
     return DeliveryReport(
         provider_message_id=told.provider_message_id,
-        reference=our_id(dict(urlencoded(webhook.query)).get("reference")),
+        reference=parse_reference(dict(urlencoded(webhook.query)).get("reference")),
         status=status,
         code=told.code or (told.word if status in (None, Status.FAILED) else None),
         reason=told.reason or None,

@@ -28,7 +28,7 @@ from messaging.failures import (
 
 BUDGET = 10.0  # seconds for all of a call
 CONNECT_TIMEOUT = 3.0  # seconds of it for each address that the name stands for, and for TLS
-MAX_ANSWER = 1_000_000  # bytes
+MAX_RESPONSE = 1_000_000  # bytes
 
 _FAILURES: Mapping[int, type[TemporaryFailure]] = {
     **dict.fromkeys((401, 403), Misconfigured),
@@ -41,14 +41,14 @@ _FAILURES: Mapping[int, type[TemporaryFailure]] = {
 others below 500 are a word about the message, which will not be another later."""
 
 
-class HttpAnswer(NamedTuple):
+class HttpResponse(NamedTuple):
     status: int
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDGET) -> HttpAnswer:
+def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDGET) -> HttpResponse:
     """Gives the answer of a request that was accepted (2xx).
 
     Raises TemporaryFailure where nothing was written or the answer says so, PermanentFailure where the
@@ -57,17 +57,17 @@ def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDG
     return _call("POST", url, body, {**headers, "Content-Length": str(len(body))}, budget)
 
 
-def get(url: str, headers: Mapping[str, str], budget: float = BUDGET) -> HttpAnswer:
+def get(url: str, headers: Mapping[str, str], budget: float = BUDGET) -> HttpResponse:
     """The same for a question, which changes nothing."""
     return _call("GET", url, b"", headers, budget)
 
 
-def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget: float) -> HttpAnswer:
+def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget: float) -> HttpResponse:
     deadline = time.monotonic() + budget
     try:
         connection = _prepared(method, url, headers, min(budget, CONNECT_TIMEOUT))
         connection.connect()
-        connection.sock.settimeout(left(deadline))
+        connection.sock.settimeout(time_until(deadline))
     except OSError as error:
         raise TemporaryFailure(
             "not_connected", f"No connection to the provider: {type(error).__name__}."
@@ -77,11 +77,11 @@ def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget
     try:
         connection.endheaders(body)
         # It is asked for its file alone.
-        until = cast("socket.socket", Until(deadline, connection.sock, MAX_ANSWER))
+        until = cast("socket.socket", DeadlineReader(deadline, connection.sock, MAX_RESPONSE))
         with http.client.HTTPResponse(until, method=method) as answer:
             answer.begin()
             heads = {name.lower(): value for name, value in answer.getheaders()}
-            answered = HttpAnswer(answer.status, heads, _read(answer))
+            answered = HttpResponse(answer.status, heads, _read(answer))
     except (OSError, http.client.HTTPException) as error:
         raise OutcomeUnknown("no_answer", f"The provider gave no answer: {type(error).__name__}.") from error
     finally:
@@ -91,12 +91,12 @@ def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget
     if not 300 <= answered.status < 600:  # 1xx, for one, is followed by another answer
         raise OutcomeUnknown("no_answer", f"The provider answered {answered.status}, and nothing final.")
     code, reason = str(answered.status), f"The provider answered {answered.status}."
-    failure = refused(answered.status, code, reason, answered.headers.get("retry-after"))
+    failure = failure_for_status(answered.status, code, reason, answered.headers.get("retry-after"))
     failure.body, failure.headers = answered.body, answered.headers
     raise failure
 
 
-def refused(status: int, code: str, reason: str, wait: str | None) -> Failure:
+def failure_for_status(status: int, code: str, reason: str, wait: str | None) -> Failure:
     """What an answer that is no 2xx says by its status, and by its Retry-After."""
     return make_failure(
         _FAILURES.get(status, TemporaryFailure if status >= 500 else PermanentFailure), code, reason, wait
@@ -145,11 +145,11 @@ def retry_after(value: str | None) -> timedelta | None:
         return None
 
 
-class TooLong(http.client.HTTPException):
+class ResponseTooLarge(http.client.HTTPException):
     """More came than was asked for."""
 
 
-class Until(io.RawIOBase):
+class DeadlineReader(io.RawIOBase):
     """A socket to read from by a deadline, which a server that drips byte after byte cannot move, and to a
     limit: http.client takes a chunk of the size -1 for all that may come.
 
@@ -168,28 +168,28 @@ class Until(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        self._sock.settimeout(left(self._deadline))
+        self._sock.settimeout(time_until(self._deadline))
         received = self._sock.recv_into(buffer)
         self._left -= received
         if self._left < 0:
-            raise TooLong
+            raise ResponseTooLarge
         return received
 
 
 def _read(answer: http.client.HTTPResponse) -> bytes:
-    body = answer.read(MAX_ANSWER + 1)
-    if len(body) > MAX_ANSWER:
-        raise TooLong
+    body = answer.read(MAX_RESPONSE + 1)
+    if len(body) > MAX_RESPONSE:
+        raise ResponseTooLarge
     if answer.length:  # what it promised and did not send
         raise http.client.IncompleteRead(body, answer.length)
     return body
 
 
-def left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
+def time_until(deadline: float) -> float:
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
         raise TimeoutError
-    return left
+    return seconds
 
 
 @cache

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from messaging.failures import Unready, Unsendable
-from messaging.transport.client import CONNECT_TIMEOUT, TooLong, Until, left
+from messaging.transport.client import CONNECT_TIMEOUT, DeadlineReader, ResponseTooLarge, time_until
 
 BUDGET = 5.0  # seconds for all that one message refers to
 MAX_BYTES = 10_000_000  # of all of it: ten messages at once are in memory, each several times over
@@ -48,31 +48,31 @@ _WHY: dict[type[Exception], str] = {
 """In words of their own; of several kinds the first."""
 
 
-class Fetched(NamedTuple):
+class FetchedFile(NamedTuple):
     name: str
     content_type: str
     content: bytes
 
 
-def fetch(urls: Sequence[str], max_bytes: int = MAX_BYTES, budget: float = BUDGET) -> list[Fetched]:
+def fetch(urls: Sequence[str], max_bytes: int = MAX_BYTES, budget: float = BUDGET) -> list[FetchedFile]:
     """What is at these URLs, in their order; at most `max_bytes` of all together.
 
     Raises Unready where one may be there later, and Unsendable where not, or where it leads inside.
     """
     deadline = time.monotonic() + budget
-    fetched: list[Fetched] = []
+    fetched: list[FetchedFile] = []
     for url in urls:
         fetched.append(_fetch(url, max_bytes, deadline))
         max_bytes -= len(fetched[-1].content)
     return fetched
 
 
-def _fetch(url: str, max_bytes: int, deadline: float) -> Fetched:
+def _fetch(url: str, max_bytes: int, deadline: float) -> FetchedFile:
     for _ in range(MAX_REDIRECTS + 1):
         try:
             answer, moved_to = _ask(url, max_bytes, deadline)
             url = urljoin(url, moved_to or "")
-        except TooLong as error:
+        except ResponseTooLarge as error:
             raise _too_large() from error
         except (OSError, http.client.HTTPException) as error:
             raise Unready("attachment_away", f"An attachment could not be fetched: {_why(error)}.") from error
@@ -83,7 +83,7 @@ def _fetch(url: str, max_bytes: int, deadline: float) -> Fetched:
     raise Unsendable("attachment_refused", "An attachment's URL leads from one to the next without an end.")
 
 
-def _ask(url: str, max_bytes: int, deadline: float) -> tuple[Fetched, str | None]:
+def _ask(url: str, max_bytes: int, deadline: float) -> tuple[FetchedFile, str | None]:
     """What is there, or where else it is. Raises OSError, HTTPException and ValueError."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -93,11 +93,13 @@ def _ask(url: str, max_bytes: int, deadline: float) -> tuple[Fetched, str | None
         sock = _tls().wrap_socket(plain, server_hostname=parts.hostname) if parts.scheme == "https" else plain
         with sock:
             _request(sock, parts, port)
-            until = cast("socket.socket", Until(deadline, sock, max_bytes))  # it is asked for its file alone
+            until = cast(
+                "socket.socket", DeadlineReader(deadline, sock, max_bytes)
+            )  # it is asked for its file alone
             with http.client.HTTPResponse(until, method="GET") as answer:
                 answer.begin()
                 if answer.status in (301, 302, 303, 307, 308) and (moved_to := answer.getheader("Location")):
-                    return Fetched("", "", b""), moved_to
+                    return FetchedFile("", "", b""), moved_to
                 if answer.status != 200:
                     _refused(answer.status)
                 content = answer.read(max_bytes + 1)
@@ -105,7 +107,7 @@ def _ask(url: str, max_bytes: int, deadline: float) -> tuple[Fetched, str | None
                     raise _too_large()
                 if answer.length:  # what it promised and did not send
                     raise http.client.IncompleteRead(content, answer.length)
-                return Fetched(*_named(parts, answer), content), None
+                return FetchedFile(*_named(parts, answer), content), None
 
 
 def _why(error: Exception) -> str:
@@ -146,16 +148,16 @@ def _refused(status: int) -> None:
 
 def _connected(host: str, port: int, deadline: float) -> socket.socket:
     """To one of the name's addresses, all of which have to be public. Raises OSError."""
-    found = _resolved(host, port, left(deadline))
+    found = _resolved(host, port, time_until(deadline))
     if not all(_is_public(str(address[0])) for *_, address in found):
         raise Unsendable("attachment_refused", "An attachment's URL leads into a private network.")
     failure: OSError = ConnectionError()
     for family, kind, protocol, _, address in found:
         sock = socket.socket(family, kind, protocol)
         try:
-            sock.settimeout(min(CONNECT_TIMEOUT, left(deadline)))
+            sock.settimeout(min(CONNECT_TIMEOUT, time_until(deadline)))
             sock.connect(address)
-            sock.settimeout(left(deadline))
+            sock.settimeout(time_until(deadline))
         except OSError as error:
             sock.close()
             failure = error

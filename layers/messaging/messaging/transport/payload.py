@@ -110,7 +110,7 @@ def form(content_type: str, body: bytes) -> Sequence[Field]:
         raise Unreadable("The body is not a form, or has too many fields.") from error
 
 
-def our_id(text: str | None) -> int | None:
+def parse_reference(text: str | None) -> int | None:
     """Our reference, as a vendor brings it back; None where it is none."""
     if not text or len(text) > 19 or not (text.isascii() and text.isdigit()):
         return None

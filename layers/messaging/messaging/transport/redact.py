@@ -2,15 +2,15 @@
 
 import re
 
-from messaging.fields import cleaned
+from messaging.fields import clean_text
 
-MAX_WORDS = 500  # characters
+MAX_LENGTH = 500  # characters
 
 _ADDRESS = re.compile(r'(?<![^\s<>()\[\],;:"@])[^\s<>()\[\],;:"@]++@[^\s<>()\[\],;:"]+')
 
 
-def said(told: object) -> str | None:
+def redact(told: object) -> str | None:
     """Bounded, and with every address as `<address>`; None of what says nothing, or is no text."""
     if not isinstance(told, str):
         return None
-    return _ADDRESS.sub("<address>", cleaned(told[: 4 * MAX_WORDS])).strip()[:MAX_WORDS] or None
+    return _ADDRESS.sub("<address>", clean_text(told[: 4 * MAX_LENGTH])).strip()[:MAX_LENGTH] or None

@@ -19,7 +19,7 @@ from messaging.problems import Invalid
 from messaging.providers import ses
 from messaging.providers.provider import ProviderResult
 from messaging.providers.ses import Ses
-from messaging.transport.fetch import Fetched
+from messaging.transport.fetch import FetchedFile
 from tests.support import api
 from tests.support.tcp_server import answering, playing, read_request
 
@@ -115,10 +115,10 @@ def test_domains_are_written_as_in_the_dns() -> None:
 
 def test_attachments_are_parts() -> None:
     files = [
-        Fetched("r\u00e4chnung.pdf", "application/pdf", b"%PDF\xff"),
-        Fetched("a\r\nX-Evil: 1.txt", "text/plain", "Grüße".encode("latin-1")),
-        Fetched("mail.eml", "message/rfc822", b"From: x\r\n\r\n"),
-        Fetched("odd", "odd", b""),
+        FetchedFile("r\u00e4chnung.pdf", "application/pdf", b"%PDF\xff"),
+        FetchedFile("a\r\nX-Evil: 1.txt", "text/plain", "Grüße".encode("latin-1")),
+        FetchedFile("mail.eml", "message/rfc822", b"From: x\r\n\r\n"),
+        FetchedFile("odd", "odd", b""),
     ]
     mail = read(ses.written(message(html="<p>x</p>"), [], files))
     parts = [(one.get_filename(), one.get_content_type()) for one in mail.iter_attachments()]
@@ -153,7 +153,7 @@ def test_whatever_was_accepted_can_be_written(
         accepted = NewEmail.model_validate({**api.NEW_EMAIL, **fields})
     except ValidationError:
         return
-    files = [Fetched(name, "text/plain", body.encode())]
+    files = [FetchedFile(name, "text/plain", body.encode())]
     raw = ses.written(message(**accepted.content()), [], files)
     assert raw.isascii()
     assert len([line for line in raw.partition(b"\r\n\r\n")[0].split(b"\r\n") if b": " in line]) <= 8
