@@ -6,7 +6,7 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     vocabulary     problems telemetry settings address fields models failures
     aws            signed_client secrets boto_clients
     postgres       driver database cursor
-    transport      client fetch payload ecdsa ed25519 redact
+    transport      client fetch payload signatures redact
     mail           charset addresses mime message form inbound
     providers      gsm provider credentials aws sns ses_events VENDORS
     accounts       caller models keys store

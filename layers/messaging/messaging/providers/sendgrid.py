@@ -52,7 +52,7 @@ from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMe
 from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
-from messaging.transport import client, ecdsa, payload
+from messaging.transport import client, payload, signatures
 from messaging.transport.fetch import fetch
 from messaging.transport.redact import redact
 
@@ -166,7 +166,7 @@ class SendGrid:
         if at is None or abs(at - webhook.received_at.timestamp()) > TOLERANCE:
             raise SignatureRejected("The request is stale, or bears no time.")
         try:
-            ecdsa.verify(self._public_keys, signature, told.encode() + webhook.body)
+            signatures.verify_ecdsa(self._public_keys, signature, told.encode() + webhook.body)
         except ValueError as error:
             raise unsigned(self._public_keys, "public_key") from error
         return Verified()

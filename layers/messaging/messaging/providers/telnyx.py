@@ -46,7 +46,7 @@ from messaging.problems import Invalid, SignatureRejected
 from messaging.providers.credentials import several, single, unsigned
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.settings import settings
-from messaging.transport import client, ed25519
+from messaging.transport import client, signatures
 from messaging.transport.payload import json_object, parse_reference
 from messaging.transport.redact import redact
 
@@ -173,8 +173,11 @@ class Telnyx:
         if not _SECONDS.fullmatch(signed_at):
             raise SignatureRejected("The request bears no time of its signature.")
         signed = f"{signed_at}|".encode() + webhook.body
-        if not ed25519.verify(self._public_keys, webhook.headers.get("telnyx-signature-ed25519", ""), signed):
-            raise unsigned(self._public_keys, "public_key")
+        signature = webhook.headers.get("telnyx-signature-ed25519", "")
+        try:
+            signatures.verify_ed25519(self._public_keys, signature, signed)
+        except ValueError as error:
+            raise unsigned(self._public_keys, "public_key") from error
         if abs(webhook.received_at.timestamp() - int(signed_at)) > TOLERANCE:
             raise SignatureRejected("The request was signed at another time.")
         return Verified()
