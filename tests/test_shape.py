@@ -156,7 +156,7 @@ def test_some_packages_do_not_know_each_other(package: str, strangers: set[str])
         (("alembic",), {"functions/migrate"}),
         (
             ("boto3", "botocore"),
-            {"aws", "providers"},
+            {"aws", "transport"},
         ),
         (("http.client", "urllib.request", "requests", "httpx", "urllib3", "aiohttp"), {"transport"}),
         (("os.environ", "os.getenv"), {"settings"}),

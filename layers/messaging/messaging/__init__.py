@@ -6,9 +6,9 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     vocabulary     problems telemetry settings address fields models failures
     aws            signed_client secrets boto_clients
     postgres       driver database cursor
-    transport      client fetch payload signatures redact
+    transport      client fetch payload signatures redact aws_call sns
     mail           charset addresses mime message form inbound
-    providers      gsm provider credentials aws sns ses_events VENDORS
+    providers      gsm provider credentials ses_events VENDORS
     accounts       caller models keys store
     conversations  responses reads
     inbound        webhook_request media spool store receive

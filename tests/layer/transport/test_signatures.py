@@ -1,4 +1,4 @@
-"""Ed25519 signatures: valid ones, forged ones, and malformed keys. (ECDSA: providers/sendgrid.)"""
+"""Ed25519 signatures: valid ones, forged ones, and malformed keys."""
 
 from base64 import b64encode
 from collections.abc import Sequence

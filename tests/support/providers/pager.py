@@ -24,7 +24,7 @@ from messaging.failures import Misconfigured, OutcomeUnknown
 from messaging.fields import Body, Text
 from messaging.models import MAX_ID, Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected, Unreadable
-from messaging.providers.credentials import single
+from messaging.providers.credentials import get_str
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.transport import client
 
@@ -58,8 +58,8 @@ class Pager:
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        self._url = single(secret, "url")
-        self._key = single(secret, "key").encode()
+        self._url = get_str(secret, "url")
+        self._key = get_str(secret, "key").encode()
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         if not self._url:

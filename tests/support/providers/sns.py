@@ -23,9 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from messaging.providers import sns
 from messaging.providers.provider import Webhook
-from messaging.transport import client
+from messaging.transport import client, sns
 from tests.support.certificates import Authority
 from tests.support.providers.contract import Contract
 
@@ -141,7 +140,7 @@ def at_work() -> Iterator[Host]:
 
 def forget() -> None:
     """What an environment keeps as long as it lives."""
-    for kept in (client._tls, sns._fetched):  # noqa: SLF001
+    for kept in (client._tls, sns._fetch_certificate):  # noqa: SLF001
         kept.cache_clear()
 
 

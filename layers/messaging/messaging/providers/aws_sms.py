@@ -33,9 +33,9 @@ from messaging.failures import Misconfigured, OptedOut, OutcomeUnknown, Permanen
 from messaging.fields import CleanedBody, Text
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid
-from messaging.providers import aws, sns
-from messaging.providers.credentials import single
+from messaging.providers.credentials import aws_access, get_list, get_str
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
+from messaging.transport import aws_call, sns
 from messaging.transport.payload import parse_reference
 from messaging.transport.redact import redact
 
@@ -61,7 +61,7 @@ STATUS: Mapping[str, Status] = {
 """Of the others TEXT_QUEUED and TEXT_PENDING are on the way, and TEXT_UNKNOWN says that nobody knows. Where a
 carrier gives no receipts, TEXT_SUCCESSFUL is the last that is heard."""
 
-FAILURES: aws.Kinds = {
+FAILURES: aws_call.FailureTypes = {
     "DESTINATION_PHONE_NUMBER_OPTED_OUT": OptedOut,
     # The account, not the message.
     "ACCOUNT_DISABLED": Misconfigured,
@@ -131,31 +131,33 @@ class AwsSms:
     def send(self, message: OutboundMessage) -> ProviderResult:
         request = {
             "DestinationPhoneNumber": message.recipient,
-            "OriginationIdentity": single(self._secret, "origination_identity") or message.sender,
+            "OriginationIdentity": get_str(self._secret, "origination_identity") or message.sender,
             "MessageBody": message.body,
             "Context": {"reference": str(message.id)},
         }
-        if named := single(self._secret, "configuration_set"):
+        if named := get_str(self._secret, "configuration_set"):
             request["ConfigurationSetName"] = named
-        answer = aws.call(self._secret, "pinpoint-sms-voice-v2", "send_text_message", request, FAILURES)
+        access = aws_access(self._secret, self.name)
+        answer = aws_call.call(access, "pinpoint-sms-voice-v2", "send_text_message", request, FAILURES)
         try:
             return ProviderResult(_ID.validate_python(answer.get("MessageId")))
         except ValidationError as error:
             raise OutcomeUnknown("unreadable_answer", "The answer holds no MessageId.") from error
 
     def verify(self, webhook: Webhook) -> Verified:
-        return sns.verify(webhook, self._secret)
+        sns.verify(webhook.body, webhook.received_at, get_list(self._secret, "topics"))
+        return Verified()
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
-        found = sns.notification(webhook)
+        found = sns.notification(webhook.body)
         if found is None:
             return []
         try:
-            if "inboundMessageId" in found.told:
-                return [Inbound.model_validate(found.told).read(found.at)]
-            return [Event.model_validate(found.told).read()]
+            if "inboundMessageId" in found.fields:
+                return [Inbound.model_validate(found.fields).read(found.published_at)]
+            return [Event.model_validate(found.fields).read()]
         except ValidationError as error:
             raise Invalid.found(error.errors(include_input=False, include_url=False)) from None
 
     def answer(self, kept: Sequence[str | None]) -> Answer:  # noqa: ARG002  # it asks for no more than 200
-        return sns.ANSWER
+        return Answer(content_type="text/plain")

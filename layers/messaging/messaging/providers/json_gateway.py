@@ -47,7 +47,7 @@ from messaging.models import (
     Status,
 )
 from messaging.problems import Invalid
-from messaging.providers.credentials import several, single, unsigned
+from messaging.providers.credentials import get_list, get_str, not_signed
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.settings import settings
 from messaging.transport import client
@@ -141,11 +141,11 @@ class House:
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        self._url = single(secret, "url")
-        self._lookup_url = single(secret, "lookup_url")
+        self._url = get_str(secret, "url")
+        self._lookup_url = get_str(secret, "lookup_url")
         self._signs = bool(secret.get("signing_secret"))
         self._signatures: list[Signature] = []
-        for one in several(secret, "signing_secret"):
+        for one in get_list(secret, "signing_secret"):
             with suppress(EmptyWebhookSecretError, ValueError):  # `whsec_` alone, and what is not base64
                 self._signatures.append(Signature(one))
 
@@ -204,7 +204,7 @@ class House:
                 refused = error
             else:
                 return Verified()
-        raise unsigned(self._signatures, "signing_secret") from refused
+        raise not_signed(self._signatures, "signing_secret") from refused
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
         fields = {"timestamp": webhook.received_at} | json_object(webhook.body)

@@ -51,7 +51,7 @@ from messaging.mail import addresses, form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected, Unreadable
-from messaging.providers.credentials import several, single, unsigned
+from messaging.providers.credentials import get_list, get_str, not_signed
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.transport import client, payload
 from messaging.transport.fetch import FetchedFile, fetch
@@ -79,10 +79,10 @@ class Mailgun:
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        self._url = (single(secret, "api_url") or "https://api.mailgun.net").rstrip("/")
-        self._api_key = single(secret, "api_key")
-        self._domain = single(secret, "domain")
-        self._signing_keys = several(secret, "signing_key")
+        self._url = (get_str(secret, "api_url") or "https://api.mailgun.net").rstrip("/")
+        self._api_key = get_str(secret, "api_key")
+        self._domain = get_str(secret, "domain")
+        self._signing_keys = get_list(secret, "signing_key")
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         if not self._api_key:
@@ -114,7 +114,7 @@ class Mailgun:
         made = {key: hmac.new(key.encode(), text, hashlib.sha256).hexdigest() for key in self._signing_keys}
         keys = [key for key, a in made.items() if any(hmac.compare_digest(a.encode(), b) for b in known)]
         if not token.isascii() or not keys:
-            raise unsigned(self._signing_keys, "signing_key")
+            raise not_signed(self._signing_keys, "signing_key")
         at = int(timestamp) if _SECONDS.fullmatch(timestamp) else 0
         if not token or abs(webhook.received_at.timestamp() - at) > TOLERANCE:
             raise SignatureRejected("The request was signed at another time.")

@@ -50,7 +50,7 @@ from messaging.mail import form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected, Unreadable
-from messaging.providers.credentials import several, single, unsigned
+from messaging.providers.credentials import get_list, get_str, not_signed
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.transport import client, payload, signatures
 from messaging.transport.fetch import fetch
@@ -113,9 +113,9 @@ class SendGrid:
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        self._api_key = single(secret, "api_key")
-        self._url = (single(secret, "api_url") or "https://api.sendgrid.com").rstrip("/") + "/v3/mail/send"
-        self._public_keys = several(secret, "public_key")
+        self._api_key = get_str(secret, "api_key")
+        self._url = (get_str(secret, "api_url") or "https://api.sendgrid.com").rstrip("/") + "/v3/mail/send"
+        self._public_keys = get_list(secret, "public_key")
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         if not self._api_key:
@@ -168,7 +168,7 @@ class SendGrid:
         try:
             signatures.verify_ecdsa(self._public_keys, signature, told.encode() + webhook.body)
         except ValueError as error:
-            raise unsigned(self._public_keys, "public_key") from error
+            raise not_signed(self._public_keys, "public_key") from error
         return Verified()
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:

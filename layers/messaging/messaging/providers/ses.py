@@ -44,11 +44,12 @@ from messaging.mail import inbound
 from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage
 from messaging.problems import Invalid, Unavailable, Unreadable
-from messaging.providers import aws, credentials, ses_events, sns
+from messaging.providers import credentials, ses_events
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
+from messaging.transport import aws_call, sns
 from messaging.transport.fetch import FetchedFile, fetch
 
-FAILURES: aws.Kinds = {
+FAILURES: aws_call.FailureTypes = {
     "AccountSuspendedException": Misconfigured,
     "LimitExceededException": Throttled,
     "MailFromDomainNotVerifiedException": Misconfigured,
@@ -100,8 +101,7 @@ class Ses:
         self._secret = secret
 
     def send(self, message: OutboundMessage) -> ProviderResult:
-        if not credentials.single(self._secret, "region"):
-            raise Misconfigured("not_configured", f"The secret holds no region for {self.name}.")
+        access = credentials.aws_access(self._secret, self.name)
         copies = [_ascii(one) for one in message.cc if one != message.recipient]
         request = {
             "FromEmailAddress": _ascii(message.sender),
@@ -109,33 +109,34 @@ class Ses:
             "Content": {"Raw": {"Data": written(message, copies, fetch(message.attachments))}},
             "EmailTags": [{"Name": "reference", "Value": str(message.id)}],
         }
-        if named := credentials.single(self._secret, "configuration_set"):
+        if named := credentials.get_str(self._secret, "configuration_set"):
             request["ConfigurationSetName"] = named
-        answer = aws.call(self._secret, "sesv2", "send_email", request, FAILURES)
+        answer = aws_call.call(access, "sesv2", "send_email", request, FAILURES)
         try:
             return ProviderResult(_ID.validate_python(answer.get("MessageId")))
         except ValidationError as error:
             raise OutcomeUnknown("unreadable_answer", "The answer holds no MessageId.") from error
 
     def verify(self, webhook: Webhook) -> Verified:
-        return sns.verify(webhook, self._secret)
+        sns.verify(webhook.body, webhook.received_at, credentials.get_list(self._secret, "topics"))
+        return Verified()
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
-        found = sns.notification(webhook, GREETING)
-        if found is None or found.told.get("notificationType") in GREETINGS:
+        found = sns.notification(webhook.body, GREETING)
+        if found is None or found.fields.get("notificationType") in GREETINGS:
             return []
         try:
-            if found.told.get("notificationType") == "Received":
-                received = Received.model_validate(found.told)
+            if found.fields.get("notificationType") == "Received":
+                received = Received.model_validate(found.fields)
                 read, verdicts = (
                     mail_message.parse_mail(self._content(received)),
-                    _verdicts(found.told["receipt"]),
+                    _verdicts(found.fields["receipt"]),
                 )
                 # By SES's id, for a sender may give two mails one Message-ID.
                 return inbound.inbound_messages(
                     read, received.receipt.recipients, received.receipt.timestamp, verdicts, received.mail.id
                 )
-            return [ses_events.report(found.told)]
+            return [ses_events.report(found.fields)]
         except ValidationError as error:
             raise Invalid.found(error.errors(include_input=False, include_url=False)) from None
 
@@ -151,14 +152,15 @@ class Ses:
         if action.type != "S3" or not action.key or action.bucket != self._secret.get("bucket"):
             raise Unreadable("The mail is neither here nor in the bucket of this provider.")
         try:
-            return aws.read_object(self._secret, action.bucket, action.key, MAX_MAIL)
+            access = credentials.aws_access(self._secret, self.name)
+            return aws_call.read_object(access, action.bucket, action.key, MAX_MAIL)
         except (Misconfigured, PermanentFailure) as error:  # S3 says 403 of what is not there, too
             raise Unreadable(f"The bucket does not give the mail: {error.code}.") from error
         except (TemporaryFailure, OutcomeUnknown) as error:
             raise Unavailable("The bucket is away; try again.") from error
 
     def answer(self, kept: Sequence[str | None]) -> Answer:  # noqa: ARG002  # it asks for no more than 200
-        return sns.ANSWER
+        return Answer(content_type="text/plain")
 
 
 def _verdicts(receipt: Mapping[str, Any]) -> dict[str, str]:

@@ -43,7 +43,7 @@ from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown,
 from messaging.fields import CleanedBody, Text, Time
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected
-from messaging.providers.credentials import several, single, unsigned
+from messaging.providers.credentials import get_list, get_str, not_signed
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.settings import settings
 from messaging.transport import client, signatures
@@ -139,10 +139,10 @@ class Telnyx:
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        self._url = (single(secret, "api_url") or "https://api.telnyx.com").rstrip("/") + "/v2/messages"
-        self._api_key = single(secret, "api_key")
-        self._profile = single(secret, "messaging_profile_id")
-        self._public_keys = several(secret, "public_key")
+        self._url = (get_str(secret, "api_url") or "https://api.telnyx.com").rstrip("/") + "/v2/messages"
+        self._api_key = get_str(secret, "api_key")
+        self._profile = get_str(secret, "messaging_profile_id")
+        self._public_keys = get_list(secret, "public_key")
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         if not self._api_key:
@@ -177,7 +177,7 @@ class Telnyx:
         try:
             signatures.verify_ed25519(self._public_keys, signature, signed)
         except ValueError as error:
-            raise unsigned(self._public_keys, "public_key") from error
+            raise not_signed(self._public_keys, "public_key") from error
         if abs(webhook.received_at.timestamp() - int(signed_at)) > TOLERANCE:
             raise SignatureRejected("The request was signed at another time.")
         return Verified()

@@ -35,7 +35,7 @@ from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown,
 from messaging.fields import Body, Text, clean_text
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected, Unreadable
-from messaging.providers.credentials import number, several, single, unsigned
+from messaging.providers.credentials import get_digits, get_list, get_str, not_signed
 from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
 from messaging.settings import settings
 from messaging.transport import client
@@ -114,13 +114,13 @@ class Twilio:
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        self._tokens = several(secret, "auth_token")
-        self._account = single(secret, "account_sid")
-        self._user = single(secret, "api_key_sid") or self._account
-        self._password = single(secret, "api_key_secret") or next(iter(self._tokens), "")
-        self._service = single(secret, "messaging_service_sid")
-        self._validity = number(secret, "validity_period")
-        self._api = single(secret, "api_url") or "https://api.twilio.com"
+        self._tokens = get_list(secret, "auth_token")
+        self._account = get_str(secret, "account_sid")
+        self._user = get_str(secret, "api_key_sid") or self._account
+        self._password = get_str(secret, "api_key_secret") or next(iter(self._tokens), "")
+        self._service = get_str(secret, "messaging_service_sid")
+        self._validity = get_digits(secret, "validity_period")
+        self._api = get_str(secret, "api_url") or "https://api.twilio.com"
 
     def send(self, message: OutboundMessage) -> ProviderResult:
         url, headers = self._messages()
@@ -177,7 +177,7 @@ class Twilio:
             made = (b64encode(hmac.digest(token.encode(), signed, "sha1")) for token in self._tokens)
             if any(hmac.compare_digest(one, given) for one in made):
                 return Verified()
-        raise unsigned(self._tokens, "auth_token")
+        raise not_signed(self._tokens, "auth_token")
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
         fields = {clean_text(name): clean_text(value) for name, value in urlencoded(webhook.body)}

@@ -1,7 +1,7 @@
-"""The envelope of SNS: whose it lets in, what it asks Amazon for, and what it has to tell."""
+"""The envelope of SNS: how a request is verified, what is fetched for that, and what a notification holds."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,11 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from messaging.problems import Invalid, Problem, SignatureRejected, Unavailable, Unreadable
-from messaging.providers import sns
+from messaging.providers.credentials import get_list
+from messaging.transport import sns
 from tests.support.providers import sns as providers_sns
-from tests.support.providers.sns import CONFIRMATION, HOST, PEM, TOPIC, Host, envelope, signed, webhook
+from tests.support.providers.sns import CONFIRMATION, HOST, PEM, TOPIC, Host, envelope, signed
 
-SECRET = {"topics": [TOPIC, f"{TOPIC}-events"]}
+TOPICS = [TOPIC, f"{TOPIC}-events"]
 
 
 @pytest.fixture
@@ -23,26 +24,30 @@ def host() -> Iterator[Host]:
         yield host
 
 
-def refusal(body: bytes, at: datetime | None = None, secret: dict[str, Any] = SECRET) -> str:
+def verify(body: bytes, at: datetime | None = None, topics: Sequence[str] = TOPICS) -> None:
+    sns.verify(body, at or datetime.now(UTC), topics)
+
+
+def refusal(body: bytes, at: datetime | None = None, topics: Sequence[str] = TOPICS) -> str:
     with pytest.raises(SignatureRejected) as raised:
-        sns.verify(webhook(body, at), secret)
+        verify(body, at, topics)
     return str(raised.value)
 
 
-# --- Who is let in -----------------------------------------------------------------------------------
+# --- Verification -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
 @pytest.mark.parametrize("more", [{}, {"Subject": "Amazon Email Event Notification"}, {"Subject": ""}])
-def test_lets_in_what_sns_signed(host: Host, version: str, more: dict[str, str]) -> None:
-    told = envelope("Grüße \N{WAVING HAND SIGN}\n", SignatureVersion=version, **more)
-    assert sns.verify(webhook(signed(told)), SECRET).signed
+def test_a_request_signed_by_sns_is_verified(host: Host, version: str, more: dict[str, str]) -> None:
+    fields = envelope("Grüße \N{WAVING HAND SIGN}\n", SignatureVersion=version, **more)
+    verify(signed(fields))
     assert host.asked == [PEM]
 
 
 def test_the_certificate_is_fetched_once(host: Host) -> None:
-    for topic in SECRET["topics"]:
-        sns.verify(webhook(signed(envelope("x", TopicArn=topic))), SECRET)
+    for topic in TOPICS:
+        verify(signed(envelope("x", TopicArn=topic)))
     assert host.asked == [PEM]
 
 
@@ -50,9 +55,9 @@ def test_the_certificate_is_fetched_once(host: Host) -> None:
     "topics",
     [None, "", [], [f"{TOPIC}x"], [TOPIC.replace("1", "2")], [TOPIC.replace("west", "east")], ["*"], [None]],
 )
-def test_nothing_is_asked_of_anybody_for_a_topic_that_is_not_ours(host: Host, topics: Any) -> None:
-    for told in (envelope("x"), envelope("x", **CONFIRMATION)):
-        assert "topic" in refusal(signed(told), secret={"topics": topics})
+def test_a_topic_that_is_not_ours_is_refused_before_anything_is_fetched(host: Host, topics: Any) -> None:
+    for fields in (envelope("x"), envelope("x", **CONFIRMATION)):
+        assert "topic" in refusal(signed(fields), topics=get_list({"topics": topics}, "topics"))
     assert host.asked == []
 
 
@@ -76,7 +81,7 @@ def test_nothing_is_asked_of_anybody_for_a_topic_that_is_not_ours(host: Host, to
         f"https://{HOST.replace('.', 'x', 1)}{PEM}",
     ],
 )
-def test_a_certificate_is_taken_from_sns_in_the_topic_s_region_alone(host: Host, url: str) -> None:
+def test_a_certificate_is_only_fetched_from_sns_in_the_region_of_the_topic(host: Host, url: str) -> None:
     assert "certificate's URL" in refusal(signed(envelope("x", SigningCertURL=url)))
     assert host.asked == []
 
@@ -88,78 +93,78 @@ def test_a_certificate_is_taken_from_sns_in_the_topic_s_region_alone(host: Host,
         ("arn:aws-us-gov:sns:us-gov-west-1:123456789012:x", "sns.us-gov-west-1.amazonaws.com"),
     ],
 )
-def test_other_partitions_have_hosts_of_their_own(host: Host, topic: str, name: str) -> None:
-    told = signed(envelope("x", TopicArn=topic, SigningCertURL=f"https://{name}{PEM}"))
+def test_other_partitions_have_their_own_hosts(host: Host, topic: str, name: str) -> None:
+    fields = signed(envelope("x", TopicArn=topic, SigningCertURL=f"https://{name}{PEM}"))
     with pytest.raises(Unavailable):  # that host is not there, and was looked for
-        sns.verify(webhook(told), {"topics": topic})
-    assert "certificate's URL" in refusal(signed(envelope("x", TopicArn=topic)), secret={"topics": topic})
+        verify(fields, topics=[topic])
+    assert "certificate's URL" in refusal(signed(envelope("x", TopicArn=topic)), topics=[topic])
     assert host.asked == []
 
 
 @pytest.mark.parametrize("days", [(-9, -1), (1, 9)])
-def test_a_certificate_that_is_not_valid_now_vouches_for_nothing(host: Host, days: tuple[int, int]) -> None:
+def test_an_expired_or_future_certificate_is_refused(host: Host, days: tuple[int, int]) -> None:
     host.pages[PEM] = 200, providers_sns.certificate(providers_sns.key(), days)
     assert "not valid" in refusal(signed(envelope("x")))
 
 
-def test_no_other_key_lets_anything_in(host: Host) -> None:
+def test_a_signature_by_another_key_is_refused(host: Host) -> None:
     assert "not signed" in refusal(signed(envelope("x"), generate_private_key(65537, 2048)))
     host.pages["/other.pem"] = 200, providers_sns.certificate(ec.generate_private_key(ec.SECP256R1()))
-    assert "no key" in refusal(signed(envelope("x", SigningCertURL=f"https://{HOST}/other.pem")))
+    assert "not hold an RSA key" in refusal(signed(envelope("x", SigningCertURL=f"https://{HOST}/other.pem")))
 
 
 @pytest.mark.parametrize("page", [(200, b""), (200, b"<Error/>"), (404, b""), (403, b"x"), (302, b"")])
-def test_where_there_is_no_certificate_nothing_is_let_in(host: Host, page: tuple[int, bytes]) -> None:
+def test_a_request_whose_certificate_does_not_exist_is_refused(host: Host, page: tuple[int, bytes]) -> None:
     host.pages[PEM] = page
     assert "no certificate" in refusal(signed(envelope("x")))
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_while_the_certificate_cannot_be_had_sns_is_to_come_again(host: Host, status: int) -> None:
-    request = webhook(signed(envelope("x")))
+def test_a_request_is_unavailable_while_its_certificate_cannot_be_fetched(host: Host, status: int) -> None:
+    request = signed(envelope("x"))
     host.pages[PEM], kept = (status, b""), host.pages[PEM]
     with pytest.raises(Unavailable):  # 503: it repeats nothing after a 4xx
-        sns.verify(request, SECRET)
+        verify(request)
     host.pages[PEM] = kept
-    sns.verify(request, SECRET)
+    verify(request)
 
 
 @pytest.mark.usefixtures("host")
-def test_an_hour_s_retries_are_let_in_and_nothing_older() -> None:
+def test_retries_are_accepted_for_an_hour_and_older_requests_are_refused() -> None:
     now = datetime.now(UTC)
     body = signed(envelope("x"))
-    sns.verify(webhook(body, now + timedelta(minutes=60)), SECRET)
+    verify(body, now + timedelta(minutes=60))
     assert "stale" in refusal(body, now + timedelta(minutes=66))
     assert "stale" in refusal(body, now - timedelta(minutes=66))
 
 
 @pytest.mark.usefixtures("host")
 @pytest.mark.parametrize("name", ["Message", "MessageId", "Timestamp", "Type", "TopicArn"])
-def test_no_field_of_a_notification_can_be_another(name: str) -> None:
+def test_a_changed_signed_field_is_refused(name: str) -> None:
     others = {
         "Timestamp": f"{datetime.now(UTC) - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}",
-        "TopicArn": SECRET["topics"][1],
+        "TopicArn": TOPICS[1],
         "Type": "UnsubscribeConfirmation",
     }
-    told = json.loads(signed(envelope("x")))
-    assert "not signed" in refusal(json.dumps({**told, name: others.get(name, "another")}).encode())
+    fields = json.loads(signed(envelope("x")))
+    assert "not signed" in refusal(json.dumps({**fields, name: others.get(name, "another")}).encode())
 
 
 @pytest.mark.usefixtures("host")
-def test_the_other_fields_and_the_headers_are_not_believed() -> None:
-    told = {
+def test_unsigned_fields_and_headers_are_ignored() -> None:
+    fields = {
         **json.loads(signed(envelope({"a": 1}))),
         "message": "x",
         "UnsubscribeURL": "https://evil.example/",
     }
-    request = webhook(json.dumps(told).encode())
-    sns.verify(request, SECRET)
-    found = sns.notification(request)
-    assert found is not None
-    assert found.told == {"a": 1}
+    request = json.dumps(fields).encode()
+    verify(request)
+    notification = sns.notification(request)
+    assert notification is not None
+    assert notification.fields == {"a": 1}
 
 
-def test_what_is_delivered_raw_is_let_in_by_nothing(host: Host) -> None:
+def test_raw_message_delivery_is_refused(host: Host) -> None:
     for body in (
         b"",
         b"x",
@@ -169,30 +174,36 @@ def test_what_is_delivered_raw_is_let_in_by_nothing(host: Host) -> None:
         b"\xff",
         b'{"Type": "\\ud800"}',
     ):
-        assert "no envelope" in refusal(body)
+        assert "not an SNS envelope" in refusal(body)
     assert host.asked == []
 
 
-def test_says_in_one_line_what_an_envelope_lacks() -> None:
-    told = {"Type": "Notification", "TopicArn": 7, "Message": "x", "MessageId": "1", "SignatureVersion": "3"}
+def test_the_reason_lists_on_one_line_what_is_wrong_with_an_envelope() -> None:
+    fields = {
+        "Type": "Notification",
+        "TopicArn": 7,
+        "Message": "x",
+        "MessageId": "1",
+        "SignatureVersion": "3",
+    }
     with pytest.raises(SignatureRejected) as raised:
-        sns.verify(webhook(json.dumps(told).encode()), SECRET)
+        verify(json.dumps(fields).encode())
     assert raised.value.reason == (
-        "No envelope of SNS: TopicArn: must be a string; Timestamp: is required; "
+        "The request is not an SNS envelope: TopicArn: must be a string; Timestamp: is required; "
         "SignatureVersion: must be '1' or '2'; Signature: is required; SigningCertURL: is required"
     )
 
 
-# --- What it tells -----------------------------------------------------------------------------------
+# --- Notifications -----------------------------------------------------------------------------------
 
 
-def test_tells_when_it_was_told_first() -> None:
-    found = sns.notification(webhook(signed(envelope({"a": 1}, Timestamp="2024-11-01T14:00:00.123Z"))))
-    assert found == ({"a": 1}, datetime(2024, 11, 1, 14, 0, 0, 123000, UTC))
+def test_a_notification_has_the_time_of_its_first_delivery() -> None:
+    notification = sns.notification(signed(envelope({"a": 1}, Timestamp="2024-11-01T14:00:00.123Z")))
+    assert notification == ({"a": 1}, datetime(2024, 11, 1, 14, 0, 0, 123000, UTC))
 
 
-def test_a_greeting_tells_nothing() -> None:
-    assert sns.notification(webhook(signed(envelope("Hello!"))), "Hello!") is None
+def test_a_greeting_holds_no_notification() -> None:
+    assert sns.notification(signed(envelope("Hello!")), "Hello!") is None
 
 
 @pytest.mark.parametrize(
@@ -206,13 +217,13 @@ def test_a_greeting_tells_nothing() -> None:
         (signed(envelope({"a": 1}, Timestamp="yesterday")), Invalid),
     ],
 )
-def test_says_what_it_cannot_read(body: bytes, problem: type[Problem]) -> None:
+def test_an_unreadable_notification_raises_a_problem(body: bytes, problem: type[Problem]) -> None:
     with pytest.raises(problem):
-        sns.notification(webhook(body))
+        sns.notification(body)
 
 
 @pytest.mark.parametrize("time", ["call +18045551234", "2024 +18045551234"])
-def test_the_refusal_holds_nothing_of_the_request(time: str) -> None:
+def test_a_refusal_does_not_quote_the_request(time: str) -> None:
     with pytest.raises(SignatureRejected) as raised:
-        sns.verify(webhook(signed(envelope({}, Timestamp=time))), SECRET)
+        verify(signed(envelope({}, Timestamp=time)))
     assert "18045551234" not in f"{raised.value} {raised.value.__cause__}"

@@ -18,12 +18,13 @@ from messaging.failures import (
     TemporaryFailure,
     Throttled,
 )
-from messaging.providers import aws
+from messaging.providers.credentials import aws_access
+from messaging.transport import aws_call
 from tests.support.tcp_server import Script, answering, hang, playing, read_request
 
 REQUEST = {"DestinationPhoneNumber": "+18045551234", "MessageBody": "Hello"}
 KEYS = {"region": "us-west-2", "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI"}
-KINDS: aws.Kinds = {"OPTED_OUT": OptedOut, "Suspended": Misconfigured, "Quota": TemporaryFailure}
+KINDS: aws_call.FailureTypes = {"OPTED_OUT": OptedOut, "Suspended": Misconfigured, "Quota": TemporaryFailure}
 READ_TIMEOUT = 0.5  # seconds
 
 
@@ -34,7 +35,8 @@ def answer(status: int, fields: object, head: str = "") -> Script:
 
 def call(url: str, **secret: str) -> Mapping[str, Any]:
     fields = {**KEYS, "endpoint_url": url, **secret}
-    return aws.call(fields, "pinpoint-sms-voice-v2", "send_text_message", REQUEST, KINDS, READ_TIMEOUT)
+    access = aws_access(fields, "instance")
+    return aws_call.call(access, "pinpoint-sms-voice-v2", "send_text_message", REQUEST, KINDS, READ_TIMEOUT)
 
 
 def failure(script: Script) -> Failure:
@@ -148,8 +150,8 @@ def test_a_secret_that_leads_nowhere_calls_nobody(secret: dict[str, str]) -> Non
 
 def test_a_request_that_amazon_has_no_form_for_is_not_sent() -> None:
     with pytest.raises(PermanentFailure) as raised:
-        aws.call(
-            {**KEYS, "endpoint_url": "http://127.0.0.1:9"},
+        aws_call.call(
+            aws_access({**KEYS, "endpoint_url": "http://127.0.0.1:9"}, "instance"),
             "pinpoint-sms-voice-v2",
             "send_text_message",
             {"MessageBody": ""},

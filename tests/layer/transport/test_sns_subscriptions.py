@@ -1,12 +1,13 @@
-"""A subscription of SNS: confirmed for a topic of ours alone, and at SNS alone."""
+"""SNS subscriptions: only those to our topics are confirmed, and only at the SNS host."""
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from messaging.problems import SignatureRejected, Unavailable
-from messaging.providers import sns
+from messaging.transport import sns
 from tests.support.providers import sns as providers_sns
 from tests.support.providers.sns import (
     CONFIRM,
@@ -17,10 +18,7 @@ from tests.support.providers.sns import (
     Host,
     envelope,
     signed,
-    webhook,
 )
-
-SECRET = {"topics": TOPIC}
 
 
 @pytest.fixture
@@ -29,22 +27,26 @@ def host() -> Iterator[Host]:
         yield host
 
 
-def refused(body: bytes) -> None:
+def verify(body: bytes) -> None:
+    sns.verify(body, datetime.now(UTC), [TOPIC])
+
+
+def assert_refused(body: bytes) -> None:
     with pytest.raises(SignatureRejected):
-        sns.verify(webhook(body), SECRET)
+        verify(body)
 
 
-def test_confirms_a_subscription_of_its_topic(host: Host) -> None:
-    request = webhook(signed(envelope("You have chosen to subscribe", **CONFIRMATION)))
-    sns.verify(request, SECRET)
+def test_a_subscription_to_our_topic_is_confirmed(host: Host) -> None:
+    request = signed(envelope("You have chosen to subscribe", **CONFIRMATION))
+    verify(request)
     assert host.asked == [PEM, CONFIRM.partition(HOST)[2]]
     assert sns.notification(request) is None
 
 
-def test_confirms_nothing_that_sns_did_not_sign(host: Host) -> None:
-    told = json.loads(signed(envelope("x", **CONFIRMATION)))
+def test_a_confirmation_that_sns_did_not_sign_is_refused(host: Host) -> None:
+    fields = json.loads(signed(envelope("x", **CONFIRMATION)))
     for name in ("Token", "SubscribeURL", "Message"):
-        refused(json.dumps({**told, name: told[name] + "x"}).encode())
+        assert_refused(json.dumps({**fields, name: fields[name] + "x"}).encode())
     assert host.asked == [PEM]
 
 
@@ -60,20 +62,20 @@ def test_confirms_nothing_that_sns_did_not_sign(host: Host) -> None:
         *(CONFIRM.replace("us-west-2", "us-east-1", 1), f"https://{HOST}/?Action=Unsubscribe&x=y", ""),
     ],
 )
-def test_goes_nowhere_else_to_confirm(host: Host, url: str) -> None:
-    refused(signed(envelope("x", **{**CONFIRMATION, "SubscribeURL": url})))
+def test_a_subscription_is_only_confirmed_at_the_sns_host(host: Host, url: str) -> None:
+    assert_refused(signed(envelope("x", **{**CONFIRMATION, "SubscribeURL": url})))
     assert host.asked == [PEM]
 
 
 @pytest.mark.parametrize("status", [400, 403, 429, 500])
-def test_where_it_cannot_be_confirmed_sns_is_to_come_again(host: Host, status: int) -> None:
+def test_a_request_is_unavailable_if_the_subscription_cannot_be_confirmed(host: Host, status: int) -> None:
     host.pages[CONFIRM.partition(HOST)[2]] = status, b""
     with pytest.raises(Unavailable):
-        sns.verify(webhook(signed(envelope("x", **CONFIRMATION))), SECRET)
+        verify(signed(envelope("x", **CONFIRMATION)))
 
 
-def test_the_end_of_a_subscription_is_read_and_not_undone(host: Host) -> None:
-    request = webhook(signed(envelope("x", **{**CONFIRMATION, "Type": "UnsubscribeConfirmation"})))
-    assert sns.verify(request, SECRET).signed
+def test_the_end_of_a_subscription_is_accepted_and_not_undone(host: Host) -> None:
+    request = signed(envelope("x", **{**CONFIRMATION, "Type": "UnsubscribeConfirmation"}))
+    verify(request)
     assert sns.notification(request) is None
     assert host.asked == [PEM]
