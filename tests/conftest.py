@@ -109,7 +109,7 @@ def proxy(database: Database, configure: Configure) -> Iterator[Proxy]:
 
     proxy = Proxy(database.url)
     configure(DATABASE_URL=proxy.url)
-    reads.check()
+    reads.check_schema()
     yield proxy
     product.disconnect()
     proxy.close()

@@ -71,7 +71,7 @@ def list_conversations(
 
 @app.get("/api/conversations/<id>", responses=api.shows(Conversation), tags=["Read"])
 def get_conversation(id: Id) -> Response[str]:
-    return api.found(reads.conversation(_account(), id), "conversation")
+    return api.found(reads.get_conversation(_account(), id), "conversation")
 
 
 @app.get("/api/conversations/<id>/messages", responses=api.shows(MessagePage), tags=["Read"])
@@ -89,12 +89,12 @@ def list_messages(
 
 @app.get("/api/messages/<id>", responses=api.shows(MessageWithEvents), tags=["Read"])
 def get_message(id: Id) -> Response[str]:
-    return api.found(reads.message(_account(), id), "message")
+    return api.found(reads.get_message(_account(), id), "message")
 
 
 @app.get("/api/messages/<id>/attachments/<number>", responses=FOUND, tags=["Read"])
 def get_attachment(id: Id, number: Annotated[int, Path(ge=1, le=1000)]) -> Response[str]:
-    kept = reads.attachment(_account(), id, number)
+    kept = reads.get_attachment(_account(), id, number)
     if kept is None:
         raise NotFound("There is no such attachment.")
     return api.elsewhere(media.link(kept))
@@ -105,7 +105,7 @@ def get_health(
     *,
     detail: Annotated[bool, Query(description="Whether to tell how the providers are.")] = False,
 ) -> Response[str]:
-    reads.check()
+    reads.check_schema()
     found = Health(providers=circuits.of_providers(settings().providers) if detail else None)
     return Response(200, api.JSON, found.model_dump_json(exclude_none=not detail))
 

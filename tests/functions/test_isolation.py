@@ -159,9 +159,9 @@ STORE: Mapping[str, Callable[[int, Ids], object]] = {
     "add_outbound": lambda account, _: store.add_outbound(
         account, support_messages.sms(**{"from": THEIRS}), ["sms"]
     ),
-    "message": lambda account, theirs: reads.message(account, theirs.message),
-    "attachment": lambda account, theirs: reads.attachment(account, theirs.message, 1),
-    "conversation": lambda account, theirs: reads.conversation(account, theirs.conversation),
+    "get_message": lambda account, theirs: reads.get_message(account, theirs.message),
+    "get_attachment": lambda account, theirs: reads.get_attachment(account, theirs.message, 1),
+    "get_conversation": lambda account, theirs: reads.get_conversation(account, theirs.conversation),
     "list_conversations": lambda account, _: list(
         reads.list_conversations(account, 50, address=THEIRS, type=Channel.SMS).items
     ),

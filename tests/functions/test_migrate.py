@@ -60,7 +60,7 @@ def test_three_at_once_on_an_empty_database_migrate_it_once(empty: Database) -> 
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
         assert list(pool.map(migrate, range(3))) == [{"revision": HEAD}] * 3
     assert empty.rows("SELECT version_num FROM alembic_version") == [[HEAD]]
-    reads.check()
+    reads.check_schema()
     messages.own_all()
     assert messages.accept()[1].id == 1
 
@@ -150,15 +150,15 @@ def test_the_product_knows_the_newest_revision() -> None:
 
 def test_another_revision_is_unavailable(empty: Database) -> None:
     with pytest.raises(Unavailable):
-        reads.check()
+        reads.check_schema()
     migrate()
-    reads.check()
+    reads.check_schema()
     empty.rows("UPDATE alembic_version SET version_num = 'another'")
     with pytest.raises(Unavailable):
-        reads.check()
+        reads.check_schema()
     empty.rows("DELETE FROM alembic_version")
     with pytest.raises(Unavailable):
-        reads.check()
+        reads.check_schema()
 
 
 def test_a_migration_that_loses_a_deadlock_is_tried_again(empty: Database) -> None:

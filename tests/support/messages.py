@@ -130,6 +130,6 @@ def sent(claimed: OutboundMessage, id: str = "p-1") -> int:
 
 def seen(id: int) -> MessageWithEvents:
     """The message as it is read, with its events."""
-    found = reads.message(ACCOUNT, id)
+    found = reads.get_message(ACCOUNT, id)
     assert found is not None
     return MessageWithEvents.model_validate_json(found)

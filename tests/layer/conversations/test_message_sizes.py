@@ -40,7 +40,7 @@ def test_pages_of_large_messages_fit_into_an_answer_and_show_all(database: Datab
 def test_a_mebibyte_of_what_json_escapes_once_is_taken_and_shown(database: Database, character: str) -> None:
     _, kept, _ = store.add_outbound(ACCOUNT, email(character * 2**20), ["email"])
     assert kept
-    assert shown(reads.message(ACCOUNT, kept.id) or "") < LAMBDA
+    assert shown(reads.get_message(ACCOUNT, kept.id) or "") < LAMBDA
 
 
 @pytest.mark.parametrize("message", [("\x01" * 990_000, None), ('"' * 2**20, '"' * 2**20)])

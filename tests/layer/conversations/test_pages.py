@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from messaging.conversations import reads
-from messaging.conversations.reads import ENVELOPE, MAX_PAGE_BYTES, Page
+from messaging.conversations.reads import ENVELOPE_BYTES, MAX_PAGE_BYTES, Page
 from messaging.models import Channel
 from messaging.postgres import cursor
 from messaging.problems import Unreadable
@@ -89,7 +89,7 @@ def test_a_page_ends_before_four_megabytes_and_not_long_before(length: int, newe
     assert first is not None
     together = len(",".join(first.items))
     assert together <= MAX_PAGE_BYTES
-    assert together + length + ENVELOPE * (len(first.items) + 1) > MAX_PAGE_BYTES
+    assert together + length + ENVELOPE_BYTES * (len(first.items) + 1) > MAX_PAGE_BYTES
     second = reads.list_messages(ACCOUNT, 1, 200, first.next_cursor, newest_first=newest_first)
     walked = ids(first) + ids(second)
     assert walked == sorted(range(1, messages + 1), reverse=newest_first)

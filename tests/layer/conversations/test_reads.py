@@ -26,7 +26,7 @@ def ids(page: Page | None) -> list[int]:
 
 
 def conversation(id: int) -> Conversation:
-    found = reads.conversation(ACCOUNT, id)
+    found = reads.get_conversation(ACCOUNT, id)
     assert found is not None
     return Conversation.model_validate_json(found)
 
@@ -35,8 +35,8 @@ def conversation(id: int) -> Conversation:
 @pytest.mark.parametrize("id", [0, 2, -1, MAX_ID])
 def test_there_is_nothing_under_another_id(id: int) -> None:
     messages.accept()
-    assert reads.message(ACCOUNT, id) is None
-    assert reads.conversation(ACCOUNT, id) is None
+    assert reads.get_message(ACCOUNT, id) is None
+    assert reads.get_conversation(ACCOUNT, id) is None
     assert reads.list_messages(ACCOUNT, id, 10) is None
     assert reads.list_messages(ACCOUNT, id, 10, newest_first=True) is None
 
@@ -44,10 +44,10 @@ def test_there_is_nothing_under_another_id(id: int) -> None:
 def test_what_is_of_another_account_is_not_there(database: Database) -> None:
     messages.accept()
     database.rows("UPDATE messages SET account_id = 2")
-    assert reads.message(ACCOUNT, 1) is None
+    assert reads.get_message(ACCOUNT, 1) is None
     assert ids(reads.list_messages(ACCOUNT, 1, 10)) == []
     database.rows("UPDATE conversations SET account_id = 2")
-    assert reads.conversation(ACCOUNT, 1) is None
+    assert reads.get_conversation(ACCOUNT, 1) is None
     assert reads.list_messages(ACCOUNT, 1, 10) is None
     assert ids(reads.list_conversations(ACCOUNT, 10)) == []
     assert ids(reads.list_conversations(ACCOUNT, 10, address=CUSTOMER)) == []
@@ -56,7 +56,7 @@ def test_what_is_of_another_account_is_not_there(database: Database) -> None:
 @pytest.mark.usefixtures("database")
 def test_a_message_has_the_fields_of_the_contract_and_its_events_oldest_first() -> None:
     messages.accept(messages.sms(timestamp="2024-11-01T14:00:00Z"))
-    fields = json.loads(reads.message(ACCOUNT, 1) or "")
+    fields = json.loads(reads.get_message(ACCOUNT, 1) or "")
     for clock in ("created_at", "updated_at"):
         assert datetime.fromisoformat(fields.pop(clock)).tzinfo is UTC
     assert fields == {
@@ -83,7 +83,7 @@ def test_a_message_has_the_fields_of_the_contract_and_its_events_oldest_first() 
     }
     messages.sent(messages.claim(1))
     messages.report(Status.FAILED, "p-1", code="30003", timestamp="2024-11-01T14:00:01.25Z")
-    seen = json.loads(reads.message(ACCOUNT, 1) or "")
+    seen = json.loads(reads.get_message(ACCOUNT, 1) or "")
     assert (seen["status"], seen["error"]) == ("failed", {"code": "30003", "reason": None})
     assert [(event["kind"], event["status"]) for event in seen["events"]] == [
         ("attempt", "sent"),

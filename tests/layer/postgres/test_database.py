@@ -61,7 +61,7 @@ def test_is_unavailable_while_connections_are_refused_and_well_at_once_after(
 
 def test_replaces_a_connection_that_the_server_terminated(database: Database) -> None:
     for _ in range(3):
-        reads.check()
+        reads.check_schema()
         others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
         terminated = database.rows(f"SELECT pg_terminate_backend(pid, 1000) {others} AND state = 'idle'")
         assert [True] in terminated
@@ -96,7 +96,7 @@ def test_survives_a_restart_of_the_server(server: Postgres, context: Context) ->
 
 
 def test_a_database_that_is_not_migrated_is_unavailable(server: Postgres) -> None:
-    for use in (reads.check, messages.accept, lambda: reads.message(messages.ACCOUNT, 1)):
+    for use in (reads.check_schema, messages.accept, lambda: reads.get_message(messages.ACCOUNT, 1)):
         with pytest.raises(Unavailable):
             use()
 
@@ -109,7 +109,7 @@ def test_a_user_that_the_server_does_not_let_in_is_unavailable(
     configure(DATABASE_URL=stranger)
     product.disconnect()
     with pytest.raises(Unavailable):
-        reads.check()
+        reads.check_schema()
 
 
 def test_a_deployment_without_a_database_says_so(configure: Configure) -> None:

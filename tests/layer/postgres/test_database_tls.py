@@ -125,7 +125,7 @@ def test_connects_to_a_server_that_the_named_bundle_vouches_for(
     front: Front, authority: Authority, configure: Configure, query: str
 ) -> None:
     configure(DATABASE_URL=front.url(query), DATABASE_CA_FILE=str(authority.bundle))
-    reads.check()
+    reads.check_schema()
     assert b"alembic_version" in front.told
 
 
@@ -141,7 +141,7 @@ def test_the_first_answer_takes_eight_round_trips_at_most(
         DATABASE_URL=front.url("").replace(f":{port}/", f":{wire.port}/"),
         DATABASE_CA_FILE=str(authority.bundle),
     )
-    reads.check()
+    reads.check_schema()
     trips = wire.round_trips  # without the farewell
     product.disconnect()
     wire.close()
@@ -150,7 +150,7 @@ def test_the_first_answer_takes_eight_round_trips_at_most(
 
 def refuses(front: Front) -> None:
     with pytest.raises(Unavailable):
-        reads.check()
+        reads.check_schema()
     assert not front.told, "nothing, not even a user's name, is told to a stranger"
 
 
@@ -184,7 +184,7 @@ def test_does_not_fall_back_to_a_server_without_tls(
     configure(DATABASE_URL=plain, DATABASE_CA_FILE=str(authority.bundle))
     product.disconnect()
     with pytest.raises(Unavailable):
-        reads.check()
+        reads.check_schema()
 
 
 @pytest.fixture

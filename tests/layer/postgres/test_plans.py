@@ -152,8 +152,8 @@ READS: dict[str, Callable[[], object]] = {
     "conversations of an address and a type": lambda: reads.list_conversations(
         ACCOUNT, BATCH, address=messages.CUSTOMER, type=Channel.EMAIL, updated_since=since(ROWS // 2)
     ),
-    "a conversation": lambda: reads.conversation(ACCOUNT, 1),
-    "a message": lambda: reads.message(ACCOUNT, ROWS // 2),
+    "a conversation": lambda: reads.get_conversation(ACCOUNT, 1),
+    "a message": lambda: reads.get_message(ACCOUNT, ROWS // 2),
     "messages, oldest first": lambda: reads.list_messages(ACCOUNT, 1, BATCH),
     "messages, oldest first, deep": lambda: reads.list_messages(
         ACCOUNT, 1, BATCH, cursor.encode(["messages", 1, "asc"], CROWDED // 2)
