@@ -97,7 +97,7 @@ def _poll(stage: Stage, environment: Environment, done: Event) -> None:
 def _stored(database: Database) -> Figure:
     """A message, its attempt and what that left among its events; reports add an event each."""
     database.settle()
-    kept = database.bytes("messages", "attempts", "message_events")
+    kept = database.bytes("messages", "attempts", "message_events", "provider_message_ids")
     return Figure(
         "bytes kept of a sent message, with indexes",
         kept / database.value("SELECT count(*) FROM messages"),

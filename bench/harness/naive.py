@@ -68,6 +68,7 @@ class Message(Base):
     size: Mapped[int]
     provider: Mapped[str]
     provider_message_id: Mapped[str]
+    inbound_key: Mapped[str]
 
 
 class Request(Base):
@@ -113,9 +114,7 @@ def receive(inbound: Inbound) -> Response[str]:
 
 def _keep(session: Session, inbound: Inbound) -> Message:
     now = datetime.now(UTC)
-    known = select(Message).filter_by(
-        provider="sms", provider_message_id=inbound.messaging_provider_id, direction="inbound"
-    )
+    known = select(Message).filter_by(inbound_key=f"sms={inbound.messaging_provider_id}")
     if found := session.scalars(known).one_or_none():
         return found
     pair = {"account_id": 1, "customer_address": inbound.recipient, "contact_address": inbound.sender}
@@ -141,6 +140,7 @@ def _keep(session: Session, inbound: Inbound) -> Message:
         size=len(inbound.body),
         provider="sms",
         provider_message_id=inbound.messaging_provider_id,
+        inbound_key=f"sms={inbound.messaging_provider_id}",
     )
     session.add(message)
     session.flush()

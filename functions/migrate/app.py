@@ -23,6 +23,7 @@ LOCK = 7_467_332_901  # any number that nothing else locks
 DEADLOCK = "40P01"
 TRIES = 20
 FUNCTIONS = (
+    "status",
     "json",
     "conversations",
     "outbound_accept",

@@ -52,9 +52,7 @@ def faulty_stack(stack_without_status_lookup: Stack) -> Iterator[Stack]:
     """
     stack = stack_without_status_lookup
     with closing(Database(stack.database_url)) as database:
-        database.rows(
-            "UPDATE messages SET dispatch_at = now(), next_attempt_at = NULL WHERE status = 'queued'"
-        )
+        database.rows("UPDATE outbound_queue SET dispatch_at = now(), next_attempt_at = now()")
         unfinished = "SELECT count(*) FROM messages WHERE status IN ('queued', 'sending')"
         eventually(lambda: database.value(unfinished) == 0)
     yield stack

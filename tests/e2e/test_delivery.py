@@ -75,12 +75,13 @@ def test_a_message_whose_worker_was_killed_ends_as_unknown_and_is_never_sent_twi
     assert message(faulty_stack, id)["status"] == "sending"  # who knows: the worker has its lease
     with closing(Database(faulty_stack.database_url)) as database:
         lease = database.value(
-            "SELECT extract(epoch FROM lease_expires_at - created_at)::float FROM messages WHERE id = :id",
+            "SELECT extract(epoch FROM expires_at - created_at)::float"
+            " FROM messages JOIN leases ON message_id = id WHERE id = :id",
             id=id,
         )
         assert isinstance(lease, float)
         assert FUNCTION_SECONDS < lease < QUEUE_SECONDS
-        pass_time(database, id, "lease_expires_at")
+        pass_time(database, id, "leases", "expires_at")
     assert attempts(wait_for(faulty_stack, id, "unknown")) == [(1, "unknown", "lease_expired")]
     deliver_again(faulty_stack, id)
     assert message(faulty_stack, id)["status"] == "unknown"
@@ -92,11 +93,11 @@ def test_a_message_that_was_kept_but_never_queued_is_found_by_the_relay(
 ) -> None:
     with closing(Database(faulty_stack.database_url)) as database:
         id = add_undispatched(database, contact)
-        pass_time(database, id, "dispatch_at")
+        pass_time(database, id, "outbound_queue", "dispatch_at")
     assert attempts(wait_for(faulty_stack, id, "delivered")) == [(1, "sent", None)]
     assert len(calls(faulty_stack, id)) == 1
 
 
-def pass_time(database: Database, id: int, until: str) -> None:
-    """What this column of the message waits for is now."""
-    database.rows(f"UPDATE messages SET {until} = clock_timestamp() WHERE id = :id", id=id)
+def pass_time(database: Database, id: int, table: str, until: str) -> None:
+    """Makes the time that the message waits for the present."""
+    database.rows(f"UPDATE {table} SET {until} = clock_timestamp() WHERE message_id = :id", id=id)

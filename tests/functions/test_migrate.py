@@ -104,7 +104,7 @@ def test_the_migrations_make_the_tables_that_the_product_speaks_of(empty: Databa
 
 
 def test_the_migrations_make_what_the_check_does_not_compare(empty: Database) -> None:
-    """Check constraints, what an index is partial by, what a column is set to."""
+    """Check constraints, what an index is partial by, what a column is set to, how a table is stored."""
     constraints = (
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
         " WHERE connamespace = 'public'::regnamespace AND contype <> 'n' ORDER BY 1, 2"
@@ -114,7 +114,8 @@ def test_the_migrations_make_what_the_check_does_not_compare(empty: Database) ->
         "SELECT table_name, column_name, data_type, column_default, is_nullable,"
         " is_identity FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"
     )
-    described = [constraints, indexes, columns]
+    options = "SELECT relname::text, reloptions::text FROM pg_class WHERE reloptions IS NOT NULL ORDER BY 1"
+    described = [constraints, indexes, columns, options]
     migrate()
     empty.rows("DROP TABLE alembic_version")
     migrated = [empty.rows(description) for description in described]

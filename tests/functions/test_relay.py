@@ -1,5 +1,7 @@
 """functions/relay: from its event to what is queued again."""
 
+from datetime import timedelta
+
 import pytest
 
 from local.simulators.provider import ProviderSimulator
@@ -11,7 +13,7 @@ from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.template.test_events import event
 
-DUE = "UPDATE messages SET dispatch_at = clock_timestamp()"
+DUE = "UPDATE outbound_queue SET dispatch_at = clock_timestamp()"
 
 
 def test_queues_again_what_was_left_behind(
@@ -32,7 +34,7 @@ def test_makes_a_delivery_that_died_visible(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     call("POST", SMS, NEW_SMS)
-    database.rows("UPDATE messages SET status = 'sending', lease_expires_at = clock_timestamp()")
+    messages.claim_all([1], timedelta(0))
     assert invoke("relay", event("relay"))["expired"] == 1
     assert message(1)["status"] == "unknown"
 
@@ -46,6 +48,7 @@ def test_applies_reports_whose_message_is_known_by_now(database: Database, aws: 
     claimed = messages.claimed()
     messages.report(Status.DELIVERED, "p-1")
     database.rows("UPDATE attempts SET provider_message_id = 'p-1'")
+    database.rows("INSERT INTO provider_message_ids VALUES (1, 'sms', 'p-1', :id, 1)", id=claimed.id)
     assert invoke("relay", event("relay"))["applied"] == 1
     assert message(claimed.id)["status"] == "delivered"
 

@@ -28,6 +28,7 @@ def test_keeps_its_event_s_message_and_queues_its_id(database: Database, aws: Aw
         "reply_to": None,
         "headers": {},
         "html": None,
+        "version": 1,
         "attachments": [],
         "content_ids": {},
         "body": "Hello! This is a test SMS message.",

@@ -88,6 +88,7 @@ def test_a_message_is_read_as_the_contract_shows_it(error: dict[str, str] | None
         "timestamp": "2024-11-01T12:00:00Z",
         "created_at": "2024-11-01T12:00:00.123456Z",
         "updated_at": "2024-11-01T12:00:01Z",
+        "version": 3,
     }
     message = Message.model_validate(shown)
     assert json.loads(message.model_dump_json()) == shown

@@ -12,16 +12,16 @@ from tests.support import messages
 from tests.support.admin import make_account
 from tests.support.database import Database
 
-DUE = "UPDATE messages SET dispatch_at = now() WHERE dispatch_at IS NOT NULL"
-WAIT = "SELECT round(extract(epoch FROM dispatch_at - clock_timestamp()) / 60)::int FROM messages"
+DUE = "UPDATE outbound_queue SET dispatch_at = now()"
+WAIT = "SELECT round(extract(epoch FROM dispatch_at - clock_timestamp()) / 60)::int FROM outbound_queue"
 
 
 def test_a_dispatch_is_lost_a_minute_after_its_message_was_accepted(database: Database) -> None:
     messages.accept()
     assert attempts.due_dispatches(10) == []
-    database.rows("UPDATE messages SET dispatch_at = dispatch_at - interval '59 s'")
+    database.rows("UPDATE outbound_queue SET dispatch_at = dispatch_at - interval '59 s'")
     assert attempts.due_dispatches(10) == []
-    database.rows("UPDATE messages SET dispatch_at = dispatch_at - interval '1 s'")
+    database.rows("UPDATE outbound_queue SET dispatch_at = dispatch_at - interval '1 s'")
     assert attempts.due_dispatches(10) == [Dispatch(1, 1)]
     assert attempts.due_dispatches(10) == []
 
@@ -52,7 +52,7 @@ def test_after_an_attempt_dispatches_begin_anew(database: Database) -> None:
 def test_takes_the_longest_overdue_first_and_no_more_than_it_was_asked_for(database: Database) -> None:
     for _ in range(5):
         messages.accept()
-    database.rows("UPDATE messages SET dispatch_at = now() - id * interval '1 s'")
+    database.rows("UPDATE outbound_queue SET dispatch_at = now() - message_id * interval '1 s'")
     assert {dispatch.id for dispatch in attempts.due_dispatches(2)} == {4, 5}
     assert {dispatch.id for dispatch in attempts.due_dispatches(2)} == {2, 3}
     assert {dispatch.id for dispatch in attempts.due_dispatches(2)} == {1}
@@ -81,7 +81,7 @@ def test_a_dispatch_that_could_not_be_sent_is_due_at_once(database: Database) ->
     attempts.record(claimed.token, Status.QUEUED, wait=timedelta(minutes=10))
     attempts.dispatch_soon([claimed.id, 99])
     assert attempts.due_dispatches(10) == [], "a retry not before its time"
-    database.rows("UPDATE messages SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+    database.rows("UPDATE outbound_queue SET next_attempt_at = now()")
     attempts.dispatch_soon([claimed.id])
     assert attempts.due_dispatches(10) == [Dispatch(claimed.id, 1)]
 
@@ -130,7 +130,7 @@ def test_a_batch_is_never_more_than_was_asked_for_however_many_accounts_wait(dat
     for number in range(5):
         account = make_account(f"Shop {number}", f"shop{number}@example.com")
         store.add_outbound(account, messages.email(**{"from": f"shop{number}@example.com"}), ["email"])
-    database.rows("UPDATE messages SET dispatch_at = now() - id * interval '1 second'")
+    database.rows("UPDATE outbound_queue SET dispatch_at = now() - message_id * interval '1 second'")
     longest = [one.id for one in attempts.due_dispatches(3)]
     assert sorted(longest) == [3, 4, 5]
     assert sorted(one.id for one in attempts.due_dispatches(3)) == [1, 2]

@@ -1,8 +1,9 @@
 """How a database is made as it was, from one test to the next."""
 
 TABLES = (
-    "webhook_requests, circuits, idempotency_keys, pending_reports, message_events, attempts, messages,"
-    " conversation_participants, conversations, contact_addresses, contacts"
+    "webhook_requests, circuits, idempotency_keys, pending_reports, provider_message_ids, leases,"
+    " outbound_queue, message_events, attempts, messages, conversation_participants, conversations,"
+    " contact_addresses, contacts"
 )
 """In the order in which they can be emptied."""
 DELETE = (

@@ -43,7 +43,9 @@ def events(database: Database, id: int = 1) -> list[list[object]]:
 def wait(database: Database, id: int = 1) -> float:
     """Seconds until the next attempt."""
     found = database.value(
-        "SELECT extract(epoch FROM next_attempt_at - updated_at)::float FROM messages WHERE id = :id", id=id
+        "SELECT extract(epoch FROM next_attempt_at - updated_at)::float"
+        " FROM messages JOIN outbound_queue ON message_id = id WHERE id = :id",
+        id=id,
     )
     assert isinstance(found, float)
     return found
@@ -52,7 +54,9 @@ def wait(database: Database, id: int = 1) -> float:
 def let_pass(database: Database, seconds: float) -> None:
     """As if so much time had gone by since everything that is there."""
     times = {
-        "messages": ("created_at", "updated_at", "next_attempt_at", "dispatch_at", "lease_expires_at"),
+        "messages": ("created_at", "updated_at"),
+        "outbound_queue": ("next_attempt_at", "dispatch_at"),
+        "leases": ("expires_at",),
         "attempts": ("started_at", "ended_at"),
         "circuits": ("changed_at", "open_until"),
     }
@@ -69,4 +73,4 @@ def relayed(aws: Aws) -> list[int]:
 
 
 def make_due(database: Database) -> None:
-    database.rows("UPDATE messages SET next_attempt_at = clock_timestamp() WHERE next_attempt_at IS NOT NULL")
+    database.rows("UPDATE outbound_queue SET next_attempt_at = clock_timestamp()")

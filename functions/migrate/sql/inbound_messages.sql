@@ -1,24 +1,28 @@
--- Taken before anybody looks for a provider's id, so that whoever comes second finds what the first made:
--- an inbound message and its duplicate, a report and the record of the attempt that it speaks of.
+-- Locks a provider's message id until the transaction ends. It is locked before anybody looks the id up, so that the
+-- second of two transactions finds what the first has written: an inbound message and its duplicate, or a report and
+-- the record of its attempt.
+-- Called by add_inbound, add_report, record_attempt and receive_webhook.
 CREATE OR REPLACE FUNCTION lock_provider_message(in_provider text, in_provider_message_id text) RETURNS void
 LANGUAGE sql AS $$
     SELECT pg_advisory_xact_lock(hashtextextended(in_provider || ':' || in_provider_message_id, 0))
 $$;
 
--- The same lock for one who does not wait; whether it is had now.
-CREATE OR REPLACE FUNCTION try_provider_message(in_provider text, in_provider_message_id text) RETURNS boolean
+-- Takes the same lock without waiting. Returns whether it was free. Called by apply_pending_reports.
+CREATE OR REPLACE FUNCTION try_lock_provider_message(in_provider text, in_provider_message_id text) RETURNS boolean
 LANGUAGE sql AS $$
     SELECT pg_try_advisory_xact_lock(hashtextextended(in_provider || ':' || in_provider_message_id, 0))
 $$;
 
--- Shared by those who leave a message in the quarantine; had alone by whoever gives an address to an account.
+-- Returns the key of the quarantine's lock. Transactions that put a message into the quarantine share it; one that gives
+-- an address to an account has it exclusively. Called by inbound_owner and add_address.
 CREATE OR REPLACE FUNCTION quarantine_lock() RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT hashtextextended('quarantine', 0)
 $$;
 
--- The account that an inbound message belongs to: an address that becomes somebody's right now either is by the end
--- of this, or its new owner finds the message in the quarantine.
+-- Returns the account that an inbound message belongs to, or 0 for the quarantine. If an account is getting the address
+-- at this moment, either this function returns that account, or the account finds the message in the quarantine.
+-- Called by add_inbound.
 CREATE OR REPLACE FUNCTION inbound_owner(in_address text) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -31,59 +35,63 @@ BEGIN
     RETURN account;
 END $$;
 
--- Gives what is in the quarantine for an address (of *, for all) to the account that owns it from this transaction
--- on, which has the quarantine's lock. Nobody has seen these conversations: they become conversations of the
--- account's own. Where it has one of the same pair already, from when it owned the address before, a reader that is
--- further on does not come by them.
+-- Moves the messages of an address (all messages, if it is *) from the quarantine to the account that now owns the
+-- address. The caller holds the quarantine's lock. Nobody has read these conversations yet, so they become conversations
+-- of the account. If the account has a conversation of the same addresses from an earlier ownership, the messages join
+-- it with the ids they have, and a reader that is past these ids does not see them.
+-- Called by add_address.
 CREATE OR REPLACE FUNCTION release_quarantined(in_address text, in_account bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    held conversations;
-    thread conversations;
+    quarantined conversations;
+    conversation conversations;
 BEGIN
-    FOR held IN
+    FOR quarantined IN
         SELECT * FROM conversations c
          WHERE c.account_id = 0 AND in_address IN (c.customer_address, '*')
          ORDER BY c.customer_address, c.contact_address
     LOOP
-        thread := touch_conversation(in_account, held.customer_address, held.contact_address, held.types[1]);
-        UPDATE conversations c SET types = ARRAY(SELECT DISTINCT unnest(c.types || held.types)) WHERE c.id = thread.id;
-        UPDATE messages m SET account_id = in_account, conversation_id = thread.id WHERE m.conversation_id = held.id;
+        conversation := touch_conversation(
+            in_account, quarantined.customer_address, quarantined.contact_address, quarantined.types[1]);
+        UPDATE conversations c SET types = ARRAY(SELECT DISTINCT unnest(c.types || quarantined.types))
+         WHERE c.id = conversation.id;
+        UPDATE messages m SET account_id = in_account, conversation_id = conversation.id, version = m.version + 1
+         WHERE m.conversation_id = quarantined.id;
         INSERT INTO conversation_participants (conversation_id, account_id, address, role)
-        SELECT thread.id, in_account, p.address, p.role FROM conversation_participants p
-         WHERE p.conversation_id = held.id
+        SELECT conversation.id, in_account, p.address, p.role FROM conversation_participants p
+         WHERE p.conversation_id = quarantined.id
         ON CONFLICT DO NOTHING;
-        DELETE FROM conversation_participants p WHERE p.conversation_id = held.id;
-        DELETE FROM conversations c WHERE c.id = held.id;
+        DELETE FROM conversation_participants p WHERE p.conversation_id = quarantined.id;
+        DELETE FROM conversations c WHERE c.id = quarantined.id;
     END LOOP;
 END $$;
 
--- Keeps an inbound message once; everyone who brings it gets the row that was kept first.
+-- Stores an inbound message once. A call with the same provider's id again returns the message that was stored first.
+-- outcome: created, quarantined (no account owns the address) or duplicate. Called by add_part.
 CREATE OR REPLACE FUNCTION add_inbound(
     in_provider text, in_provider_message_id text, in_content jsonb, in_extra jsonb,
     OUT outcome text, OUT message text
 )
 LANGUAGE plpgsql AS $$
 DECLARE
-    kept messages;
-    thread conversations;
+    inserted messages;
+    conversation conversations;
 BEGIN
     PERFORM lock_provider_message(in_provider, in_provider_message_id);
-    -- As one: a message that leaves the quarantine right now changes its conversation.
+    -- One statement: a message that leaves the quarantine at this moment changes its conversation.
     SELECT message_json(m, c) INTO message FROM messages m JOIN conversations c ON c.id = m.conversation_id
-     WHERE m.provider = in_provider AND m.provider_message_id = in_provider_message_id
-       AND m.direction = 'inbound';
+     WHERE m.inbound_key = inbound_key(in_provider, in_provider_message_id);
     IF FOUND THEN
         outcome := 'duplicate';
     ELSE
-        thread := touch_conversation(
+        conversation := touch_conversation(
             inbound_owner(in_content ->> 'to'), in_content ->> 'to', in_content ->> 'from', in_content ->> 'type');
-        outcome := CASE thread.account_id WHEN 0 THEN 'quarantined' ELSE 'created' END;
-        kept := insert_message(
-            thread, 'inbound', 'received', in_provider, in_provider_message_id, NULL, in_content, in_extra);
+        outcome := CASE conversation.account_id WHEN 0 THEN 'quarantined' ELSE 'created' END;
+        inserted := insert_message(
+            conversation, 'inbound', 'received', in_provider, in_provider_message_id, NULL, in_content, in_extra);
         IF in_content -> 'cc' <> '[]' THEN
-            PERFORM add_participants(thread, in_content -> 'cc');
+            PERFORM add_participants(conversation, in_content -> 'cc');
         END IF;
-        message := message_json(kept, thread);
+        message := message_json(inserted, conversation);
     END IF;
 END $$;

@@ -1,51 +1,82 @@
--- Notes what a provider said of an attempt, once for each token, and once where it says the same again. The
--- message moves only to a higher rank, and only by what is said of its latest attempt.
-CREATE OR REPLACE FUNCTION apply_report(
-    in_attempt attempts, in_token uuid, in_status text, in_rank integer, in_code text, in_reason text,
-    in_occurred_at timestamptz
-) RETURNS boolean
+-- Ends what was still to be done for a message: it waits for no attempt, and none is under way.
+-- The caller has updated the message, so its row is locked before these rows are (see outbound_queue).
+-- Called by apply_report and record_attempt.
+CREATE OR REPLACE FUNCTION end_delivery(in_message messages) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO message_events (account_id, message_id, attempt, kind, token, provider, status, code, reason,
-                                occurred_at)
-    VALUES (in_attempt.account_id, in_attempt.message_id, in_attempt.number, 'report', in_token,
-            in_attempt.provider, in_status, in_code, in_reason, in_occurred_at)
-    ON CONFLICT DO NOTHING;
-    UPDATE messages m
-       SET status = in_status, report_rank = in_rank, updated_at = clock_timestamp(),
-           error_code = in_code, error_reason = in_reason,
-           lease_expires_at = NULL, next_attempt_at = NULL, dispatch_at = NULL
-     WHERE m.id = in_attempt.message_id AND m.attempt_count = in_attempt.number AND m.report_rank < in_rank;
-    RETURN FOUND;
+    DELETE FROM outbound_queue q
+     WHERE q.conversation_id = in_message.conversation_id AND q.message_id = in_message.id;
+    DELETE FROM leases l
+     WHERE l.conversation_id = in_message.conversation_id AND l.message_id = in_message.id;
 END $$;
 
--- Follows an attempt's learning its provider's id, where it did: its message bears it too, and what was said
--- under that id before is applied.
+-- Stores a report among the events of its message. The same report again adds nothing. It changes the message only if it
+-- is about the latest attempt and its rank is higher than that of the reports before it.
+-- Returns whether it changed the message. Called by add_report and use_provider_id.
+CREATE OR REPLACE FUNCTION apply_report(
+    in_attempt attempts, in_status text, in_code text, in_reason text, in_occurred_at timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+    changed messages;
+BEGIN
+    INSERT INTO message_events (account_id, message_id, attempt, kind, provider, status, code, reason, occurred_at)
+    VALUES (in_attempt.account_id, in_attempt.message_id, in_attempt.number, 'report', in_attempt.provider,
+            in_status, in_code, in_reason, in_occurred_at)
+    ON CONFLICT DO NOTHING;
+    UPDATE messages m
+       SET status = in_status, report_rank = report_rank(in_status), version = m.version + 1,
+           updated_at = clock_timestamp(), error_code = in_code, error_reason = in_reason
+     WHERE m.id = in_attempt.message_id AND m.attempt_count = in_attempt.number
+       AND m.report_rank < report_rank(in_status)
+    RETURNING m.* INTO changed;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF in_attempt.outcome IS DISTINCT FROM 'sent' THEN  -- a recorded success has ended the delivery
+        PERFORM end_delivery(changed);
+    END IF;
+    RETURN true;
+END $$;
+
+-- Gives an attempt the provider's id, unless the attempt has one, or the id belongs to another attempt: if a provider
+-- gives one id to two messages, the first keeps it.
+-- Returns the id if it was given. Called by record_attempt and reported_attempt.
+CREATE OR REPLACE FUNCTION claim_provider_id(in_attempt attempts, in_provider_message_id text) RETURNS text
+LANGUAGE sql AS $$
+    INSERT INTO provider_message_ids (account_id, provider, provider_message_id, message_id, attempt)
+    SELECT in_attempt.account_id, in_attempt.provider, in_provider_message_id, in_attempt.message_id, in_attempt.number
+     WHERE in_attempt.provider_message_id IS NULL AND in_provider_message_id IS NOT NULL
+    ON CONFLICT DO NOTHING
+    RETURNING provider_message_id
+$$;
+
+-- Copies the provider's id of an attempt, if it has one, to its message, and applies the reports that were waiting for it.
+-- Called by reported_attempt, record_attempt and apply_pending_reports.
 CREATE OR REPLACE FUNCTION use_provider_id(in_attempt attempts) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    parked pending_reports;
+    pending pending_reports;
 BEGIN
     IF in_attempt.provider_message_id IS NULL THEN
         RETURN;
     END IF;
-    UPDATE messages m SET provider_message_id = in_attempt.provider_message_id
+    UPDATE messages m SET provider_message_id = in_attempt.provider_message_id, version = m.version + 1
      WHERE m.id = in_attempt.message_id AND m.attempt_count = in_attempt.number
        AND m.provider_message_id IS DISTINCT FROM in_attempt.provider_message_id;
-    FOR parked IN
+    FOR pending IN
         SELECT * FROM pending_reports p
-         WHERE p.provider = in_attempt.provider
-           AND p.provider_message_id = in_attempt.provider_message_id
+         WHERE p.provider = in_attempt.provider AND p.provider_message_id = in_attempt.provider_message_id
          ORDER BY p.id
     LOOP
-        PERFORM apply_report(in_attempt, parked.token, parked.status, parked.rank, parked.code, parked.reason,
-                             parked.occurred_at);
-        DELETE FROM pending_reports p WHERE p.id = parked.id;
+        PERFORM apply_report(in_attempt, pending.status, pending.code, pending.reason, pending.occurred_at);
+        DELETE FROM pending_reports p WHERE p.id = pending.id;
     END LOOP;
 END $$;
 
--- The attempt that a report speaks of, by the provider's id or by ours; NULL where it is not known yet. One that
--- our id finds bears the provider's from now on.
+-- Returns the attempt that a report is about, found by the provider's id or by our id (in_reference), or NULL if it is
+-- not known yet. An attempt that was found by our id gets the provider's id.
+-- Called by add_report and apply_pending_reports.
 CREATE OR REPLACE FUNCTION reported_attempt(
     in_provider text, in_provider_message_id text, in_reference bigint
 ) RETURNS attempts
@@ -53,12 +84,13 @@ LANGUAGE plpgsql AS $$
 DECLARE
     attempt attempts;
 BEGIN
-    SELECT * INTO attempt FROM attempts a
-     WHERE a.provider = in_provider AND a.provider_message_id = in_provider_message_id;
+    SELECT a.* INTO attempt
+      FROM provider_message_ids i JOIN attempts a ON a.message_id = i.message_id AND a.number = i.attempt
+     WHERE i.provider = in_provider AND i.provider_message_id = in_provider_message_id;
     IF FOUND THEN
         RETURN attempt;
     END IF;
-    -- Our id came back before the provider's was recorded: it speaks of the latest attempt that has none.
+    -- Our id came back before the provider's id was recorded: the report is about the latest attempt without one.
     SELECT * INTO attempt FROM attempts a
      WHERE a.message_id = in_reference AND a.provider = in_provider
        AND (a.provider_message_id IS NULL OR in_provider_message_id IS NULL)
@@ -66,7 +98,7 @@ BEGIN
     IF NOT FOUND OR in_provider_message_id IS NULL THEN
         RETURN attempt;
     END IF;
-    -- Or of one before, whose answer was lost, while this one is under way: its record will tell.
+    -- It may also be about an attempt before, whose answer was lost, while this one is under way: its record will tell.
     IF attempt.outcome IS NULL AND EXISTS (
         SELECT FROM attempts a
          WHERE a.message_id = in_reference AND a.provider = in_provider AND a.outcome = 'unknown'
@@ -74,20 +106,21 @@ BEGIN
     THEN
         RETURN NULL;
     END IF;
+    PERFORM claim_provider_id(attempt, in_provider_message_id);
     UPDATE attempts a SET provider_message_id = in_provider_message_id
-     WHERE (a.message_id, a.number) = (attempt.message_id, attempt.number)
+     WHERE a.message_id = attempt.message_id AND a.number = attempt.number
     RETURNING a.* INTO attempt;
     PERFORM use_provider_id(attempt);
     RETURN attempt;
 END $$;
 
--- Applies a report to the attempt that it speaks of, or parks it until that is known.
---
--- outcome: moved, noted (an event, no new status), parked, or unmatched (it names nothing that we sent).
--- The same again adds nothing: a call whose answer was lost can be made again, and a request replayed.
+-- Applies a report to its attempt, or stores it as pending until the attempt is known. The same report again adds
+-- nothing, so a call whose answer was lost can be repeated, and a request replayed.
+-- outcome: moved, noted (an event without a new status), pending, or unmatched (it names nothing that we sent).
+-- Called by add_part.
 CREATE OR REPLACE FUNCTION add_report(
-    in_token uuid, in_provider text, in_provider_message_id text, in_reference bigint,
-    in_status text, in_rank integer, in_code text, in_reason text, in_occurred_at timestamptz,
+    in_provider text, in_provider_message_id text, in_reference bigint,
+    in_status text, in_code text, in_reason text, in_occurred_at timestamptz,
     OUT outcome text, OUT message text
 )
 LANGUAGE plpgsql AS $$
@@ -99,16 +132,13 @@ BEGIN
     END IF;
     attempt := reported_attempt(in_provider, in_provider_message_id, in_reference);
     IF attempt.message_id IS NOT NULL THEN
-        outcome := CASE
-            WHEN apply_report(attempt, in_token, in_status, in_rank, in_code, in_reason, in_occurred_at)
-            THEN 'moved' ELSE 'noted' END;
+        outcome := CASE WHEN apply_report(attempt, in_status, in_code, in_reason, in_occurred_at)
+                        THEN 'moved' ELSE 'noted' END;
         SELECT message_json(m, c) INTO STRICT message
           FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.id = attempt.message_id;
     ELSIF in_provider_message_id IS NOT NULL THEN
-        INSERT INTO pending_reports (token, provider, provider_message_id, reference, status,
-                                    rank, code, reason, occurred_at)
-        VALUES (in_token, in_provider, in_provider_message_id, in_reference, in_status, in_rank,
-                in_code, in_reason, in_occurred_at)
+        INSERT INTO pending_reports (provider, provider_message_id, reference, status, code, reason, occurred_at)
+        VALUES (in_provider, in_provider_message_id, in_reference, in_status, in_code, in_reason, in_occurred_at)
         ON CONFLICT DO NOTHING;
         outcome := 'pending';
     ELSE
@@ -116,34 +146,34 @@ BEGIN
     END IF;
 END $$;
 
--- Looks at the parked reports that are due for it, applies those whose attempt is known by now (whoever recorded
--- it should have done so, where it is by the provider's id), and gives these. The others wait again for as long as
--- they have waited: a report is looked at a dozen times in a week. Whoever touches reports of a provider's id has
--- its lock, and what somebody is at work on is left to them: several at once do no harm.
+-- Checks the pending reports that are due. Applies those whose attempt is known by now: normally record_attempt does that,
+-- if it learns the provider's id. The others wait again, for as long as they have waited, so a report is checked a dozen
+-- times in a week. A transaction that works on the reports of a provider's id holds its lock; this function skips ids
+-- that are locked, so several calls can run at once.
+-- Returns the ids of the pending reports that were applied. Called by the relay.
 CREATE OR REPLACE FUNCTION apply_pending_reports(in_limit integer) RETURNS TABLE (id bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
-    named record;
-    waiting bigint[];
+    due record;
+    pending_ids bigint[];
     attempt attempts;
 BEGIN
-    FOR named IN
-        SELECT due.provider, due.provider_message_id, max(due.reference) AS reference
+    FOR due IN
+        SELECT first.provider, first.provider_message_id, max(first.reference) AS reference
           FROM (SELECT * FROM pending_reports p WHERE p.next_check_at <= now()
-                 ORDER BY p.next_check_at LIMIT in_limit) AS due
-         GROUP BY due.provider, due.provider_message_id
+                 ORDER BY p.next_check_at LIMIT in_limit) AS first
+         GROUP BY first.provider, first.provider_message_id
     LOOP
-        CONTINUE WHEN NOT try_provider_message(named.provider, named.provider_message_id);
-        waiting := ARRAY(SELECT p.id FROM pending_reports p
-                          WHERE p.provider = named.provider
-                            AND p.provider_message_id = named.provider_message_id);
-        attempt := reported_attempt(named.provider, named.provider_message_id, named.reference);
+        CONTINUE WHEN NOT try_lock_provider_message(due.provider, due.provider_message_id);
+        pending_ids := ARRAY(SELECT p.id FROM pending_reports p
+                              WHERE p.provider = due.provider AND p.provider_message_id = due.provider_message_id);
+        attempt := reported_attempt(due.provider, due.provider_message_id, due.reference);
         IF attempt.message_id IS NOT NULL THEN
             PERFORM use_provider_id(attempt);
-            RETURN QUERY SELECT unnest(waiting);
+            RETURN QUERY SELECT unnest(pending_ids);
         ELSE
             UPDATE pending_reports p SET next_check_at = now() + greatest(now() - p.created_at, interval '1 minute')
-             WHERE p.id = ANY (waiting);
+             WHERE p.id = ANY (pending_ids);
         END IF;
     END LOOP;
 END $$;

@@ -1,13 +1,43 @@
--- Keeps a verified request and all that it tells in one transaction, and gives what became of each part, in
--- the parts' order: created, quarantined or duplicate for a message, add_report's outcomes for a report, or refused where
--- the database cannot hold it. A refused part does not lose the others: it becomes the request's fault.
+-- Stores one part of a webhook request: an inbound message or a report. Returns the outcome of add_inbound or add_report.
+-- in_received_at: when this request was received. in_first_received_at: when it was received for the first time.
+-- Called by receive_webhook.
+CREATE OR REPLACE FUNCTION add_part(
+    in_provider text, in_part jsonb, in_received_at timestamptz, in_first_received_at timestamptz,
+    OUT outcome text, OUT message text
+)
+LANGUAGE plpgsql AS $$
+DECLARE
+    occurred_at timestamptz;
+BEGIN
+    IF in_part ->> 'kind' = 'inbound' THEN
+        SELECT i.outcome, i.message INTO STRICT outcome, message
+          FROM add_inbound(in_provider, in_part ->> 'provider_message_id', in_part -> 'content',
+                           nullif(in_part -> 'extra', 'null')) AS i;
+    ELSE
+        -- A report without a time of its own has the time of its first arrival.
+        occurred_at := (in_part ->> 'occurred_at')::timestamptz;
+        SELECT r.outcome, r.message INTO STRICT outcome, message
+          FROM add_report(
+                   in_provider, in_part ->> 'provider_message_id', (in_part ->> 'reference')::bigint,
+                   in_part ->> 'status', in_part ->> 'code', in_part ->> 'reason',
+                   CASE occurred_at WHEN in_received_at THEN in_first_received_at ELSE occurred_at END) AS r;
+    END IF;
+END $$;
+
+-- Stores a verified webhook request and all of its parts in one transaction. The same request again adds nothing; if it
+-- could not be read before and now was, it loses its fault.
 --
--- Another request with what is good for one alone breaks webhook_requests_replay_token_key.
--- The same request again adds nothing; one that could not be read before, and now was, loses its fault.
+-- Normally all parts are stored in the transaction itself, and a part that the database refuses fails the call. The caller
+-- then repeats it with in_isolated: each part gets a subtransaction, so that a refused part does not lose the others but
+-- becomes the fault of the request. Subtransactions cost a transaction id for each part.
+--
+-- A replay token that came with another request violates webhook_requests_replay_token_key.
+-- Returns one row for each part, in the order of the parts. outcome: created, quarantined or duplicate for a message, one
+-- of add_report's outcomes for a report, or refused. fault: why the part was refused. Called by messaging (store).
 CREATE OR REPLACE FUNCTION receive_webhook(
     in_route text, in_provider text, in_received_at timestamptz, in_verified_at timestamptz,
     in_url text, in_query text, in_headers jsonb, in_body bytea, in_digest bytea, in_replay_token text, in_fault text,
-    in_parts jsonb
+    in_parts jsonb, in_isolated boolean DEFAULT false
 ) RETURNS TABLE (outcome text, message text, fault text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -15,7 +45,6 @@ DECLARE
     first_id bigint;
     first_received_at timestamptz;
     listed record;
-    part jsonb;
     result record;
     outcomes text[] := array_fill(NULL::text, ARRAY[jsonb_array_length(in_parts)]);
     messages text[] := outcomes;
@@ -30,45 +59,37 @@ BEGIN
        SET fault = CASE WHEN excluded.fault IS NOT NULL THEN r.fault END
     RETURNING r.id, r.received_at INTO first_id, first_received_at;
 
-    -- Locks are taken in one order, whatever the parts' order: first the providers' ids, then conversations by
-    -- their addresses, then the messages that reports are about.
-    PERFORM lock_provider_message(in_provider, named.id)
-       FROM (SELECT DISTINCT p ->> 'provider_message_id' AS id FROM jsonb_array_elements(in_parts) AS p ORDER BY 1) AS named
-      WHERE named.id IS NOT NULL;
+    -- Locks are taken in one order, whatever the order of the parts: first the providers' ids, then conversations by
+    -- their addresses, then the messages that the reports are about.
+    PERFORM lock_provider_message(in_provider, part.id)
+       FROM (SELECT DISTINCT p ->> 'provider_message_id' AS id FROM jsonb_array_elements(in_parts) AS p ORDER BY 1) AS part
+      WHERE part.id IS NOT NULL;
     FOR listed IN
         SELECT p.part, p.place FROM jsonb_array_elements(in_parts) WITH ORDINALITY AS p (part, place)
          ORDER BY p.part ->> 'kind', p.part -> 'content' ->> 'to', p.part -> 'content' ->> 'from',
                   p.part ->> 'provider_message_id', (p.part ->> 'reference')::bigint, p.place
     LOOP
-        part := listed.part;
-        BEGIN
-            IF part ->> 'kind' = 'inbound' THEN
-                SELECT i.outcome, i.message INTO STRICT result
-                  FROM add_inbound(in_provider, part ->> 'provider_message_id', part -> 'content',
-                                   nullif(part -> 'extra', 'null')) AS i;
-            ELSE
-                SELECT r.outcome, r.message INTO STRICT result
-                  FROM add_report(
-                           (part ->> 'token')::uuid, in_provider, part ->> 'provider_message_id',
-                           (part ->> 'reference')::bigint, part ->> 'status', (part ->> 'rank')::integer,
-                           part ->> 'code', part ->> 'reason',
-                           -- One without a time of its own has that of its arrival: when it came first.
-                           CASE (part ->> 'occurred_at')::timestamptz WHEN in_received_at THEN first_received_at
-                                ELSE (part ->> 'occurred_at')::timestamptz END) AS r;
-            END IF;
-            outcomes[listed.place] := result.outcome;
-            messages[listed.place] := result.message;
-        EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
-            GET STACKED DIAGNOSTICS constraint_name = CONSTRAINT_NAME;
-            outcomes[listed.place] := 'refused';
-            faults[listed.place] := rtrim(format('the database refused part %s: %s %s',
-                                                 listed.place, SQLSTATE, constraint_name));
-        END;
+        IF NOT in_isolated THEN
+            result := add_part(in_provider, listed.part, in_received_at, first_received_at);
+        ELSE
+            BEGIN
+                result := add_part(in_provider, listed.part, in_received_at, first_received_at);
+            EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
+                GET STACKED DIAGNOSTICS constraint_name = CONSTRAINT_NAME;
+                outcomes[listed.place] := 'refused';
+                faults[listed.place] := rtrim(format('the database refused part %s: %s %s',
+                                                     listed.place, SQLSTATE, constraint_name));
+                CONTINUE;
+            END;
+        END IF;
+        outcomes[listed.place] := result.outcome;
+        messages[listed.place] := result.message;
     END LOOP;
     IF 'refused' = ANY (outcomes) THEN
-        UPDATE webhook_requests r SET fault = concat_ws('; ', in_fault, array_to_string(faults, '; ')) WHERE r.id = first_id;
+        UPDATE webhook_requests r SET fault = concat_ws('; ', in_fault, array_to_string(faults, '; '))
+         WHERE r.id = first_id;
     END IF;
-    RETURN QUERY SELECT kept.outcome, kept.message, kept.fault
-                   FROM unnest(outcomes, messages, faults) WITH ORDINALITY AS kept (outcome, message, fault, place)
-                  ORDER BY kept.place;
+    RETURN QUERY SELECT part.outcome, part.message, part.fault
+                   FROM unnest(outcomes, messages, faults) WITH ORDINALITY AS part (outcome, message, fault, place)
+                  ORDER BY part.place;
 END $$;

@@ -39,7 +39,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                     THEN json_build_object('code', message.error_code, 'reason', message.error_reason) END AS error,
                rfc3339(message.timestamp) AS timestamp,
                rfc3339(message.created_at) AS created_at,
-               rfc3339(message.updated_at) AS updated_at) AS shown
+               rfc3339(message.updated_at) AS updated_at,
+               message.version) AS shown
 $$;
 
 CREATE OR REPLACE FUNCTION event_json(event message_events) RETURNS json

@@ -1,8 +1,18 @@
--- A provider that keeps failing is let alone for a while: its circuit is open. Then one attempt tries it, and
--- closes the circuit or opens it again, for twice as long. All who deliver share what they learn here.
+-- Circuit breakers. If a provider keeps failing, its circuit opens and it is skipped for some time. Then one attempt
+-- tries it, and closes the circuit or opens it again for twice as long. All workers share the circuits.
 
--- The provider to try next, of those that the message may still go to; NULL where all their circuits are open.
--- Of a circuit whose time is up one caller alone gets the provider.
+-- Returns whether a failure of this kind is the provider's fault. A success (NULL), and a failure that is an answer of a
+-- working provider, is not. Returns NULL for a failure that says nothing about the provider, because it was not called.
+-- The kinds are those of messaging.failures.Failure; a test compares them. Called by watch_provider.
+CREATE OR REPLACE FUNCTION is_provider_fault(in_failure text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN in_failure IN ('unready', 'unsendable') THEN NULL
+                ELSE coalesce(in_failure IN ('temporary', 'misconfigured', 'unknown'), false) END
+$$;
+
+-- Chooses the provider for the next attempt of a message, from those that it may still go to. If the circuit of one is
+-- half-open, only one caller gets that provider.
+-- Returns NULL if all their circuits are open. Called by claim_next.
 CREATE OR REPLACE FUNCTION pick_provider(in_message messages) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -19,7 +29,7 @@ BEGIN
         IF picked IS NULL OR NOT is_trial THEN
             RETURN picked;
         END IF;
-        UPDATE circuits c SET open_until = clock_timestamp() + interval '30 seconds'  -- for its answer
+        UPDATE circuits c SET open_until = clock_timestamp() + interval '30 seconds'  -- time for the provider to answer
          WHERE c.provider = picked AND c.open_until <= clock_timestamp();
         IF FOUND THEN
             RETURN picked;
@@ -27,24 +37,22 @@ BEGIN
     END LOOP;
 END $$;
 
--- Learns from an attempt that has ended; whether that opened its provider's circuit.
---
--- A circuit opens when, of the provider's last 20 attempts that began within a minute, ten or more have ended and
--- half of these failed by the provider's fault. One that began before the circuit last changed changes it no more.
+-- Updates the circuit of a provider after an attempt. The circuit opens if, of the provider's last 20 attempts that began
+-- within a minute, ten or more have ended and half of these failed by the provider's fault. An attempt that began before
+-- the circuit last changed does not change it.
+-- Returns whether this attempt opened the circuit. Called by record_attempt.
 CREATE OR REPLACE FUNCTION watch_provider(in_attempt attempts) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
-    faults CONSTANT text[] := '{temporary,misconfigured,unknown}';  -- the others are an answer of a provider that is well
-    unasked CONSTANT text[] := '{unready,unsendable}';  -- these say nothing of the provider
+    is_fault CONSTANT boolean := is_provider_fault(in_attempt.failure);
     since timestamptz := clock_timestamp() - interval '1 minute';
     circuit circuits;
 BEGIN
-    IF in_attempt.failure = ANY (unasked) THEN
+    IF is_fault IS NULL THEN
         RETURN false;
-    ELSIF in_attempt.failure IS NULL OR in_attempt.failure <> ALL (faults) THEN
+    ELSIF NOT is_fault THEN
         UPDATE circuits c SET open_until = NULL, openings = 0, changed_at = clock_timestamp()
-         WHERE c.provider = in_attempt.provider AND c.open_until IS NOT NULL
-           AND c.changed_at <= in_attempt.started_at;
+         WHERE c.provider = in_attempt.provider AND c.open_until IS NOT NULL AND c.changed_at <= in_attempt.started_at;
         RETURN false;
     END IF;
 
@@ -52,12 +60,12 @@ BEGIN
     IF circuit.changed_at > in_attempt.started_at THEN
         RETURN false;
     ELSIF circuit.open_until IS NULL AND NOT (
-        SELECT count(*) >= 10 AND 2 * count(*) FILTER (WHERE recent.failure = ANY (faults)) >= count(*)
+        SELECT count(*) >= 10 AND 2 * count(*) FILTER (WHERE is_provider_fault(recent.failure)) >= count(*)
           FROM (SELECT a.failure FROM attempts a
                  WHERE a.provider = in_attempt.provider AND a.ended_at IS NOT NULL
-                   AND (a.failure = ANY (unasked)) IS NOT TRUE
+                   AND is_provider_fault(a.failure) IS NOT NULL
                    AND a.started_at > greatest(since, circuit.changed_at)
-                 -- By their beginnings: after a burst its time-outs are all that ended last.
+                 -- By their beginning: after a burst, the attempts that ended last are all timeouts.
                  ORDER BY a.started_at DESC LIMIT 20) AS recent)
     THEN
         RETURN false;

@@ -1,71 +1,75 @@
--- What was left behind. Several calls at once share the work. (now() and not clock_timestamp(): an index serves
--- no volatile time.)
+-- The work of the relay: it repeats what was lost. Several calls at once share the work.
+-- These functions use now() instead of clock_timestamp(), because an index cannot serve a volatile time.
 
--- Ends the attempts whose lease ran out: their worker died, or lost its way to the database, and whether
--- the provider has the message is unknown. It is to be looked at right away, and so is what waited behind it.
+-- Ends the attempts whose lease has expired: their worker died or lost its connection, and it is unknown whether the
+-- provider has the message. The provider is to be asked right away, and the next message of the conversation can go.
+-- Returns the ids of the messages. Called by the relay.
 CREATE OR REPLACE FUNCTION expire_leases(in_limit integer) RETURNS TABLE (id bigint)
 LANGUAGE sql AS $$
     WITH expired AS (
-        SELECT m.id FROM messages m
-         WHERE m.status = 'sending' AND m.lease_expires_at <= now()
-         ORDER BY m.lease_expires_at LIMIT in_limit FOR UPDATE SKIP LOCKED),
+        SELECT m.id, l.conversation_id
+          FROM leases l JOIN messages m ON m.id = l.message_id AND can_follow(m.status, 'unknown', 'expire_leases')
+         WHERE l.expires_at <= now()
+         ORDER BY l.expires_at LIMIT in_limit FOR NO KEY UPDATE OF m, l SKIP LOCKED),
     ended AS (
         UPDATE messages m
-           SET status = 'unknown', updated_at = clock_timestamp(), lease_expires_at = NULL,
-               next_attempt_at = clock_timestamp(), dispatch_at = clock_timestamp(), dispatch_count = 0,
+           SET status = 'unknown', version = m.version + 1, updated_at = clock_timestamp(),
                error_code = 'lease_expired', error_reason = 'The delivery ended without a record.'
           FROM expired WHERE m.id = expired.id
         RETURNING m.*),
+    released AS (
+        DELETE FROM leases l USING ended WHERE l.conversation_id = ended.conversation_id),
+    queued AS (
+        INSERT INTO outbound_queue (account_id, conversation_id, message_id, next_attempt_at, dispatch_at)
+        SELECT ended.account_id, ended.conversation_id, ended.id, clock_timestamp(), clock_timestamp() FROM ended),
     closed AS (
         UPDATE attempts a SET outcome = 'unknown', failure = 'unknown', ended_at = clock_timestamp()
           FROM ended WHERE a.message_id = ended.id AND a.number = ended.attempt_count
         RETURNING a.*),
     noted AS (
-        INSERT INTO message_events (account_id, message_id, attempt, kind, provider, status, code, reason,
-                                    occurred_at)
+        INSERT INTO message_events (account_id, message_id, attempt, kind, provider, status, code, reason, occurred_at)
         SELECT closed.account_id, closed.message_id, closed.number, 'attempt', closed.provider, 'unknown',
                ended.error_code, ended.error_reason, clock_timestamp()
           FROM closed JOIN ended ON ended.id = closed.message_id),
     followed AS (
-        UPDATE messages m SET dispatch_at = clock_timestamp(), dispatch_count = 0
-         WHERE m.id IN (SELECT (SELECT min(next.id) FROM messages next
-                                 WHERE next.conversation_id = ended.conversation_id AND next.status = 'queued'
-                                   AND (next.next_attempt_at IS NULL OR next.next_attempt_at <= clock_timestamp()))
-                          FROM ended))
+        UPDATE outbound_queue q SET dispatch_at = clock_timestamp(), dispatch_count = 0
+          FROM ended, LATERAL next_in_line(ended.conversation_id) AS next
+         WHERE q.conversation_id = ended.conversation_id AND q.message_id = next.id)
     SELECT ended.id FROM ended
 $$;
 
--- Takes messages whose nudge is due, be they queued or of unknown outcome, and moves their next one on, twice as
--- far each time up to an hour: a backlog is not nudged anew each minute. Accounts take turns, each with what has
--- waited longest, so that one's thousands do not go before another's one.
+-- Takes messages whose dispatch is due, queued or of unknown outcome, and postpones their next dispatch, twice as long
+-- each time, up to an hour: a backlog is not dispatched again every minute. Accounts take turns, each with the messages
+-- that have waited longest, so that one account's thousands do not delay another account's one.
+-- Returns the messages in the order in which they are to be dispatched. Called by the relay.
 CREATE OR REPLACE FUNCTION take_due_dispatches(in_limit integer) RETURNS TABLE (id bigint, account_id bigint)
 LANGUAGE sql AS $$
     WITH RECURSIVE waiting (account_id) AS (  -- from one account to the next along the index
-        SELECT min(m.account_id) FROM messages m WHERE m.dispatch_at IS NOT NULL
+        SELECT min(q.account_id) FROM outbound_queue q
         UNION ALL
-        SELECT (SELECT min(m.account_id) FROM messages m
-                 WHERE m.dispatch_at IS NOT NULL AND m.account_id > waiting.account_id)
+        SELECT (SELECT min(q.account_id) FROM outbound_queue q WHERE q.account_id > waiting.account_id)
           FROM waiting WHERE waiting.account_id IS NOT NULL),
-    crowd AS (
+    shares AS (
         SELECT longest.account_id, in_limit / count(*) OVER () AS share
           FROM (SELECT waiting.account_id
                   FROM waiting, LATERAL (
-                           SELECT m.dispatch_at FROM messages m
-                            WHERE m.account_id = waiting.account_id AND m.dispatch_at <= now()
-                            ORDER BY m.dispatch_at LIMIT 1) AS first
+                           SELECT q.dispatch_at FROM outbound_queue q
+                            WHERE q.account_id = waiting.account_id AND q.dispatch_at <= now()
+                            ORDER BY q.dispatch_at LIMIT 1) AS first
                  ORDER BY first.dispatch_at LIMIT in_limit) AS longest),
     due AS MATERIALIZED (
-        SELECT one.id, row_number() OVER (PARTITION BY crowd.account_id ORDER BY one.dispatch_at, one.id) AS turn
-          FROM crowd, LATERAL (
-                   SELECT m.id, m.dispatch_at FROM messages m
-                    WHERE m.account_id = crowd.account_id AND m.dispatch_at <= now()
-                    ORDER BY m.dispatch_at LIMIT crowd.share FOR UPDATE SKIP LOCKED) AS one),
+        SELECT own.conversation_id, own.message_id,
+               row_number() OVER (PARTITION BY shares.account_id ORDER BY own.dispatch_at, own.message_id) AS turn
+          FROM shares, LATERAL (
+                   SELECT q.conversation_id, q.message_id, q.dispatch_at FROM outbound_queue q
+                    WHERE q.account_id = shares.account_id AND q.dispatch_at <= now()
+                    ORDER BY q.dispatch_at LIMIT shares.share FOR UPDATE SKIP LOCKED) AS own),
     taken AS (
-        UPDATE messages m
-           SET dispatch_count = least(m.dispatch_count + 1, 6),
+        UPDATE outbound_queue q
+           SET dispatch_count = least(q.dispatch_count + 1, 6),
                dispatch_at = clock_timestamp()
-                             + least(interval '1 minute' * 2 ^ (m.dispatch_count + 1), interval '1 hour')
-          FROM due WHERE m.id = due.id
-        RETURNING m.id, m.account_id, due.turn)
-    SELECT taken.id, taken.account_id FROM taken ORDER BY taken.turn, taken.account_id
+                           + least(dispatch_timeout() * 2 ^ (q.dispatch_count + 1), interval '1 hour')
+          FROM due WHERE q.conversation_id = due.conversation_id AND q.message_id = due.message_id
+        RETURNING q.message_id, q.account_id, due.turn)
+    SELECT taken.message_id, taken.account_id FROM taken ORDER BY taken.turn, taken.account_id
 $$;

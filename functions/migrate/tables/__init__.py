@@ -1,4 +1,4 @@
-"""The tables. Their unique constraints keep the promises; `versions/` makes and changes them."""
+"""The tables. The revisions in versions/ create and change them."""
 
 from tables.accounts import (
     account_addresses,
@@ -16,7 +16,15 @@ from tables.conversations import (
     messages,
 )
 from tables.inbound import pending_reports, webhook_requests
-from tables.outbound import attempts, circuits, idempotency_keys, message_events
+from tables.outbound import (
+    attempts,
+    circuits,
+    idempotency_keys,
+    leases,
+    message_events,
+    outbound_queue,
+    provider_message_ids,
+)
 
 __all__ = [
     "account_addresses",
@@ -31,9 +39,12 @@ __all__ = [
     "conversation_participants",
     "conversations",
     "idempotency_keys",
+    "leases",
     "message_events",
     "messages",
     "metadata",
+    "outbound_queue",
     "pending_reports",
+    "provider_message_ids",
     "webhook_requests",
 ]

@@ -1,4 +1,4 @@
-"""Whose the conversations are, and who may send and read."""
+"""Accounts, which own conversations, and the keys that may send and read."""
 
 from sqlalchemy import (
     ARRAY,
@@ -22,12 +22,12 @@ accounts = Table(
     metadata,
     id_(),
     Column("name", Text, nullable=False, unique=True),
-    Column("sends_per_second", Integer, comment="null is no limit"),
-    Column("sends_per_day", Integer, comment="of UTC; null is no limit"),
+    Column("sends_per_second", Integer, comment="null means no limit"),
+    Column("sends_per_day", Integer, comment="a day of UTC; null means no limit"),
     time("created_at", default=True),
     CheckConstraint("coalesce(sends_per_second, 1) > 0 AND coalesce(sends_per_day, 1) > 0", name="limits"),
 )
-"""0 is the quarantine, for what reaches an address that nobody owns; 1 is there from the first."""
+"""0 is the quarantine, for messages to an address that no account owns. 1 exists from the beginning."""
 
 
 def _account() -> Column[int]:
@@ -37,7 +37,7 @@ def _account() -> Column[int]:
 account_addresses = Table(
     "account_addresses",
     metadata,
-    Column("address", Text, primary_key=True, comment="* is all that nobody owns by name"),
+    Column("address", Text, primary_key=True, comment="* stands for all that no account owns by name"),
     _account(),
     time("created_at", default=True),
     Index("account_addresses_account_id_idx", "account_id", "address"),
@@ -47,12 +47,12 @@ account_sends = Table(
     "account_sends",
     metadata,
     Column("account_id", ForeignKey("accounts.id"), primary_key=True, autoincrement=False),
-    Column("second", DateTime(timezone=True), nullable=False, comment="that is counted"),
+    Column("second", DateTime(timezone=True), nullable=False, comment="the second that is counted"),
     Column("in_second", Integer, nullable=False),
-    Column("day", Date, nullable=False, comment="that is counted, of UTC"),
+    Column("day", Date, nullable=False, comment="the day of UTC that is counted"),
     Column("in_day", Integer, nullable=False),
 )
-"""A row for each account that has a limit."""
+"""A row for each account that has a limit and has sent."""
 
 api_keys = Table(
     "api_keys",
@@ -75,8 +75,8 @@ audit_events = Table(
     "audit_events",
     metadata,
     id_(),
-    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="that it was done to"),
-    Column("key_id", ForeignKey("api_keys.id"), comment="that it was done to"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, comment="that was changed"),
+    Column("key_id", ForeignKey("api_keys.id"), comment="that was changed"),
     Column("actor", Text, nullable=False, comment="operator, or key:<id>"),
     Column("action", Text, nullable=False),
     Column("details", JSONB, nullable=False, server_default="{}"),
@@ -84,4 +84,4 @@ audit_events = Table(
     Index("audit_events_account_id_idx", "account_id", "id"),
     Index("audit_events_key_id_idx", "key_id", "id"),
 )
-"""Only added to: a trigger refuses all else."""
+"""Append-only: a trigger refuses everything else."""

@@ -1,4 +1,4 @@
-"""What all tables have in common: how their parts are named, and the columns that most of them begin with."""
+"""What all tables have in common: the names of their constraints, and the columns that most of them have."""
 
 from sqlalchemy import BigInteger, Column, DateTime, Identity, MetaData, func
 
@@ -22,7 +22,7 @@ def account_id() -> Column[int]:
 
 
 def time(name: str, *, default: bool = False) -> Column[object]:
-    """With `default`, the moment of the row's own writing: a transaction that waited began earlier."""
+    """With `default`, the time when the row is written: a transaction that waited began earlier."""
     return Column(
         name,
         DateTime(timezone=True),

@@ -1,4 +1,4 @@
-"""What providers told us, beside the messages."""
+"""What providers sent us, besides the messages."""
 
 from sqlalchemy import (
     BigInteger,
@@ -7,11 +7,9 @@ from sqlalchemy import (
     DateTime,
     Index,
     LargeBinary,
-    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
-    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -23,11 +21,9 @@ pending_reports = Table(
     metadata,
     id_(),
     account_id(),
-    Column("token", Uuid, nullable=False, unique=True),
     Column("provider", Text, nullable=False),
     Column("provider_message_id", Text, nullable=False),
     Column("status", Text),
-    Column("rank", SmallInteger, nullable=False),
     Column("code", Text),
     Column("reason", Text),
     Column("occurred_at", DateTime(timezone=True), nullable=False),
@@ -55,15 +51,15 @@ webhook_requests = Table(
     Column("verified_at", DateTime(timezone=True), nullable=False),
     Column("url", Text, nullable=False),
     Column("query", Text, nullable=False),
-    Column("headers", JSONB, nullable=False, comment="without those that are credentials"),
+    Column("headers", JSONB, nullable=False, comment="without credentials"),
     Column("body", LargeBinary, nullable=False),
     Column("digest", LargeBinary, nullable=False, comment="SHA-256 of query and body"),
     Column(
         "replay_token",
         Text,
-        comment="of what its vendor signed in the body's stead, and by which key: good for one request",
+        comment="hash of a token that the vendor signed instead of the body; only one request may bear it",
     ),
-    Column("fault", Text, comment="why it could not be read, in our words; null where it was"),
+    Column("fault", Text, comment="why it could not be read, in our words; null if it was read"),
     time("created_at", default=True),
     UniqueConstraint("provider", "digest"),
     CheckConstraint("route IN ('sms', 'email')", name="route"),
@@ -76,4 +72,4 @@ webhook_requests = Table(
     Index("webhook_requests_received_at_idx", "received_at"),
     Index("webhook_requests_unparsed_idx", "id", postgresql_where=text("fault IS NOT NULL")),
 )
-"""What providers sent us, as it came: kept for a while, to be read again after a fault of our reading."""
+"""Verified requests of providers as they came. They are stored for a while, to be read again after a fix."""

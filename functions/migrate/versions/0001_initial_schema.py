@@ -13,8 +13,8 @@ def upgrade() -> None:
         "accounts",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("sends_per_second", sa.Integer(), comment="null is no limit"),
-        sa.Column("sends_per_day", sa.Integer(), comment="of UTC; null is no limit"),
+        sa.Column("sends_per_second", sa.Integer(), comment="null means no limit"),
+        sa.Column("sends_per_day", sa.Integer(), comment="a day of UTC; null means no limit"),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -49,14 +49,43 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("contacts_pkey")),
     )
     op.create_table(
+        "leases",
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("conversation_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("conversation_id", name=op.f("leases_pkey")),
+        postgresql_with={"autovacuum_vacuum_scale_factor": 0.02, "autovacuum_analyze_scale_factor": 0.02},
+    )
+    op.create_index("leases_expires_at_idx", "leases", ["expires_at"])
+    op.create_table(
+        "outbound_queue",
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("conversation_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("message_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "next_attempt_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="unknown outcome: next check",
+        ),
+        sa.Column(
+            "dispatch_at", sa.DateTime(timezone=True), nullable=False, comment="when the relay dispatches it"
+        ),
+        sa.Column(
+            "dispatch_count", sa.SmallInteger(), server_default="0", nullable=False, comment="by the relay"
+        ),
+        sa.PrimaryKeyConstraint("conversation_id", "message_id", name=op.f("outbound_queue_pkey")),
+        postgresql_with={"autovacuum_vacuum_scale_factor": 0.02, "autovacuum_analyze_scale_factor": 0.02},
+    )
+    op.create_index("outbound_queue_dispatch_idx", "outbound_queue", ["account_id", "dispatch_at"])
+    op.create_table(
         "pending_reports",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
-        sa.Column("token", sa.Uuid(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("provider_message_id", sa.Text(), nullable=False),
         sa.Column("status", sa.Text()),
-        sa.Column("rank", sa.SmallInteger(), nullable=False),
         sa.Column("code", sa.Text()),
         sa.Column("reason", sa.Text()),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
@@ -74,7 +103,6 @@ def upgrade() -> None:
         ),
         sa.Column("reference", sa.BigInteger()),
         sa.PrimaryKeyConstraint("id", name=op.f("pending_reports_pkey")),
-        sa.UniqueConstraint("token", name=op.f("pending_reports_token_key")),
     )
     op.create_index("pending_reports_check_idx", "pending_reports", ["next_check_at"])
     op.create_index("pending_reports_created_at_idx", "pending_reports", ["created_at"])
@@ -84,6 +112,15 @@ def upgrade() -> None:
         ["provider", "provider_message_id", "status", "code", "occurred_at"],
         unique=True,
         postgresql_nulls_not_distinct=True,
+    )
+    op.create_table(
+        "provider_message_ids",
+        sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("provider_message_id", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.SmallInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("provider", "provider_message_id", name=op.f("provider_message_ids_pkey")),
     )
     op.create_table(
         "webhook_requests",
@@ -96,19 +133,16 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("query", sa.Text(), nullable=False),
         sa.Column(
-            "headers",
-            postgresql.JSONB(astext_type=sa.Text()),
-            nullable=False,
-            comment="without those that are credentials",
+            "headers", postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment="without credentials"
         ),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False, comment="SHA-256 of query and body"),
         sa.Column(
             "replay_token",
             sa.Text(),
-            comment="of what its vendor signed in the body's stead, and by which key: good for one request",
+            comment="hash of a token that the vendor signed instead of the body; only one request may bear it",
         ),
-        sa.Column("fault", sa.Text(), comment="why it could not be read, in our words; null where it was"),
+        sa.Column("fault", sa.Text(), comment="why it could not be read, in our words; null if it was read"),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -135,7 +169,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "account_addresses",
-        sa.Column("address", sa.Text(), nullable=False, comment="* is all that nobody owns by name"),
+        sa.Column(
+            "address", sa.Text(), nullable=False, comment="* stands for all that no account owns by name"
+        ),
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column(
             "created_at",
@@ -152,9 +188,9 @@ def upgrade() -> None:
     op.create_table(
         "account_sends",
         sa.Column("account_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("second", sa.DateTime(timezone=True), nullable=False, comment="that is counted"),
+        sa.Column("second", sa.DateTime(timezone=True), nullable=False, comment="the second that is counted"),
         sa.Column("in_second", sa.Integer(), nullable=False),
-        sa.Column("day", sa.Date(), nullable=False, comment="that is counted, of UTC"),
+        sa.Column("day", sa.Date(), nullable=False, comment="the day of UTC that is counted"),
         sa.Column("in_day", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("account_sends_account_id_fkey")),
         sa.PrimaryKeyConstraint("account_id", name=op.f("account_sends_pkey")),
@@ -227,17 +263,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("conversations_pkey")),
         sa.UniqueConstraint(
             "account_id",
-            "customer_address",
             "contact_address",
-            name=op.f("conversations_account_id_customer_address_contact_address_key"),
+            "customer_address",
+            name=op.f("conversations_account_id_contact_address_customer_address_key"),
         ),
     )
     op.create_index("conversations_activity_idx", "conversations", ["account_id", "last_message_at", "id"])
-    op.create_index(
-        "conversations_contact_activity_idx",
-        "conversations",
-        ["account_id", "contact_address", "last_message_at", "id"],
-    )
     op.create_index(
         "conversations_customer_activity_idx",
         "conversations",
@@ -264,8 +295,8 @@ def upgrade() -> None:
     op.create_table(
         "audit_events",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False, comment="that it was done to"),
-        sa.Column("key_id", sa.BigInteger(), comment="that it was done to"),
+        sa.Column("account_id", sa.BigInteger(), nullable=False, comment="that was changed"),
+        sa.Column("key_id", sa.BigInteger(), comment="that was changed"),
         sa.Column("actor", sa.Text(), nullable=False, comment="operator, or key:<id>"),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("details", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
@@ -336,6 +367,7 @@ def upgrade() -> None:
             comment="outbound: all that may carry it, in the order in which they are tried",
         ),
         sa.Column("provider_message_id", sa.Text()),
+        sa.Column("inbound_key", sa.Text(), comment="inbound: the provider and its id; see inbound_key()"),
         sa.Column("delivery_policy", sa.Text(), server_default="at_most_once", nullable=False),
         sa.Column(
             "extra", postgresql.JSONB(astext_type=sa.Text()), comment="inbound: what else the provider said"
@@ -351,10 +383,9 @@ def upgrade() -> None:
             comment="of the highest report",
         ),
         sa.Column("attempt_count", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("dispatch_count", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("next_attempt_at", sa.DateTime(timezone=True)),
-        sa.Column("dispatch_at", sa.DateTime(timezone=True)),
-        sa.Column("lease_expires_at", sa.DateTime(timezone=True)),
+        sa.Column(
+            "version", sa.Integer(), server_default="1", nullable=False, comment="grows with every change"
+        ),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -366,6 +397,9 @@ def upgrade() -> None:
             sa.DateTime(timezone=True),
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
+        ),
+        sa.CheckConstraint(
+            "(direction = 'inbound') = (inbound_key IS NOT NULL)", name=op.f("messages_inbound_key_check")
         ),
         sa.CheckConstraint(
             "delivery_policy IN ('at_most_once', 'at_least_once')",
@@ -383,37 +417,22 @@ def upgrade() -> None:
             ["conversation_id"], ["conversations.id"], name=op.f("messages_conversation_id_fkey")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("messages_pkey")),
-        sa.UniqueConstraint("request_token", name=op.f("messages_request_token_key")),
-    )
-    op.create_index(
-        "messages_dispatch_idx",
-        "messages",
-        ["account_id", "dispatch_at"],
-        postgresql_where=sa.text("dispatch_at IS NOT NULL"),
+        postgresql_with={"fillfactor": 85},
     )
     op.create_index(
         "messages_inbound_key",
         "messages",
-        ["provider", "provider_message_id"],
+        ["inbound_key"],
         unique=True,
-        postgresql_where=sa.text("direction = 'inbound'"),
-    )
-    op.create_index(
-        "messages_lease_idx", "messages", ["lease_expires_at"], postgresql_where=sa.text("status = 'sending'")
+        postgresql_where=sa.text("inbound_key IS NOT NULL"),
     )
     op.create_index("messages_page_idx", "messages", ["conversation_id", "id"])
     op.create_index(
-        "messages_pending_idx",
+        "messages_request_token_key",
         "messages",
-        ["conversation_id", "id"],
-        postgresql_where=sa.text("status = 'queued'"),
-    )
-    op.create_index(
-        "messages_under_way_key",
-        "messages",
-        ["conversation_id"],
+        ["request_token"],
         unique=True,
-        postgresql_where=sa.text("status = 'sending'"),
+        postgresql_where=sa.text("request_token IS NOT NULL"),
     )
     op.create_table(
         "attempts",
@@ -422,9 +441,11 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("token", sa.Uuid(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
-        sa.Column("provider_message_id", sa.Text()),
+        sa.Column("provider_message_id", sa.Text(), comment="also in provider_message_ids"),
         sa.Column("outcome", sa.Text(), comment="the status that it ended in; null while it is open"),
-        sa.Column("failure", sa.Text(), comment="its kind, in delivery's words; null where it was taken"),
+        sa.Column(
+            "failure", sa.Text(), comment="the kind of its failure; null if the provider took the message"
+        ),
         sa.Column(
             "started_at",
             sa.DateTime(timezone=True),
@@ -432,31 +453,26 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("ended_at", sa.DateTime(timezone=True)),
-        sa.Column("retry_at", sa.DateTime(timezone=True), comment="throttled: not before, says its provider"),
+        sa.Column(
+            "retry_at", sa.DateTime(timezone=True), comment="throttled: the provider asks not to retry before"
+        ),
+        sa.CheckConstraint(
+            "failure IN ('temporary', 'throttled', 'unready', 'misconfigured', 'permanent', 'unsendable', 'opted_out', 'unknown')",
+            name=op.f("attempts_failure_check"),
+        ),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("attempts_message_id_fkey")),
         sa.PrimaryKeyConstraint("message_id", "number", name=op.f("attempts_pkey")),
         sa.UniqueConstraint("token", name=op.f("attempts_token_key")),
+        postgresql_with={"fillfactor": 80},
     )
-    op.create_index(
-        "attempts_provider_message_key",
-        "attempts",
-        ["provider", "provider_message_id"],
-        unique=True,
-        postgresql_where=sa.text("provider_message_id IS NOT NULL"),
-    )
-    op.create_index(
-        "attempts_recent_idx",
-        "attempts",
-        ["provider", "started_at"],
-        postgresql_where=sa.text("ended_at IS NOT NULL"),
-    )
+    op.create_index("attempts_recent_idx", "attempts", ["provider", "started_at"])
     op.create_table(
         "idempotency_keys",
         sa.Column("account_id", sa.BigInteger(), server_default="1", nullable=False),
         sa.Column("route", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("message_id", sa.BigInteger(), comment="null only inside the transaction that makes both"),
+        sa.Column("message_id", sa.BigInteger(), comment="null only inside the transaction that writes both"),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -476,7 +492,6 @@ def upgrade() -> None:
         sa.Column("message_id", sa.BigInteger(), nullable=False),
         sa.Column("attempt", sa.SmallInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("token", sa.Uuid(), comment="report: made by the call that brought it"),
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("status", sa.Text()),
         sa.Column("code", sa.Text()),
@@ -495,7 +510,6 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("message_events_message_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("message_events_pkey")),
-        sa.UniqueConstraint("token", name=op.f("message_events_token_key")),
     )
     op.create_index("message_events_message_idx", "message_events", ["message_id", "id"])
     op.create_index(

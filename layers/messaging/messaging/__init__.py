@@ -5,7 +5,7 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
 
     vocabulary     problems telemetry settings address fields models failures
     aws            signed_client secrets boto_clients
-    postgres       driver database cursor
+    postgres       driver database uuid7 cursor
     transport      client fetch payload signatures redact aws_call sns
     mail           charset addresses mime message form inbound
     providers      gsm provider credentials ses_events VENDORS

@@ -1,6 +1,5 @@
 """The vocabulary of the service: channels, statuses, and messages on their way in and out."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -41,26 +40,6 @@ class Status(StrEnum):
     """The request may have been written and the answer never came: not sent again blindly."""
     RECEIVED = "received"
     """Every inbound message, and no other."""
-
-
-PREDECESSORS: Mapping[Status, tuple[Status, ...]] = {
-    Status.SENDING: (Status.QUEUED,),
-    Status.QUEUED: (Status.SENDING,),
-    Status.SENT: (Status.SENDING, Status.UNKNOWN, Status.QUEUED),
-    Status.FAILED: (Status.SENDING, Status.UNKNOWN),
-    Status.UNKNOWN: (Status.SENDING,),
-}
-"""What delivery itself may set, and after what; it sets nothing more once a report has spoken."""
-
-REPORT_RANK: Mapping[Status | None, int] = {
-    None: 0,
-    Status.SENT: 1,
-    Status.DELIVERED: 2,
-    Status.FAILED: 3,
-    Status.READ: 4,
-}
-"""A report moves a message only to a higher rank than the reports before it: a bounce may follow
-`delivered`, nothing leads back. A report whose status we do not know (None) moves nothing."""
 
 
 class Model(BaseModel, defer_build=True):

@@ -35,7 +35,7 @@ def test_one_message_goes_before_a_hundred_of_another_account_s_thousands() -> N
         database.rows("BEGIN")  # the relay sees them all at the same time
         assert database.value(CROWD, many=MANY) == MANY
         database.rows(ONE)
-        database.rows("UPDATE messages SET dispatch_at = now()")
+        database.rows("UPDATE outbound_queue SET dispatch_at = now()")
         database.rows("COMMIT")
 
         def bodies() -> list[str]:

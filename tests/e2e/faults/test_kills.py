@@ -13,6 +13,7 @@ from tests.e2e.faults import LONG
 from tests.support.database import Database
 from tests.support.faults import result_tables
 from tests.support.faults.delivery_steps import ENDS, STEPS, Step, Story, World, worlds
+from tests.support.faults.final_states import UNFINISHED
 from tests.support.faults.kills import OPTIONS, Killing
 from tests.support.faults.proxies import Side
 from tests.support.outbound import message
@@ -57,7 +58,7 @@ def results() -> Iterator[Results]:
 def _heal(stack: Stack, database: Database) -> None:
     """Deliveries that nobody kills, and the relay, until there is nothing left to do."""
     if not LONG:  # those of the dead: they take half a minute
-        database.rows("UPDATE messages SET lease_expires_at = now() WHERE status = 'sending'")
+        database.rows("UPDATE leases SET expires_at = now()")
     pollers = list(stack.pollers(4))
     for poller in pollers:
         poller.start()
@@ -71,13 +72,10 @@ def _heal(stack: Stack, database: Database) -> None:
 def _is_done(stack: Stack, database: Database) -> bool:
     if not LONG:  # lost dispatches take a minute
         soon = "now() + interval '5 s'"
-        free = f"SELECT id FROM messages WHERE dispatch_at > {soon} FOR UPDATE SKIP LOCKED"  # of deliveries
-        database.rows(f"UPDATE messages SET dispatch_at = {soon} WHERE id IN ({free})")
+        free = f"SELECT message_id FROM outbound_queue WHERE dispatch_at > {soon} FOR UPDATE SKIP LOCKED"
+        database.rows(f"UPDATE outbound_queue SET dispatch_at = {soon} WHERE message_id IN ({free})")
     stack.invoke("Relay", {})
-    return (
-        database.value("SELECT count(*) FROM messages WHERE dispatch_at IS NOT NULL OR status = 'sending'")
-        == 0
-    )
+    return database.value(UNFINISHED) == 0
 
 
 def _results(stack: Stack, killing: Killing, calls: Mapping[Story, Mapping[str, Sequence[str]]]) -> Results:

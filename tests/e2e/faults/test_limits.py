@@ -35,7 +35,9 @@ def database(stack: Stack) -> Iterator[Database]:
 def try_again(stack: Stack, database: Database, id: int) -> None:
     """Once it waits for that: now."""
     eventually(lambda: message(stack, id)["status"] == "queued" and attempts(message(stack, id)))
-    database.rows("UPDATE messages SET next_attempt_at = clock_timestamp() WHERE id = :id", id=id)
+    database.rows(
+        "UPDATE outbound_queue SET next_attempt_at = clock_timestamp() WHERE message_id = :id", id=id
+    )
     deliver_again(stack, id)
 
 
@@ -92,15 +94,14 @@ def test_a_wait_that_is_longer_than_the_queue_s_longest_is_kept_to(
     stack.provider.behave(Behaviour(status=429, retry_after=2000, times=1), SILENT)
     id = sent(stack, contact)
     eventually(lambda: attempts(message(stack, id)))
-    wait = (
-        "SELECT extract(epoch FROM next_attempt_at - clock_timestamp())::float FROM messages WHERE id = :id"
-    )
+    left = "extract(epoch FROM next_attempt_at - clock_timestamp())::float"
+    wait = f"SELECT {left} FROM outbound_queue WHERE message_id = :id"
     assert 1900 < float(str(database.value(wait, id=id))) <= 2000
     deliver_again(stack, id)
     assert len(calls(stack, id)) == 1
     database.rows(
-        "UPDATE messages SET next_attempt_at = clock_timestamp(), dispatch_at = clock_timestamp()"
-        " WHERE id = :id",
+        "UPDATE outbound_queue SET next_attempt_at = clock_timestamp(), dispatch_at = clock_timestamp()"
+        " WHERE message_id = :id",
         id=id,
     )
     wait_for(stack, id, "sent")

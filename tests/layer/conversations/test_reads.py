@@ -71,6 +71,7 @@ def test_a_message_has_the_fields_of_the_contract_and_its_events_oldest_first() 
         "cc": [],
         "reply_to": None,
         "headers": {},
+        "version": 1,
         "html": None,
         "attachments": [],
         "content_ids": {},

@@ -12,7 +12,11 @@ from tests.support import messages as support_messages
 from tests.support.database import Database
 
 PARKED = "SELECT count(*) FROM pending_reports"
-BEHIND_OUR_BACK = "UPDATE attempts SET provider_message_id = :id WHERE message_id = :message"
+BEHIND_OUR_BACK = """
+    WITH attempt AS (
+        UPDATE attempts SET provider_message_id = :id WHERE message_id = :message RETURNING *)
+    INSERT INTO provider_message_ids
+    SELECT account_id, provider, provider_message_id, message_id, number FROM attempt"""
 """As by a delivery that died between two steps, if there were any."""
 DUE = "UPDATE pending_reports SET next_check_at = now()"
 

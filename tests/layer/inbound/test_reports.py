@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from messaging.conversations.responses import MessageError
-from messaging.models import REPORT_RANK, Status
+from messaging.models import Status
 from messaging.outbound import attempts
 from tests.support import messages
 
+RANK = {None: 0, Status.SENT: 1, Status.DELIVERED: 2, Status.FAILED: 3, Status.READ: 4}
 ID = "p-{}"
 """The provider's id of the message with this id of ours."""
 
@@ -54,7 +55,7 @@ def play(steps: Sequence[Step]) -> list[Status]:
             )
         shown.append(messages.seen(claimed.id).status)
     by_report = [step.status for step in steps if isinstance(step, Report)]
-    ranks = [REPORT_RANK[status] if status in by_report else 0 for status in shown]
+    ranks = [RANK[status] if status in by_report else 0 for status in shown]
     assert ranks == sorted(ranks), shown
     check(claimed.id, steps)
     return shown[1:]
@@ -66,7 +67,7 @@ def check(id: int, steps: Sequence[Step]) -> None:
     [record] = [step for step in steps if isinstance(step, Record)] or [NONE]
     known = record.id or any(report.by == "both" for report in reports)
     heard = [report for report in reports if known or report.by != "id"]
-    best = max((report.status for report in heard), key=REPORT_RANK.__getitem__, default=None)
+    best = max((report.status for report in heard), key=RANK.__getitem__, default=None)
     seen = messages.seen(id)
     assert seen.status is (best or record.status)
     assert seen.provider_message_id == (ID.format(id) if known else None)

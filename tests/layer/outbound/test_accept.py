@@ -24,7 +24,7 @@ from tests.support.tcp_server import hang, playing
 
 pytestmark = pytest.mark.usefixtures("providers")
 
-WAIT = "SELECT extract(epoch FROM dispatch_at - clock_timestamp())::float FROM messages"
+WAIT = "SELECT extract(epoch FROM dispatch_at - clock_timestamp())::float FROM outbound_queue"
 
 
 def sms(**changes: object) -> NewSms:
@@ -157,7 +157,7 @@ def test_a_queue_that_is_away_costs_an_accept_a_second(
         began = time.monotonic()
         assert accept.accept(ACCOUNT, sms()).message.status == "queued"
         assert time.monotonic() - began < 2.5
-    assert database.value("SELECT bool_and(dispatch_at <= clock_timestamp()) FROM messages")
+    assert database.value("SELECT bool_and(dispatch_at <= clock_timestamp()) FROM outbound_queue")
 
 
 # --- Relaying ----------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_dispatches_what_is_due_and_only_that(database: Database, aws: Aws) -> N
     for _ in range(3):
         accept.accept(ACCOUNT, sms())
     aws.queued()
-    database.rows("UPDATE messages SET dispatch_at = clock_timestamp() WHERE id > 1")
+    database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp() WHERE message_id > 1")
     assert run_relay() == {"dispatched": 2, "expired": 0, "applied": 0, "deleted": 0}
     assert sorted(dispatch["Body"] for dispatch in aws.queued()) == ["2", "3"]
     assert run_relay() == {"dispatched": 0, "expired": 0, "applied": 0, "deleted": 0}
@@ -184,7 +184,7 @@ def test_dispatches_a_backlog_of_any_length(
     for _ in range(20):
         accept.accept(ACCOUNT, sms())
     aws.queued()
-    database.rows("UPDATE messages SET dispatch_at = clock_timestamp()")
+    database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp()")
     assert run_relay()["dispatched"] == 20
     assert len(aws.queued()) == 20
 
@@ -192,14 +192,14 @@ def test_dispatches_a_backlog_of_any_length(
 def test_stops_while_there_is_time_left(database: Database, aws: Aws) -> None:
     accept.accept(ACCOUNT, sms())
     aws.queued()
-    database.rows("UPDATE messages SET dispatch_at = clock_timestamp()")
+    database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp()")
     assert run_relay(seconds=4)["dispatched"] == 0
     assert aws.queued() == []
 
 
 def test_what_the_queue_does_not_take_is_the_next_relay_s(database: Database, aws: Aws) -> None:
     accept.accept(ACCOUNT, sms())
-    database.rows("UPDATE messages SET dispatch_at = clock_timestamp()")
+    database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp()")
     aws.lose_the_queues()
     assert run_relay()["dispatched"] == 0
     assert wait(database) <= 0
@@ -211,7 +211,7 @@ def test_an_expired_lease_is_an_unknown_outcome_and_is_never_claimed_again(
     accept.accept(ACCOUNT, sms())
     [claimed] = attempts.claim([1], timedelta(seconds=30)).messages
     assert run_relay()["expired"] == 0
-    database.rows("UPDATE messages SET lease_expires_at = clock_timestamp()")
+    database.rows("UPDATE leases SET expires_at = clock_timestamp()")
     assert run_relay()["expired"] == 1
     [[status, code]] = database.rows("SELECT status, error_code FROM messages")
     assert (status, code) == ("unknown", "lease_expired")

@@ -113,7 +113,8 @@ def test_what_it_put_off_is_nudged_when_the_time_is_up(database: Database, aws: 
     id = accept()
     assert trials(id) == 0
     put_off = """
-        SELECT status, attempt_count, dispatch_at = open_until FROM messages, circuits WHERE id = :id"""
+        SELECT status, attempt_count, dispatch_at = open_until
+          FROM messages JOIN outbound_queue ON message_id = id, circuits WHERE id = :id"""
     assert database.rows(put_off, id=id) == [["queued", 0, True]]
     assert relayed(aws) == []
     let_pass(database, 30)

@@ -99,9 +99,8 @@ def test_backs_off_within_a_window_that_doubles_up_to_an_hour(
     ids = accept(aws, 30)
     providers.behave(Behaviour(status=503))
     for attempt in (1, 3, 20, 500):
-        database.rows(
-            "UPDATE messages SET attempt_count = :attempt - 1, next_attempt_at = NULL", attempt=attempt
-        )
+        database.rows("UPDATE messages SET attempt_count = :attempt - 1", attempt=attempt)
+        make_due(database)
         for start in range(0, 30, 10):
             database.rows("DELETE FROM circuits")
             deliver(*ids[start : start + 10])
@@ -177,7 +176,7 @@ def test_with_too_little_time_left_nothing_is_claimed(
 def test_a_claim_outlives_its_invocation(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
     accept(aws)
     providers.behave(Behaviour(close="after"))
-    lease = "SELECT lease_expires_at - clock_timestamp() FROM messages"
+    lease = "SELECT expires_at - clock_timestamp() FROM leases"
     seen: list[Any] = []
 
     class Looking(json_gateway.Sms):

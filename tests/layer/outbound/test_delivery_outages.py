@@ -83,7 +83,7 @@ def test_a_retry_whose_queue_is_gone_is_the_relay_s(
     providers.behave(Behaviour(status=503, retry_after=60))
     aws.lose_the_queues()
     deliver(*ids)
-    due = database.rows("SELECT dispatch_at >= next_attempt_at FROM messages")
+    due = database.rows("SELECT dispatch_at >= next_attempt_at FROM outbound_queue")
     assert due == [[True]] * 3
 
 

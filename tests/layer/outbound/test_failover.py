@@ -16,7 +16,9 @@ from tests.support.delivery import accept, deliver, events, let_pass, relayed, s
 from tests.support.providers.pager import Pager
 
 NAMES = ("first", "second", "third")
-NEXT = "SELECT provider, next_attempt_at <= clock_timestamp() FROM messages WHERE id = :id"
+NEXT = """
+    SELECT provider, next_attempt_at <= clock_timestamp()
+      FROM messages JOIN outbound_queue ON message_id = id WHERE id = :id"""
 OPEN = """
 INSERT INTO circuits (provider, changed_at, open_until, openings)
 VALUES (:name, clock_timestamp(), clock_timestamp() + :seconds * interval '1 second', 1)

@@ -59,7 +59,7 @@ def test_a_message_that_waits_for_its_retry_lets_the_others_pass(database: Datab
     [message] = attempts.claim([first, third], LEASE).messages
     assert message.id == second
     attempts.record(message.token, Status.SENT)
-    database.rows("UPDATE messages SET next_attempt_at = clock_timestamp() WHERE id = 1")
+    database.rows("UPDATE outbound_queue SET next_attempt_at = clock_timestamp() WHERE message_id = 1")
     assert ids(attempts.claim([first], LEASE)) == ([first], [])
     assert ids(attempts.claim([third], LEASE)) == ([], [third])
 
@@ -67,7 +67,7 @@ def test_a_message_that_waits_for_its_retry_lets_the_others_pass(database: Datab
 def test_a_lease_that_ran_out_lets_the_next_go(database: Database) -> None:
     first, second = accept(), accept()
     assert ids(attempts.claim([first], LEASE)) == ([first], [])
-    database.rows("UPDATE messages SET lease_expires_at = clock_timestamp() WHERE id = 1")
+    database.rows("UPDATE leases SET expires_at = clock_timestamp() WHERE message_id = 1")
     assert attempts.expire_leases(10) == 1
     assert ids(attempts.claim([second], LEASE)) == ([second], [])
 
@@ -93,12 +93,12 @@ def test_eight_deliveries_at_once_keep_every_conversation_in_order(
 def put_off(database: Database, id: int) -> None:
     """As the relay does with what lies far behind in a backlog."""
     far = "dispatch_at = now() + interval '1 hour', dispatch_count = 6"
-    database.rows(f"UPDATE messages SET {far} WHERE id = :id", id=id)
+    database.rows(f"UPDATE outbound_queue SET {far} WHERE message_id = :id", id=id)
 
 
 def seconds_until_its_dispatch(database: Database, id: int) -> float:
     until = "extract(epoch FROM dispatch_at - clock_timestamp())::float"
-    return float(str(database.value(f"SELECT {until} FROM messages WHERE id = :id", id=id)))
+    return float(str(database.value(f"SELECT {until} FROM outbound_queue WHERE message_id = :id", id=id)))
 
 
 def test_the_next_in_line_is_found_within_a_minute_where_its_dispatch_is_lost(database: Database) -> None:

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.usefixtures("aws")
 FIRST_LOOK, BELIEVED_AFTER, UNKNOWN_AFTER = 15, 60, 600
 LOST = ["attempt", 1, "unknown", "no_answer"]
 NEXT_LOOK = """
-    SELECT extract(epoch FROM m.next_attempt_at - a.ended_at)::float, m.dispatch_at = m.next_attempt_at
-      FROM messages m JOIN attempts a ON a.message_id = m.id AND a.number = m.attempt_count"""
+    SELECT extract(epoch FROM q.next_attempt_at - a.ended_at)::float, q.dispatch_at = q.next_attempt_at
+      FROM outbound_queue q JOIN attempts a ON a.message_id = q.message_id"""
 
 
 def lose(aws: Aws, provider: ProviderSimulator, policy: str | None = None) -> None:

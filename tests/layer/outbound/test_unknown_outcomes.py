@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("aws")
 
 FIRST_LOOK, BELIEVED_AFTER, UNKNOWN_AFTER = 15, 60, 600
 LOST = ["attempt", 1, "unknown", "no_answer"]
-WAITS = "SELECT next_attempt_at IS NOT NULL, dispatch_at IS NOT NULL FROM messages"
+WAITING = "SELECT message_id FROM outbound_queue"
 
 
 def lose(aws: Aws, provider: ProviderSimulator, *, taken: bool, policy: str | None = None) -> None:
@@ -41,7 +41,7 @@ def test_what_the_provider_has_is_sent_under_its_id(
     [request] = askable.requests
     assert message(1)["provider_message_id"] == request.id is not None
     assert events(database) == [LOST, ["attempt", 1, "sent", None]]
-    assert database.rows(WAITS) == [[False, False]]
+    assert database.rows(WAITING) == []
     assert [asked.body["reference"] for asked in askable.lookups] == ["1"]
 
 
@@ -102,11 +102,11 @@ def test_without_anybody_to_ask_it_ends_after_its_time(
     assert relayed(aws) == [1]
     deliver(1)
     assert events(database) == [LOST]
-    assert database.rows(WAITS) == [[True, True]]
+    assert database.rows(WAITING) == [[1]]
     let_pass(database, 31)
     assert relayed(aws) == [1]
     deliver(1)
-    assert database.rows(WAITS) == [[False, False]]
+    assert database.rows(WAITING) == []
     let_pass(database, 10 * UNKNOWN_AFTER)
     assert relayed(aws) == []
     deliver(1)
@@ -176,7 +176,7 @@ def test_what_has_used_up_its_attempts_or_its_age_is_not_sent_again(
         deliver(1)
     assert state(database) == ("unknown", "no_answer", 1)
     assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
-    assert database.rows(WAITS) == [[False, False]]
+    assert database.rows(WAITING) == []
     assert len(providers.requests) == 1
 
 
@@ -190,7 +190,7 @@ def test_a_report_by_our_id_ends_it_also_after_its_end(
     deliver(1)
     assert messages.report(status, "p-1", 1)[0] == "moved"
     assert state(database)[0] == status
-    assert database.rows(WAITS) == [[False, False]]
+    assert database.rows(WAITING) == []
     told = events(database)
     let_pass(database, UNKNOWN_AFTER)
     deliver(1)
@@ -236,11 +236,11 @@ def test_a_lease_that_ran_out_ends_as_any_of_unknown_outcome(
 ) -> None:
     expire(database, aws)
     deliver(1)
-    assert database.rows(WAITS) == [[True, True]]
+    assert database.rows(WAITING) == [[1]]
     let_pass(database, UNKNOWN_AFTER)
     assert relayed(aws) == [1]
     deliver(1)
     assert state(database) == ("unknown", "lease_expired", 1)
     assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
-    assert database.rows(WAITS) == [[False, False]]
+    assert database.rows(WAITING) == []
     assert providers.requests == []

@@ -18,9 +18,15 @@ MESSAGE = {
     "provider": "'sms'",
     "providers": "'{sms}'",
     "provider_message_id": "NULL",
+    "inbound_key": "NULL",
     "request_token": "NULL",
 }
-INBOUND = {"direction": "'inbound'", "status": "'received'", "provider_message_id": "'id-2'"}
+INBOUND = {
+    "direction": "'inbound'",
+    "status": "'received'",
+    "provider_message_id": "'id-2'",
+    "inbound_key": "'sms=id-2'",
+}
 
 
 def insert(**columns: str) -> str:
@@ -43,9 +49,13 @@ def attempt(number: str, id: str, token: str = "gen_random_uuid()") -> str:
     return f"INSERT INTO attempts ({columns}) VALUES (1, {number}, {token}, 'sms', {id})"
 
 
-def event(kind: str, token: str = "NULL", message: int = 1) -> str:
-    columns = "message_id, attempt, kind, provider, occurred_at, token"
-    return f"INSERT INTO message_events ({columns}) VALUES ({message}, 1, {kind}, 'sms', now(), {token})"
+def event(kind: str, time: str = "now()", message: int = 1) -> str:
+    columns = "message_id, attempt, kind, provider, occurred_at"
+    return f"INSERT INTO message_events ({columns}) VALUES ({message}, 1, {kind}, 'sms', {time})"
+
+
+def provider_id(id: str) -> str:
+    return f"INSERT INTO provider_message_ids VALUES (1, 'sms', {id}, 1, 2)"
 
 
 @pytest.fixture
@@ -58,14 +68,15 @@ def kept(database: Database) -> Database:
     return database
 
 
-PARK = "INSERT INTO pending_reports (token, provider, provider_message_id, rank, occurred_at) VALUES"
-TOKEN, ATTEMPT, REPORT, PARKED = (
-    f"(SELECT {column} FROM {table} WHERE {column} IS NOT NULL LIMIT 1)"
+PEND = "INSERT INTO pending_reports (provider, provider_message_id, occurred_at) SELECT"
+LEASE = "INSERT INTO leases (conversation_id, message_id, expires_at)"
+ATTEMPT_FAILED = "UPDATE attempts SET failure ="
+TOKEN, ATTEMPT, REPORTED_AT = (
+    f"(SELECT {column} FROM {table} LIMIT 1)"
     for column, table in (
-        ("request_token", "messages"),
+        ("request_token", "messages WHERE direction = 'outbound'"),
         ("token", "attempts"),
-        ("token", "message_events"),
-        ("token", "pending_reports"),
+        ("occurred_at", "message_events WHERE kind = 'report'"),
     )
 )
 
@@ -75,11 +86,12 @@ TOKEN, ATTEMPT, REPORT, PARKED = (
     [
         insert(),
         insert(**INBOUND),
-        insert(**INBOUND | {"provider_message_id": "'id-1'", "provider": "'other'"}),
+        insert(**INBOUND | {"provider_message_id": "'id-1'", "inbound_key": "'other=id-1'"}),
         insert(provider_message_id="'id-1'"),
         conversation(),
         conversation(customer_address="'+1'", contact_address=f"'{messages.CUSTOMER}'"),
         attempt("2", "'p-9'"),
+        provider_id("'p-9'"),
         attempt("2", "NULL"),
         event("'report'"),
         event("'attempt'"),
@@ -99,12 +111,14 @@ def test_takes_what_breaks_no_promise(kept: Database, statement: str) -> None:
         (insert(direction="'sideways'"), "messages_status_check"),
         (insert(**INBOUND | {"provider_message_id": "NULL"}), "messages_status_check"),
         (insert(type="'fax'"), "messages_type_check"),
-        (insert(**INBOUND | {"provider_message_id": "'id-1'"}), "messages_inbound_key"),
+        (insert(**INBOUND | {"inbound_key": "'sms=id-1'"}), "messages_inbound_key"),
+        (insert(**INBOUND | {"inbound_key": "NULL"}), "messages_inbound_key_check"),
+        (insert(inbound_key="'sms=id-2'"), "messages_inbound_key_check"),
         (insert(request_token=TOKEN), "messages_request_token_key"),
         (insert(conversation_id="99"), "messages_conversation_id_fkey"),
         (
             conversation(contact_address=f"'{messages.CONTACT}'"),
-            "conversations_account_id_customer_address_contact_address_key",
+            "conversations_account_id_contact_address_customer_address_key",
         ),
         (conversation(contact_id="99"), "conversations_contact_id_fkey"),
         (f"INSERT INTO contact_addresses VALUES (1, '{messages.CONTACT}', 1)", "contact_addresses_pkey"),
@@ -114,12 +128,14 @@ def test_takes_what_breaks_no_promise(kept: Database, statement: str) -> None:
             "conversation_participants_role_check",
         ),
         (attempt("1", "NULL"), "attempts_pkey"),
-        (attempt("2", "'p-1'"), "attempts_provider_message_key"),
+        (provider_id("'p-1'"), "provider_message_ids_pkey"),
         (attempt("2", "NULL", ATTEMPT), "attempts_token_key"),
         (event("'rumour'"), "message_events_kind_check"),
-        (event("'report'", REPORT), "message_events_token_key"),
+        (event("'report'", REPORTED_AT), "message_events_report_key"),
         (event("'report'", message=99), "message_events_message_id_fkey"),
-        (f"{PARK} ({PARKED}, 'sms', 'p-3', 1, now())", "pending_reports_token_key"),
+        (f"{PEND} 'sms', 'p-2', occurred_at FROM pending_reports", "pending_reports_report_key"),
+        (f"{LEASE} VALUES (1, 1, now()), (1, 2, now())", "leases_pkey"),
+        (f"{ATTEMPT_FAILED} 'rumour'", "attempts_failure_check"),
         (
             "INSERT INTO idempotency_keys (route, key, fingerprint) VALUES ('r', 'k', 'f'), ('r', 'k', 'g')",
             "idempotency_keys_pkey",

@@ -9,10 +9,7 @@ from local import RecordedRequest, Stack
 from tests.support.database import Database
 from tests.support.waiting import eventually
 
-UNFINISHED = (
-    "SELECT count(*) FROM messages"
-    " WHERE status IN ('queued', 'sending') OR status = 'unknown' AND dispatch_at IS NOT NULL"
-)
+UNFINISHED = "SELECT (SELECT count(*) FROM outbound_queue) + (SELECT count(*) FROM leases)"
 
 
 def wait_until_all_is_done(stack: Stack, seconds: float) -> None:

@@ -124,7 +124,7 @@ class Killing:
 
     def _pass_the_clock(self, id: int) -> None:
         """Half a minute, after which the relay makes it unknown, and as long as evidence is waited for."""
-        self._database.rows("UPDATE messages SET lease_expires_at = '-infinity' WHERE id = :id", id=id)
+        self._database.rows("UPDATE leases SET expires_at = '-infinity' WHERE message_id = :id", id=id)
         assert self._database.rows("SELECT expire_leases(1)") == [[id]]
         earlier = "UPDATE attempts SET ended_at = ended_at - interval '1 h' WHERE message_id = :id"
         self._database.rows(earlier, id=id)

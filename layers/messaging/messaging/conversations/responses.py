@@ -48,6 +48,7 @@ class Message(Model):
     timestamp: AwareDatetime
     created_at: AwareDatetime
     updated_at: AwareDatetime
+    version: Annotated[int, Field(description="Grows with every change of the message.")]
 
 
 class MessageEvent(Model):

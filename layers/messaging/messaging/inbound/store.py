@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 from messaging.inbound.webhook_request import RawRequest
-from messaging.models import REPORT_RANK, Channel, DeliveryReport, InboundMessage
+from messaging.models import Channel, DeliveryReport, InboundMessage
 from messaging.postgres.database import StatementRejected, Values, call, run
 from messaging.problems import SignatureRejected
 
@@ -30,6 +29,10 @@ _FORGET = (
 _FORGET_PARKED = _FORGET.format(table="pending_reports", time="created_at")
 _FORGET_REQUESTS = _FORGET.format(table="webhook_requests", time="received_at")
 
+
+_OF_ONE_PART = ("22", "23", "54")
+"""Classes of SQLSTATE that one part of a request may cause, as receive_webhook lists them: invalid data, a
+violated constraint, a limit of the database."""
 
 USED = "Another request came with the same token."
 
@@ -69,22 +72,27 @@ def keep(
     can be read now loses its fault. Raises SignatureRejected if another request used its replay token.
     """
     told = [_report(part) if isinstance(part, DeliveryReport) else _inbound(part) for part in parts]
+    arguments = {
+        "route": request.route,
+        "provider": request.provider,
+        "received_at": request.received_at,
+        "verified_at": request.verified_at,
+        "url": request.url,
+        "query": request.query,
+        "headers": json.dumps(request.headers),
+        "body": request.body,
+        "digest": request.digest,
+        "replay_token": request.once,
+        "fault": unread,
+        "parts": json.dumps(told),
+    }
     try:
-        rows = call(
-            "receive_webhook",
-            route=request.route,
-            provider=request.provider,
-            received_at=request.received_at,
-            verified_at=request.verified_at,
-            url=request.url,
-            query=request.query,
-            headers=json.dumps(request.headers),
-            body=request.body,
-            digest=request.digest,
-            replay_token=request.once,
-            fault=unread,
-            parts=json.dumps(told),
-        )
+        try:
+            rows = call("receive_webhook", **arguments)
+        except StatementRejected as refusal:
+            if not refusal.sqlstate.startswith(_OF_ONE_PART):
+                raise
+            rows = call("receive_webhook", **arguments, isolated=True)  # so that the other parts are stored
     except StatementRejected as refusal:
         if "webhook_requests_replay_token_key" in refusal.args:
             raise SignatureRejected(USED) from None
@@ -107,14 +115,11 @@ def _inbound(part: InboundMessage) -> dict[str, Any]:
 
 
 def _report(part: DeliveryReport) -> dict[str, Any]:
-    """With a token of its own: a call whose answer was lost is made again, and brings the same report."""
     return {
         "kind": "report",
-        "token": str(uuid4()),
         "provider_message_id": part.provider_message_id,
         "reference": part.reference,
         "status": part.status,
-        "rank": REPORT_RANK[part.status],
         "code": part.code,
         "reason": part.reason,
         "occurred_at": part.timestamp.isoformat(),

@@ -6,15 +6,19 @@ As in `store`, each function is one transaction, and one statement that is repea
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from messaging.models import PREDECESSORS, OutboundMessage, Status
+from messaging.models import OutboundMessage, Status
 from messaging.postgres.database import call, run
+from messaging.postgres.uuid7 import uuid7
 from messaging.settings import settings
 
+MAX_DELAY = 900
+"""Seconds by which a dispatch can be delayed: SQS allows no more."""
+
 _NUDGE_SOON = (
-    "UPDATE messages SET dispatch_at = coalesce(next_attempt_at, clock_timestamp())"
-    " WHERE id = ANY ($1) AND dispatch_at IS NOT NULL RETURNING id"
+    "UPDATE outbound_queue q SET dispatch_at = q.next_attempt_at FROM messages m"
+    " WHERE m.id = ANY ($1) AND q.conversation_id = m.conversation_id AND q.message_id = m.id"
 )
 
 _OPEN = "SELECT provider FROM circuits WHERE open_until > clock_timestamp()"
@@ -67,7 +71,7 @@ def claim(ids: Sequence[int], lease: timedelta) -> Claimed:
     rows = call(
         "claim_messages",
         ids=sorted(ids),
-        tokens=[uuid4() for _ in ids],
+        tokens=[uuid7() for _ in ids],
         lease=lease,
         max_age=timedelta(seconds=settings().max_age),
         unknown_after=timedelta(seconds=settings().unknown_after),
@@ -102,12 +106,12 @@ def record(
         "record_attempt",
         token=token,
         status=status,
-        predecessors=list(PREDECESSORS[status]),
         provider_message_id=provider_message_id,
         failure=failure,
         code=code,
         reason=reason,
         wait=wait,
+        max_delay=timedelta(seconds=MAX_DELAY),
     )
     return Recorded(Status(became), *rest)
 

@@ -17,7 +17,7 @@ from messaging.failures import (
     TemporaryFailure,
 )
 from messaging.models import OutboundMessage, Status
-from messaging.outbound import attempts, dispatch, queue
+from messaging.outbound import attempts, dispatch
 from messaging.outbound.attempts import Dispatch, Recorded, Unknown
 from messaging.problems import Unavailable
 from messaging.providers.provider import SEND_TIME, Provider, ProviderResult, SupportsStatusLookup
@@ -234,7 +234,7 @@ def _due(id: int, recorded: Recorded) -> list[Due]:
     A wait that is longer than the queue can hold a nudge for is the relay's.
     """
     due: list[Due] = []
-    if recorded.wait is not None and recorded.wait <= queue.MAX_DELAY:
+    if recorded.wait is not None and recorded.wait <= attempts.MAX_DELAY:
         due.append(Due(Dispatch(id, recorded.account_id), max(recorded.wait, 0)))
     if recorded.next_id not in (None, id):
         due.append(Due(Dispatch(recorded.next_id, recorded.account_id), 0))

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from math import ceil
 
 from messaging.aws.signed_client import Service
-from messaging.outbound.attempts import Dispatch
+from messaging.outbound.attempts import MAX_DELAY, Dispatch
 from messaging.settings import settings
 from messaging.telemetry import logger
 
-MAX_DELAY = 900  # seconds: SQS allows no more
 _BATCH = 10  # as many as SQS takes in one request
 
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
-from uuid import uuid4
 
 from messaging.conversations.responses import Message
 from messaging.models import Content
 from messaging.postgres.database import call, run
+from messaging.postgres.uuid7 import uuid7
 from messaging.settings import DeliveryPolicy
 
 
@@ -65,7 +65,7 @@ def add_outbound(
     [(outcome, message, retry_after)] = call(
         "accept_message",
         account=account,
-        token=uuid4(),
+        token=uuid7(),
         providers=list(providers),
         policy=policy,
         content=json.dumps(content.content()),

@@ -101,6 +101,7 @@ class StatementRejected(Exception):
 
     def __init__(self, error: Exception) -> None:
         fields = _fields(error)
+        self.sqlstate = fields.get("C", "")
         super().__init__(type(error).__name__, *(fields.get(key, "") for key in "Ctcn"))
 
 

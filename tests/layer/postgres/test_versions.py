@@ -1,0 +1,100 @@
+"""The version of a message: every change makes it grow, whichever function makes the change."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from messaging.accounts import store as accounts
+from messaging.models import Status
+from messaging.outbound import attempts
+from tests.support import messages
+from tests.support.database import Database
+from tests.support.messages import LEASE
+
+CHECKED = """
+    CREATE TABLE changes (edge text);
+    CREATE FUNCTION check_version() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.version <> OLD.version + 1 THEN
+            RAISE EXCEPTION 'the version went from % to %', OLD.version, NEW.version;
+        END IF;
+        INSERT INTO changes VALUES (format('%s > %s', OLD.status, NEW.status));
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER check_version AFTER UPDATE ON messages FOR EACH ROW EXECUTE FUNCTION check_version();
+"""
+UNCHECKED = "DROP TRIGGER check_version ON messages; DROP FUNCTION check_version; DROP TABLE changes"
+
+
+@pytest.fixture
+def checked(database: Database) -> Iterator[Database]:
+    """A database that refuses a change of a message without a new version, and notes the others."""
+    database.rows(CHECKED)
+    yield database
+    database.rows(UNCHECKED)
+
+
+def changes(database: Database) -> list[object]:
+    return [edge for [edge] in database.rows("SELECT DISTINCT edge FROM changes ORDER BY 1")]
+
+
+def test_a_message_starts_at_1(database: Database) -> None:
+    assert messages.accept()[1].version == 1
+    assert messages.receive()[1].version == 1
+
+
+def test_every_step_of_delivery_makes_it_grow(checked: Database) -> None:
+    messages.sent(messages.claimed(), "p-1")
+    attempts.record(messages.claimed().token, Status.FAILED)
+    attempts.record(messages.claimed().token, Status.QUEUED, wait=timedelta())
+    for status in (Status.QUEUED, Status.FAILED, Status.UNKNOWN):
+        assert attempts.settle(messages.lost().token, status, "code", "reason")
+    late = messages.lost()
+    attempts.settle(late.token, Status.QUEUED, "code", "reason")
+    attempts.record(late.token, Status.SENT)
+    attempts.claim([messages.accept(messages.apart())[1].id], timedelta(seconds=-1))
+    assert attempts.expire_leases(10) == 1
+    old = messages.accept(messages.apart())[1].id
+    aged = "UPDATE messages SET created_at = now() - interval '9 days', version = version + 1 WHERE id = :id"
+    checked.rows(aged, id=old)
+    assert attempts.claim([old], LEASE).expired == [old]
+    assert changes(checked) == [
+        "queued > failed",
+        "queued > queued",
+        "queued > sending",
+        "queued > sent",
+        "sending > failed",
+        "sending > queued",
+        "sending > sent",
+        "sending > unknown",
+        "unknown > failed",
+        "unknown > queued",
+        "unknown > unknown",
+    ]
+
+
+def test_a_postponement_to_the_first_provider_makes_it_grow(checked: Database) -> None:
+    id = messages.accept(messages.apart())[1].id
+    checked.rows("UPDATE messages SET providers = '{first,sms}', version = version + 1")
+    checked.rows("INSERT INTO circuits VALUES ('first', now(), 'infinity', 1), ('sms', now(), 'infinity', 1)")
+    attempts.claim([id], LEASE)
+    assert checked.rows("SELECT provider, version FROM messages") == [["first", 3]]
+
+
+def test_reports_and_provider_ids_make_it_grow(checked: Database) -> None:
+    id = messages.sent(messages.claimed(), "p-1")
+    before = messages.seen(id).version
+    for status in (Status.SENT, Status.DELIVERED, Status.DELIVERED, Status.READ, None):
+        messages.report(status, "p-1")
+    assert messages.seen(id).version == before + 3
+    sending = messages.claimed().id
+    messages.report(Status.DELIVERED, "p-2", reference=sending)
+    assert messages.seen(sending).version == 4  # accepted, claimed, given its provider's id, reported
+
+
+def test_leaving_the_quarantine_makes_it_grow(checked: Database) -> None:
+    checked.rows("DELETE FROM account_addresses")
+    messages.receive()
+    accounts.add_address("operator", messages.ACCOUNT, messages.CUSTOMER)
+    assert checked.value("SELECT version FROM messages") == 2
