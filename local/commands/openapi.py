@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter
 
@@ -47,7 +47,8 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    errors: list[FieldError] = Field([], description="Where fields are at fault.")
+    code: str = Field(description="Stable and machine-readable. More codes may be added.")
+    errors: list[FieldError] = Field([], description="The wrong fields, if fields are wrong.")
 
 
 class Refusal(BaseModel):
@@ -72,6 +73,7 @@ def description() -> str:
     """The document as it is committed: OpenAPI 3.1, all functions in one."""
     _add_to_path(ROOT / "layers" / "messaging")
     from messaging import __version__
+    from messaging.problems import ProblemCode
 
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
@@ -97,6 +99,7 @@ def description() -> str:
         "info": ABOUT | {"version": __version__},
         "paths": dict(sorted(paths.items())),
     }
+    schemas["Problem"]["properties"]["code"]["enum"] = list(get_args(ProblemCode))
     document |= {"components": {"schemas": _used(paths, schemas), "securitySchemes": {"key": KEY}}}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

@@ -1,4 +1,4 @@
-"""What a refused request is told: in the words of its fields, and not of the types that read it."""
+"""Error messages name the fields of the request, and do not mention Python types."""
 
 from collections.abc import Mapping
 
@@ -8,15 +8,15 @@ from tests.support.api import EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS, SMS, Answe
 from tests.support.configuration import Configure
 
 URL = "https://example.com/i.jpg"
-WEB = "must be a URL that begins with http:// or https://"
-TIME = "must be a time in RFC 3339, such as 2024-11-01T14:00:00Z"
-NAMED = "must be named as a mail's header is, such as X-Campaign"
-MANY = {f"x-{number}": "" for number in range(21)}
+URL_MESSAGE = "must be a URL that begins with http:// or https://"
+TIME_MESSAGE = "must be an RFC 3339 time, such as 2024-11-01T14:00:00Z"
+HEADER_MESSAGE = "must be a valid header name, such as X-Campaign"
+TOO_MANY_HEADERS = {f"x-{number}": "" for number in range(21)}
 
 
-def told(refused: Answer) -> list[tuple[str, str]]:
-    assert refused.status == 422
-    return [(error["field"], error["message"]) for error in refused.json["errors"]]
+def field_errors(answer: Answer) -> list[tuple[str, str]]:
+    assert answer.status == 422
+    return [(error["field"], error["message"]) for error in answer.json["errors"]]
 
 
 @pytest.mark.parametrize(
@@ -33,28 +33,28 @@ def told(refused: Answer) -> list[tuple[str, str]]:
         (SMS, {"attachments": URL}, "attachments", "must be a list"),
         (SMS, {"type": None, "attachments": [URL] * 101}, "attachments", "must have at most 100 items"),
         (SMS, {"attachments": [URL * 99]}, "attachments.0", "must have at most 2048 characters"),
-        (SMS, {"attachments": ["i.jpg"]}, "attachments.0", WEB),
-        (SMS, {"attachments": ["ftp://example.com/i.jpg"]}, "attachments.0", WEB),
-        (SMS, {"timestamp": "2024-11-31T14:00:00Z"}, "timestamp", TIME),
-        (SMS, {"timestamp": "2024-11"}, "timestamp", TIME),
-        (SMS, {"timestamp": 7}, "timestamp", TIME),
+        (SMS, {"attachments": ["i.jpg"]}, "attachments.0", URL_MESSAGE),
+        (SMS, {"attachments": ["ftp://example.com/i.jpg"]}, "attachments.0", URL_MESSAGE),
+        (SMS, {"timestamp": "2024-11-31T14:00:00Z"}, "timestamp", TIME_MESSAGE),
+        (SMS, {"timestamp": "2024-11"}, "timestamp", TIME_MESSAGE),
+        (SMS, {"timestamp": 7}, "timestamp", TIME_MESSAGE),
         (EMAIL, {"body": ""}, "body", "must not be empty"),
         (EMAIL, {"body": "x" * (2**20 + 1)}, "body", "must be at most 1 MiB of UTF-8"),
         (EMAIL, {"subject": "x" * 999}, "subject", "must have at most 998 characters"),
         (EMAIL, {"cc": ["a@example.com"] * 51}, "cc", "must have at most 50 items"),
         (EMAIL, {"headers": []}, "headers", "must be an object"),
-        (EMAIL, {"headers": MANY}, "headers", "must have at most 20 entries"),
+        (EMAIL, {"headers": TOO_MANY_HEADERS}, "headers", "must have at most 20 entries"),
         (EMAIL, {"headers": {"": "x"}}, "headers.", "must not be empty"),
-        (EMAIL, {"headers": {"a b": "x"}}, "headers.a b", NAMED),
+        (EMAIL, {"headers": {"a b": "x"}}, "headers.a b", HEADER_MESSAGE),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("providers")
-def test_a_message_is_refused_in_plain_words(
+def test_a_wrong_field_of_a_message_has_a_readable_message(
     route: str, fields: Mapping[str, object], field: str, message: str
 ) -> None:
-    known = NEW_SMS if route == SMS else NEW_EMAIL
-    sent = {name: value for name, value in {**known, **fields}.items() if value is not ...}
-    assert told(call("POST", route, sent)) == [(field, message)]
+    defaults = NEW_SMS if route == SMS else NEW_EMAIL
+    sent = {name: value for name, value in {**defaults, **fields}.items() if value is not ...}
+    assert field_errors(call("POST", route, sent)) == [(field, message)]
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_a_message_is_refused_in_plain_words(
         ("/api/conversations?limit=0", "limit", "must be at least 1"),
         ("/api/conversations?limit=201", "limit", "must be at most 200"),
         ("/api/conversations?type=fax", "type", "must be 'sms', 'mms' or 'email'"),
-        ("/api/conversations?updated_since=2024", "updated_since", TIME),
+        ("/api/conversations?updated_since=2024", "updated_since", TIME_MESSAGE),
         ("/api/conversations/1/messages?order=up", "order", "must be 'asc' or 'desc'"),
         ("/api/messages/x", "id", "must be a whole number"),
         ("/healthz?detail=perhaps", "detail", "must be true or false"),
     ],
 )
 @pytest.mark.usefixtures("providers")
-def test_a_question_is_refused_in_plain_words(target: str, field: str, message: str) -> None:
-    assert told(call("GET", target)) == [(field, message)]
+def test_a_wrong_parameter_has_a_readable_message(target: str, field: str, message: str) -> None:
+    assert field_errors(call("GET", target)) == [(field, message)]
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,9 @@ def test_a_question_is_refused_in_plain_words(target: str, field: str, message: 
     ],
 )
 @pytest.mark.usefixtures("database", "aws")
-def test_an_unsigned_webhook_is_refused_in_plain_words(
+def test_a_wrong_field_of_an_unsigned_webhook_has_a_readable_message(
     configure: Configure, fields: Mapping[str, object], field: str, message: str
 ) -> None:
     configure(ALLOW_UNSIGNED_WEBHOOKS="true", PROVIDER_SECRET_ARN="")
     sent = {name: value for name, value in {**INBOUND_SMS, **fields}.items() if value is not ...}
-    assert told(call("POST", "/api/webhooks/sms", sent)) == [(field, message)]
+    assert field_errors(call("POST", "/api/webhooks/sms", sent)) == [(field, message)]

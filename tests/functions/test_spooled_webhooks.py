@@ -152,7 +152,7 @@ def test_reads_again_what_it_is_told_to(database: Database) -> None:
         ({"unparsed": False, "after": 7}, "replay: choose by"),
         (True, "replay: must be an object"),
         (None, "replay: must be an object"),
-        ({"since": "yesterday"}, r"replay\.since: must be a time in RFC 3339"),
+        ({"since": "yesterday"}, r"replay\.since: must be an RFC 3339 time"),
         ({"ids": ["x"]}, r"replay\.ids\.0: must be a whole number"),
         ({"ids": [2**63]}, r"replay\.ids\.0: must be at most"),
         ({"provider": "nobody"}, "replay: this deployment has no such provider"),

@@ -1,4 +1,4 @@
-"""Addresses: every way to write one is one form, and what is none is refused."""
+"""All spellings of an address become one canonical form. Other text is refused."""
 
 from collections.abc import Callable
 
@@ -14,8 +14,8 @@ from tests.support.configuration import Configure
 NUMBER = "+18045551234"
 EMAIL = "contact@example.org"
 
-# What looks like an address more often than any text would.
-NEARLY = st.one_of(
+# Text that resembles an address more often than arbitrary text does.
+ADDRESS_LIKE = st.one_of(
     st.text(),
     st.text("+0123456789 ()-./;x#,", max_size=24),
     st.text("aZ0+. @<>[]()\"',:\\İßΣ\x00\ud800", max_size=24),
@@ -41,7 +41,7 @@ NEARLY = st.one_of(
         "+\u0661\u0668\u0660\u0664\u0665\u0665\u0665\u0661\u0662\u0663\u0664",
     ],
 )
-def test_every_way_to_write_a_number_is_one_address(text: str) -> None:
+def test_all_spellings_of_a_number_become_one_address(text: str) -> None:
     assert (
         address.normalize_phone(text)
         == address.normalize_phone_recipient(text)
@@ -52,14 +52,16 @@ def test_every_way_to_write_a_number_is_one_address(text: str) -> None:
 
 @pytest.mark.parametrize("code", ["911", "12345", "116123", "1234567"])
 @pytest.mark.parametrize("region", ["", "US", "GB", "DE", "FR"])
-def test_short_codes_stay_as_they_are(code: str, region: str, configure: Configure) -> None:
+def test_short_codes_are_not_changed(code: str, region: str, configure: Configure) -> None:
     configure(DEFAULT_REGION=region)
     assert address.normalize_phone(code) == address.normalize_phone_recipient(code) == code
 
 
 @pytest.mark.parametrize("sender", ["ACME", "Acme Co", "A", "Acme-1+2_.&", "Hello World", "800FLOWERS"])
 @pytest.mark.parametrize("region", ["", "US"])
-def test_words_can_send_and_cannot_be_sent_to(sender: str, region: str, configure: Configure) -> None:
+def test_an_alphanumeric_sender_is_not_a_valid_recipient(
+    sender: str, region: str, configure: Configure
+) -> None:
     configure(DEFAULT_REGION=region)
     assert address.normalize_phone(f" {sender} ") == sender
     with pytest.raises(PydanticCustomError, match=r"is not a phone number in E\.164"):
@@ -104,14 +106,14 @@ def test_words_can_send_and_cannot_be_sent_to(sender: str, region: str, configur
         "+" + "1" * 300,
     ],
 )
-def test_what_is_no_phone_address_is_refused(text: str) -> None:
-    for reader in (address.normalize_phone, address.normalize_phone_recipient):
+def test_text_that_is_not_a_phone_address_is_refused(text: str) -> None:
+    for normalize in (address.normalize_phone, address.normalize_phone_recipient):
         with pytest.raises(PydanticCustomError, match="is not a phone number"):
-            reader(text)
+            normalize(text)
 
 
 @pytest.mark.parametrize(
-    ("region", "text", "read"),
+    ("region", "text", "expected"),
     [
         ("US", "(804) 555-1234", NUMBER),
         ("US", "8045551234", NUMBER),
@@ -122,27 +124,29 @@ def test_what_is_no_phone_address_is_refused(text: str) -> None:
         ("DK", "32123456", "+4532123456"),
     ],
 )
-def test_a_national_number_is_read_in_the_region_of_the_deployment(
-    region: str, text: str, read: str, configure: Configure
+def test_a_national_number_is_read_in_the_default_region(
+    region: str, text: str, expected: str, configure: Configure
 ) -> None:
     configure(DEFAULT_REGION=region)
     assert (
         address.normalize_phone(text)
         == address.normalize_phone_recipient(text)
         == address.normalize_address(text)
-        == read
+        == expected
     )
 
 
 @pytest.mark.parametrize("region", ["US", "XX", "nowhere"])
-def test_a_number_of_no_region_is_refused(region: str, configure: Configure) -> None:
+def test_a_number_that_is_not_possible_in_the_default_region_is_refused(
+    region: str, configure: Configure
+) -> None:
     configure(DEFAULT_REGION=region)
     with pytest.raises(PydanticCustomError):
         address.normalize_phone("020 7946 0958 1")
 
 
 @pytest.mark.parametrize(
-    ("text", "read"),
+    ("text", "expected"),
     [
         ("Contact@Example.org", EMAIL),
         (" contact@example.org\n", EMAIL),
@@ -159,8 +163,8 @@ def test_a_number_of_no_region_is_refused(region: str, configure: Configure) -> 
         ("user@xn--bcher-kva.example", "user@b\u00fccher.example"),
     ],
 )
-def test_every_way_to_write_an_email_address_is_one(text: str, read: str) -> None:
-    assert address.normalize_email(text) == address.normalize_address(text) == read
+def test_all_spellings_of_an_email_address_become_one_address(text: str, expected: str) -> None:
+    assert address.normalize_email(text) == address.normalize_address(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -197,7 +201,7 @@ def test_every_way_to_write_an_email_address_is_one(text: str, read: str) -> Non
         NUMBER,
     ],
 )
-def test_what_is_no_email_address_is_refused(text: str) -> None:
+def test_text_that_is_not_an_email_address_is_refused(text: str) -> None:
     with pytest.raises(PydanticCustomError, match="is not an email address"):
         address.normalize_email(text)
 
@@ -218,20 +222,20 @@ def test_what_is_no_email_address_is_refused(text: str) -> None:
         (address.Address, b"\xff"),
     ],
 )
-def test_a_field_refuses_what_its_type_refuses(type_: object, text: object) -> None:
+def test_a_field_refuses_wrong_types_and_too_long_text(type_: object, text: object) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(type_).validate_python(text)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # every example has the same region
-@given(text=NEARLY)
+@given(text=ADDRESS_LIKE)
 @example(text="\u0130@example.org")
 @example(text="\u03a3@example.org")
 @example(text="tel:2;phone-context=+1804555123")
 @example(text="000000:")
 @pytest.mark.parametrize("region", ["", "US", "DE"])
 @pytest.mark.parametrize(
-    "reader",
+    "normalize",
     [
         address.normalize_phone,
         address.normalize_phone_recipient,
@@ -239,12 +243,12 @@ def test_a_field_refuses_what_its_type_refuses(type_: object, text: object) -> N
         address.normalize_address,
     ],
 )
-def test_any_text_is_refused_or_gives_an_address_that_stays_the_same(
-    reader: Callable[[str], str], region: str, text: str, configure: Configure
+def test_normalizing_a_normalized_address_does_not_change_it(
+    normalize: Callable[[str], str], region: str, text: str, configure: Configure
 ) -> None:
     configure(DEFAULT_REGION=region)
     try:
-        once = reader(text)
+        normalized = normalize(text)
     except PydanticCustomError:
         return
-    assert reader(once) == once
+    assert normalize(normalized) == normalized

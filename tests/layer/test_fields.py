@@ -1,4 +1,4 @@
-"""The types of fields: what Postgres cannot keep, or a provider could misread, is refused."""
+"""The types of fields refuse values that Postgres cannot store or that a provider could misread."""
 
 import re
 import time
@@ -15,57 +15,57 @@ from messaging import fields
 
 NOON = datetime(2024, 11, 1, 12, tzinfo=UTC)
 URL = "https://example.com/image.jpg"
-NO_TEXT = ["\0", "a\0b", "\ud800", "a\udfffb", None, 5, True, ["a"], {"a": "b"}]
+NOT_STORABLE = ["\0", "a\0b", "\ud800", "a\udfffb", None, 5, True, ["a"], {"a": "b"}]
 
 
-def read(type_: object, value: object) -> Any:
+def validate(type_: object, value: object) -> Any:
     return TypeAdapter(type_).validate_python(value)
 
 
-def refusal(type_: object, value: object) -> str:
-    with pytest.raises(ValidationError) as refused:
-        read(type_, value)
-    [error] = refused.value.errors()
+def error_message(type_: object, value: object) -> str:
+    with pytest.raises(ValidationError) as raised:
+        validate(type_, value)
+    [error] = raised.value.errors()
     return error["msg"]
 
 
 @pytest.mark.parametrize("type_", [fields.Text, fields.Body, fields.Subject, fields.WebAddress])
-@pytest.mark.parametrize("value", NO_TEXT)
-def test_refuses_what_is_no_text_that_can_be_kept(type_: object, value: object) -> None:
-    assert refusal(type_, value)
+@pytest.mark.parametrize("value", NOT_STORABLE)
+def test_text_that_cannot_be_stored_is_refused(type_: object, value: object) -> None:
+    assert error_message(type_, value)
 
 
 @pytest.mark.parametrize(
     "text", ["", " a \r\n\t", "\\u0000", "\U0001f600", "\x01\x7f\ufeff\uffff", "e\u0301"]
 )
-def test_keeps_every_other_text_as_it_is(text: str) -> None:
-    assert read(fields.Text, text) == read(fields.Body, text) == text
+def test_other_text_is_not_changed(text: str) -> None:
+    assert validate(fields.Text, text) == validate(fields.Body, text) == text
 
 
 @pytest.mark.parametrize("character", ["a", "\u00e9", "\u20ac", "\U0001f600"])
-def test_a_body_ends_at_one_mebibyte_of_bytes(character: str) -> None:
+def test_a_body_has_at_most_one_mebibyte(character: str) -> None:
     size = len(character.encode())
     fitting = character * (2**20 // size) + "a" * (2**20 % size)
-    assert read(fields.Body, fitting) == fitting
-    assert refusal(fields.Body, fitting + "a") == "must be at most 1 MiB of UTF-8"
-    assert refusal(fields.Body, fitting[1:] + character + "a")
+    assert validate(fields.Body, fitting) == fitting
+    assert error_message(fields.Body, fitting + "a") == "must be at most 1 MiB of UTF-8"
+    assert error_message(fields.Body, fitting[1:] + character + "a")
 
 
 @pytest.mark.parametrize("subject", ["", "Hello", "H\u00e9llo \U0001f600", "x" * 998])
-def test_a_subject_is_a_line(subject: str) -> None:
-    assert read(fields.Subject, subject) == subject
+def test_a_subject_is_one_line(subject: str) -> None:
+    assert validate(fields.Subject, subject) == subject
 
 
 @pytest.mark.parametrize(
     "subject",
     ["a\nb", "a\rb", "a\r\nBcc: b@example.org", "a\n", "a\r", "\n", "a\u2028b", "a\x85b", "x" * 999],
 )
-def test_refuses_a_subject_of_more_than_a_line(subject: str) -> None:
-    assert refusal(fields.Subject, subject)
+def test_a_subject_of_several_lines_is_refused(subject: str) -> None:
+    assert error_message(fields.Subject, subject)
 
 
 @pytest.mark.parametrize(
-    ("written", "read_as"),
+    ("written", "expected"),
     [
         ("2024-11-01T12:00:00Z", NOON),
         ("2024-11-01T12:00:00z", NOON),
@@ -81,18 +81,18 @@ def test_refuses_a_subject_of_more_than_a_line(subject: str) -> None:
         (NOON.astimezone(timezone(timedelta(hours=5))), NOON),
     ],
 )
-def test_times_are_utc(written: object, read_as: datetime) -> None:
-    found = read(fields.Time, written)
-    assert (found, found.tzinfo) == (read_as, UTC)
+def test_times_are_converted_to_utc(written: object, expected: datetime) -> None:
+    result = validate(fields.Time, written)
+    assert (result, result.tzinfo) == (expected, UTC)
 
 
-def test_a_time_without_an_offset_is_utc_wherever_this_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setenv("TZ", "Asia/Tokyo")
+def test_a_time_without_an_offset_is_utc_in_every_local_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as tokyo:
+        tokyo.setenv("TZ", "Asia/Tokyo")
         time.tzset()
-        there = read(fields.Time, "2024-11-01T12:00:00")
+        result = validate(fields.Time, "2024-11-01T12:00:00")
     time.tzset()
-    assert there == NOON
+    assert result == NOON
 
 
 @pytest.mark.parametrize(
@@ -128,17 +128,17 @@ def test_a_time_without_an_offset_is_utc_wherever_this_runs(monkeypatch: pytest.
         b"2024-11-01T12:00:00Z",
     ],
 )
-def test_refuses_what_is_no_time(value: object) -> None:
-    assert refusal(fields.Time, value)
+def test_a_value_that_is_not_an_rfc_3339_time_is_refused(value: object) -> None:
+    assert error_message(fields.Time, value)
 
 
 @given(st.one_of(st.text("0123456789-+:.TZez "), st.datetimes(timezones=st.timezones()).map(str), st.text()))
-def test_any_text_is_refused_or_a_time_that_begins_with_a_date(text: str) -> None:
+def test_every_text_is_refused_or_begins_with_a_date(text: str) -> None:
     try:
-        found = read(fields.Time, text)
+        result = validate(fields.Time, text)
     except ValidationError:
         return
-    assert found.tzinfo is UTC
+    assert result.tzinfo is UTC
     assert re.match(r"\d{4}-\d\d-\d\d", text)
 
 
@@ -155,8 +155,8 @@ def test_any_text_is_refused_or_a_time_that_begins_with_a_date(text: str) -> Non
         "https://example.com/" + "x" * 2028,
     ],
 )
-def test_urls_are_kept_as_they_are_written(url: str) -> None:
-    assert read(fields.WebAddress, url) == url
+def test_urls_are_not_changed(url: str) -> None:
+    assert validate(fields.WebAddress, url) == url
 
 
 @pytest.mark.parametrize(
@@ -181,23 +181,23 @@ def test_urls_are_kept_as_they_are_written(url: str) -> None:
         "https://example.com/" + "x" * 2029,
     ],
 )
-def test_refuses_what_is_no_address_on_the_web(url: str) -> None:
-    assert refusal(fields.WebAddress, url)
+def test_a_text_that_is_not_a_web_address_is_refused(url: str) -> None:
+    assert error_message(fields.WebAddress, url)
 
 
 @pytest.mark.parametrize(
-    ("value", "listed"),
+    ("value", "expected"),
     [(None, []), ([], []), ([URL], [URL]), ([URL, URL], [URL, URL]), ([URL] * 100, [URL] * 100)],
 )
-def test_attachments_are_a_list_of_urls_and_null_is_none(value: object, listed: list[str]) -> None:
-    assert read(fields.Attachments, value) == listed
+def test_attachments_are_a_list_of_urls_or_null(value: object, expected: list[str]) -> None:
+    assert validate(fields.Attachments, value) == expected
 
 
 @pytest.mark.parametrize(
     "value", [[URL] * 101, URL, {"url": URL}, "", 0, False, [None], [[URL]], [{"url": URL}], ["a"]]
 )
-def test_refuses_what_is_no_list_of_urls(value: object) -> None:
-    assert refusal(fields.Attachments, value)
+def test_attachments_that_are_not_a_list_of_urls_are_refused(value: object) -> None:
+    assert error_message(fields.Attachments, value)
 
 
 @pytest.mark.parametrize(
@@ -210,8 +210,8 @@ def test_refuses_what_is_no_list_of_urls(value: object) -> None:
         {"a": "\U0001f600\u00e9", "\u00e9": 10**40},
     ],
 )
-def test_what_is_said_beside_is_kept_raw(value: dict[str, object]) -> None:
-    assert read(fields.Extra, value) == value
+def test_extra_fields_are_not_changed(value: dict[str, object]) -> None:
+    assert validate(fields.Extra, value) == value
 
 
 @pytest.mark.parametrize(
@@ -223,17 +223,17 @@ def test_what_is_said_beside_is_kept_raw(value: dict[str, object]) -> None:
         ("\\\0", "NUL"),
         ("\\\\\0", "NUL"),
         (r"\u0000" + "\0", "NUL"),
-        (nan, "number without an end"),
-        (-inf, "number without an end"),
-        ([{"b": inf}], "number without an end"),
-        ("\ud800", "half of a surrogate pair"),
-        ({"a\udfff": 1}, "half of a surrogate pair"),
+        (nan, "NaN or Infinity"),
+        (-inf, "NaN or Infinity"),
+        ([{"b": inf}], "NaN or Infinity"),
+        ("\ud800", "unpaired surrogate"),
+        ({"a\udfff": 1}, "unpaired surrogate"),
     ],
 )
-def test_refuses_to_keep_what_postgres_has_no_json_for(value: object, message: str) -> None:
-    assert message in refusal(fields.Extra, {"a": value})
+def test_extra_fields_that_postgres_cannot_store_are_refused(value: object, message: str) -> None:
+    assert message in error_message(fields.Extra, {"a": value})
 
 
 @pytest.mark.parametrize("value", [None, [], "{}", 5, {1: "a"}])
-def test_what_is_said_beside_is_an_object(value: object) -> None:
-    assert refusal(fields.Extra, value)
+def test_extra_fields_that_are_not_an_object_are_refused(value: object) -> None:
+    assert error_message(fields.Extra, value)

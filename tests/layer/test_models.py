@@ -1,4 +1,4 @@
-"""Messages to be sent: the rules of both kinds, and refusals by the name of the field."""
+"""The rules for messages to send. Every refusal names the wrong field."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ SMS = {"from": "+12016661234", "to": "+18045551234", "body": "Hello"}
 EMAIL = {"from": "user@example.com", "to": "contact@example.org", "body": "Hello"}
 URL = "https://example.com/image.jpg"
 NOON = datetime(2024, 11, 1, 12, tzinfo=UTC)
-NO_MESSAGES = [None, [], "", "Hello", 7, True, [SMS]]
+NOT_OBJECTS = [None, [], "", "Hello", 7, True, [SMS]]
 
 
 def sms(**fields: object) -> NewSms:
@@ -31,11 +31,11 @@ def rows(name: str, *values: object) -> list[tuple[str, object]]:
     return [(name, value) for value in values]
 
 
-def refused(model: type[BaseModel], fields: object) -> list[str]:
-    """The fields that are named as wrong."""
+def wrong_fields(model: type[BaseModel], fields: object) -> list[str]:
+    """Validates, and returns the names of the fields that were refused."""
     with pytest.raises(ValidationError) as error:
         model.model_validate(fields)
-    return [".".join(map(str, one["loc"])) for one in error.value.errors()]
+    return [".".join(map(str, part["loc"])) for part in error.value.errors()]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def refused(model: type[BaseModel], fields: object) -> list[str]:
         ({"attachments": [], "type": "mms"}, Channel.MMS),
     ],
 )
-def test_the_type_is_as_told_or_follows_from_the_attachments(
+def test_the_type_is_optional_and_follows_from_the_attachments(
     fields: Mapping[str, object], type_: Channel
 ) -> None:
     assert sms(**fields).type is type_
@@ -62,24 +62,24 @@ def test_the_type_is_as_told_or_follows_from_the_attachments(
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"type": "sms", "attachments": [URL]}, "an sms has no attachments"),
-        ({"body": ""}, "is required, except of an mms with attachments"),
-        ({"type": "sms", "body": ""}, "is required, except of an mms with attachments"),
-        ({"type": "mms", "body": ""}, "is required, except of an mms with attachments"),
+        ({"type": "sms", "attachments": [URL]}, "must be empty for an sms"),
+        ({"body": ""}, "is required, unless the message is an mms with attachments"),
+        ({"type": "sms", "body": ""}, "is required, unless the message is an mms with attachments"),
+        ({"type": "mms", "body": ""}, "is required, unless the message is an mms with attachments"),
     ],
 )
-def test_type_attachments_and_body_have_to_fit(fields: Mapping[str, object], message: str) -> None:
+def test_type_attachments_and_body_must_agree(fields: Mapping[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         sms(**fields)
 
 
-def test_without_a_body_an_sms_is_refused_and_an_mms_is_not() -> None:
+def test_an_sms_needs_a_body_and_an_mms_does_not() -> None:
     addresses = {"from": SMS["from"], "to": SMS["to"]}
-    assert refused(NewSms, addresses) == ["body"]
+    assert wrong_fields(NewSms, addresses) == ["body"]
     assert NewSms.model_validate(addresses | {"attachments": [URL]}).body == ""
 
 
-def test_what_is_left_out_has_its_default() -> None:
+def test_missing_fields_have_defaults() -> None:
     before = datetime.now(UTC)
     for message in (sms(), email()):
         assert before <= message.timestamp <= datetime.now(UTC)
@@ -87,7 +87,7 @@ def test_what_is_left_out_has_its_default() -> None:
     assert email().type is Channel.EMAIL
 
 
-def test_addresses_are_kept_in_their_one_form() -> None:
+def test_addresses_are_normalized() -> None:
     assert sms(to="+1 (804) 555-1234").recipient == SMS["to"]
     assert sms(**{"from": "ACME"}).sender == "ACME"
     assert email(to="Contact <Contact@Example.org>").recipient == EMAIL["to"]
@@ -105,7 +105,7 @@ def test_reserved_fields_are_refused_by_name(
     model: type[BaseModel], fields: Mapping[str, object], name: str
 ) -> None:
     for value in (None, "a", {"a": "b"}):
-        assert refused(model, {**fields, name: value}) == [name]
+        assert wrong_fields(model, {**fields, name: value}) == [name]
 
 
 def test_an_email_may_have_copies_a_reply_address_and_headers() -> None:
@@ -132,15 +132,15 @@ def test_an_email_may_have_copies_a_reply_address_and_headers() -> None:
         "X-A: 1",
     ],
 )
-def test_headers_are_a_mail_s_own_and_no_more(headers: object) -> None:
-    assert refused(NewEmail, {**EMAIL, "headers": headers})[0].startswith("headers")
+def test_invalid_and_reserved_headers_are_refused(headers: object) -> None:
+    assert wrong_fields(NewEmail, {**EMAIL, "headers": headers})[0].startswith("headers")
 
 
 @pytest.mark.parametrize(
     "cc", ["a", ["a"], ["+18045551234"], [f"a{n}@example.org" for n in range(51)], [None]]
 )
-def test_copies_go_to_email_addresses(cc: object) -> None:
-    assert refused(NewEmail, {**EMAIL, "cc": cc})[0].startswith("cc")
+def test_cc_holds_at_most_50_email_addresses(cc: object) -> None:
+    assert wrong_fields(NewEmail, {**EMAIL, "cc": cc})[0].startswith("cc")
 
 
 @pytest.mark.parametrize("name", ["sender", "recipient", "id", "status", "provider", "Body", "body ", ""])
@@ -148,7 +148,7 @@ def test_copies_go_to_email_addresses(cc: object) -> None:
 def test_unknown_fields_are_refused_by_name(
     model: type[BaseModel], fields: Mapping[str, object], name: str
 ) -> None:
-    assert refused(model, {**fields, name: "a"}) == [name]
+    assert wrong_fields(model, {**fields, name: "a"}) == [name]
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ def test_unknown_fields_are_refused_by_name(
         ("html", "<b>Hello</b>"),
     ],
 )
-def test_an_sms_is_refused_by_the_name_of_its_field(name: str, value: object) -> None:
-    assert refused(NewSms, {**SMS, name: value}) == [name]
+def test_an_error_names_the_wrong_field_of_an_sms(name: str, value: object) -> None:
+    assert wrong_fields(NewSms, {**SMS, name: value}) == [name]
 
 
 @pytest.mark.parametrize(
@@ -184,23 +184,23 @@ def test_an_sms_is_refused_by_the_name_of_its_field(name: str, value: object) ->
         ("timestamp", 1730462400),
     ],
 )
-def test_an_email_is_refused_by_the_name_of_its_field(name: str, value: object) -> None:
-    assert refused(NewEmail, {**EMAIL, name: value}) == [name]
+def test_an_error_names_the_wrong_field_of_an_email(name: str, value: object) -> None:
+    assert wrong_fields(NewEmail, {**EMAIL, name: value}) == [name]
 
 
-def test_every_wrong_field_is_named_and_in_the_words_of_the_request() -> None:
+def test_the_errors_name_all_wrong_fields_by_their_api_names() -> None:
     wrong = {"to": 5, "body": 5, "attachments": [URL, "a"], "cc": "a"}
-    assert sorted(refused(NewSms, wrong)) == ["attachments.1", "body", "cc", "from", "to"]
-    assert sorted(refused(NewEmail, {"subject": "a\nb"})) == ["body", "from", "subject", "to"]
+    assert sorted(wrong_fields(NewSms, wrong)) == ["attachments.1", "body", "cc", "from", "to"]
+    assert sorted(wrong_fields(NewEmail, {"subject": "a\nb"})) == ["body", "from", "subject", "to"]
 
 
 @pytest.mark.parametrize("model", [NewSms, NewEmail])
-@pytest.mark.parametrize("value", NO_MESSAGES)
-def test_refuses_what_is_no_object(model: type[BaseModel], value: object) -> None:
-    assert refused(model, value) == [""]
+@pytest.mark.parametrize("value", NOT_OBJECTS)
+def test_a_request_that_is_not_an_object_is_refused(model: type[BaseModel], value: object) -> None:
+    assert wrong_fields(model, value) == [""]
 
 
-def test_no_refusal_shows_what_was_sent() -> None:
+def test_errors_do_not_contain_the_refused_values() -> None:
     with pytest.raises(ValidationError) as error:
         sms(body=["the secret word"], to="the secret word", cc="the secret word")
     assert "secret" not in str(error.value)

@@ -1,4 +1,4 @@
-"""Messages on their way in, out and to be read: nothing is lost or changed between the models."""
+"""Messages survive the way through JSON between the models unchanged."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ NOON = datetime(2024, 11, 1, 12, tzinfo=UTC)
         email(subject="H\u00e9llo", html="<b>\U0001f600</b>", timestamp="0001-01-01T00:00:00Z"),
     ],
 )
-def test_the_content_goes_to_a_provider_as_it_was_accepted(message: Content) -> None:
+def test_the_content_is_the_same_in_a_request_and_in_an_outbound_message(message: Content) -> None:
     content = json.loads(json.dumps(message.content()))
     first, last = ["type", "from", "to", "cc", "reply_to", "headers"], ["html", "attachments", "timestamp"]
     assert list(content) == [*first, "subject", "body", *last]
@@ -34,13 +34,13 @@ def test_the_content_goes_to_a_provider_as_it_was_accepted(message: Content) -> 
     assert (claimed.token, claimed.timestamp) == (UUID(int=7), message.timestamp)
 
 
-def test_an_inbound_message_is_its_content_and_what_was_said_beside() -> None:
+def test_an_inbound_message_has_content_and_extra_fields() -> None:
     content: dict[str, Any] = sms(attachments=[URL], timestamp=NOON).content()
-    told = content | {"provider_message_id": "id-1", "extra": {"cost": 1.5, "via": [None, {"a": True}]}}
-    inbound = InboundMessage.model_validate(told)
+    payload = content | {"provider_message_id": "id-1", "extra": {"cost": 1.5, "via": [None, {"a": True}]}}
+    inbound = InboundMessage.model_validate(payload)
     assert inbound.content() == content
     assert InboundMessage.model_validate_json(inbound.model_dump_json(by_alias=True)) == inbound
-    assert InboundMessage.model_validate(told | {"body": ""}).body == ""
+    assert InboundMessage.model_validate(payload | {"body": ""}).body == ""
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,15 @@ def test_an_inbound_message_is_its_content_and_what_was_said_beside() -> None:
         ("status", "delivered"),
     ],
 )
-def test_an_inbound_message_is_refused_by_the_name_of_its_field(name: str, value: object) -> None:
-    with pytest.raises(ValidationError) as refused:
+def test_an_error_names_the_wrong_field_of_an_inbound_message(name: str, value: object) -> None:
+    with pytest.raises(ValidationError) as raised:
         InboundMessage.model_validate({**sms().content(), "provider_message_id": "id-1", name: value})
-    assert [error["loc"] for error in refused.value.errors()] == [(name,)]
+    assert [error["loc"] for error in raised.value.errors()] == [(name,)]
 
 
 @pytest.mark.parametrize("error", [None, {"code": "30003", "reason": "Unreachable"}])
-def test_a_message_is_read_as_the_contract_shows_it(error: dict[str, str] | None) -> None:
-    shown = {
+def test_a_message_has_the_json_of_the_contract(error: dict[str, str] | None) -> None:
+    document = {
         "id": 7,
         "conversation_id": 1,
         "direction": "outbound",
@@ -90,9 +90,9 @@ def test_a_message_is_read_as_the_contract_shows_it(error: dict[str, str] | None
         "updated_at": "2024-11-01T12:00:01Z",
         "version": 3,
     }
-    message = Message.model_validate(shown)
-    assert json.loads(message.model_dump_json()) == shown
+    message = Message.model_validate(document)
+    assert json.loads(message.model_dump_json()) == document
     assert Message.model_validate_json(message.model_dump_json()) == message
     assert message.created_at - message.timestamp == timedelta(microseconds=123456)
     with pytest.raises(ValidationError, match="should have timezone info"):
-        Message.model_validate(shown | {"timestamp": "2024-11-01T12:00:00"})
+        Message.model_validate(document | {"timestamp": "2024-11-01T12:00:00"})

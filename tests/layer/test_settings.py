@@ -1,4 +1,4 @@
-"""The deployment's variables: forms, defaults, and errors that give nothing away."""
+"""The environment variables of a deployment: formats, defaults, and errors without secrets."""
 
 import subprocess
 import sys
@@ -14,9 +14,7 @@ DATABASE_URL = "postgresql://owner:open-sesame@db.example.org:5432/messages"
 VARIABLES = [name.upper() for name in Settings.model_fields]
 
 
-def test_an_empty_variable_is_one_that_is_not_set(
-    configure: Configure, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_empty_variable_counts_as_not_set(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(**dict.fromkeys(VARIABLES, ""))
     empty = settings()
     for name in VARIABLES:
@@ -28,7 +26,7 @@ def test_an_empty_variable_is_one_that_is_not_set(
     assert (empty.default_region, empty.max_attempts, empty.allow_unsigned_webhooks) == (None, 16, False)
 
 
-def test_variables_are_read_once(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_are_read_only_once(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(MAX_ATTEMPTS="3")
     assert settings().max_attempts == 3
     monkeypatch.setenv("MAX_ATTEMPTS", "4")
@@ -45,20 +43,20 @@ def test_variables_are_read_once(configure: Configure, monkeypatch: pytest.Monke
         ("sms, sms-eu = sms ,email=", {"sms": "sms", "sms-eu": "sms", "email": "email"}),
     ],
 )
-def test_providers_are_named_instances_of_a_type_in_order_of_preference(
+def test_providers_is_an_ordered_list_of_instances_and_their_types(
     text: str, instances: dict[str, str], configure: Configure
 ) -> None:
     configure(PROVIDERS=text)
     assert list(settings().providers.items()) == list(instances.items())
 
 
-def test_a_sending_address_may_have_providers_of_its_own(configure: Configure) -> None:
+def test_a_sending_address_can_have_its_own_providers(configure: Configure) -> None:
     configure(SENDER_PROVIDERS='{"+12016661234": ["sms-eu", "sms"], "user@example.com": []}')
     assert settings().sender_providers == {"+12016661234": ["sms-eu", "sms"], "user@example.com": []}
 
 
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False), ("1", True), ("0", False)])
-def test_unsigned_webhooks_are_let_in_by_the_very_word(
+def test_unsigned_webhooks_are_allowed_only_by_an_explicit_true(
     text: str, value: object, configure: Configure
 ) -> None:
     configure(ALLOW_UNSIGNED_WEBHOOKS=text)
@@ -80,36 +78,36 @@ def test_unsigned_webhooks_are_let_in_by_the_very_word(
         ("SENDER_PROVIDERS", '{"+12016661234": null}'),
     ],
 )
-def test_a_bad_value_is_refused_by_the_name_of_its_variable_and_shows_no_other(
+def test_an_error_names_its_variable_and_does_not_show_the_values(
     name: str, value: str, configure: Configure
 ) -> None:
     configure(DATABASE_URL=DATABASE_URL, **{name: value})
     with pytest.raises(ValidationError) as error:
         settings()
-    said = str(error.value)
-    assert name.lower() in said
-    assert "open-sesame" not in said
-    assert "input_value" not in said
+    message = str(error.value)
+    assert name.lower() in message
+    assert "open-sesame" not in message
+    assert "input_value" not in message
 
 
-def test_what_is_shown_of_the_settings_holds_no_password(configure: Configure) -> None:
+def test_the_repr_of_the_settings_does_not_contain_the_password(configure: Configure) -> None:
     configure(DATABASE_URL=DATABASE_URL)
     assert settings().database_url == DATABASE_URL
     assert "open-sesame" not in f"{settings()!r} {settings()}"
 
 
-def test_boto3_is_not_imported_before_a_secret_is_read() -> None:
+def test_boto3_is_not_imported_at_start() -> None:
     program = (
         "import sys; from messaging import settings; from messaging.conversations import reads;"
         "from messaging.handlers import api; from messaging.inbound import receive;"
         "from messaging.outbound import accept; settings.settings();"
         "print(*{'boto3', 'botocore.session'} & sys.modules.keys())"
     )
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", program],
         env={"PYTHONPATH": str(ROOT / "layers" / "messaging")},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "\n", "")

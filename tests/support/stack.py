@@ -54,6 +54,6 @@ def assert_problem(answer: Answer, status: int, field: str | None = None) -> Non
     assert answer.status == status, answer
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.body["status"] == status
-    assert {"type", "title", "detail"} <= set(answer.body)
+    assert {"type", "title", "detail", "code"} <= set(answer.body)
     if field is not None:
         assert field in [error["field"] for error in answer.body["errors"]], answer.body

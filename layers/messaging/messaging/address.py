@@ -1,4 +1,4 @@
-"""Addresses in the one form under which they are kept and compared."""
+"""Addresses in their canonical form, in which they are stored and compared."""
 
 import re
 from functools import lru_cache
@@ -11,87 +11,99 @@ from messaging.settings import settings
 
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_.-]{1,11}")
-_NO_NUMBER = re.compile(r"[^\W\d_]|[\0-\x1f]")  # the library would pick a number out of prose
-_NAMED = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^"<>,])*<([^<>]*)>')  # a bare comma would make it a list
-_MARKDOWN = re.compile(r"\[[^\[\]]*\]\(mailto:([^()]*)\)")
+_NOT_A_NUMBER = re.compile(r"[^\W\d_]|[\0-\x1f]")  # phonenumbers would extract a number from a sentence
+_NAME_AND_ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^"<>,])*<([^<>]*)>')  # an unquoted comma separates two
+_MARKDOWN_LINK = re.compile(r"\[[^\[\]]*\]\(mailto:([^()]*)\)")
 
 
-def _refused(kind: str, message: str) -> PydanticCustomError:
+def _error(kind: str, message: str) -> PydanticCustomError:
     return PydanticCustomError(kind, "{message}", {"message": message})
 
 
 def normalize_phone(text: str) -> str:
-    """A number in E.164, a short code or an alphanumeric sender.
+    """Returns a number in E.164, a short code, or an alphanumeric sender.
 
-    A national number is read where DEFAULT_REGION names its region. Raises PydanticCustomError.
+    A number without a leading `+` is read as one of the region DEFAULT_REGION, if that is set. Raises
+    PydanticCustomError if the text is none of the three.
     """
     text = text.strip()
-    if number := _number(text, settings().default_region):
+    number = _to_e164(text, settings().default_region)
+    if number is not None:
         return number
-    if _SHORT_CODE.fullmatch(text) or (_ALPHANUMERIC.fullmatch(text) and not text.startswith("+")):
+    if _SHORT_CODE.fullmatch(text):
         return text
-    raise _refused(
+    if _ALPHANUMERIC.fullmatch(text) and not text.startswith("+"):
+        return text
+    raise _error(
         "phone_address",
         "is not a phone number in E.164 (such as +18045551234), a short code or an alphanumeric sender",
     )
 
 
-@lru_cache(maxsize=1000)  # 40 us each, and of two addresses one at least is known by now
-def _number(text: str, region: str | None) -> str | None:
-    if _NO_NUMBER.search(text):
+@lru_cache(maxsize=1000)  # parsing takes 40 us, and one of a message's two addresses repeats
+def _to_e164(text: str, region: str | None) -> str | None:
+    """Returns the number in E.164, or None if the text is not a phone number."""
+    if _NOT_A_NUMBER.search(text):
         return None
-    import phonenumbers  # 20 ms of a cold start, and only for functions that see a number
+    import phonenumbers  # here, because it takes 20 ms of a cold start and only some functions read numbers
 
     try:
         number = phonenumbers.parse(text, region)
-        written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-        if phonenumbers.parse(written) != number:
-            return None  # with zeros in front that would go one by one, each time that it is read
+        e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        if phonenumbers.parse(e164) != number:
+            return None  # leading zeros: each parse would remove one, and give another address
     except phonenumbers.NumberParseException:
         return None
-    # Possible rather than valid: numbering plans change faster than the library's tables. But a few digits
-    # are possible in many regions, and a short code sooner than a number that the region does not have.
     if _SHORT_CODE.fullmatch(text):
-        readable = phonenumbers.is_valid_number(number)
-    else:
-        possible = phonenumbers.is_possible_number_with_reason(number)
-        readable = possible == phonenumbers.ValidationResult.IS_POSSIBLE and not number.extension
-    return written if readable else None
+        # A few digits are a possible number in many regions. If the number is not valid, it is a short code.
+        return e164 if phonenumbers.is_valid_number(number) else None
+    # Possible is enough here: numbering plans change faster than the library's tables.
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    if possible != phonenumbers.ValidationResult.IS_POSSIBLE or number.extension:
+        return None
+    return e164
 
 
 def normalize_phone_recipient(text: str) -> str:
-    """A phone address that can be sent to: nothing reaches an alphanumeric sender.
+    """Returns a phone address that a message can be sent to: a number in E.164 or a short code.
 
-    Raises PydanticCustomError.
+    An alphanumeric sender cannot receive. Raises PydanticCustomError for it, and for what is not a phone
+    address.
     """
     address = normalize_phone(text)
     if not address.lstrip("+").isdecimal():
-        raise _refused(
+        raise _error(
             "phone_recipient", "is not a phone number in E.164 (such as +18045551234) or a short code"
         )
     return address
 
 
 def normalize_email(text: str) -> str:
-    """An email address in lower case, also out of `Name <address>` and `[address](mailto:address)`.
+    """Returns the email address in lower case.
 
-    Raises PydanticCustomError.
+    `Name <address>` and `[address](mailto:address)` are read as their address. Raises PydanticCustomError
+    if the text is not an email address; no DNS lookup is made.
     """
-    from email_validator import EmailNotValidError, validate_email  # 40 ms, as above
+    from email_validator import EmailNotValidError, validate_email  # here: 40 ms of a cold start
 
     text = text.strip()
-    if link := _MARKDOWN.fullmatch(text):
+    link = _MARKDOWN_LINK.fullmatch(text)
+    named = _NAME_AND_ADDRESS.fullmatch(text)
+    if link:
         text = link[1]
-    elif named := _NAMED.fullmatch(text):
+    elif named:
         text = named[1].strip()
     try:
         return validate_email(text, check_deliverability=False).normalized.lower()
     except EmailNotValidError as error:
-        raise _refused("email_address", "is not an email address") from error
+        raise _error("email_address", "is not an email address") from error
 
 
 def normalize_address(text: str) -> str:
-    """Whichever the text looks like. Raises PydanticCustomError."""
+    """Returns an email address if the text contains `@`, else a phone address.
+
+    Raises PydanticCustomError if it is neither.
+    """
     return normalize_email(text) if "@" in text else normalize_phone(text)
 
 
@@ -107,14 +119,16 @@ EmailAddress = Annotated[
 Address = Annotated[str, Field(max_length=320), AfterValidator(normalize_address)]
 
 
-def _listed(value: object) -> object:
+def _null_to_list(value: object) -> object:
     return [] if value is None else value
 
 
-def _each_once(addresses: list[str]) -> list[str]:
+def _without_duplicates(addresses: list[str]) -> list[str]:
     return list(dict.fromkeys(addresses))
 
 
-_Listed = Annotated[list[EmailAddress], Field(max_length=50), AfterValidator(_each_once)]
-EmailAddresses = Annotated[_Listed, BeforeValidator(_listed, json_schema_input_type=_Listed | None)]
-"""Each once, in their order; null is none."""
+_EmailList = Annotated[list[EmailAddress], Field(max_length=50), AfterValidator(_without_duplicates)]
+EmailAddresses = Annotated[
+    _EmailList, BeforeValidator(_null_to_list, json_schema_input_type=_EmailList | None)
+]
+"""Addresses without duplicates, in their order. null means none."""

@@ -1,4 +1,4 @@
-"""The types of a message's fields: what each may hold, wherever it comes from."""
+"""The types of a message's fields, with the same limits for requests, webhooks and stored messages."""
 
 import json
 import re
@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 
 MAX_BODY = 2**20  # bytes of UTF-8
 
-_HEADER = re.compile(r"[!-9;-~]+")  # RFC 5322: printable, and no colon
-_OURS = re.compile(
+_HEADER_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322: printable ASCII without the colon
+_RESERVED_HEADER = re.compile(
     r"(?i)from|sender|to|cc|bcc|reply-to|subject|date|message-id|mime-version|content-.*|received|return-path"
     r"|dkim-signature|resent-.*"
 )
@@ -21,85 +21,90 @@ _SECONDS = re.compile(r"[0-9]{1,12}")
 _URL = TypeAdapter(AnyHttpUrl, config=ConfigDict(defer_build=True))
 
 
-def _storable(text: str) -> str:
-    if "\0" in text:  # Postgres' text cannot hold it
+def _check_storable(text: str) -> str:
+    if "\0" in text:  # Postgres cannot store it in a text column
         raise PydanticCustomError("nul", "must not contain the character NUL")
-    if _SURROGATE.search(text):  # nor UTF-8
-        raise PydanticCustomError("surrogate", "must not contain half of a surrogate pair")
+    if _SURROGATE.search(text):  # UTF-8 cannot encode it
+        raise PydanticCustomError("surrogate", "must not contain an unpaired surrogate")
     return text
 
 
 def clean_text(text: str) -> str:
-    """What Postgres can hold of it: no NUL, no half of a surrogate pair."""
-    if text.isascii():  # nearly always, and without a copy
+    """Makes the text storable in Postgres: removes NULs and replaces each unpaired surrogate by `?`."""
+    if text.isascii():  # the usual case, which needs no encoding
         return text.replace("\0", "")
     return text.replace("\0", "").encode(errors="replace").decode()
 
 
-def _storable_json(fields: dict[str, Any]) -> dict[str, Any]:
+def _check_storable_json(fields: dict[str, Any]) -> dict[str, Any]:
     try:
-        written = json.dumps(fields, allow_nan=False, ensure_ascii=False)
+        text = json.dumps(fields, allow_nan=False, ensure_ascii=False)
     except ValueError as error:
-        raise PydanticCustomError("not_json", "must not contain a number without an end") from error
-    if _ESCAPED_NUL.search(written):
+        raise PydanticCustomError("not_json", "must not contain NaN or Infinity") from error
+    if _ESCAPED_NUL.search(text):
         raise PydanticCustomError("nul", "must not contain the character NUL")
-    _storable(written)
+    _check_storable(text)
     return fields
 
 
-def _at_most_one_mebibyte(text: str) -> str:
+def _check_body_size(text: str) -> str:
     if len(text.encode()) > MAX_BODY:
         raise PydanticCustomError("mebibyte", "must be at most 1 MiB of UTF-8")
     return text
 
 
-def _one_line(text: str) -> str:
+def _check_single_line(text: str) -> str:
     if len(text.splitlines()) > 1 or text.endswith(("\r", "\n")):
         raise PydanticCustomError("one_line", "must be a single line")
     return text
 
 
-def _web_address(text: str) -> str:
-    _URL.validate_python(text)  # kept as it was written: a signed URL must not be normalised
-    if text != text.strip() or not text.isprintable():  # which that would have dropped
+def _check_url(text: str) -> str:
+    _URL.validate_python(text)  # its result is not used: normalising a signed URL would break the signature
+    if text != text.strip() or not text.isprintable():  # pydantic accepts these and drops them
         raise PydanticCustomError("url", "must not contain line ends or other control characters")
     return text
 
 
-def _listed(value: object) -> object:
+def _null_to_list(value: object) -> object:
     return [] if value is None else value
 
 
-def _written_time(value: object) -> object:
-    """Only RFC 3339: pydantic would read numbers, and strings of digits, as seconds or milliseconds too."""
-    if not isinstance(value, (str, datetime)) or (isinstance(value, str) and not value[4:5] == "-"):
-        raise PydanticCustomError("timestamp", "must be a time in RFC 3339, such as 2024-11-01T14:00:00Z")
+def _check_rfc3339(value: object) -> object:
+    """Refuses the numbers and strings of digits that pydantic would read as seconds or milliseconds."""
+    is_time = isinstance(value, datetime) or (isinstance(value, str) and value[4:5] == "-")
+    if not is_time:
+        raise PydanticCustomError("timestamp", "must be an RFC 3339 time, such as 2024-11-01T14:00:00Z")
     return value
 
 
-def _in_utc(time: datetime) -> datetime:
+def _to_utc(time: datetime) -> datetime:
     try:
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except OverflowError as error:
-        raise PydanticCustomError("timestamp", "must lie between the years 1 and 9999 in UTC") from error
+        raise PydanticCustomError("timestamp", "must be between the years 1 and 9999 in UTC") from error
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-Body = Annotated[Text, AfterValidator(_at_most_one_mebibyte)]
-CleanedBody = Annotated[
-    Body, BeforeValidator(lambda text: clean_text(text) if isinstance(text, str) else text)
-]
-"""Of a message that somebody sent us: what cannot be kept of it does not lose the rest."""
-Subject = Annotated[Text, Field(max_length=998), AfterValidator(_one_line)]
-"""A line of a mail's head: RFC 5322 allows 998 characters, and a second line would be a header of its own."""
+def _clean_if_text(value: object) -> object:
+    return clean_text(value) if isinstance(value, str) else value
+
+
+Text = Annotated[str, AfterValidator(_check_storable)]
+Body = Annotated[Text, AfterValidator(_check_body_size)]
+CleanedBody = Annotated[Body, BeforeValidator(_clean_if_text)]
+"""The body of an inbound message. Characters that cannot be stored are removed or replaced, not refused."""
+Subject = Annotated[Text, Field(max_length=998), AfterValidator(_check_single_line)]
+"""A header's value: RFC 5322 allows 998 characters, and a second line would be another header."""
 WebAddress = Annotated[
-    Text, Field(max_length=2048, json_schema_extra={"format": "uri"}), AfterValidator(_web_address)
+    Text, Field(max_length=2048, json_schema_extra={"format": "uri"}), AfterValidator(_check_url)
 ]
-_Listed = Annotated[list[WebAddress], Field(max_length=100)]
-Attachments = Annotated[_Listed, BeforeValidator(_listed, json_schema_input_type=_Listed | None)]
-"""URLs; null is none."""
-Time = Annotated[datetime, BeforeValidator(_written_time), AfterValidator(_in_utc)]
-"""UTC; a time without an offset is taken as UTC."""
+_WebAddresses = Annotated[list[WebAddress], Field(max_length=100)]
+Attachments = Annotated[
+    _WebAddresses, BeforeValidator(_null_to_list, json_schema_input_type=_WebAddresses | None)
+]
+"""URLs. null means none."""
+Time = Annotated[datetime, BeforeValidator(_check_rfc3339), AfterValidator(_to_utc)]
+"""A time in UTC. A time without an offset is taken as UTC."""
 
 
 def _from_epoch(seconds: float) -> datetime:
@@ -115,31 +120,31 @@ EpochSeconds = Annotated[
 
 
 def epoch_seconds(text: str) -> int | None:
-    """Reads a header or field that holds whole seconds since 1970. None if it does not."""
+    """Returns the whole seconds since 1970 that a header or field holds, or None if it holds none."""
     return int(text) if _SECONDS.fullmatch(text) else None
 
 
-def _header(name: str) -> str:
-    if not _HEADER.fullmatch(name):
-        raise PydanticCustomError("header", "must be named as a mail's header is, such as X-Campaign")
-    if _OURS.fullmatch(name):
-        raise PydanticCustomError("header", "must not name a header that the message has by itself")
+def _check_header_name(name: str) -> str:
+    if not _HEADER_NAME.fullmatch(name):
+        raise PydanticCustomError("header", "must be a valid header name, such as X-Campaign")
+    if _RESERVED_HEADER.fullmatch(name):
+        raise PydanticCustomError("header", "must not be a header that the message has already")
     return name
 
 
-def _each_once(headers: dict[str, str]) -> dict[str, str]:
+def _check_unique_names(headers: dict[str, str]) -> dict[str, str]:
     if len({name.lower() for name in headers}) < len(headers):
-        raise PydanticCustomError("header", "must not name a header twice")
+        raise PydanticCustomError("header", "must not contain the same header twice")
     return headers
 
 
-def _by_name(value: object) -> object:
+def _null_to_dict(value: object) -> object:
     return {} if value is None else value
 
 
-HeaderName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_header)]
-_Headers = Annotated[dict[HeaderName, Subject], Field(max_length=20), AfterValidator(_each_once)]
-Headers = Annotated[_Headers, BeforeValidator(_by_name, json_schema_input_type=_Headers | None)]
-"""Of a mail, beside those that it has by itself; null is none."""
-Extra = Annotated[dict[str, Any], AfterValidator(_storable_json)]
-"""What a provider says beside, kept raw."""
+HeaderName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_check_header_name)]
+_Headers = Annotated[dict[HeaderName, Subject], Field(max_length=20), AfterValidator(_check_unique_names)]
+Headers = Annotated[_Headers, BeforeValidator(_null_to_dict, json_schema_input_type=_Headers | None)]
+"""Extra headers of a mail, by name. null means none."""
+Extra = Annotated[dict[str, Any], AfterValidator(_check_storable_json)]
+"""What a provider sent besides the message's own fields, stored as it came."""

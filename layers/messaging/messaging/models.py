@@ -15,7 +15,9 @@ from messaging.fields import Attachments, Body, Extra, Headers, Subject, Text, T
 from messaging.settings import DeliveryPolicy
 
 MAX_ID = 2**63 - 1
-MAX_RESPONSE_BYTES = 5_000_000  # bytes
+MAX_RESPONSE_BYTES = 5_000_000
+MAX_ESCAPED_BYTES = 7
+"""The most bytes of one character in JSON inside JSON: a control character becomes `\\\\u0001`."""
 
 
 class Channel(StrEnum):
@@ -37,17 +39,17 @@ class Status(StrEnum):
     READ = "read"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """The request may have been written and the answer never came: not sent again blindly."""
+    """The request may have reached the provider, but no answer came. It is not sent again blindly."""
     RECEIVED = "received"
-    """Every inbound message, and no other."""
+    """The status of every inbound message, and of no outbound message."""
 
 
 class Model(BaseModel, defer_build=True):
-    """Built when it is first used: a function's cold start pays for its own, and not for all of these."""
+    """A model that pydantic builds at its first use: a cold start pays only for the models that it uses."""
 
 
 class Content(Model):
-    """The fields that a request, a row and a provider's message share."""
+    """The fields that requests, stored messages and providers' messages share."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -64,44 +66,43 @@ class Content(Model):
     timestamp: Time = Field(default_factory=lambda: datetime.now(UTC))
 
     @model_validator(mode="after")
-    def _can_be_shown(self) -> Self:
-        """An answer of Lambda ends at 6 MB, and there the message is JSON within JSON."""
+    def _fits_in_a_response(self) -> Self:
+        """Lambda limits a response to 6 MB, and the message is a JSON string inside the response's JSON."""
         text = self.body + (self.html or "")
-        longest = 7  # bytes for a character: a control character as \\u0001
-        if (
-            len(text) * longest > MAX_RESPONSE_BYTES
-            and len(to_json(to_json(text).decode())) > MAX_RESPONSE_BYTES
-        ):
-            raise _refused("body", "is too long once its characters are escaped")
+        if len(text) * MAX_ESCAPED_BYTES <= MAX_RESPONSE_BYTES:
+            return self  # the usual case, which needs no copy
+        if len(to_json(to_json(text).decode())) > MAX_RESPONSE_BYTES:
+            raise _refused("body", "is too long after its characters are escaped")
         return self
 
     def content(self) -> dict[str, Any]:
-        """These fields alone, as JSON has them."""
+        """Returns the fields of Content, not those of a subclass, as JSON values under their API names."""
         return self.model_dump(mode="json", by_alias=True, include=set(Content.model_fields))
 
 
 def _refused(field: str, message: str) -> ValidationError:
-    """What is wrong with a field beside others, under its own name."""
-    wrong = PydanticCustomError("beside_others", "{message}", {"message": message})
-    return ValidationError.from_exception_data(field, [{"type": wrong, "loc": (field,), "input": None}])
+    """Returns an error under the field's name, for rules that compare several fields."""
+    error = PydanticCustomError("conflicting_fields", "{message}", {"message": message})
+    return ValidationError.from_exception_data(field, [{"type": error, "loc": (field,), "input": None}])
 
 
 class NewMessage(Content):
-    """What a caller asks us to send."""
+    """A message that a caller asks us to send."""
 
     delivery_policy: Annotated[
         DeliveryPolicy | None,
         Field(
-            description="Whether it is sent again where its provider may have it; the deployment's default."
+            description="Whether to send the message again if nobody can find out whether its provider took"
+            " it. The default is the deployment's DELIVERY_POLICY."
         ),
     ] = None
 
 
 class NewSms(NewMessage):
-    """An SMS, or with attachments an MMS, to be sent."""
+    """An SMS to send, or an MMS if it has attachments."""
 
     type: Literal[Channel.SMS, Channel.MMS] = Channel.SMS
-    """Where it is missing, mms with attachments and sms without."""
+    """The default is mms if there are attachments, else sms."""
     sender: Annotated[PhoneAddress, Field(alias="from")]
     recipient: Annotated[PhoneRecipient, Field(alias="to")]
     subject: None = None
@@ -117,14 +118,14 @@ class NewSms(NewMessage):
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
         if self.type is Channel.SMS and self.attachments:
-            raise _refused("attachments", "an sms has no attachments: leave type out, or say mms")
+            raise _refused("attachments", "must be empty for an sms; leave type out, or set it to mms")
         if not self.body and (self.type is Channel.SMS or not self.attachments):
-            raise _refused("body", "is required, except of an mms with attachments")
+            raise _refused("body", "is required, unless the message is an mms with attachments")
         return self
 
 
 class NewEmail(NewMessage):
-    """An email to be sent; its body is HTML where it holds a tag, unless `html` stands beside it."""
+    """An email to send. The body is sent as HTML if it contains a tag and `html` is not set."""
 
     type: Literal[Channel.EMAIL] = Channel.EMAIL
     sender: Annotated[EmailAddress, Field(alias="from")]
@@ -134,17 +135,17 @@ class NewEmail(NewMessage):
 
 
 class OutboundMessage(Content):
-    """A message claimed for one attempt to deliver it."""
+    """A message that is claimed for one delivery attempt."""
 
     id: int
     provider: str
     token: UUID
-    """The attempt's own; what is recorded of it is recorded under this."""
+    """Identifies the attempt. Its result is recorded under this token."""
     attempt: int
     tries: int
-    """The attempts that count, this one included: not those that failed by our credentials."""
+    """The number of attempts so far, with this one, without those that failed because of our credentials."""
     attempted_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
-    """When the attempt began, by the database's clock: `timestamp` is the caller's and may be any time."""
+    """When the attempt began, by the database's clock. `timestamp` is the caller's and may be any time."""
 
     @property
     def copies(self) -> list[str]:
@@ -153,7 +154,7 @@ class OutboundMessage(Content):
 
 
 class File(Model):
-    """A part of a mail that came in, to be kept as one of its attachments."""
+    """A part of an inbound mail that is stored as one of the message's attachments."""
 
     name: Annotated[Text, Field(max_length=255)]
     content_type: Annotated[Text, Field(max_length=255)]
@@ -161,34 +162,37 @@ class File(Model):
 
     @cached_property
     def key(self) -> str:
-        """Where it is kept: what holds the same is one object, however often it comes."""
+        """The key of the object in the media bucket. Files with equal content share one object."""
         return sha256(self.content).hexdigest()
 
 
 class InboundMessage(Content):
-    """What a webhook told us reached us."""
+    """A message that a provider's webhook delivered to us."""
 
     provider_message_id: Annotated[Text, Field(min_length=1, max_length=512)]
     files: Annotated[list[File], Field(max_length=100)] = []
-    """What came with it, behind no URL of the provider's; they follow its attachments."""
+    """Files that came inside the webhook. Their URLs are appended to `attachments`."""
     extra: Extra = {}
-    """What else the provider said, as it said it."""
+    """The provider's other fields, stored as they came."""
 
 
 class DeliveryReport(Model):
-    """What a provider says became of a message that we sent, named by its id or by ours."""
+    """A provider's report on a message that we sent.
+
+    It names the message by the provider's id, by ours (`reference`), or by both.
+    """
 
     provider_message_id: Text | None
     reference: int | None
     status: Status | None
-    """None where the provider's word is one that says nothing to us."""
+    """None if the provider's status does not change ours."""
     code: Annotated[Text, Field(max_length=512)] | None = None
     reason: Text | None = None
     timestamp: Time
 
     @classmethod
     def of_copy(cls, event: str, **fields: Any) -> "DeliveryReport":
-        """A report about a cc copy. It is recorded, but says nothing about the message itself.
+        """Returns a report about a cc copy. It is recorded and does not change the message's status.
 
         `event` is the provider's word; `fields` are the other fields, without status and code.
         """

@@ -13,13 +13,18 @@ sent again."""
 
 
 def _instances(text: str) -> dict[str, str]:
-    """Reads `sms,sms-eu=sms` as {"sms": "sms", "sms-eu": "sms"}: each instance's name and type."""
-    pairs = (part.partition("=") for part in text.split(",") if part.strip())
-    listed = [(name.strip(), kind.strip() or name.strip()) for name, _, kind in pairs]
-    if len(instances := dict(listed)) < len(listed):
-        raise PydanticCustomError(
-            "twice", "must name an instance once; two of a type are sms-us=sms,sms-eu=sms"
-        )
+    """Reads `sms,sms-eu=sms` as {"sms": "sms", "sms-eu": "sms"}: the type of each instance, by its name."""
+    instances: dict[str, str] = {}
+    for part in text.split(","):
+        if not part.strip():
+            continue
+        name, _, provider_type = (word.strip() for word in part.partition("="))
+        if name in instances:
+            raise PydanticCustomError(
+                "twice",
+                "must not name an instance twice; for two instances of a type write sms-us=sms,sms-eu=sms",
+            )
+        instances[name] = provider_type or name
     return instances
 
 
@@ -78,11 +83,15 @@ class Settings(BaseModel):
 
 
 class InvalidSetting(Exception):
-    """An environment variable has an invalid value; the message names it."""
+    """An environment variable has an invalid value. The message names the variable."""
 
 
 @cache
 def settings() -> Settings:
+    """Returns the settings. They are read from the environment at the first call.
+
+    Raises pydantic's ValidationError if a variable has an invalid value.
+    """
     return Settings.model_validate({name.lower(): value for name, value in environ.items() if value})
 
 
@@ -96,6 +105,7 @@ class Role(NamedTuple):
 
 
 def role() -> Role:
+    """Reads the credentials at each call: Lambda's runtime may replace them."""
     return Role(
         environ.get("AWS_ACCESS_KEY_ID", ""),
         environ.get("AWS_SECRET_ACCESS_KEY", ""),
@@ -105,5 +115,8 @@ def role() -> Role:
 
 
 def endpoint(service: str) -> str:
-    """Returns the endpoint URL to use instead of AWS's own, for one service or all; or an empty one."""
+    """Returns the URL to use instead of AWS's own endpoint, or an empty string for AWS's own.
+
+    `service` is the service's name in AWS_ENDPOINT_URL_<service>; AWS_ENDPOINT_URL is that of all others.
+    """
     return environ.get(f"AWS_ENDPOINT_URL_{service}") or environ.get("AWS_ENDPOINT_URL", "")

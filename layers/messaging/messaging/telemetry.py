@@ -1,6 +1,6 @@
 """Logs and numbers: structured JSON lines and CloudWatch's embedded metric format, through Powertools.
 
-No line holds a body, an address or a secret: a message is named by its id.
+A log line never contains a body, an address or a secret. It names a message by its id.
 """
 
 from traceback import extract_tb
@@ -13,23 +13,31 @@ metrics = Metrics()
 
 
 def count(name: str, number: int = 1) -> None:
+    """Adds to a metric of the unit Count. A zero is not published."""
     if number:
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=number)
 
 
 def duration(name: str, seconds: float) -> None:
+    """Adds a value to a metric of the unit Milliseconds."""
     metrics.add_metric(name=name, unit=MetricUnit.Milliseconds, value=seconds * 1000)
 
 
 def log_fault(message: str, error: BaseException, **extra: object) -> None:
-    """A fault of ours, by its type and its way through the code. Its words are told only where they are our
-    own: others may hold a body, an address or a secret."""
-    way = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
-    words = str(error) if type(error).__module__.startswith("messaging.") else None
-    logger.error(message, extra={"fault": type(error).__name__, "words": words, "way": way, **extra})
+    """Logs a bug of this service: the exception's type, message and traceback.
+
+    The exception's message is logged only if the class is ours. The message of any other exception may
+    contain a body, an address or a secret.
+    """
+    error_message = None
+    if type(error).__module__.startswith("messaging."):
+        error_message = str(error)
+    traceback = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
+    fields = {"fault": type(error).__name__, "error_message": error_message, "traceback": traceback}
+    logger.error(message, extra=fields | extra)
 
 
 def flush() -> None:
-    """Prints what was counted; Powertools warns where nothing was, which is no news here."""
+    """Prints the metrics of this invocation. Powertools would warn if there are none, so it is not called."""
     if metrics.metric_set:
         metrics.flush_metrics()

@@ -34,7 +34,7 @@ def problem(answer: Answer, status: int) -> Answer:
     assert answer.status == status, answer.body
     assert answer.headers["content-type"] == "application/problem+json"
     document = answer.json
-    assert document.keys() - {"errors"} == {"type", "title", "status", "detail"}
+    assert document.keys() - {"errors"} == {"type", "title", "status", "detail", "code"}
     assert (document["status"], document["title"]) == (status, HTTPStatus(status).phrase)
     for inside in ("Traceback", "pydantic", "SELECT", "pg8000", "Inbound", "NewSms"):
         assert inside not in answer.body.decode()

@@ -102,7 +102,7 @@ def test_of_a_fault_in_a_provider(monkeypatch: pytest.MonkeyPatch, printed: Prin
     assert not any(mark in answered.body.decode() for mark in MARKS)
     faults = [line for line in printed.logs if line["level"] == "ERROR"]
     assert [line["fault"] for line in faults] == ["KeyError", "ValueError"]
-    assert [line["way"][-1].rpartition(" ")[2] for line in faults] == ["send", "parse"]
+    assert [line["traceback"][-1].rpartition(" ")[2] for line in faults] == ["send", "parse"]
 
 
 def test_of_what_comes_in() -> None:
@@ -162,7 +162,7 @@ def test_of_a_statement_that_postgres_refuses(database: Database, printed: Print
         assert post("/api/webhooks/sms", IN_SMS).status == 202
     finally:
         database.rows("ALTER TABLE messages DROP CONSTRAINT spoilt")
-    refused = [line["words"] for line in printed.logs if line["level"] == "ERROR"]
+    refused = [line["error_message"] for line in printed.logs if line["level"] == "ERROR"]
     assert all("23514" in words and "spoilt" in words for words in refused)
     assert len(refused) == 2
 

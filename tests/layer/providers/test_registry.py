@@ -139,7 +139,7 @@ def test_nothing_is_decided_by_a_provider_s_name(
     ("variables", "said"),
     [
         ({"PROVIDERS": "sms,emial"}, "PROVIDERS: 'emial' is of the type 'emial'; the types are "),
-        ({"PROVIDERS": "sms,email,sms"}, "PROVIDERS: must name an instance once; two of a type are "),
+        ({"PROVIDERS": "sms,email,sms"}, "PROVIDERS: must not name an instance twice; for two "),
         ({"PROVIDERS": "sms-eu=smss"}, "PROVIDERS: 'sms-eu' is of the type 'smss'; the types are "),
         (
             {"SENDER_PROVIDERS": '{"+12016661234": ["sms", "sms-eu"]}'},

@@ -155,7 +155,7 @@ def _invalid(error: RequestValidationError) -> Response[str]:
         kind, *field = one["loc"]
         if kind == "header":  # Powertools has them in lower case
             one["loc"] = (kind, *("-".join(map(str.capitalize, part.split("-"))) for part in field))
-    return _problem(Invalid.found(found, skip=1))
+    return _problem(Invalid.of_errors(found, skip=1))
 
 
 def _problem(problem: Problem) -> Response[str]:

@@ -104,7 +104,7 @@ def _replay(channel: Channel, event: Event, context: LambdaContext) -> dict[str,
     try:
         order = Order.model_validate(event["replay"])
     except ValidationError as error:
-        found = Invalid.found([one | {"loc": ("replay", *one["loc"])} for one in error.errors()])
+        found = Invalid.of_errors([one | {"loc": ("replay", *one["loc"])} for one in error.errors()])
         raise ValueError("; ".join(f"{one['field']}: {one['message']}" for one in found.errors)) from None
     chosen = Selector(channel, order.unparsed, order.since, order.until, order.provider, order.ids)
     replayed = receive.replay(chosen, order.after, lambda: seconds_left(context))

@@ -222,7 +222,9 @@ def _note_refused(refused: SignatureRejected, provider: str, url: str) -> None:
 def _note(part: InboundMessage | DeliveryReport, kept: Kept) -> None:
     named = {"message_id": kept.message and json.loads(kept.message)["id"], "outcome": kept.outcome}
     if kept.outcome is PartOutcome.REFUSED:
-        logger.error("A part of a verified request cannot be kept", extra=named | {"words": kept.fault})
+        logger.error(
+            "A part of a verified request cannot be kept", extra=named | {"error_message": kept.fault}
+        )
     elif isinstance(part, DeliveryReport):
         logger.info("Reported", extra=named | {"status": part.status})
         if kept.outcome is PartOutcome.MOVED and part.status in (Status.DELIVERED, Status.FAILED):

@@ -8,7 +8,7 @@ from messaging.models import NewEmail, NewSms
 from messaging.outbound import dispatch, store
 from messaging.outbound.attempts import Dispatch
 from messaging.outbound.store import AcceptOutcome, IdempotencyKey
-from messaging.problems import Invalid, PermissionDenied, TooManyRequests
+from messaging.problems import Invalid, NotOwned, TooManyRequests
 from messaging.settings import settings
 from messaging.telemetry import count
 
@@ -21,14 +21,14 @@ class Accepted(NamedTuple):
 def accept(account: int, message: NewSms | NewEmail, key: IdempotencyKey | None = None) -> Accepted:
     """Stores an account's message as queued and dispatches it.
 
-    Raises Invalid, PermissionDenied, TooManyRequests and Unavailable; then nothing is stored.
+    Raises Invalid, NotOwned, TooManyRequests and Unavailable; then nothing is stored.
 
     The nudge may be lost: the message is kept, and the relay finds it.
     """
     policy = message.delivery_policy or settings().delivery_policy
     outcome, kept, retry_after = store.add_outbound(account, message, _carriers(message), key, policy)
     if outcome is AcceptOutcome.NOT_OWNED:
-        raise PermissionDenied.field("from", "is not an address of this account")
+        raise NotOwned.field("from", "is not an address of this account")
     if retry_after is not None:
         raise TooManyRequests("This account has sent as many messages as it may.", retry_after)
     if kept is None:
