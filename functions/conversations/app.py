@@ -106,7 +106,7 @@ def get_health(
     detail: Annotated[bool, Query(description="Whether to tell how the providers are.")] = False,
 ) -> Response[str]:
     reads.check_schema()
-    found = Health(providers=circuits.of_providers(settings().providers) if detail else None)
+    found = Health(providers=circuits.list_health(settings().providers) if detail else None)
     return Response(200, api.JSON, found.model_dump_json(exclude_none=not detail))
 
 

@@ -156,7 +156,7 @@ def test_a_key_without_the_scope_is_told_so(
 # --- The store ---------------------------------------------------------------------------------------
 
 STORE: Mapping[str, Callable[[int, Ids], object]] = {
-    "add_outbound": lambda account, _: store.add_outbound(
+    "accept_message": lambda account, _: store.accept_message(
         account, support_messages.sms(**{"from": THEIRS}), ["sms"]
     ),
     "get_message": lambda account, theirs: reads.get_message(account, theirs.message),
@@ -168,7 +168,7 @@ STORE: Mapping[str, Callable[[int, Ids], object]] = {
     "list_messages": lambda account, theirs: reads.list_messages(account, theirs.conversation, 50),
 }
 NOTHING: Mapping[str, object] = {
-    "add_outbound": (AcceptOutcome.NOT_OWNED, None, None),
+    "accept_message": (AcceptOutcome.NOT_OWNED, None, None),
     "list_conversations": [],
 }
 

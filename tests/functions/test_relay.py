@@ -23,7 +23,12 @@ def test_queues_again_what_was_left_behind(
         call("POST", SMS, NEW_SMS)
     aws.queued()  # lost, all of them
     database.rows(DUE)
-    assert invoke("relay", event("relay")) == {"dispatched": 12, "expired": 0, "applied": 0, "deleted": 0}
+    assert invoke("relay", event("relay")) == {
+        "leases_expired": 0,
+        "reports_applied": 0,
+        "dispatched": 12,
+        "deleted": 0,
+    }
     dispatches = sorted((dispatch["Body"] for dispatch in aws.queued()), key=int)
     assert dispatches == [str(id) for id in range(1, 13)]
     assert deliver(*dispatches[:10]) == []
@@ -35,12 +40,17 @@ def test_makes_a_delivery_that_died_visible(
 ) -> None:
     call("POST", SMS, NEW_SMS)
     messages.claim_all([1], timedelta(0))
-    assert invoke("relay", event("relay"))["expired"] == 1
+    assert invoke("relay", event("relay"))["leases_expired"] == 1
     assert message(1)["status"] == "unknown"
 
 
 def test_has_nothing_to_do_in_an_empty_service(database: Database, aws: Aws) -> None:
-    assert invoke("relay", event("relay")) == {"dispatched": 0, "expired": 0, "applied": 0, "deleted": 0}
+    assert invoke("relay", event("relay")) == {
+        "leases_expired": 0,
+        "reports_applied": 0,
+        "dispatched": 0,
+        "deleted": 0,
+    }
     assert aws.queued() == []
 
 
@@ -49,7 +59,7 @@ def test_applies_reports_whose_message_is_known_by_now(database: Database, aws: 
     messages.report(Status.DELIVERED, "p-1")
     database.rows("UPDATE attempts SET provider_message_id = 'p-1'")
     database.rows("INSERT INTO provider_message_ids VALUES (1, 'sms', 'p-1', :id, 1)", id=claimed.id)
-    assert invoke("relay", event("relay"))["applied"] == 1
+    assert invoke("relay", event("relay"))["reports_applied"] == 1
     assert message(claimed.id)["status"] == "delivered"
 
 

@@ -18,12 +18,12 @@ WAIT = "SELECT round(extract(epoch FROM dispatch_at - clock_timestamp()) / 60)::
 
 def test_a_dispatch_is_lost_a_minute_after_its_message_was_accepted(database: Database) -> None:
     messages.accept()
-    assert attempts.due_dispatches(10) == []
+    assert attempts.take_due_dispatches(10) == []
     database.rows("UPDATE outbound_queue SET dispatch_at = dispatch_at - interval '59 s'")
-    assert attempts.due_dispatches(10) == []
+    assert attempts.take_due_dispatches(10) == []
     database.rows("UPDATE outbound_queue SET dispatch_at = dispatch_at - interval '1 s'")
-    assert attempts.due_dispatches(10) == [Dispatch(1, 1)]
-    assert attempts.due_dispatches(10) == []
+    assert attempts.take_due_dispatches(10) == [Dispatch(1, 1)]
+    assert attempts.take_due_dispatches(10) == []
 
 
 def test_dispatches_follow_each_other_twice_as_late_each_time_up_to_an_hour(database: Database) -> None:
@@ -31,7 +31,7 @@ def test_dispatches_follow_each_other_twice_as_late_each_time_up_to_an_hour(data
     waits = []
     for _ in range(9):
         database.rows(DUE)
-        assert len(attempts.due_dispatches(10)) == 1
+        assert len(attempts.take_due_dispatches(10)) == 1
         waits.append(database.value(WAIT))
     assert waits == [2, 4, 8, 16, 32, 60, 60, 60, 60]
 
@@ -40,12 +40,12 @@ def test_after_an_attempt_dispatches_begin_anew(database: Database) -> None:
     messages.accept()
     for _ in range(5):
         database.rows(DUE)
-        attempts.due_dispatches(10)
+        attempts.take_due_dispatches(10)
     claimed = messages.claim(1)
     attempts.record(claimed.token, Status.QUEUED, wait=timedelta())
     assert database.value(WAIT) == 1
     database.rows(DUE)
-    attempts.due_dispatches(10)
+    attempts.take_due_dispatches(10)
     assert database.value(WAIT) == 2
 
 
@@ -53,10 +53,10 @@ def test_takes_the_longest_overdue_first_and_no_more_than_it_was_asked_for(datab
     for _ in range(5):
         messages.accept()
     database.rows("UPDATE outbound_queue SET dispatch_at = now() - message_id * interval '1 s'")
-    assert {dispatch.id for dispatch in attempts.due_dispatches(2)} == {4, 5}
-    assert {dispatch.id for dispatch in attempts.due_dispatches(2)} == {2, 3}
-    assert {dispatch.id for dispatch in attempts.due_dispatches(2)} == {1}
-    assert attempts.due_dispatches(2) == []
+    assert {dispatch.message_id for dispatch in attempts.take_due_dispatches(2)} == {4, 5}
+    assert {dispatch.message_id for dispatch in attempts.take_due_dispatches(2)} == {2, 3}
+    assert {dispatch.message_id for dispatch in attempts.take_due_dispatches(2)} == {1}
+    assert attempts.take_due_dispatches(2) == []
 
 
 def test_only_what_is_queued_or_of_unknown_outcome_is_dispatched(database: Database) -> None:
@@ -67,23 +67,23 @@ def test_only_what_is_queued_or_of_unknown_outcome_is_dispatched(database: Datab
     unknown = messages.claimed()
     attempts.record(unknown.token, Status.UNKNOWN, wait=timedelta(seconds=15))
     database.rows(DUE)
-    assert sorted(attempts.due_dispatches(10)) == [Dispatch(1, 1), Dispatch(unknown.id, 1)]
-    attempts.settle(unknown.token, Status.UNKNOWN, "no_evidence", "")
+    assert sorted(attempts.take_due_dispatches(10)) == [Dispatch(1, 1), Dispatch(unknown.id, 1)]
+    attempts.resolve(unknown.token, Status.UNKNOWN, "no_evidence", "")
     database.rows(DUE)
-    assert attempts.due_dispatches(10) == [Dispatch(1, 1)]
+    assert attempts.take_due_dispatches(10) == [Dispatch(1, 1)]
 
 
 def test_a_dispatch_that_could_not_be_sent_is_due_at_once(database: Database) -> None:
     ids = [messages.accept(messages.apart())[1].id for _ in range(3)]
     claimed = messages.claim(ids[1])
-    attempts.dispatch_soon(ids[:2])
-    assert attempts.due_dispatches(10) == [Dispatch(ids[0], 1)]
+    attempts.leave_to_relay(ids[:2])
+    assert attempts.take_due_dispatches(10) == [Dispatch(ids[0], 1)]
     attempts.record(claimed.token, Status.QUEUED, wait=timedelta(minutes=10))
-    attempts.dispatch_soon([claimed.id, 99])
-    assert attempts.due_dispatches(10) == [], "a retry not before its time"
+    attempts.leave_to_relay([claimed.id, 99])
+    assert attempts.take_due_dispatches(10) == [], "a retry not before its time"
     database.rows("UPDATE outbound_queue SET next_attempt_at = now()")
-    attempts.dispatch_soon([claimed.id])
-    assert attempts.due_dispatches(10) == [Dispatch(claimed.id, 1)]
+    attempts.leave_to_relay([claimed.id])
+    assert attempts.take_due_dispatches(10) == [Dispatch(claimed.id, 1)]
 
 
 @pytest.mark.usefixtures("database")
@@ -129,8 +129,8 @@ def test_ends_no_more_leases_than_it_was_asked_for() -> None:
 def test_a_batch_is_never_more_than_was_asked_for_however_many_accounts_wait(database: Database) -> None:
     for number in range(5):
         account = make_account(f"Shop {number}", f"shop{number}@example.com")
-        store.add_outbound(account, messages.email(**{"from": f"shop{number}@example.com"}), ["email"])
+        store.accept_message(account, messages.email(**{"from": f"shop{number}@example.com"}), ["email"])
     database.rows("UPDATE outbound_queue SET dispatch_at = now() - message_id * interval '1 second'")
-    longest = [one.id for one in attempts.due_dispatches(3)]
+    longest = [dispatch.message_id for dispatch in attempts.take_due_dispatches(3)]
     assert sorted(longest) == [3, 4, 5]
-    assert sorted(one.id for one in attempts.due_dispatches(3)) == [1, 2]
+    assert sorted(dispatch.message_id for dispatch in attempts.take_due_dispatches(3)) == [1, 2]

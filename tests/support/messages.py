@@ -58,7 +58,7 @@ def key(name: str = "key", fingerprint: str = "print") -> IdempotencyKey:
 def accept(
     content: Content | None = None, under: IdempotencyKey | None = None
 ) -> tuple[AcceptOutcome, Message]:
-    outcome, kept, _ = store.add_outbound(ACCOUNT, content or sms(), ["sms"], under)
+    outcome, kept, _ = store.accept_message(ACCOUNT, content or sms(), ["sms"], under)
     assert kept is not None
     return outcome, kept
 

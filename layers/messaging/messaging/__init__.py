@@ -12,7 +12,7 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     accounts       caller models keys store
     conversations  responses reads
     inbound        webhook_request media spool store receive
-    outbound       attempts queue store dispatch circuits accept delivery
+    outbound       attempts queue store retries dispatch attempt_log circuits accept status_lookup delivery
     maintenance    relay
     handlers       http api queue hooks webhook
 

@@ -55,7 +55,7 @@ def test_an_address_that_becomes_somebody_s_meanwhile_leaves_nothing_behind(
 
 
 def send(_: int) -> str:
-    return store.add_outbound(1, messages.apart(), ["sms"]).outcome
+    return store.accept_message(1, messages.apart(), ["sms"]).outcome
 
 
 def test_an_account_sends_as_much_as_it_may_however_many_do_it(database: Database, race: Race) -> None:

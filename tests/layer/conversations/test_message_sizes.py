@@ -26,7 +26,7 @@ def shown(document: str) -> int:
 
 @pytest.mark.parametrize("character", ["x", '"', "\\", "\n", "\x01", "é", "\U0001f600"])
 def test_pages_of_large_messages_fit_into_an_answer_and_show_all(database: Database, character: str) -> None:
-    kept = [store.add_outbound(ACCOUNT, email(character * 200_000), ["email"])[1] for _ in range(8)]
+    kept = [store.accept_message(ACCOUNT, email(character * 200_000), ["email"])[1] for _ in range(8)]
     found: list[int] = []
     page = reads.list_messages(ACCOUNT, 1, 200)
     while page and page.items:
@@ -38,7 +38,7 @@ def test_pages_of_large_messages_fit_into_an_answer_and_show_all(database: Datab
 
 @pytest.mark.parametrize("character", ['"', "\\", "\n"])
 def test_a_mebibyte_of_what_json_escapes_once_is_taken_and_shown(database: Database, character: str) -> None:
-    _, kept, _ = store.add_outbound(ACCOUNT, email(character * 2**20), ["email"])
+    _, kept, _ = store.accept_message(ACCOUNT, email(character * 2**20), ["email"])
     assert kept
     assert shown(reads.get_message(ACCOUNT, kept.id) or "") < LAMBDA
 

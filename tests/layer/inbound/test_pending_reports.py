@@ -102,7 +102,7 @@ def test_the_same_report_again_is_parked_once(database: Database) -> None:
 def under_way_again() -> OutboundMessage:
     """A message's second attempt, under way; what became of the first nobody knows."""
     first = support_messages.lost()
-    attempts.settle(first.token, Status.QUEUED, "no_evidence", "It is sent again.")
+    attempts.resolve(first.token, Status.QUEUED, "no_evidence", "It is sent again.")
     second = support_messages.claim(first.id)
     assert second.attempt == 2
     return second

@@ -172,15 +172,15 @@ def test_dispatches_what_is_due_and_only_that(database: Database, aws: Aws) -> N
         accept.accept(ACCOUNT, sms())
     aws.queued()
     database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp() WHERE message_id > 1")
-    assert run_relay() == {"dispatched": 2, "expired": 0, "applied": 0, "deleted": 0}
+    assert run_relay() == {"leases_expired": 0, "reports_applied": 0, "dispatched": 2, "deleted": 0}
     assert sorted(dispatch["Body"] for dispatch in aws.queued()) == ["2", "3"]
-    assert run_relay() == {"dispatched": 0, "expired": 0, "applied": 0, "deleted": 0}
+    assert run_relay() == {"leases_expired": 0, "reports_applied": 0, "dispatched": 0, "deleted": 0}
 
 
 def test_dispatches_a_backlog_of_any_length(
     database: Database, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "RELAY_BATCH", 7)
+    monkeypatch.setattr(relay, "BATCH_SIZE", 7)
     for _ in range(20):
         accept.accept(ACCOUNT, sms())
     aws.queued()
@@ -210,9 +210,9 @@ def test_an_expired_lease_is_an_unknown_outcome_and_is_never_claimed_again(
 ) -> None:
     accept.accept(ACCOUNT, sms())
     [claimed] = attempts.claim([1], timedelta(seconds=30)).messages
-    assert run_relay()["expired"] == 0
+    assert run_relay()["leases_expired"] == 0
     database.rows("UPDATE leases SET expires_at = clock_timestamp()")
-    assert run_relay()["expired"] == 1
+    assert run_relay()["leases_expired"] == 1
     [[status, code]] = database.rows("SELECT status, error_code FROM messages")
     assert (status, code) == ("unknown", "lease_expired")
     delivery.deliver([1], lambda: 30)

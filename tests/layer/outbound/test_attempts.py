@@ -136,7 +136,7 @@ def test_an_attempt_whose_outcome_is_unknown_is_not_tried_again() -> None:
 def test_a_success_that_is_told_late_keeps_a_message_from_being_sent_again() -> None:
     claimed = messages.claimed()
     attempts.record(claimed.token, Status.UNKNOWN, wait=timedelta())
-    assert attempts.settle(claimed.token, Status.QUEUED, "no_evidence", "") is not None
+    assert attempts.resolve(claimed.token, Status.QUEUED, "no_evidence", "") is not None
     assert attempts.record(claimed.token, Status.SENT, provider_message_id="p-1").status is Status.SENT
     assert messages.claim_all([claimed.id]) == []
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from messaging.models import OutboundMessage, Status
-from messaging.outbound import attempts, store
+from messaging.outbound import attempts, circuits, store
 from messaging.outbound.attempts import Recorded
 from tests.support import messages
 from tests.support.api import call
@@ -35,7 +35,7 @@ def end(claimed: OutboundMessage, failure: str | None) -> Recorded:
 
 def attempt(*failures: str | None) -> list[bool]:
     """One attempt after the other, of a message each: whether it opened the circuit."""
-    return [end(messages.claimed(), failure).opened for failure in failures]
+    return [end(messages.claimed(), failure).circuit_opened for failure in failures]
 
 
 def accept() -> int:
@@ -57,17 +57,17 @@ def trials(id: int) -> int:
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("failure", FAULTS)
 def test_opens_once_half_of_ten_have_failed_by_the_provider_s_fault(failure: str) -> None:
-    assert attempts.open_circuits() == []
+    assert circuits.list_open() == []
     assert attempt(*[None] * 5, *[failure] * 5) == [False] * 9 + [True]
-    assert attempts.open_circuits() == ["sms"]
+    assert circuits.list_open() == ["sms"]
     assert tried([accept()]) == []
 
 
 @pytest.mark.usefixtures("database")
 def test_the_few_of_a_burst_that_time_out_and_so_end_last_open_nothing() -> None:
     slow, quick = ([messages.claimed() for _ in range(count)] for count in (10, 30))
-    assert not any(end(one, None).opened for one in quick)
-    assert not any(end(one, "unknown").opened for one in slow)
+    assert not any(end(one, None).circuit_opened for one in quick)
+    assert not any(end(one, "unknown").circuit_opened for one in slow)
 
 
 @pytest.mark.usefixtures("database")
@@ -103,7 +103,7 @@ def test_looks_at_the_last_minute_alone(database: Database) -> None:
 @pytest.mark.usefixtures("database")
 def test_is_the_one_provider_s() -> None:
     open_circuit()
-    _, email, _ = store.add_outbound(messages.ACCOUNT, messages.email(), ["email"])
+    _, email, _ = store.accept_message(messages.ACCOUNT, messages.email(), ["email"])
     assert email is not None
     assert trials(email.id) == 1
 
@@ -136,7 +136,7 @@ def test_a_success_closes_it_and_all_may_go(database: Database) -> None:
     open_circuit()
     let_pass(database, 30)
     assert attempt(None) == [False]
-    assert attempts.open_circuits() == []
+    assert circuits.list_open() == []
     assert len(tried([accept() for _ in range(5)])) == 5
 
 
@@ -145,7 +145,7 @@ def test_so_does_an_answer_that_is_no_fault(database: Database, answer: str) -> 
     open_circuit()
     let_pass(database, 30)
     attempt(answer)
-    assert attempts.open_circuits() == []
+    assert circuits.list_open() == []
 
 
 @pytest.mark.parametrize("failure", UNASKED)
@@ -158,10 +158,10 @@ def test_an_attempt_that_did_not_ask_the_provider_says_nothing_of_it(
     before = database.rows("SELECT changed_at, openings FROM circuits")
     assert attempt(failure) == [False]
     assert database.rows("SELECT changed_at, openings FROM circuits") == before
-    assert attempts.open_circuits() == ["sms"]
+    assert circuits.list_open() == ["sms"]
     let_pass(database, 31)
     attempt(None)
-    assert attempts.open_circuits() == []
+    assert circuits.list_open() == []
 
 
 def test_a_failure_opens_it_for_twice_as_long_up_to_five_minutes(database: Database) -> None:
@@ -210,15 +210,15 @@ def test_late_ends_of_attempts_that_began_before_change_nothing(
     late = [messages.claimed() for _ in range(4)]
     open_circuit()
     before = database.rows(CIRCUIT)
-    assert not end(late[0], failure).opened
+    assert not end(late[0], failure).circuit_opened
     assert database.rows(CIRCUIT) == before, "while it is open"
     let_pass(database, 31)
     before = database.rows(CIRCUIT)
-    assert not end(late[1], failure).opened
+    assert not end(late[1], failure).circuit_opened
     assert database.rows(CIRCUIT) == before, "once its time is up"
     attempt(None)
     before = database.rows(CIRCUIT)
-    assert [end(one, failure).opened for one in late[2:]] == [False, False]
+    assert [end(one, failure).circuit_opened for one in late[2:]] == [False, False]
     assert database.rows(CIRCUIT) == before, "once it is closed"
 
 

@@ -57,7 +57,7 @@ def test_a_provider_that_cannot_be_used_costs_a_try_and_no_message(
 @pytest.mark.parametrize(
     ("spoilt", "reason"),
     [
-        (without_provider, "PROVIDERS does not name sms (any more)."),
+        (without_provider, "PROVIDERS does not name sms."),
         (with_a_broken_secret, "The signing_secret of sms is none."),
     ],
 )
@@ -73,7 +73,7 @@ def test_the_log_says_what_is_not_configured(
     configure(**{"PROVIDERS": "sms,email", "PROVIDER_SECRET_ARN": ""} | spoilt(aws))
     deliver(1)
     [line] = [one.__dict__ for one in caplog.records if one.levelname == "ERROR"]
-    assert (line["msg"], line["provider"], line["reason"]) == ("A provider is not configured", "sms", reason)
+    assert (line["msg"], line["provider"], line["reason"]) == ("Provider misconfigured", "sms", reason)
 
 
 def test_a_retry_whose_queue_is_gone_is_the_relay_s(

@@ -31,7 +31,7 @@ def test_the_same_key_with_another_body_is_a_conflict_and_keeps_nothing(database
     messages.accept(under=key())
     for _ in range(2):
         assert (
-            store.add_outbound(ACCOUNT, messages.sms(), ["sms"], key(fingerprint="other")).outcome
+            store.accept_message(ACCOUNT, messages.sms(), ["sms"], key(fingerprint="other")).outcome
             is AcceptOutcome.CONFLICT
         )
     assert messages.accept(under=key())[0] is AcceptOutcome.REPLAYED
@@ -66,7 +66,7 @@ def test_a_key_is_good_for_a_day(database: Database) -> None:
     messages.accept(under=key())
     grow_old(database, "key", "23 h 59 min")
     assert messages.accept(under=key())[0] is AcceptOutcome.REPLAYED
-    assert store.forget_keys(10) == 0
+    assert store.delete_expired_keys(10) == 0
 
 
 def test_what_fails_does_not_use_its_key_up(database: Database) -> None:
@@ -88,9 +88,9 @@ def test_forgets_the_oldest_keys_whose_time_is_up_and_no_others(database: Databa
     for name, age in {"a": "23 h", "b": "24 h", "c": "25 h", "d": "26 h"}.items():
         grow_old(database, name, age)
     left = "SELECT key FROM idempotency_keys ORDER BY key"
-    assert store.forget_keys(2) == 2
+    assert store.delete_expired_keys(2) == 2
     assert database.rows(left) == [["a"], ["b"], ["e"]]
-    assert store.forget_keys(2) == 1
-    assert store.forget_keys(2) == 0
+    assert store.delete_expired_keys(2) == 1
+    assert store.delete_expired_keys(2) == 0
     assert database.rows(left) == [["a"], ["e"]]
     assert database.value("SELECT count(*) FROM messages") == 5

@@ -66,7 +66,7 @@ def test_a_message_that_nobody_took_in_time_is_counted_and_told(
     let_pass(database, 86400)
     deliver(1)
     assert counted(printed) == {"Failed": [1]}
-    assert [line["message_id"] for line in printed.logs if line["message"] == "Expired"] == [1]
+    assert [line["message_id"] for line in printed.logs if line["message"] == "Message expired"] == [1]
 
 
 @pytest.mark.parametrize(("policy", "name"), [("at_most_once", "Unknown"), ("at_least_once", "Resent")])

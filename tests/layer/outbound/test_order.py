@@ -16,11 +16,11 @@ CONTACTS = [f"+1804555{number:04}" for number in range(8)]
 
 def accept(contact: str = CONTACTS[0]) -> int:
     message = NewSms.model_validate({"from": "+12016661234", "to": contact, "body": "Hello"})
-    return store.add_outbound(ACCOUNT, message, ["sms"])[1].id  # type: ignore[union-attr]  # there is no key
+    return store.accept_message(ACCOUNT, message, ["sms"])[1].id  # type: ignore[union-attr]  # there is no key
 
 
 def ids(claimed: Claimed) -> tuple[list[int], list[int]]:
-    return [message.id for message in claimed.messages], [dispatch.id for dispatch in claimed.waiting]
+    return [message.id for message in claimed.messages], [dispatch.message_id for dispatch in claimed.blocked]
 
 
 def send(dispatches: list[int]) -> None:
@@ -117,4 +117,4 @@ def test_what_waited_behind_a_delivery_that_died_is_nudged_with_it(database: Dat
     attempts.claim([first], timedelta(seconds=-1))
     put_off(database, second)
     assert attempts.expire_leases(10) == 1
-    assert sorted(dispatch.id for dispatch in attempts.due_dispatches(10)) == [first, second]
+    assert sorted(dispatch.message_id for dispatch in attempts.take_due_dispatches(10)) == [first, second]

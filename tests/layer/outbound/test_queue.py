@@ -19,7 +19,7 @@ NUDGES = [Dispatch(id, 1) for id in range(1, 26)]
 def test_carries_the_ids_and_nothing_else(aws: Aws) -> None:
     assert queue.send(NUDGES) == []
     found = aws.queued()
-    assert sorted(int(message["Body"]) for message in found) == [dispatch.id for dispatch in NUDGES]
+    assert sorted(int(message["Body"]) for message in found) == [dispatch.message_id for dispatch in NUDGES]
     assert not any("MessageAttributes" in message for message in found)
 
 
@@ -96,7 +96,7 @@ def test_a_queue_in_trouble_costs_a_second_and_gives_every_id_back(
         aws_at(f"http://{address}")
         queue.send(NUDGES[:1])  # makes the client, which takes its time once
         began = time.monotonic()
-        assert queue.send(NUDGES) == [dispatch.id for dispatch in NUDGES]
+        assert queue.send(NUDGES) == [dispatch.message_id for dispatch in NUDGES]
         assert time.monotonic() - began < 2.5
 
 
@@ -118,15 +118,15 @@ def test_a_connection_that_died_meanwhile_is_replaced(aws_at: Callable[[str], No
 
 def test_a_queue_that_is_gone_gives_every_id_back(aws: Aws) -> None:
     aws.lose_the_queues()
-    assert queue.send(NUDGES) == [dispatch.id for dispatch in NUDGES]
+    assert queue.send(NUDGES) == [dispatch.message_id for dispatch in NUDGES]
 
 
 @pytest.mark.parametrize("url", ["", "nowhere", "http://127.0.0.1:9/x"])
 def test_a_queue_s_address_that_is_none_gives_every_id_back(aws: Aws, configure: Configure, url: str) -> None:
     configure(OUTBOUND_QUEUE_URL=url)
-    assert queue.send(NUDGES) == [dispatch.id for dispatch in NUDGES]
+    assert queue.send(NUDGES) == [dispatch.message_id for dispatch in NUDGES]
 
 
 def test_a_refused_connection_gives_every_id_back(aws_at: Callable[[str], None]) -> None:
     aws_at("http://127.0.0.1:9")
-    assert queue.send(NUDGES) == [dispatch.id for dispatch in NUDGES]
+    assert queue.send(NUDGES) == [dispatch.message_id for dispatch in NUDGES]

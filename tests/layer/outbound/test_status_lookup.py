@@ -10,7 +10,7 @@ from local.simulators.provider import ProviderSimulator
 from messaging import providers as registry
 from messaging.models import OutboundMessage, Status
 from messaging.outbound import attempts
-from messaging.outbound.attempts import Unknown
+from messaging.outbound.attempts import UnknownOutcome
 from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult
 from tests.support import messages
@@ -36,7 +36,7 @@ def lose(aws: Aws, provider: ProviderSimulator, policy: str | None = None) -> No
     provider.behave()
 
 
-def look() -> Unknown:
+def look() -> UnknownOutcome:
     [unknown] = attempts.claim([1], messages.LEASE).unknown
     return unknown
 
@@ -111,13 +111,13 @@ def test_a_late_one_s_findings_are_not_those_of_the_next_attempt(
     lose(aws, askable)
     let_pass(database, FIRST_LOOK)
     late = look()
-    assert attempts.settle(late.message.token, Status.QUEUED, "not_found", "") == (1, 1)
+    assert attempts.resolve(late.message.token, Status.QUEUED, "not_found", "") == (1, 1)
     again = messages.claim(1)
     attempts.record(again.token, Status.UNKNOWN, failure="unknown", wait=messages.LEASE)
     if status is Status.SENT:
         attempts.record(late.message.token, Status.SENT, provider_message_id="p-1")
     else:
-        assert attempts.settle(late.message.token, status, "late", "") is None
+        assert attempts.resolve(late.message.token, status, "late", "") is None
     assert (state(database)[0], state(database)[2]) == ("unknown", 2)
     assert database.value("SELECT provider_message_id FROM messages") is None
     assert "late" not in [code for *_, code in events(database)]
@@ -132,10 +132,10 @@ def test_the_same_end_again_changes_nothing(
     lose(aws, providers)
     let_pass(database, UNKNOWN_AFTER)
     token = look().message.token
-    assert attempts.settle(token, status, "first", "") == (1, 1)
+    assert attempts.resolve(token, status, "first", "") == (1, 1)
     found = messages.seen(1)
     for other in (Status.QUEUED, Status.UNKNOWN):
-        assert attempts.settle(token, other, "second", "") is None
+        assert attempts.resolve(token, other, "second", "") is None
     assert messages.seen(1) == found
 
 

@@ -29,7 +29,7 @@ def claim(ids: list[int]) -> list[int]:
 
 
 def take_due(limit: int) -> list[int]:
-    return [dispatch.id for dispatch in attempts.due_dispatches(limit)]
+    return [dispatch.message_id for dispatch in attempts.take_due_dispatches(limit)]
 
 
 def test_a_hundred_first_messages_of_a_pair_make_one_conversation_and_one_contact(
@@ -110,7 +110,7 @@ def test_relays_at_once_forget_each_key_once(database: Database, race: Race) -> 
     for number in range(50):
         send(f"key-{number}")
     database.rows("UPDATE idempotency_keys SET created_at = now() - interval '1 day'")
-    assert sum(race("idempotency_keys", store.forget_keys, [7] * 8)) == 50
+    assert sum(race("idempotency_keys", store.delete_expired_keys, [7] * 8)) == 50
 
 
 def end(work: tuple[str, UUID]) -> str:

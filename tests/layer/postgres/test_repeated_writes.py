@@ -41,7 +41,7 @@ def replaying() -> Act:
 
 def conflicting() -> Act:
     messages.accept(under=messages.key())
-    return lambda: store.add_outbound(
+    return lambda: store.accept_message(
         messages.ACCOUNT, messages.sms(), ["sms"], messages.key(fingerprint="other")
     )
 

@@ -49,9 +49,9 @@ def test_every_step_of_delivery_makes_it_grow(checked: Database) -> None:
     attempts.record(messages.claimed().token, Status.FAILED)
     attempts.record(messages.claimed().token, Status.QUEUED, wait=timedelta())
     for status in (Status.QUEUED, Status.FAILED, Status.UNKNOWN):
-        assert attempts.settle(messages.lost().token, status, "code", "reason")
+        assert attempts.resolve(messages.lost().token, status, "code", "reason")
     late = messages.lost()
-    attempts.settle(late.token, Status.QUEUED, "code", "reason")
+    attempts.resolve(late.token, Status.QUEUED, "code", "reason")
     attempts.record(late.token, Status.SENT)
     attempts.claim([messages.accept(messages.apart())[1].id], timedelta(seconds=-1))
     assert attempts.expire_leases(10) == 1

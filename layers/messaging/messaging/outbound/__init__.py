@@ -1,1 +1,1 @@
-"""What goes out: accepted, dispatched through the queue, delivered, and recorded."""
+"""Outbound messages: accepted, dispatched through the queue, delivered, and recorded."""

@@ -16,40 +16,50 @@ from messaging.telemetry import count
 class Accepted(NamedTuple):
     message: Message
     replayed: bool
+    """Whether an earlier request with the same idempotency key created the message."""
 
 
 def accept(account: int, message: NewSms | NewEmail, key: IdempotencyKey | None = None) -> Accepted:
     """Stores an account's message as queued and dispatches it.
 
-    Raises Invalid, NotOwned, TooManyRequests and Unavailable; then nothing is stored.
+    A failed dispatch is not an error: the message is stored, and the relay dispatches it.
 
-    The nudge may be lost: the message is kept, and the relay finds it.
+    Raises Invalid if no provider can send the message or the key was used with another body,
+    NotOwned if the sending address does not belong to the account, TooManyRequests if the account has
+    reached its sending limit, and Unavailable if the database does not answer. Then nothing is stored.
     """
     policy = message.delivery_policy or settings().delivery_policy
-    outcome, kept, retry_after = store.add_outbound(account, message, _carriers(message), key, policy)
+    outcome, stored, retry_after = store.accept_message(account, message, _providers(message), key, policy)
     if outcome is AcceptOutcome.NOT_OWNED:
-        raise NotOwned.field("from", "is not an address of this account")
+        raise NotOwned.field("from", "must be an address of this account")
     if retry_after is not None:
-        raise TooManyRequests("This account has sent as many messages as it may.", retry_after)
-    if kept is None:
-        raise Invalid.field("Idempotency-Key", "was used with another body")
+        raise TooManyRequests(
+            "This account has reached its sending limit. Retry after the time in Retry-After.", retry_after
+        )
+    if stored is None:
+        raise Invalid.field("Idempotency-Key", "was used with another body; use a new key for a new message")
     if outcome is AcceptOutcome.CREATED:
         count("Accepted")
-        dispatch.dispatch([Dispatch(kept.id, account)])
-    return Accepted(kept, outcome is AcceptOutcome.REPLAYED)
+        dispatch.dispatch([Dispatch(stored.id, account)])
+    return Accepted(stored, outcome is AcceptOutcome.REPLAYED)
 
 
-def _carriers(message: NewSms | NewEmail) -> list[str]:
-    """The provider of choice, and those that stand in for it. Raises Invalid where the first cannot."""
+def _providers(message: NewSms | NewEmail) -> list[str]:
+    """Returns the instances to try, in their order.
+
+    Raises Invalid if the first one cannot send the message; others that cannot are left out.
+    """
     names = providers.serving(message.type, message.sender)
     if not names:
-        raise Invalid.field("type", f"no provider of this deployment carries {message.type}")
-    chosen, *others = names
-    providers.limits(chosen).check(message, chosen)
-    return [chosen, *(name for name in others if _can(name, message))]
+        raise Invalid.field(
+            "type", f"must be a type that a configured provider sends; none sends {message.type}"
+        )
+    first, *others = names
+    providers.limits(first).check(message, first)
+    return [first, *(name for name in others if _can_send(name, message))]
 
 
-def _can(name: str, message: NewSms | NewEmail) -> bool:
+def _can_send(name: str, message: NewSms | NewEmail) -> bool:
     try:
         providers.limits(name).check(message, name)
     except Invalid:

@@ -1,6 +1,6 @@
-"""Delivery's side of the store: who may try a message, how that ended, and what was left behind.
+"""SQL of delivery: who may attempt a message, how the attempt ended, and what was left behind.
 
-As in `store`, each function is one transaction, and one statement that is repeatable.
+As in `store`, each function is one statement in one transaction, and can be repeated if its answer was lost.
 """
 
 from collections.abc import Sequence
@@ -13,60 +13,64 @@ from messaging.postgres.database import call, run
 from messaging.postgres.uuid7 import uuid7
 from messaging.settings import settings
 
-MAX_DELAY = 900
-"""Seconds by which a dispatch can be delayed: SQS allows no more."""
+MAX_DELAY_SECONDS = 900
+"""By how much a dispatch can be delayed: SQS allows no more."""
 
-_NUDGE_SOON = (
-    "UPDATE outbound_queue q SET dispatch_at = q.next_attempt_at FROM messages m"
-    " WHERE m.id = ANY ($1) AND q.conversation_id = m.conversation_id AND q.message_id = m.id"
-)
-
-_OPEN = "SELECT provider FROM circuits WHERE open_until > clock_timestamp()"
+_LEAVE_TO_RELAY = """
+    UPDATE outbound_queue q SET dispatch_at = q.next_attempt_at
+      FROM messages m
+     WHERE m.id = ANY ($1) AND q.conversation_id = m.conversation_id AND q.message_id = m.id
+"""
 
 
 class Dispatch(NamedTuple):
-    id: int
+    """A message to put on the outbound queue."""
+
+    message_id: int
     account_id: int
 
 
-class Unknown(NamedTuple):
-    """A message whose attempt had no answer, to be looked at."""
+class UnknownOutcome(NamedTuple):
+    """A message whose attempt had no answer. Its provider is to be asked what became of it."""
 
     message: OutboundMessage
     seconds: float
     """Since the attempt ended."""
-    resend: bool
-    """Whether its policy and its age let it be sent again where nothing is found out."""
+    may_resend: bool
+    """Whether its delivery policy and its age allow it to be sent again without evidence."""
 
 
 class Claimed(NamedTuple):
     messages: list[OutboundMessage]
-    unknown: list[Unknown]
-    waiting: list[Dispatch]
-    """The next in line of conversations in which another attempt is under way: to be nudged again."""
+    """Claimed for one attempt each."""
+    unknown: list[UnknownOutcome]
+    """Claimed for one status lookup each."""
+    blocked: list[Dispatch]
+    """The next messages of conversations with another attempt under way. They must be dispatched again."""
     expired: list[int]
-    """The ids of messages that were too old, and have failed."""
+    """The ids of messages that are older than MAX_AGE. They have failed."""
 
 
 class Recorded(NamedTuple):
     status: Status
-    """What the message now is: not what was recorded, where a report came first."""
+    """The message's status now. If a report came first, it is not the one that was recorded."""
     seconds: float
     """Since the message was accepted."""
     wait: float | None
-    """Seconds until it is to be looked at again; None where this has ended it."""
+    """Seconds until the message is due again. None if nothing more is to be done."""
     account_id: int
     next_id: int | None
-    """Of the conversation's message that can go now."""
-    opened: bool
-    """Whether this opened the provider's circuit."""
+    """The id of the message of the same conversation that can be sent now."""
+    circuit_opened: bool
+    """Whether this attempt opened its provider's circuit."""
 
 
 def claim(ids: Sequence[int], lease: timedelta) -> Claimed:
-    """Claims what is queued and due for one attempt each, and what is due of unknown outcome for one look.
+    """Claims queued messages that are due for one attempt each, and unknown outcomes for one lookup each.
 
-    A conversation's messages go one after the other: an earlier one that was not asked for may be given, and
-    none while another is under way.
+    The messages of a conversation are sent one at a time. So an id stands for its conversation: the claim may
+    return an earlier message instead, and returns none while another attempt is under way. Ids that are
+    neither queued nor unknown are left out. The lease must end after the worker's last chance to record.
     """
     rows = call(
         "claim_messages",
@@ -77,15 +81,15 @@ def claim(ids: Sequence[int], lease: timedelta) -> Claimed:
         unknown_after=timedelta(seconds=settings().unknown_after),
     )
     claimed = Claimed([], [], [], [])
-    for kind, id, account_id, message, unknown_seconds, resend in rows:
+    for kind, id, account_id, message, unknown_seconds, may_resend in rows:
         match kind:
             case "claimed":
                 claimed.messages.append(OutboundMessage.model_validate_json(message))
             case "unknown":
-                found = OutboundMessage.model_validate_json(message)
-                claimed.unknown.append(Unknown(found, unknown_seconds, resend))
+                outcome = OutboundMessage.model_validate_json(message)
+                claimed.unknown.append(UnknownOutcome(outcome, unknown_seconds, may_resend))
             case "waiting":
-                claimed.waiting.append(Dispatch(id, account_id))
+                claimed.blocked.append(Dispatch(id, account_id))
             case "expired":
                 claimed.expired.append(id)
     return claimed
@@ -101,8 +105,13 @@ def record(
     reason: str | None = None,
     wait: timedelta | None = None,
 ) -> Recorded:
-    """Writes how the attempt of this token ended; `wait` goes with QUEUED and UNKNOWN alone."""
-    [(became, *rest)] = call(
+    """Records how the attempt with this token ended.
+
+    `failure` is the kind of the Failure (failures.py); `code` and `reason` are shown to clients. `wait` is
+    the time until the next attempt with QUEUED, and until the first status lookup with UNKNOWN.
+    Raises StatementRejected if no attempt has this token.
+    """
+    [(new_status, *fields)] = call(
         "record_attempt",
         token=token,
         status=status,
@@ -111,36 +120,34 @@ def record(
         code=code,
         reason=reason,
         wait=wait,
-        max_delay=timedelta(seconds=MAX_DELAY),
+        max_delay=timedelta(seconds=MAX_DELAY_SECONDS),
     )
-    return Recorded(Status(became), *rest)
+    return Recorded(Status(new_status), *fields)
 
 
-def settle(token: UUID, status: Status, code: str, reason: str) -> Dispatch | None:
-    """Ends the search for what became of this attempt: QUEUED sends the message again, FAILED and
-    UNKNOWN are its end.
+def resolve(token: UUID, status: Status, code: str, reason: str) -> Dispatch | None:
+    """Resolves the unknown outcome of the attempt with this token.
 
-    None where something else was first.
+    QUEUED sends the message again. FAILED and UNKNOWN are final. Returns None if the outcome is no longer
+    open: a report or another lookup came first.
     """
     rows = call("resolve_attempt", token=token, status=status, code=code, reason=reason)
     return Dispatch(*rows[0]) if rows else None
 
 
 def expire_leases(limit: int) -> int:
-    """Turns claims whose worker never recorded into `unknown`; gives how many."""
+    """Makes claims `unknown` whose lease ran out before the worker recorded an outcome. Returns how many."""
     return len(call("expire_leases", limit=limit))
 
 
-def due_dispatches(limit: int) -> Sequence[Dispatch]:
-    """Messages whose nudge is taken for lost, or which are due again; moves their next one on."""
+def take_due_dispatches(limit: int) -> Sequence[Dispatch]:
+    """Returns messages that are due or whose dispatch seems lost, the longest overdue first.
+
+    Sets the time after which the dispatch of each counts as lost again.
+    """
     return [Dispatch(*row) for row in call("take_due_dispatches", limit=limit)]
 
 
-def dispatch_soon(ids: Sequence[int]) -> None:
-    """Gives messages whose nudge could not be sent to the next relay."""
-    run(_NUDGE_SOON, list(ids))
-
-
-def open_circuits() -> Sequence[str]:
-    """The providers that are let alone for failing."""
-    return [provider for (provider,) in run(_OPEN)]
+def leave_to_relay(ids: Sequence[int]) -> None:
+    """Makes messages that the queue did not take due for the relay's next round."""
+    run(_LEAVE_TO_RELAY, list(ids))

@@ -1,6 +1,9 @@
-"""How the service is: whether its database answers, and which providers are let alone for failing."""
+"""Circuit breakers: providers that are skipped after failures, as GET /healthz and the relay show them.
 
-from collections.abc import Iterable
+The attempts open and close the circuits: see functions/migrate/sql/outbound_circuits.sql.
+"""
+
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Literal
 
@@ -13,9 +16,9 @@ from messaging.postgres.database import run
 class Circuit(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
-    """The provider keeps failing and is let alone."""
+    """The provider keeps failing and is skipped."""
     HALF_OPEN = "half_open"
-    """It has been let alone for long enough: the next message tries it."""
+    """The provider was skipped for long enough. The next message tries it."""
 
 
 class ProviderHealth(Model):
@@ -25,24 +28,34 @@ class ProviderHealth(Model):
 
 
 class Health(Model):
-    """That the service can work; with `detail`, how its providers are."""
+    """The service can work. With `detail`, the state of each provider."""
 
     status: Literal["ok"] = "ok"
     providers: list[ProviderHealth] | None = None
 
 
-_OPENED = (
-    "SELECT provider, open_until, open_until <= clock_timestamp() FROM circuits WHERE open_until IS NOT NULL"
-)
+_NOT_CLOSED = """
+    SELECT provider, open_until, open_until <= clock_timestamp() AS is_half_open
+      FROM circuits WHERE open_until IS NOT NULL
+"""
+_OPEN = "SELECT provider FROM circuits WHERE open_until > clock_timestamp()"
 
 
-def of_providers(names: Iterable[str]) -> list[ProviderHealth]:
-    """How each of these is, as those who deliver have found it. Raises Unavailable."""
-    opened = {
-        name: ProviderHealth(
-            name=name, circuit=Circuit.HALF_OPEN if is_over else Circuit.OPEN, open_until=until
-        )
-        for name, until, is_over in run(_OPENED)
-    }
-    closed = (ProviderHealth(name=name, circuit=Circuit.CLOSED, open_until=None) for name in names)
-    return [opened.get(one.name, one) for one in closed]
+def list_health(names: Iterable[str]) -> list[ProviderHealth]:
+    """Returns the state of each provider's circuit, in the order of the names.
+
+    Raises Unavailable if the database does not answer.
+    """
+    not_closed = {}
+    for name, open_until, is_half_open in run(_NOT_CLOSED):
+        circuit = Circuit.HALF_OPEN if is_half_open else Circuit.OPEN
+        not_closed[name] = ProviderHealth(name=name, circuit=circuit, open_until=open_until)
+    return [
+        not_closed.get(name) or ProviderHealth(name=name, circuit=Circuit.CLOSED, open_until=None)
+        for name in names
+    ]
+
+
+def list_open() -> Sequence[str]:
+    """Returns the names of the providers whose circuits are open. Half-open circuits are not among them."""
+    return [provider for (provider,) in run(_OPEN)]

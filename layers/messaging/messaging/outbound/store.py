@@ -1,7 +1,8 @@
-"""What is written to Postgres: each function is one transaction, and one statement that is repeatable.
+"""SQL of accepting: messages and their idempotency keys.
 
-The writes of several steps are database functions (functions/migrate/sql). Every function raises
-problems.Unavailable where the database is away.
+Each function is one statement in one transaction, and can be repeated if its answer was lost. Writes of
+several steps are database functions (functions/migrate/sql). Every function raises problems.Unavailable if
+the database does not answer.
 """
 
 import json
@@ -21,21 +22,22 @@ class IdempotencyKey(NamedTuple):
     route: str
     key: str
     fingerprint: str
-    """Of the body as it was sent."""
+    """A hash of the request's body as it was sent."""
 
 
 class AcceptOutcome(StrEnum):
     CREATED = "created"
     REPLAYED = "replayed"
+    """The idempotency key was used before, with the same body."""
     CONFLICT = "conflict"
-    """The key stands for another body."""
+    """The idempotency key was used before, with another body."""
     NOT_OWNED = "not_owned"
-    """The sending address is not the account's."""
+    """The sending address does not belong to the account."""
     LIMITED = "limited"
-    """The account has sent as much as it may."""
+    """The account has reached its sending limit."""
 
 
-class Added(NamedTuple):
+class AcceptResult(NamedTuple):
     outcome: AcceptOutcome
     message: Message | None
     """With CREATED and REPLAYED."""
@@ -44,24 +46,33 @@ class Added(NamedTuple):
 
 
 KEY_AGE = timedelta(hours=24)
+"""How long an idempotency key is valid."""
 
-_FORGET_KEYS = (
-    # Chosen once: a subquery may be run again for each row, and passes over what it has locked itself.
-    "WITH old AS MATERIALIZED (SELECT account_id, route, key FROM idempotency_keys"
-    " WHERE created_at <= now() - $1::interval ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
-    " DELETE FROM idempotency_keys k USING old"
-    " WHERE (k.account_id, k.route, k.key) = (old.account_id, old.route, old.key) RETURNING 1"
-)
+# MATERIALIZED, so that the rows are chosen once: a subquery may run again for each row, and skips the rows
+# that it has locked itself.
+_DELETE_EXPIRED_KEYS = """
+    WITH expired AS MATERIALIZED (
+        SELECT account_id, route, key FROM idempotency_keys
+         WHERE created_at <= now() - $1::interval
+         ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    DELETE FROM idempotency_keys k USING expired
+     WHERE (k.account_id, k.route, k.key) = (expired.account_id, expired.route, expired.key)
+    RETURNING 1
+"""
 
 
-def add_outbound(
+def accept_message(
     account: int,
     content: Content,
     providers: Sequence[str],
     key: IdempotencyKey | None = None,
     policy: DeliveryPolicy = "at_most_once",
-) -> Added:
-    """Keeps a message of an account's as queued, for the first of its providers or those that follow."""
+) -> AcceptResult:
+    """Stores an account's message as queued, for the first of its providers.
+
+    The other providers are tried in their order if the first one fails. Nothing is stored unless the outcome
+    is CREATED.
+    """
     [(outcome, message, retry_after)] = call(
         "accept_message",
         account=account,
@@ -74,9 +85,9 @@ def add_outbound(
         fingerprint=key and key.fingerprint,
         key_age=KEY_AGE,
     )
-    return Added(AcceptOutcome(outcome), message and Message.model_validate_json(message), retry_after)
+    return AcceptResult(AcceptOutcome(outcome), message and Message.model_validate_json(message), retry_after)
 
 
-def forget_keys(limit: int) -> int:
-    """Deletes Idempotency-Keys whose time is up; gives how many."""
-    return len(run(_FORGET_KEYS, KEY_AGE, limit))
+def delete_expired_keys(limit: int) -> int:
+    """Deletes idempotency keys that are older than KEY_AGE, the oldest first. Returns how many."""
+    return len(run(_DELETE_EXPIRED_KEYS, KEY_AGE, limit))
