@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from local.commands import configuration
 from messaging.conversations.responses import Message
 from messaging.models import NewEmail, NewSms
+from messaging.problems import ProblemCode
 from messaging.providers import REGISTRY, credentials
 
 ROOT = Path(__file__).parent.parent
@@ -107,6 +109,10 @@ def test_the_api_page_names_every_route() -> None:
     routes = json.loads(read("functions/conversations/openapi.json"))["paths"]
     page = section("docs/api.md", "Routes")
     assert [path for path in routes if f"{path}`" not in page and not path.startswith("/api/admin/")] == []
+
+
+def test_the_api_page_names_every_problem_code() -> None:
+    assert set(get_args(ProblemCode)) <= first_column(section("docs/api.md", "Errors"))
 
 
 def test_the_provider_tables_have_a_row_for_each_type() -> None:
