@@ -92,7 +92,7 @@ def forget() -> None:
 
     for client in (boto_clients.sqs, boto_clients.s3):  # an environment ends with its clients
         client.cache_clear()
-    secrets._kept.clear()  # noqa: SLF001
+    secrets._cache.clear()  # noqa: SLF001
 
 
 def answer_sessions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Certificates for servers that tests start, from an authority that only they know."""
+"""Certificates for the servers of tests, issued by an authority of the test."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-_SIGNS = x509.KeyUsage(
+_KEY_USAGE = x509.KeyUsage(
     key_cert_sign=True,
     crl_sign=False,
     digital_signature=False,
@@ -33,35 +33,35 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name)
-        own = _unsigned(self._name, self._name, self._key)
-        own = own.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        # CPython 3.13 is strict: it wants to know of an authority which key is whose, and what for.
-        own = own.add_extension(
+        builder = _unsigned(self._name, self._name, self._key)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        # CPython 3.13 verifies strictly: it requires the key identifier and the key usage of an authority.
+        builder = builder.add_extension(
             x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
         )
-        own = own.add_extension(_SIGNS, critical=True)
+        builder = builder.add_extension(_KEY_USAGE, critical=True)
         self.bundle = folder / f"{name}.pem"
-        """What those who trust it are given."""
-        self.bundle.write_bytes(_pem(own.sign(self._key, hashes.SHA256())))
+        """The PEM file of clients that trust this authority."""
+        self.bundle.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
 
     def certify(self, address: str) -> Certificate:
-        """A server at this IP address, or of this name."""
+        """Issues a certificate for a server with this IP address or host name."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([_alternative(address)])
         unsigned = _unsigned(_name(address), self._name, key).add_extension(names, critical=False)
         signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         unsigned = unsigned.add_extension(signer, critical=False)
-        made = Certificate(self._folder / f"{address}.crt", self._folder / f"{address}.key")
-        made.certificate.write_bytes(_pem(unsigned.sign(self._key, hashes.SHA256())))
-        made.key.touch(0o600)
-        made.key.write_bytes(
+        issued = Certificate(self._folder / f"{address}.crt", self._folder / f"{address}.key")
+        issued.certificate.write_bytes(_pem(unsigned.sign(self._key, hashes.SHA256())))
+        issued.key.touch(0o600)
+        issued.key.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,
                 serialization.PrivateFormat.PKCS8,
                 serialization.NoEncryption(),
             )
         )
-        return made
+        return issued
 
 
 def _alternative(address: str) -> x509.GeneralName:

@@ -1,4 +1,4 @@
-"""A TCP proxy before Postgres that ends connections where a test says so."""
+"""A TCP proxy in front of Postgres that ends connections when a test wants it to."""
 
 import socket
 import struct
@@ -10,24 +10,24 @@ from typing import IO, NamedTuple
 from urllib.parse import urlsplit
 
 EXECUTE, READY, TERMINATE = b"E", b"Z", b"X"
-"""Of the messages: https://www.postgresql.org/docs/current/protocol-message-formats.html"""
+"""Types of messages: https://www.postgresql.org/docs/current/protocol-message-formats.html"""
 
 
 class End(Enum):
     CLOSED = auto()
     RESET = auto()
     SILENT = auto()
-    """Open, and nothing gets through any more: what is left of a connection that a firewall forgot."""
+    """The connection stays open and passes nothing on, as if a firewall had dropped it."""
 
 
 class Loss(NamedTuple):
-    """What becomes of the next statement that is executed."""
+    """How the connection of the next statement ends."""
 
     end: End
     arrives: bool = True
-    """At the server, which finishes it before the connection ends."""
+    """Whether the statement reaches the server, which finishes it before the connection ends."""
     answered: int = 0
-    """Bytes of the answer that get through."""
+    """The number of bytes of the response that reach the client."""
 
 
 class Connection:
@@ -46,14 +46,14 @@ class Connection:
         for side in (self._client, self._server):
             if how is End.RESET and side is self._client:
                 side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            with suppress(OSError):  # the other side was faster
+            with suppress(OSError):  # the other side has closed it already
                 side.shutdown(socket.SHUT_RD if how is End.RESET else socket.SHUT_RDWR)
             side.close()
 
     def _requests(self) -> None:
         with self._client.makefile("rb") as stream:
             for message in messages(stream, greeting=True):
-                if self._answered and message[:1] != TERMINATE:  # which nobody answers
+                if self._answered and message[:1] != TERMINATE:  # which has no response
                     self._proxy.round_trips += 1
                     self._answered = False
                 if message[:1] == EXECUTE and (loss := self._proxy.take_loss()):
@@ -66,7 +66,7 @@ class Connection:
         self.end(End.CLOSED)
 
     def _answers(self) -> None:
-        kept = b""
+        response = b""
         with self._server.makefile("rb") as stream:
             for message in messages(stream):
                 self._answered = True
@@ -74,31 +74,32 @@ class Connection:
                     if not self._silent:
                         _pass_on(self._client, message)
                     continue
-                kept += message
+                response += message
                 if message[:1] == READY:
-                    _pass_on(self._client, kept[: self._loss.answered])
+                    _pass_on(self._client, response[: self._loss.answered])
                     self.end(self._loss.end)
                     return
         self.end(End.CLOSED)
 
 
 def _pass_on(side: socket.socket, data: bytes) -> None:
-    with suppress(OSError):  # it has gone; whoever reads from it ends the connection
+    with suppress(OSError):  # it is closed; the thread that reads from it ends the connection
         side.sendall(data)
 
 
 def messages(stream: IO[bytes], *, greeting: bool = False) -> Iterator[bytes]:
-    """Whole messages, as far as they come; a client's first one has no type."""
+    """Yields complete messages until the stream ends. A client's first message has no type byte."""
     try:
         while len(head := stream.read(4 if greeting else 5)) >= 4:
-            greeting, rest = False, int.from_bytes(head[-4:]) - 4
-            yield head + stream.read(rest)
+            greeting = False
+            length = int.from_bytes(head[-4:]) - 4
+            yield head + stream.read(length)
     except (OSError, ValueError):
-        pass  # ended from elsewhere
+        pass  # another thread closed the connection
 
 
 class Proxy:
-    """Lets everything through but what it is told to lose."""
+    """Passes everything on, except for the statements of `lose`."""
 
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
@@ -108,7 +109,7 @@ class Proxy:
         self._connections: list[Connection] = []
         self._losses: list[Loss] = []
         self.round_trips = 0
-        """How often something was sent after an answer: what a network's delay is paid for."""
+        """How often the client sent something after a response: the number of network delays."""
         self.let_in()
 
     @property
@@ -117,19 +118,19 @@ class Proxy:
         return self._parts._replace(netloc=host).geturl()
 
     @property
-    def made(self) -> int:
-        """How many connections were made until now."""
+    def connection_count(self) -> int:
+        """The number of connections so far."""
         return len(self._connections)
 
     def lose(self, *losses: Loss) -> None:
-        """Of the statements to come, the first ones."""
+        """Ends the connections of the next statements, one loss each."""
         self._losses += losses
 
     def take_loss(self) -> Loss | None:
         return self._losses.pop(0) if self._losses else None
 
     def end_all(self, how: End) -> None:
-        for connection in list(self._connections):  # not those that replace them meanwhile
+        for connection in list(self._connections):  # a copy: the client may open others meanwhile
             connection.end(how)
 
     def let_in(self) -> None:
@@ -138,7 +139,7 @@ class Proxy:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def shut_out(self) -> None:
-        """New connections are refused; those that are there stay."""
+        """Refuses new connections. Open ones stay."""
         if self._listener is not None:
             self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
@@ -153,7 +154,7 @@ class Proxy:
             try:
                 client, _ = listener.accept()
             except OSError:
-                return  # shut out
+                return  # closed by shut_out
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             server = socket.create_connection(self._target)
             server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,4 +1,4 @@
-"""Secrets: read once in a while, and Unavailable where Secrets Manager does not give them."""
+"""Secrets are cached for MAX_AGE, and Unavailable is raised if one cannot be read."""
 
 import json
 import socket
@@ -21,7 +21,7 @@ MISSING = "arn:aws:secretsmanager:us-east-1:123456789012:secret:nowhere-AbCdEf"
 
 @pytest.fixture
 def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Lets time pass for what is kept."""
+    """Advances the clock of the cache."""
     passed = 0.0
 
     def pass_(seconds: float) -> None:
@@ -36,7 +36,7 @@ def put(arn: str, text: str) -> None:
     boto3.client("secretsmanager").put_secret_value(SecretId=arn, SecretString=text)
 
 
-def test_a_secret_is_read_and_kept_until_its_age(aws: Aws, wait: Callable[[float], None]) -> None:
+def test_a_secret_is_cached_until_its_maximum_age(aws: Aws, wait: Callable[[float], None]) -> None:
     arn = aws.keep(FIELDS)
     assert get_secret(arn) == FIELDS
     put(arn, '{"rotated": true}')
@@ -46,7 +46,7 @@ def test_a_secret_is_read_and_kept_until_its_age(aws: Aws, wait: Callable[[float
     assert get_secret(arn) == {"rotated": True}
 
 
-def test_a_secret_that_could_not_be_read_is_asked_for_again(aws: Aws) -> None:
+def test_a_failed_read_is_not_cached(aws: Aws) -> None:
     arn = aws.keep("not an object")
     put(arn, "open-sesame")
     with pytest.raises(Unavailable):
@@ -55,62 +55,62 @@ def test_a_secret_that_could_not_be_read_is_asked_for_again(aws: Aws) -> None:
     assert get_secret(arn) == FIELDS
 
 
-def test_a_service_may_have_an_address_of_its_own(aws: Aws, configure: Configure) -> None:
+def test_a_service_can_have_its_own_endpoint(aws: Aws, configure: Configure) -> None:
     arn = aws.keep(FIELDS)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        nobody = f"http://127.0.0.1:{server.getsockname()[1]}"
+        unused_address = f"http://127.0.0.1:{server.getsockname()[1]}"
     configure(
-        AWS_ENDPOINT_URL=nobody,
+        AWS_ENDPOINT_URL=unused_address,
         AWS_ENDPOINT_URL_SECRETS_MANAGER="https://secretsmanager.us-east-1.amazonaws.com/",
     )
     assert get_secret(arn) == FIELDS
 
 
-def test_secrets_are_told_apart(aws: Aws) -> None:
-    one, other = aws.keep({"a": 1}), aws.keep({"b": 2})
-    assert (get_secret(one), get_secret(other), get_secret(one)) == ({"a": 1}, {"b": 2}, {"a": 1})
+def test_each_arn_has_its_own_cache_entry(aws: Aws) -> None:
+    first, second = aws.keep({"a": 1}), aws.keep({"b": 2})
+    assert (get_secret(first), get_secret(second), get_secret(first)) == ({"a": 1}, {"b": 2}, {"a": 1})
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_secret_that_is_not_there_is_unavailable_and_named_in_the_log(
+def test_a_missing_secret_is_unavailable_and_the_log_names_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with pytest.raises(Unavailable, match="could not be read") as refused:
+    with pytest.raises(Unavailable, match="could not be read") as raised:
         get_secret(MISSING)
-    assert MISSING not in str(refused.value.document())
+    assert MISSING not in str(raised.value.document())
     [line] = caplog.records
     assert (line.__dict__["secret_arn"], line.__dict__["cause"]) == (MISSING, "ResourceNotFoundException")
 
 
-def test_an_instance_that_the_secret_does_not_name_is_named_once_in_the_log(
+def test_the_log_names_once_each_instance_that_the_secret_lacks(
     aws: Aws, configure: Configure, caplog: pytest.LogCaptureFixture
 ) -> None:
     arn = aws.keep({"sms": FIELDS["sms"], "mail": "open-sesame"})
     configure(PROVIDERS="sms,email,mail=email", PROVIDER_SECRET_ARN=arn)
     for name in ("sms", "email", "mail", "email"):
         providers.named(name)
-    told = [(line.__dict__["provider"], line.__dict__["secret_arn"]) for line in caplog.records]
-    assert told == [("email", arn), ("mail", arn)]
+    logged = [(line.__dict__["provider"], line.__dict__["secret_arn"]) for line in caplog.records]
+    assert logged == [("email", arn), ("mail", arn)]
 
 
 @pytest.mark.parametrize(
     "text",
     ["open-sesame", "{'a': 'open-sesame'}", '{"a": "open-sesame"', '["open-sesame"]', '"open-sesame"', "5"],
 )
-def test_what_is_no_json_object_is_unavailable_and_not_shown(
+def test_a_secret_that_is_not_a_json_object_is_unavailable_and_not_shown(
     text: str, aws: Aws, caplog: pytest.LogCaptureFixture
 ) -> None:
     arn = aws.keep({})
     put(arn, text)
-    with pytest.raises(Unavailable) as refused:
+    with pytest.raises(Unavailable) as raised:
         get_secret(arn)
-    problem = refused.value
+    problem = raised.value
     assert "open-sesame" not in f"{problem} {problem.document()} {problem.__cause__} {caplog.text}"
     assert arn in [line.__dict__["secret_arn"] for line in caplog.records]
     assert problem.headers == {"Retry-After": "5"}
 
 
-def test_secrets_manager_out_of_reach_is_unavailable(aws_at: Callable[[str], None]) -> None:
+def test_an_unreachable_secrets_manager_is_unavailable(aws_at: Callable[[str], None]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
     aws_at(address)
@@ -118,10 +118,10 @@ def test_secrets_manager_out_of_reach_is_unavailable(aws_at: Callable[[str], Non
         get_secret(MISSING)
 
 
-def test_a_secrets_manager_that_never_answers_is_given_up_in_time(aws_at: Callable[[str], None]) -> None:
+def test_a_secrets_manager_that_never_responds_times_out(aws_at: Callable[[str], None]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         aws_at(f"http://127.0.0.1:{server.getsockname()[1]}")
         began = time.monotonic()
         with pytest.raises(Unavailable, match="could not be read"):
             get_secret(MISSING)
-        assert time.monotonic() - began < 10  # a third of what every function has
+        assert time.monotonic() - began < 10  # a third of every function's timeout

@@ -1,4 +1,4 @@
-"""Cursors: taken back by the list that gave them, and by no other; whatever else comes is refused."""
+"""Cursors are accepted by the list that issued them, and everything else is refused."""
 
 import base64
 import json
@@ -18,25 +18,25 @@ WALK = ["conversations", "+18045551234", None, None]
 NOW = datetime(2024, 11, 1, 14, 0, 0, 123456, tzinfo=UTC)
 
 
-def written(parts: object) -> str:
+def encode(parts: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
-def read(text: str, *readers: Callable[[str], Any]) -> list[Any]:
-    return cursor.decode(text, WALK, *(readers or (cursor.parse_time, cursor.parse_id)))
+def decode(text: str, *parsers: Callable[[str], Any]) -> list[Any]:
+    return cursor.decode(text, WALK, *(parsers or (cursor.parse_time, cursor.parse_id)))
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.integers(0, MAX_ID))
-def test_gives_back_the_place_that_was_put_in(moment: datetime, id: int) -> None:
-    made = cursor.encode(WALK, moment, id)
-    assert read(made) == [moment, id]
-    assert made.isascii()
-    assert not set(made) & set("+/=&?# ")
+def test_decoding_a_cursor_returns_the_encoded_position(time: datetime, id: int) -> None:
+    text = cursor.encode(WALK, time, id)
+    assert decode(text) == [time, id]
+    assert text.isascii()
+    assert not set(text) & set("+/=&?# ")
 
 
-def test_a_time_of_another_offset_is_the_same_moment() -> None:
-    made = cursor.encode(WALK, NOW.astimezone(timezone(timedelta(hours=-5))), 1)
-    assert read(made) == [NOW, 1]
+def test_a_time_with_another_offset_is_decoded_in_utc() -> None:
+    text = cursor.encode(WALK, NOW.astimezone(timezone(timedelta(hours=-5))), 1)
+    assert decode(text) == [NOW, 1]
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,16 @@ def test_a_time_of_another_offset_is_the_same_moment() -> None:
         [],
     ],
 )
-def test_refuses_the_cursor_of_another_walk(walk: list[object]) -> None:
-    with pytest.raises(Unreadable) as refused:
-        read(cursor.encode(walk, NOW, 1))
-    assert refused.value.errors == [{"field": "cursor", "message": "is not of this list"}]
+def test_the_cursor_of_another_walk_is_refused(walk: list[object]) -> None:
+    with pytest.raises(Unreadable) as raised:
+        decode(cursor.encode(walk, NOW, 1))
+    assert raised.value.errors == [
+        {"field": "cursor", "message": "must be a cursor from this list, with the same filters"}
+    ]
 
 
 @pytest.mark.parametrize(
-    "place",
+    "position",
     [
         [],
         ["1"],
@@ -84,12 +86,12 @@ def test_refuses_the_cursor_of_another_walk(walk: list[object]) -> None:
         ["9999-12-31T23:59:59-23:59", "1"],
     ],
 )
-def test_refuses_a_place_that_no_list_gives(place: list[object]) -> None:
+def test_an_invalid_position_is_refused(position: list[object]) -> None:
     with pytest.raises(Unreadable):
-        read(written([WALK, *place]))
+        decode(encode([WALK, *position]))
 
 
-NO_JSON = [base64.urlsafe_b64encode(some).decode() for some in (b"[" * 100_000, b"\xff", b"x")]
+NOT_JSON = [base64.urlsafe_b64encode(data).decode() for data in (b"[" * 100_000, b"\xff", b"x")]
 
 
 @pytest.mark.parametrize(
@@ -104,13 +106,13 @@ NO_JSON = [base64.urlsafe_b64encode(some).decode() for some in (b"[" * 100_000, 
         "\0",
         "AAAA",
         "[]",
-        *NO_JSON,
-        *map(written, ({}, [], "x", 7, None)),
+        *NOT_JSON,
+        *map(encode, ({}, [], "x", 7, None)),
     ],
 )
-def test_refuses_what_is_no_cursor(text: str) -> None:
+def test_text_that_is_not_a_cursor_is_refused(text: str) -> None:
     with pytest.raises(Unreadable):
-        read(text)
+        decode(text)
 
 
 JSON = st.recursive(
@@ -119,17 +121,17 @@ JSON = st.recursive(
 )
 
 
-@given(st.text() | st.binary().map(lambda some: base64.urlsafe_b64encode(some).decode()) | JSON.map(written))
-def test_refuses_any_text_in_the_same_way(text: str) -> None:
+@given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()) | JSON.map(encode))
+def test_any_other_text_is_refused_as_unreadable(text: str) -> None:
     with pytest.raises(Unreadable):
-        read(text)
+        decode(text)
 
 
-@given(st.lists(st.text() | JSON, min_size=2, max_size=2).map(lambda place: written([WALK, *place])))
-def test_reads_or_refuses_any_place(text: str) -> None:
+@given(st.lists(st.text() | JSON, min_size=2, max_size=2).map(lambda position: encode([WALK, *position])))
+def test_any_position_is_decoded_or_refused(text: str) -> None:
     try:
-        moment, id = read(text)
+        time, id = decode(text)
     except Unreadable:
         return
     assert 0 <= id <= MAX_ID
-    assert moment.tzinfo is UTC
+    assert time.tzinfo is UTC

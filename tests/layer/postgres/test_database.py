@@ -1,4 +1,4 @@
-"""The connection to Postgres: how it dies, and what the request that finds it dead gets."""
+"""Lost connections, unavailable servers, deadlocks and refused statements."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("how", [End.CLOSED, End.RESET])
-def test_replaces_a_connection_that_was_cut_while_idle(
+def test_a_connection_that_ended_while_idle_is_replaced(
     database: Database, proxy: Proxy, how: End, caplog: pytest.LogCaptureFixture
 ) -> None:
     proxy.end_all(how)
@@ -35,7 +35,7 @@ def test_replaces_a_connection_that_was_cut_while_idle(
     assert not caplog.records
 
 
-def test_replaces_a_connection_whose_packets_vanish(database: Database, proxy: Proxy) -> None:
+def test_a_connection_that_went_silent_is_replaced(database: Database, proxy: Proxy) -> None:
     proxy.end_all(End.SILENT)
     started = time.monotonic()
     messages.accept()
@@ -44,22 +44,22 @@ def test_replaces_a_connection_whose_packets_vanish(database: Database, proxy: P
     assert database.value("SELECT count(*) FROM messages") == 2
 
 
-def test_is_unavailable_while_connections_are_refused_and_well_at_once_after(
+def test_refused_connections_are_unavailable_until_the_server_accepts_again(
     database: Database, proxy: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     proxy.shut_out()
     proxy.end_all(End.CLOSED)
     for _ in range(3):
-        with pytest.raises(Unavailable) as refused:
+        with pytest.raises(Unavailable) as raised:
             messages.accept()
-        assert refused.value.headers == {"Retry-After": "5"}
+        assert raised.value.headers == {"Retry-After": "5"}
     proxy.let_in()
     messages.accept()
     assert database.value("SELECT count(*) FROM messages") == 1
-    assert {record.message for record in caplog.records} == {"The database is away"}
+    assert {record.message for record in caplog.records} == {"Database unavailable"}
 
 
-def test_replaces_a_connection_that_the_server_terminated(database: Database) -> None:
+def test_a_connection_that_the_server_terminated_is_replaced(database: Database) -> None:
     for _ in range(3):
         reads.check_schema()
         others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
@@ -71,7 +71,7 @@ def test_replaces_a_connection_that_the_server_terminated(database: Database) ->
 
 @pytest.fixture
 def server(tmp_path: Path, configure: Configure) -> Iterator[Postgres]:
-    """A server of the test's own, to be stopped."""
+    """A server for one test, which can stop it."""
     server = Postgres(tmp_path, ports.choose("127.0.0.1", 0, ""), durable=False)
     server.start()
     configure(DATABASE_URL=server.url)
@@ -81,7 +81,7 @@ def server(tmp_path: Path, configure: Configure) -> Iterator[Postgres]:
     server.clear()
 
 
-def test_survives_a_restart_of_the_server(server: Postgres, context: Context) -> None:
+def test_statements_work_after_a_restart_of_the_server(server: Postgres, context: Context) -> None:
     load("migrate").handler({}, context)
     messages.own_all()
     assert messages.accept()[1].id == 1
@@ -101,9 +101,7 @@ def test_a_database_that_is_not_migrated_is_unavailable(server: Postgres) -> Non
             use()
 
 
-def test_a_user_that_the_server_does_not_let_in_is_unavailable(
-    database: Database, configure: Configure
-) -> None:
+def test_a_rejected_login_is_unavailable(database: Database, configure: Configure) -> None:
     parts = urlsplit(database.url)
     stranger = parts._replace(netloc=f"stranger:wrong@{parts.hostname}:{parts.port}").geturl()
     configure(DATABASE_URL=stranger)
@@ -112,24 +110,27 @@ def test_a_user_that_the_server_does_not_let_in_is_unavailable(
         reads.check_schema()
 
 
-def test_a_deployment_without_a_database_says_so(configure: Configure) -> None:
+def test_missing_database_settings_are_named(configure: Configure) -> None:
     configure(DATABASE_URL="", DATABASE_SECRET_ARN="")
     with pytest.raises(RuntimeError, match="neither DATABASE_URL nor DATABASE_SECRET_ARN"):
         product.connect()
 
 
-def test_a_deadlock_is_run_again_and_done_once(database: Database, other: Database) -> None:
-    """Recording locks the attempt and then the message; somebody else has them the other way round."""
+def test_a_statement_runs_again_after_a_deadlock_and_takes_effect_once(
+    database: Database, other: Database
+) -> None:
+    """Recording locks the attempt and then the message; another session locks them in reverse order."""
     message = messages.claimed()
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     before = database.value(deadlocks)
     other.rows("BEGIN")
-    other.rows("SET LOCAL deadlock_timeout = '1 min'")  # so that the product's statement is the victim
+    other.rows("SET LOCAL deadlock_timeout = '1 min'")  # so that the statement under test is the victim
     other.rows("SELECT 1 FROM messages FOR UPDATE")
     with ThreadPoolExecutor(1) as pool:
         recording = pool.submit(attempts.record, message.token, Status.SENT, provider_message_id="p-1")
         eventually(lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted"))
-        other.rows("SELECT 1 FROM attempts FOR UPDATE")  # comes back when the product's is ended
+        # This returns when Postgres cancels the statement under test.
+        other.rows("SELECT 1 FROM attempts FOR UPDATE")
         other.rows("COMMIT")
         assert recording.result().status is Status.SENT
     assert database.value("SELECT count(*) FROM message_events") == 1
@@ -138,7 +139,7 @@ def test_a_deadlock_is_run_again_and_done_once(database: Database, other: Databa
 
 @pytest.fixture
 def contested(database: Database) -> Iterator[Callable[[int, str], int]]:
-    """A statement that loses its first races: what a sequence gave is not taken back with them."""
+    """A function that fails its first calls. It counts with a sequence, which a rollback does not reset."""
     database.rows("CREATE SEQUENCE tries")
     database.rows(
         "CREATE FUNCTION contested(in_losses integer, in_code text, OUT tried integer) LANGUAGE plpgsql AS"
@@ -155,17 +156,19 @@ def contested(database: Database) -> Iterator[Callable[[int, str], int]]:
 
 
 @pytest.mark.parametrize("code", ["40001", "40P01"])
-def test_a_lost_race_is_run_again(contested: Callable[[int, str], int], code: str) -> None:
+def test_a_statement_runs_again_after_a_serialization_failure(
+    contested: Callable[[int, str], int], code: str
+) -> None:
     assert contested(10, code) == 11
 
 
-def test_a_race_that_is_always_lost_ends_as_unavailable(contested: Callable[[int, str], int]) -> None:
+def test_endless_serialization_failures_are_unavailable(contested: Callable[[int, str], int]) -> None:
     with pytest.raises(Unavailable):
         contested(1000, "40001")
 
 
 @pytest.mark.parametrize("code", ["25006", "3D000", "53300", "55000", "57P03"])
-def test_a_server_that_cannot_serve_is_tried_once_more_over_a_new_connection(
+def test_a_server_that_cannot_serve_is_tried_once_more_with_a_new_connection(
     contested: Callable[[int, str], int], code: str
 ) -> None:
     process = "SELECT pg_backend_pid()"
@@ -177,18 +180,18 @@ def test_a_server_that_cannot_serve_is_tried_once_more_over_a_new_connection(
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "code"),
     [
         ("INSERT INTO contact_addresses (address, contact_id) VALUES ($1, 9)", "23503"),
         ("SELECT CAST($1 AS integer)", "22003"),
         ("SELECT CAST($1 AS jsonb)", "22P02"),
     ],
 )
-def test_a_refused_statement_says_nothing_of_what_it_held(
-    database: Database, statement: str, told: str, caplog: pytest.LogCaptureFixture
+def test_the_error_of_a_refused_statement_does_not_contain_its_values(
+    database: Database, statement: str, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = messages.CONTACT
-    with pytest.raises(product.StatementRejected, match=told) as refused:
+    with pytest.raises(product.StatementRejected, match=code) as raised:
         product.run(statement, secret)
-    assert secret not in "".join(format_exception(refused.value))
+    assert secret not in "".join(format_exception(raised.value))
     assert not caplog.records

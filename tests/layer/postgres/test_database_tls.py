@@ -1,4 +1,4 @@
-"""TLS to Postgres: verified wherever the URL does not say that there is none."""
+"""TLS to Postgres is verified, unless the URL disables it."""
 
 import os
 import shutil
@@ -27,11 +27,11 @@ SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 """https://www.postgresql.org/docs/current/protocol-message-formats.html"""
 
 
-class Front:
-    """Ends TLS in front of a server that has none, and keeps what it was told under it."""
+class TlsProxy:
+    """Terminates TLS in front of a server that has none, and records what the client sends."""
 
     def __init__(self, url: str, certificate: Certificate) -> None:
-        self.told = b""
+        self.received = b""
         self._parts = urlsplit(url)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(*certificate)
@@ -44,7 +44,7 @@ class Front:
         return self._parts._replace(netloc=host, query=query).geturl()
 
     def close(self) -> None:
-        """Once its clients have gone."""
+        """Waits for its clients to disconnect first."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listener.close()
@@ -55,7 +55,7 @@ class Front:
                 client, _ = self._listener.accept()
             except OSError:
                 return  # closed
-            with client, suppress(OSError):  # the client may not like what it sees
+            with client, suppress(OSError):  # the client may refuse the certificate
                 if client.recv(8) != SSL_REQUEST:
                     continue
                 client.sendall(b"S")
@@ -68,16 +68,16 @@ class Front:
     def _pump(self, client: ssl.SSLSocket, server: socket.socket) -> None:
         while True:
             ready = [client] if client.pending() else select([client, server], [], [])[0]
-            some = ready[0].recv(65536)
-            if not some:
+            data = ready[0].recv(65536)
+            if not data:
                 return
             if ready[0] is client:
-                self.told += some
-            (server if ready[0] is client else client).sendall(some)
+                self.received += data
+            (server if ready[0] is client else client).sendall(data)
 
 
-class Wire:
-    """Before a front, below its TLS: counts how often something was sent after an answer."""
+class RoundTripCounter:
+    """Counts below TLS how often the client sent something after a response."""
 
     def __init__(self, port: int) -> None:
         self.round_trips = 0
@@ -88,7 +88,7 @@ class Wire:
         self._thread.start()
 
     def close(self) -> None:
-        """Once its one client has gone."""
+        """Waits for its one client to disconnect first."""
         self._thread.join()
         self._listener.close()
 
@@ -100,11 +100,12 @@ class Wire:
                 side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while True:
                 [source, *_] = select([client, server], [], [])[0]
-                if not (some := source.recv(65536)):
+                data = source.recv(65536)
+                if not data:
                     return
                 self.round_trips += answered and source is client
                 answered = source is server
-                (client if answered else server).sendall(some)
+                (client if answered else server).sendall(data)
 
 
 @pytest.fixture
@@ -113,71 +114,73 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture
-def front(database: Database, authority: Authority) -> Iterator[Front]:
-    front = Front(database.url, authority.certify("127.0.0.1"))
-    yield front
+def tls_proxy(database: Database, authority: Authority) -> Iterator[TlsProxy]:
+    tls_proxy = TlsProxy(database.url, authority.certify("127.0.0.1"))
+    yield tls_proxy
     product.disconnect()
-    front.close()
+    tls_proxy.close()
 
 
 @pytest.mark.parametrize("query", ["", "sslmode=require", "sslmode=prefer", "sslmode=disabled"])
-def test_connects_to_a_server_that_the_named_bundle_vouches_for(
-    front: Front, authority: Authority, configure: Configure, query: str
+def test_connects_to_a_server_that_the_bundle_trusts(
+    tls_proxy: TlsProxy, authority: Authority, configure: Configure, query: str
 ) -> None:
-    configure(DATABASE_URL=front.url(query), DATABASE_CA_FILE=str(authority.bundle))
+    configure(DATABASE_URL=tls_proxy.url(query), DATABASE_CA_FILE=str(authority.bundle))
     reads.check_schema()
-    assert b"alembic_version" in front.told
+    assert b"alembic_version" in tls_proxy.received
 
 
 def test_the_first_answer_takes_eight_round_trips_at_most(
-    front: Front, authority: Authority, configure: Configure
+    tls_proxy: TlsProxy, authority: Authority, configure: Configure
 ) -> None:
     """With that of TCP: whether there is TLS, its handshake, the greeting and the password's two, the answer.
     A ticket of the handshake may come between two of them."""
-    port = urlsplit(front.url("")).port
+    port = urlsplit(tls_proxy.url("")).port
     assert port
-    wire = Wire(port)
+    counter = RoundTripCounter(port)
     configure(
-        DATABASE_URL=front.url("").replace(f":{port}/", f":{wire.port}/"),
+        DATABASE_URL=tls_proxy.url("").replace(f":{port}/", f":{counter.port}/"),
         DATABASE_CA_FILE=str(authority.bundle),
     )
     reads.check_schema()
-    trips = wire.round_trips  # without the farewell
+    trips = counter.round_trips  # without the Terminate message of disconnect
     product.disconnect()
-    wire.close()
+    counter.close()
     assert trips + 1 <= 8
 
 
-def refuses(front: Front) -> None:
+def assert_refused(tls_proxy: TlsProxy) -> None:
     with pytest.raises(Unavailable):
         reads.check_schema()
-    assert not front.told, "nothing, not even a user's name, is told to a stranger"
+    assert not tls_proxy.received, "an untrusted server must not learn even the user's name"
 
 
-def test_trusts_no_other_authority(
-    front: Front, tmp_path: Path, configure: Configure, authority: Authority
+def test_a_certificate_of_another_authority_is_refused(
+    tls_proxy: TlsProxy, tmp_path: Path, configure: Configure, authority: Authority
 ) -> None:
-    configure(DATABASE_URL=front.url(""), DATABASE_CA_FILE=str(Authority(tmp_path, "other").bundle))
-    refuses(front)
+    configure(DATABASE_URL=tls_proxy.url(""), DATABASE_CA_FILE=str(Authority(tmp_path, "other").bundle))
+    assert_refused(tls_proxy)
 
 
 @pytest.mark.parametrize("bundle", ["", "/no/such/bundle.pem"])
-def test_trusts_nobody_without_a_bundle_of_its_own(front: Front, configure: Configure, bundle: str) -> None:
-    """The system's bundle knows only the world's authorities."""
-    configure(DATABASE_URL=front.url(""), DATABASE_CA_FILE=bundle)
-    refuses(front)
+def test_without_a_valid_bundle_the_certificate_is_refused(
+    tls_proxy: TlsProxy, configure: Configure, bundle: str
+) -> None:
+    """The system's bundle has only public authorities."""
+    configure(DATABASE_URL=tls_proxy.url(""), DATABASE_CA_FILE=bundle)
+    assert_refused(tls_proxy)
 
 
-def test_trusts_no_certificate_of_another_host(
+def test_a_certificate_of_another_host_is_refused(
     database: Database, authority: Authority, configure: Configure
 ) -> None:
-    front = Front(database.url, authority.certify("127.0.0.2"))
-    configure(DATABASE_URL=front.url(""), DATABASE_CA_FILE=str(authority.bundle))
-    refuses(front)
-    front.close()
+    tls_proxy = TlsProxy(database.url, authority.certify("127.0.0.2"))
+    configure(DATABASE_URL=tls_proxy.url(""), DATABASE_CA_FILE=str(authority.bundle))
+    assert_refused(tls_proxy)
+    tls_proxy.close()
 
 
-def test_does_not_fall_back_to_a_server_without_tls(
+def test_a_server_without_tls_is_refused(
     database: Database, authority: Authority, configure: Configure
 ) -> None:
     plain = urlsplit(database.url)._replace(query="").geturl()
@@ -189,19 +192,19 @@ def test_does_not_fall_back_to_a_server_without_tls(
 
 @pytest.fixture
 def installed() -> Path:
-    """The programs of a Postgres that has TLS of its own, as a system's package has and the wheel has not."""
+    """The folder of a Postgres with TLS. A system package has TLS, the embedded Postgres does not."""
     places = [*Path("/usr/lib/postgresql").glob("*/bin"), *map(Path, os.environ["PATH"].split(os.pathsep))]
     for place in places:
         if (place / "postgres").exists() and (place / "initdb").exists():
             return place
-    pytest.skip("No Postgres is installed here: its own TLS was not tried")
+    pytest.skip("Postgres with TLS is not installed")
 
 
 VERSION = "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 
 
-def spoken() -> str:
-    """The TLS of the product's connection; nothing where it has none."""
+def tls_version() -> str:
+    """The TLS version of the connection under test; empty if it has no TLS."""
     try:
         return str(product.run(VERSION)[0][0])
     except Unavailable:
@@ -210,7 +213,7 @@ def spoken() -> str:
 
 @pytest.fixture
 def secured(installed: Path, tmp_path: Path, authority: Authority, configure: Configure) -> Iterator[None]:
-    """That Postgres, which lets nobody in without TLS; the product is configured for it and trusts it."""
+    """Starts a Postgres that requires TLS, and configures DATABASE_URL and DATABASE_CA_FILE for it."""
     user = unprivileged.user()
     cluster = unprivileged.reachable(tmp_path / "cluster") if user else tmp_path / "cluster"
     cluster.mkdir(mode=0o700)
@@ -235,15 +238,15 @@ def secured(installed: Path, tmp_path: Path, authority: Authority, configure: Co
     server = run("postgres", f"--port={port}", "--unix_socket_directories=", "--fsync=off", *tls)
     url = f"postgresql://owner:{quote('secret/@', safe='')}@127.0.0.1:{port}/postgres"
     configure(DATABASE_URL=url, DATABASE_CA_FILE=str(authority.bundle))
-    eventually(spoken)
+    eventually(tls_version)
     yield
     product.disconnect()
     server.stop()
 
 
 @pytest.mark.usefixtures("secured")
-def test_speaks_the_tls_of_postgres_itself(configure: Configure, tmp_path: Path) -> None:
-    assert spoken().startswith("TLSv1.")
+def test_tls_works_with_the_implementation_of_postgres(configure: Configure, tmp_path: Path) -> None:
+    assert tls_version().startswith("TLSv1.")
     product.disconnect()
     configure(DATABASE_CA_FILE=str(Authority(tmp_path, "other").bundle))
-    assert not spoken()
+    assert not tls_version()

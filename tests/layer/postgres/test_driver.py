@@ -1,4 +1,4 @@
-"""Our part of the driver: every type, every refusal, and every way in which a link ends."""
+"""The driver: all types, refused statements, and connections that end at any byte."""
 
 import json
 from collections.abc import Iterator
@@ -39,28 +39,28 @@ VALUES: list[tuple[str, object]] = [
 
 
 @pytest.mark.usefixtures("database")
-@pytest.mark.parametrize(("kind", "value"), VALUES, ids=lambda one: str(one)[:30])
-def test_every_type_that_we_use_comes_back_as_it_was_given(kind: str, value: object) -> None:
+@pytest.mark.parametrize(("kind", "value"), VALUES, ids=lambda value: str(value)[:30])
+def test_values_of_every_type_survive_a_round_trip(kind: str, value: object) -> None:
     assert product.run(f"SELECT $1::{kind}", value) == [[value]]
 
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_json_goes_as_text_and_comes_back_read(document: object) -> None:
+def test_json_is_sent_as_text_and_returned_parsed(document: object) -> None:
     assert product.run("SELECT $1::jsonb", json.dumps(document)) == [[document]]
 
 
 @pytest.fixture
-def link(database: Database) -> Iterator[driver.Connection]:
-    """A connection of its own, in autocommit."""
-    link = product.connect()
-    link.autocommit = True
-    yield link
-    link.close()
+def connection(database: Database) -> Iterator[driver.Connection]:
+    """A connection for one test, in autocommit."""
+    connection = product.connect()
+    connection.autocommit = True
+    yield connection
+    connection.close()
 
 
-def rows(link: pg8000.Connection, statement: str, *values: object) -> tuple[object, object]:
-    cursor = link.cursor()
+def rows(connection: pg8000.Connection, statement: str, *values: object) -> tuple[object, object]:
+    cursor = connection.cursor()
     cursor.execute(statement, values)
     return (cursor.fetchall() if cursor.description else None), cursor.description
 
@@ -71,16 +71,16 @@ def rows(link: pg8000.Connection, statement: str, *values: object) -> tuple[obje
         ("SELECT %s::text AS a, %s::int AS b", (TEXT, 5)),
         ("SELECT n FROM generate_series(1, %s) n", (5000,)),
         ("SELECT 1 WHERE %s = 2", (1,)),
-        ("CREATE TEMPORARY TABLE kept AS SELECT %s::text AS a", ("x",)),
+        ("CREATE TEMPORARY TABLE items AS SELECT %s::text AS a", ("x",)),
         ("SELECT", ()),
-        ("", ("nobody asks for it",)),
+        ("", ("unused",)),
         ("SELECT " + ", ".join(["%s::text"] * 1600), tuple(map(str, range(1600)))),
         ("SELECT length(%s)", ("x" * 20_000_000,)),
     ],
     ids=range(8),
 )
-def test_says_what_the_stock_driver_says(
-    link: driver.Connection, configure: Configure, statement: str, values: tuple[object, ...]
+def test_results_are_those_of_the_stock_driver(
+    connection: driver.Connection, configure: Configure, statement: str, values: tuple[object, ...]
 ) -> None:
     configure(ONE_ROUND_TRIP="false")
     stock = product.connect()
@@ -91,8 +91,8 @@ def test_says_what_the_stock_driver_says(
     finally:
         stock.close()
     if expected is not None:
-        assert rows(link, statement, *values) == expected
-    assert rows(link, "SELECT %s::int", 7)[0] == ([7],)
+        assert rows(connection, statement, *values) == expected
+    assert rows(connection, "SELECT %s::int", 7)[0] == ([7],)
 
 
 REFUSED = [
@@ -109,34 +109,34 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("statement", "values", "code"), REFUSED, ids=[code for *_, code in REFUSED])
-def test_a_refusal_says_why_and_leaves_the_connection_as_it_was(
-    link: driver.Connection, statement: str, values: tuple[object, ...], code: str
+def test_a_refused_statement_has_its_code_and_the_connection_stays_usable(
+    connection: driver.Connection, statement: str, values: tuple[object, ...], code: str
 ) -> None:
-    rows(link, "SET statement_timeout = 100")
+    rows(connection, "SET statement_timeout = 100")
     for _ in range(2):
-        with pytest.raises(pg8000.DatabaseError) as refused:
-            rows(link, statement, *values)
-        assert refused.value.args[0]["C"] == code
-        assert rows(link, "SELECT %s::int", 7)[0] == ([7],)
+        with pytest.raises(pg8000.DatabaseError) as raised:
+            rows(connection, statement, *values)
+        assert raised.value.args[0]["C"] == code
+        assert rows(connection, "SELECT %s::int", 7)[0] == ([7],)
 
 
-def test_a_value_that_cannot_be_written_never_leaves(link: driver.Connection) -> None:
+def test_a_value_that_cannot_be_encoded_is_not_sent(connection: driver.Connection) -> None:
     with pytest.raises(UnicodeEncodeError):
-        rows(link, "SELECT %s::text", "\ud800")
-    assert rows(link, "SELECT %s::int", 7)[0] == ([7],)
+        rows(connection, "SELECT %s::text", "\ud800")
+    assert rows(connection, "SELECT %s::int", 7)[0] == ([7],)
 
 
-def test_a_transaction_is_committed_or_rolled_back(link: driver.Connection) -> None:
-    link.autocommit = False
-    rows(link, "CREATE TEMPORARY TABLE kept (a int)")
-    link.commit()
-    for end in (link.rollback, link.commit):
-        rows(link, "INSERT INTO kept VALUES (%s)", 1)
+def test_transactions_commit_and_roll_back(connection: driver.Connection) -> None:
+    connection.autocommit = False
+    rows(connection, "CREATE TEMPORARY TABLE items (a int)")
+    connection.commit()
+    for end in (connection.rollback, connection.commit):
+        rows(connection, "INSERT INTO items VALUES (%s)", 1)
         end()
-    assert rows(link, "SELECT a FROM kept WHERE a = %s", 1)[0] == ([1],)
+    assert rows(connection, "SELECT a FROM items WHERE a = %s", 1)[0] == ([1],)
 
 
-def test_a_closed_connection_says_so(link: driver.Connection) -> None:
+def test_a_closed_connection_raises_interface_error(connection: driver.Connection) -> None:
     other = product.connect()
     other.close()
     with pytest.raises(pg8000.InterfaceError, match="closed"):
@@ -144,26 +144,26 @@ def test_a_closed_connection_says_so(link: driver.Connection) -> None:
 
 
 LONG = "x" * 100_000
-ANSWER = 100_000 + 60  # bytes, hardly more
+ANSWER = 100_000 + 60  # bytes: the text and a few bytes of the protocol
 
 
 @pytest.mark.parametrize("end", [End.CLOSED, End.RESET])
 @pytest.mark.parametrize("arrives", [False, True])
 @pytest.mark.parametrize("answered", [0, 1, 4, 5, 6, 9, 10, 14, 15, 40, 1000, ANSWER])
-def test_a_link_that_is_cut_anywhere_is_an_error_or_an_answer(
+def test_a_connection_that_ends_at_any_byte_raises_an_error(
     database: Database, configure: Configure, end: End, arrives: bool, answered: int
 ) -> None:
     proxy = Proxy(database.url)
     configure(DATABASE_URL=proxy.url)
-    link = product.connect()
-    link.autocommit = True
+    connection = product.connect()
+    connection.autocommit = True
     try:
         proxy.lose(Loss(end, arrives=arrives, answered=answered))
         with pytest.raises((pg8000.InterfaceError, OSError)):
-            rows(link, "SELECT %s::text", LONG)
+            rows(connection, "SELECT %s::text", LONG)
         with pytest.raises((pg8000.InterfaceError, OSError)):
-            rows(link, "SELECT %s::text", LONG)
+            rows(connection, "SELECT %s::text", LONG)
     finally:
         proxy.close()
-        with suppress(pg8000.Error, OSError):  # it says goodbye to nobody
-            link.close()
+        with suppress(pg8000.Error, OSError):  # the connection has ended already
+            connection.close()

@@ -132,10 +132,10 @@ def test_a_write_whose_answer_was_lost_is_done_once(
     database: Database, proxy: Proxy, prepare: Callable[[], Act], loss: Loss
 ) -> None:
     expected = once(database, prepare)
-    act, made = prepare(), proxy.made
+    act, connections = prepare(), proxy.connection_count
     proxy.lose(loss)
     assert (act(), counted(database)) == expected
-    assert proxy.made == made + 1
+    assert proxy.connection_count == connections + 1
 
 
 @pytest.mark.parametrize("prepare", WAITING)

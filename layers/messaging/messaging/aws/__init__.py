@@ -1,1 +1,1 @@
-"""Calls to AWS: a signed client for what every request needs, boto3 for the others, and secrets."""
+"""Calls to AWS: a small signed client for the hot paths, boto3 for the rare ones, and secrets."""

@@ -1,5 +1,7 @@
-"""SQS and S3 for those whose caller waits. boto3 doubles a cold start: the first call imports it, which most
-environments never make."""
+"""boto3's clients of SQS and S3, with short timeouts because a caller waits.
+
+boto3 doubles a cold start, and most environments never need it. So it is imported at the first call.
+"""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 @cache
 def sqs() -> "SQSClient":
+    """Returns the client of SQS that this environment shares."""
     import boto3
 
     return boto3.client("sqs", config=_config())
@@ -19,16 +22,17 @@ def sqs() -> "SQSClient":
 
 @cache
 def s3() -> "S3Client":
+    """Returns the client of S3 that this environment shares. It signs links with the bucket's own host."""
     import boto3
     from botocore.config import Config
 
-    # For links to objects: signed in the way that every region takes, for the bucket's own host.
-    signed = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
-    return boto3.client("s3", config=_config().merge(signed))
+    # The signature version that every region accepts in a link to an object.
+    signing = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+    return boto3.client("s3", config=_config().merge(signing))
 
 
 def _config() -> "Config":
     from botocore.config import Config
 
-    # A webhook waits for the database as well: all must end within the function's time-out.
+    # A webhook waits for the database as well. Both must end within the function's timeout.
     return Config(connect_timeout=0.5, read_timeout=1.5, retries={"total_max_attempts": 2})

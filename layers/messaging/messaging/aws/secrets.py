@@ -1,4 +1,4 @@
-"""Secrets, which Secrets Manager keeps and an environment for a while."""
+"""Secrets from AWS Secrets Manager, cached in each environment for a few minutes."""
 
 import json
 from collections.abc import Mapping
@@ -9,29 +9,31 @@ from messaging.aws.signed_client import AwsError, Service
 from messaging.problems import Unavailable
 from messaging.telemetry import logger
 
-MAX_AGE = 300  # seconds for which an environment keeps a secret: how long a rotation takes
+MAX_AGE = 300  # seconds that a secret is cached; a rotation takes this long to reach every environment
 
 _manager = Service("SECRETS_MANAGER", "secretsmanager", "secretsmanager", "1.1", connect=1, read=2)
-_kept: dict[str, tuple[float, Mapping[str, Any]]] = {}
-"""Each with the time when it was read."""
+_cache: dict[str, tuple[float, Mapping[str, Any]]] = {}
+"""By ARN: the time at which the secret was read, in seconds of the monotonic clock, and its fields."""
 
 
 def get_secret(arn: str) -> Mapping[str, Any]:
-    """The JSON object kept under `arn` in Secrets Manager, at most MAX_AGE seconds old.
+    """Returns the JSON object that the secret holds, at most MAX_AGE seconds old.
 
-    Raises Unavailable where Secrets Manager does not give it.
+    Raises Unavailable if Secrets Manager does not return the secret, or if it is not a JSON object.
     """
-    if arn in _kept and monotonic() < _kept[arn][0] + MAX_AGE:
-        return _kept[arn][1]
+    if arn in _cache:
+        read_at, fields = _cache[arn]
+        if monotonic() < read_at + MAX_AGE:
+            return fields
     try:
         fields = json.loads(_manager.call("GetSecretValue", {"SecretId": arn})["SecretString"])
-    except Exception as error:  # noqa: BLE001  # whatever it was, the secret is not there
-        # By its code: its words may be the secret's.
+    except Exception as error:  # noqa: BLE001  # whatever the error is, there is no secret
+        # Only the code is logged: a parser's error message quotes the secret.
         cause = error.code if isinstance(error, AwsError) else type(error).__name__
-        logger.warning("A secret cannot be read", extra={"secret_arn": arn, "cause": cause})
+        logger.warning("Secret unavailable", extra={"secret_arn": arn, "cause": cause})
         raise Unavailable("A secret of this deployment could not be read.") from None
     if not isinstance(fields, dict):
-        logger.warning("A secret is no JSON object", extra={"secret_arn": arn, "cause": None})
+        logger.warning("Secret is not a JSON object", extra={"secret_arn": arn, "cause": None})
         raise Unavailable("A secret of this deployment is not a JSON object.")
-    _kept[arn] = monotonic(), fields
+    _cache[arn] = monotonic(), fields
     return fields

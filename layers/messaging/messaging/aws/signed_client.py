@@ -1,7 +1,7 @@
-"""Calls to AWS that are one JSON object each: signed by botocore and sent by its session, without a client.
+"""Calls to AWS services with a JSON protocol, signed and sent by botocore without a boto3 client.
 
-A client of boto3 reads the models, rules and addresses of AWS' services first: 140 ms of a cold start and
-14 MB of every environment, for a nudge and a secret.
+A boto3 client first loads the service's models, endpoint rules and regions. This costs 140 ms of a cold start
+and 14 MB of memory, which is too much for sending one SQS message and reading one secret.
 https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class AwsError(Exception):
-    """AWS answered, and did not do it; `code` is its word for why."""
+    """AWS refused the call. `code` is AWS's error code, such as ResourceNotFoundException."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -26,10 +26,12 @@ class AwsError(Exception):
 
 
 class Service:
-    """A service's own name, that of its operations, and a connection that is kept open."""
+    """One AWS service, with a connection that stays open between calls."""
 
     def __init__(self, id: str, name: str, target: str, version: str, *, connect: float, read: float) -> None:
-        """`id` is its name in variables. `connect` and `read` are seconds, each for one of two tries.
+        """`id` is the service's name in AWS_ENDPOINT_URL_<id>, and `name` the one in hostnames and
+        signatures. `target` and `version` are those of its JSON protocol. `connect` and `read` are timeouts
+        in seconds, for each of two tries.
 
         https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html
         """
@@ -40,51 +42,54 @@ class Service:
         self._timeouts = connect, read
 
     def call(self, operation: str, fields: object) -> Any:
-        """The answer's JSON; what changes something must do no harm when it is done twice.
+        """Calls an operation and returns the JSON of the response.
 
-        Raises AwsError, ValueError of an answer that is no JSON, and botocore's errors.
+        The call is repeated after a lost connection or a 5xx, so the operation must be safe to repeat. Raises
+        AwsError if AWS refuses the call, ValueError if the response is not JSON, and botocore's
+        HTTPClientError if there is no response.
         """
-        answer = self._send(self._signed(operation, fields))
-        if answer.status_code == 200:
-            return json.loads(answer.content)
+        response = self._send(self._sign(operation, fields))
+        if response.status_code == 200:
+            return json.loads(response.content)
         try:
-            code = str(json.loads(answer.content)["__type"]).rpartition("#")[2]
+            code = str(json.loads(response.content)["__type"]).rpartition("#")[2]
         except (ValueError, TypeError, KeyError):
-            code = str(answer.status_code)
+            code = str(response.status_code)
         raise AwsError(code)
 
-    def _signed(self, operation: str, fields: object) -> "AWSPreparedRequest":
-        from botocore.auth import SigV4Auth  # 45 ms, as long as nothing is called
+    def _sign(self, operation: str, fields: object) -> "AWSPreparedRequest":
+        from botocore.auth import SigV4Auth  # here: 45 ms of a cold start that may make no call
         from botocore.awsrequest import AWSRequest
 
-        us = role()
-        suffix = "amazonaws.com.cn" if us.region.startswith("cn-") else "amazonaws.com"
+        credentials = role()
+        region = credentials.region
+        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         request = AWSRequest(
             "POST",
-            endpoint(self._id) or f"https://{self._name}.{us.region}.{suffix}/",
+            endpoint(self._id) or f"https://{self._name}.{region}.{suffix}/",
             headers={"Content-Type": self._content_type, "X-Amz-Target": f"{self._target}.{operation}"},
             data=json.dumps(fields),
         )
-        SigV4Auth(cast("Any", us), self._name, us.region).add_auth(request)
+        SigV4Auth(cast("Any", credentials), self._name, region).add_auth(request)
         return request.prepare()
 
     def _send(self, request: "AWSPreparedRequest") -> "AWSResponse":
-        """A second time where the connection has died, as while the environment was frozen."""
+        """Sends the request, and once more if the connection died, for example in a frozen environment."""
         from botocore.exceptions import HTTPClientError
 
         try:
-            answer = self._session.send(request)
+            response = self._session.send(request)
         except HTTPClientError:
             self._session.close()
         else:
-            if answer.status_code < 500:
-                return answer
+            if response.status_code < 500:
+                return response
         return self._session.send(request)
 
     @cached_property
     def _session(self) -> "URLLib3Session":
         from botocore.httpsession import URLLib3Session
 
-        # As a client of boto3 has it: else a body waits 40 ms for the acknowledgement of its head.
-        at_once = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-        return URLLib3Session(timeout=cast("Any", self._timeouts), socket_options=cast("Any", at_once))
+        # boto3 sets this as well: without it a body waits 40 ms for the acknowledgement of its headers.
+        no_delay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+        return URLLib3Session(timeout=cast("Any", self._timeouts), socket_options=cast("Any", no_delay))

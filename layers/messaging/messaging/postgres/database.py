@@ -1,4 +1,4 @@
-"""The one connection that an environment holds to Postgres, and how a statement survives its end."""
+"""Runs statements over the environment's one connection to Postgres, and retries when it is lost."""
 
 import random
 import socket
@@ -19,85 +19,101 @@ from messaging.settings import settings
 from messaging.telemetry import logger
 
 CONNECT_TIMEOUT = 3.0  # seconds
-ANSWER_TIMEOUT = 5.0  # seconds for one statement; with its repetition still within an API function's time-out
+ANSWER_TIMEOUT = 5.0  # seconds per statement; two of them fit into the timeout of an API function
 
-_LOST_RACES = frozenset({"40001", "40P01"})  # serialization failure, deadlock: run again as Postgres asks
-_AWAY = (
-    # The connection, the resources, a shutdown or start, the system around the server.
-    *("08", "53", "57", "58"),
-    *("3D", "55000"),  # it is being restored: under another name, or closed to connections
-    "25006",  # a standby: the primary has moved
-    "28",  # the password was changed, and our secret is up to five minutes old
-    *("42883", "42P01", "42703"),  # not migrated yet
+_RETRY = frozenset({"40001", "40P01"})  # serialization failure and deadlock: Postgres asks for a retry
+_UNAVAILABLE = (
+    "08",  # connection failure
+    "53",  # out of connections, memory or disk
+    "57",  # the server shuts down or starts, or an operator canceled the statement
+    "58",  # error of the system around the server
+    "3D",  # the database does not exist, for example while it is restored under another name
+    "55000",  # the database does not accept connections, for example while it is restored
+    "25006",  # read-only: this is a standby now, and the primary has moved
+    "28",  # the password was changed, and our copy of the secret is up to five minutes old
+    "42883",  # function does not exist: not migrated yet
+    "42P01",  # table does not exist: not migrated yet
+    "42703",  # column does not exist: not migrated yet
 )
-_MAX_RACES = 10
-
+"""Prefixes of SQLSTATE codes. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_MAX_RETRIES = 10
 
 Row = Sequence[Any]
 
 
 class Values(list[object]):
-    """Of a statement that is put together piece by piece."""
+    """The values of a statement that is built piece by piece."""
 
     def bind(self, value: object) -> str:
-        """The placeholder that stands for it."""
+        """Adds a value and returns its placeholder, such as `$1`."""
         self.append(value)
         return f"${len(self)}"
 
 
 def call(function: str, **arguments: object) -> Sequence[Row]:
-    """The rows of a database function; each of its parameters is named as the argument, after `in_`."""
-    given = ", ".join(f"in_{name} => ${place}" for place, name in enumerate(arguments, 1))
-    return run(f"SELECT * FROM {function}({given})", *arguments.values())
+    """Calls a database function and returns its rows. The argument `name` is its parameter `in_name`.
+
+    Raises what `run` raises.
+    """
+    parameters = ", ".join(f"in_{name} => ${number}" for number, name in enumerate(arguments, 1))
+    return run(f"SELECT * FROM {function}({parameters})", *arguments.values())
 
 
 def run(statement: str, *values: object) -> Sequence[Row]:
-    """Runs one repeatable statement in a transaction of its own and gives its rows. Its placeholders are
-    Postgres' own, $1 and so on; JSON is given as text.
+    """Runs one statement in its own transaction and returns its rows.
 
-    A connection that turns out dead is replaced and the statement run again: it must do its work once
-    however often it is run. Raises Unavailable where the database is away.
+    The placeholders are Postgres's own ($1, $2, ..). JSON values are passed as text. After a lost connection,
+    a deadlock or a serialization failure the statement runs again, so it must have the same effect however
+    often it runs. Raises Unavailable if the database is unavailable, and StatementRejected if Postgres
+    refuses the statement.
     """
-    races = 0
-    fresh = False
+    retries = 0
+    reconnected = False
     while True:
         try:
-            # Outside a transaction Postgres commits each statement by itself.
+            # Outside a transaction, Postgres commits each statement by itself.
             return connection().execute_unnamed(statement, values).rows or ()
         except (OSError, pg8000.Error) as error:
-            # pg8000 lets a socket's own error through where an answer was to begin: a reset, a time-out.
+            # pg8000 does not wrap a socket's error, such as a reset or a timeout, before a response begins.
             state = sqlstate(error)
-            if state in _LOST_RACES:
-                races += 1
-                if races > _MAX_RACES:
-                    raise _away(error) from error
-                time.sleep(random.uniform(0, 0.01 * races))
-            elif isinstance(error, (OSError, pg8000.InterfaceError)) or state.startswith(_AWAY):
+            connection_lost = isinstance(error, (OSError, pg8000.InterfaceError))
+            if state in _RETRY:
+                retries += 1
+                if retries > _MAX_RETRIES:
+                    raise _unavailable(error) from error
+                time.sleep(random.uniform(0, 0.01 * retries))
+            elif connection_lost or state.startswith(_UNAVAILABLE):
                 disconnect()
-                if fresh:
-                    raise _away(error) from error
-                fresh = True
+                if reconnected:
+                    raise _unavailable(error) from error
+                reconnected = True
             else:
                 raise StatementRejected(error) from None
 
 
 @cache
 def connection() -> pg8000.Connection:
-    """One is enough: an environment serves one invocation at a time, and speaks to Postgres in one thread."""
+    """Returns the environment's connection, and opens it if there is none.
+
+    One is enough: an environment handles one invocation at a time, and only one thread uses Postgres.
+    """
     return connect()
 
 
 def disconnect() -> None:
-    """The next statement is run over a new connection."""
+    """Closes the connection. The next statement opens a new one."""
     if connection.cache_info().currsize:
-        with suppress(OSError, pg8000.Error):  # it may be dead already
+        with suppress(OSError, pg8000.Error):  # the connection may be dead already
             connection().close()
         connection.cache_clear()
 
 
 class StatementRejected(Exception):
-    """A statement that Postgres does not take: a fault of ours. Postgres' own words may hold an address or
-    a body, so only its code and the names of what it speaks of are told."""
+    """Postgres refused a statement, which is a bug of this service.
+
+    Postgres's message may contain an address or a body. So this exception has only the SQLSTATE code and the
+    names of the table, column and constraint.
+    """
 
     def __init__(self, error: Exception) -> None:
         fields = _fields(error)
@@ -106,46 +122,50 @@ class StatementRejected(Exception):
 
 
 def sqlstate(error: Exception) -> str:
-    """Postgres' code for what went wrong; empty where the failure is the driver's own."""
+    """Returns Postgres's error code, or an empty string if the error did not come from Postgres."""
     return _fields(error).get("C", "")
 
 
 def _fields(error: Exception) -> Mapping[str, str]:
-    """What Postgres said, by the letters of its protocol; nothing where the failure is the driver's own.
+    """Returns the fields of Postgres's error message, by their letters in the protocol.
 
+    They are empty if the error did not come from Postgres.
     https://www.postgresql.org/docs/current/protocol-error-fields.html
     """
-    return error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    if error.args and isinstance(error.args[0], dict):
+        return error.args[0]
+    return {}
 
 
-def _away(error: Exception) -> Unavailable:
-    logger.warning("The database is away", extra={"cause": type(error).__name__})
-    return Unavailable("The database is away; try again.")
+def _unavailable(error: Exception) -> Unavailable:
+    logger.warning("Database unavailable", extra={"cause": type(error).__name__})
+    return Unavailable("The database is unavailable; try again.")
 
 
 def connect(answer_timeout: float | None = ANSWER_TIMEOUT) -> pg8000.Connection:
-    """A new connection to DATABASE_URL or to what DATABASE_SECRET_ARN names.
+    """Opens a connection to DATABASE_URL, or to the database that DATABASE_SECRET_ARN describes.
 
-    The socket is ours for its TCP_NODELAY: without it a connect over TLS and a large parameter wait 40 ms
-    for a delayed acknowledgement (https://github.com/tlocke/pg8000). Raises OSError, pg8000's errors
-    and Unavailable.
+    `answer_timeout` is in seconds, for each wait on the server; None waits forever. Raises OSError or one of
+    pg8000's errors if the server cannot be reached or refuses the login, and Unavailable if the secret cannot
+    be read.
     """
     url = urlsplit(_url())
     host, port = url.hostname or "localhost", url.port or 5432
+    # pg8000 reads False as "no TLS"; None would be TLS that trusts every server.
+    tls_disabled = parse_qs(url.query).get("sslmode") == ["disable"]
     sock = socket.create_connection((host, port), timeout=CONNECT_TIMEOUT)
     try:
+        # Without TCP_NODELAY, which pg8000 does not set, a connect over TLS and a large parameter wait 40 ms
+        # for a delayed acknowledgement.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(answer_timeout)  # here: TLS takes the socket over, and its time-out with it
+        sock.settimeout(answer_timeout)  # before pg8000 wraps the socket: the TLS socket inherits the timeout
         return _driver()(
             unquote(url.username or ""),
             host=host,
             password=unquote(url.password or ""),
             database=unquote(url.path.lstrip("/")),
             sock=sock,
-            # pg8000 takes None for TLS that trusts anybody; False is none at all.
-            ssl_context=False
-            if parse_qs(url.query).get("sslmode") == ["disable"]
-            else _tls(settings().database_ca_file),
+            ssl_context=False if tls_disabled else _tls(settings().database_ca_file),
         )
     except BaseException:
         sock.close()
@@ -158,7 +178,7 @@ def _driver() -> type[pg8000.Connection]:
 
 @cache
 def _tls(ca_file: str) -> ssl.SSLContext:
-    """Verifies the host against the one bundle that is named: loading the system's costs 24 ms."""
+    """Returns a context that trusts only this bundle. Loading the system's bundle takes 24 ms."""
     return ssl.create_default_context(cafile=ca_file or None)
 
 

@@ -1,8 +1,9 @@
-"""pg8000 with one network round trip a statement.
+"""A subclass of pg8000's connection that runs a statement in one network round trip.
 
-Stock pg8000 waits three times for a statement with parameters: after Parse, after Describe, and after Bind
-and Execute. Here all of them go out at once, as the protocol allows. The statement is unnamed and nothing of
-it stays with the server: RDS Proxy and pgbouncer may give the next one to another.
+For a statement with parameters, pg8000 waits for the server three times: after Parse, after Describe, and
+after Bind and Execute. This class sends all of them at once, which the protocol allows. The prepared
+statement has no name and leaves nothing in the session, so RDS Proxy and pgbouncer can use another session
+for the next one.
 https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
 """
 
@@ -14,7 +15,8 @@ import pg8000
 from pg8000.converters import make_params
 from pg8000.core import Context, _flush, _write
 
-_PARSE, _BIND = b"P", b"B"
+_PARSE = b"P"
+_BIND = b"B"
 _DESCRIBE = b"D\0\0\0\6P\0"  # the unnamed portal
 _EXECUTE = b"E\0\0\0\x09\0\0\0\0\0"  # the unnamed portal, all of its rows
 _SYNC = b"S\0\0\0\4"
@@ -24,12 +26,15 @@ class Connection(pg8000.Connection):  # type: ignore[misc]  # pg8000 ships no ty
     def execute_unnamed(
         self, statement: str, vals: Sequence[Any] = (), oids: Sequence[int] = (), stream: Any = None
     ) -> Context:
-        """`statement` has Postgres' own placeholders, $1 and so on. Also COMMIT and ROLLBACK come by here.
-        Raises pg8000's errors; a value that cannot be written and a statement that is refused leave the
-        connection as good as it was."""
+        """Runs a statement with Postgres's own placeholders ($1, $2, ..) and returns its result.
+
+        pg8000 calls this method, also for BEGIN, COMMIT and ROLLBACK. Raises pg8000's errors, and
+        UnicodeEncodeError for a text that cannot be encoded. The connection stays usable if the server
+        refuses the statement or a value cannot be encoded.
+        """
         context = Context(statement, stream=stream)
         types = [pack("!i", max(oid, 0)) for oid in oids]
-        values = [self._written(value) for value in make_params(self.py_types, vals)]
+        values = [self._encode(value) for value in make_params(self.py_types, vals)]
         text = statement.encode(self._client_encoding)
         self._send_message(_PARSE, b"\0" + text + b"\0" + pack("!h", len(types)) + b"".join(types))
         self._send_message(_BIND, b"\0\0\0\0" + pack("!H", len(values)) + b"".join(values) + b"\0\0")
@@ -38,9 +43,9 @@ class Connection(pg8000.Connection):  # type: ignore[misc]  # pg8000 ships no ty
         self.handle_messages(context)
         return context
 
-    def _written(self, value: str | None) -> bytes:
-        """In text, after its length; -1 is NULL."""
+    def _encode(self, value: str | None) -> bytes:
+        """Returns the value in Postgres's text format, with its length before it."""
         if value is None:
-            return b"\xff\xff\xff\xff"
+            return b"\xff\xff\xff\xff"  # the length -1 stands for NULL
         text = value.encode(self._client_encoding)
         return pack("!i", len(text)) + text
