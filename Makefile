@@ -10,7 +10,7 @@ PINNED := local layers/messaging functions/migrate bench/harness
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-strip-extras --no-emit-package pip
 FAST := not slow and not fuzz and not faults and not browser
-SHELL := /bin/bash
+SHELL := bash
 
 .DEFAULT_GOAL := help
 .PHONY: help start unit lint format check test faults bench bench-load openapi pins deploy

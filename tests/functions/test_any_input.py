@@ -28,6 +28,8 @@ from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.database_reset import TABLES
 
+pytestmark = pytest.mark.fuzz
+
 EXAMPLES = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()

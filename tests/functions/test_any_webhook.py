@@ -19,6 +19,8 @@ from tests.support.database import Database
 from tests.support.providers import altered_requests
 from tests.support.providers.contract import Contract
 
+pytestmark = pytest.mark.fuzz
+
 EXAMPLES = settings(
     max_examples=2_000 if LONG else 40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

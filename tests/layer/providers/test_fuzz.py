@@ -17,6 +17,8 @@ from tests.support.providers import altered_requests
 from tests.support.providers.contract import Contract, contracts
 from tests.support.providers.oversized_requests import grown
 
+pytestmark = pytest.mark.fuzz
+
 LONG = os.environ.get("FUZZ") == "long"
 EXAMPLES = settings(max_examples=3_000 if LONG else 100)
 SIZE = 1_000_000 if LONG else 60_000  # bytes
