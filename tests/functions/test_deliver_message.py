@@ -14,7 +14,7 @@ from tests.template.test_events import event
 pytestmark = pytest.mark.usefixtures("database")
 
 
-def test_hands_its_event_s_message_to_the_provider(providers: ProviderSimulator) -> None:
+def test_the_message_of_the_sample_event_is_sent(providers: ProviderSimulator) -> None:
     call("POST", SMS, NEW_SMS)
     assert invoke("deliver_message", event("deliver_message")) == {"batchItemFailures": []}
     [request] = providers.requests
@@ -25,7 +25,7 @@ def test_hands_its_event_s_message_to_the_provider(providers: ProviderSimulator)
     assert (attempt["kind"], attempt["attempt"], attempt["status"]) == ("attempt", 1, "sent")
 
 
-def test_each_channel_goes_to_its_own_address(providers: ProviderSimulator) -> None:
+def test_each_channel_has_its_own_provider_url(providers: ProviderSimulator) -> None:
     call("POST", SMS, NEW_SMS)
     call("POST", EMAIL, NEW_EMAIL)
     assert deliver(1, 2) == []
@@ -39,7 +39,9 @@ def test_a_message_that_is_queued_twice_is_sent_once(providers: ProviderSimulato
     assert len(providers.requests) == 1
 
 
-def test_a_failure_is_no_reason_to_keep_the_record(providers: ProviderSimulator, aws: Aws) -> None:
+def test_a_failed_attempt_does_not_keep_the_record_in_the_queue(
+    providers: ProviderSimulator, aws: Aws
+) -> None:
     """The message is queued again by what is kept of it, not by the queue."""
     call("POST", SMS, NEW_SMS)
     providers.behave(Behaviour(status=503))
@@ -47,13 +49,13 @@ def test_a_failure_is_no_reason_to_keep_the_record(providers: ProviderSimulator,
     assert message(1)["status"] == "queued"
 
 
-def test_only_the_records_that_are_no_ids_go_to_the_dead_letters(providers: ProviderSimulator) -> None:
+def test_only_records_that_are_not_ids_go_to_the_dead_letters(providers: ProviderSimulator) -> None:
     call("POST", SMS, NEW_SMS)
     assert deliver(1, "one", 2**63) == ["record-one", f"record-{2**63}"]
     assert message(1)["status"] == "sent"
 
 
-def test_all_go_back_to_the_queue_where_the_time_is_too_short(providers: ProviderSimulator) -> None:
+def test_all_records_go_back_to_the_queue_if_the_time_is_too_short(providers: ProviderSimulator) -> None:
     for _ in range(2):
         call("POST", SMS, NEW_SMS)
     assert deliver(1, 2, seconds=10) == ["record-1", "record-2"]
@@ -61,7 +63,7 @@ def test_all_go_back_to_the_queue_where_the_time_is_too_short(providers: Provide
     assert message(1)["status"] == "queued"
 
 
-def test_all_go_back_to_the_queue_where_postgres_is_away(
+def test_all_records_go_back_to_the_queue_while_postgres_is_unavailable(
     providers: ProviderSimulator, database: Database, configure: Configure
 ) -> None:
     for to in ("+18045550001", "+18045550002"):

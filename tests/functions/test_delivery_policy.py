@@ -28,7 +28,7 @@ POLICIES = "SELECT delivery_policy FROM messages ORDER BY id"
         {},
     ],
 )
-def test_what_is_no_policy_is_refused_by_its_field(
+def test_an_invalid_policy_is_refused_by_its_field(
     database: Database, route: str, fields: dict[str, str], value: object
 ) -> None:
     answer = call("POST", route, {**fields, "delivery_policy": value})
@@ -38,7 +38,7 @@ def test_what_is_no_policy_is_refused_by_its_field(
 
 @pytest.mark.parametrize(("route", "fields"), ROUTES)
 @pytest.mark.parametrize("default", ["at_most_once", "at_least_once"])
-def test_null_and_nothing_are_the_deployment_s(
+def test_without_a_policy_the_deployment_s_applies(
     database: Database, configure: Configure, route: str, fields: dict[str, str], default: str
 ) -> None:
     configure(DELIVERY_POLICY=default)
@@ -49,7 +49,7 @@ def test_null_and_nothing_are_the_deployment_s(
 
 @pytest.mark.parametrize(("route", "fields"), ROUTES)
 @pytest.mark.parametrize("policy", ["at_most_once", "at_least_once"])
-def test_the_request_s_own_is_kept(
+def test_the_policy_of_the_request_is_stored(
     database: Database, configure: Configure, route: str, fields: dict[str, str], policy: str
 ) -> None:
     configure(DELIVERY_POLICY="at_least_once" if policy == "at_most_once" else "at_most_once")
@@ -70,7 +70,7 @@ def test_the_same_key_replays_the_same_policy_and_conflicts_with_another(
     assert database.rows(POLICIES) == [["at_least_once"]]
 
 
-def test_a_replay_after_the_default_has_changed_is_still_the_first_message(
+def test_a_replay_after_the_default_has_changed_returns_the_first_message(
     database: Database, configure: Configure
 ) -> None:
     key = {"idempotency-key": "key"}

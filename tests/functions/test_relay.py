@@ -16,9 +16,7 @@ from tests.template.test_events import event
 DUE = "UPDATE outbound_queue SET dispatch_at = clock_timestamp()"
 
 
-def test_queues_again_what_was_left_behind(
-    database: Database, aws: Aws, providers: ProviderSimulator
-) -> None:
+def test_lost_dispatches_are_sent_again(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
     for _ in range(12):
         call("POST", SMS, NEW_SMS)
     aws.queued()  # lost, all of them
@@ -35,7 +33,7 @@ def test_queues_again_what_was_left_behind(
     assert message(int(dispatches[0]))["status"] == "sent"
 
 
-def test_makes_a_delivery_that_died_visible(
+def test_a_delivery_that_died_becomes_unknown(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     call("POST", SMS, NEW_SMS)
@@ -44,7 +42,7 @@ def test_makes_a_delivery_that_died_visible(
     assert message(1)["status"] == "unknown"
 
 
-def test_has_nothing_to_do_in_an_empty_service(database: Database, aws: Aws) -> None:
+def test_an_empty_service_has_no_work(database: Database, aws: Aws) -> None:
     assert invoke("relay", event("relay")) == {
         "leases_expired": 0,
         "reports_applied": 0,
@@ -54,7 +52,7 @@ def test_has_nothing_to_do_in_an_empty_service(database: Database, aws: Aws) -> 
     assert aws.queued() == []
 
 
-def test_applies_reports_whose_message_is_known_by_now(database: Database, aws: Aws) -> None:
+def test_pending_reports_are_applied_when_their_attempt_is_known(database: Database, aws: Aws) -> None:
     claimed = messages.claimed()
     messages.report(Status.DELIVERED, "p-1")
     database.rows("UPDATE attempts SET provider_message_id = 'p-1'")
@@ -64,7 +62,7 @@ def test_applies_reports_whose_message_is_known_by_now(database: Database, aws: 
 
 
 @pytest.mark.parametrize(("days", "left"), [("", 1), ("2", 1), ("1", 0)])
-def test_forgets_what_has_had_its_time(
+def test_expired_rows_are_deleted(
     database: Database, aws: Aws, configure: Configure, days: str, left: int
 ) -> None:
     """Of raw requests the deployment says how long that is."""
@@ -77,7 +75,7 @@ def test_forgets_what_has_had_its_time(
     assert database.value("SELECT count(*) FROM webhook_requests") == left
 
 
-def test_forgets_all_of_a_backlog_while_there_is_time(database: Database, aws: Aws) -> None:
+def test_a_backlog_of_expired_rows_is_deleted(database: Database, aws: Aws) -> None:
     for n in range(3):
         messages.report(Status.DELIVERED, f"p-{n}")
     database.rows(

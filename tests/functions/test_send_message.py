@@ -10,7 +10,7 @@ from tests.template.test_events import event
 pytestmark = pytest.mark.usefixtures("providers")
 
 
-def test_keeps_its_event_s_message_and_queues_its_id(database: Database, aws: Aws) -> None:
+def test_the_message_of_the_sample_event_is_stored_and_queued(database: Database, aws: Aws) -> None:
     accepted = answer(invoke("send_message", event("send_message")))
     assert accepted.status == 202
     message = accepted.json
@@ -54,13 +54,13 @@ def test_attachments_make_an_mms(database: Database) -> None:
         assert (message["type"], message["attachments"]) == ("mms", picture)
 
 
-def test_an_email_is_sent_as_it_is_written(database: Database) -> None:
+def test_an_email_is_stored_as_it_was_written(database: Database) -> None:
     message = call("POST", EMAIL, {**NEW_EMAIL, "body": "text or <b>HTML</b>"}).json
     assert (message["type"], message["provider"], message["subject"]) == ("email", "email", "Hi")
     assert message["body"] == "text or <b>HTML</b>"
 
 
-def test_the_two_of_one_pair_share_their_conversation(database: Database) -> None:
+def test_sms_and_mms_between_two_addresses_share_a_conversation(database: Database) -> None:
     for changes in (
         {},
         {"to": "+1 (804) 555-1234"},

@@ -16,7 +16,7 @@ DUE = "UPDATE outbound_queue SET dispatch_at = now()"
 WAIT = "SELECT round(extract(epoch FROM dispatch_at - clock_timestamp()) / 60)::int FROM outbound_queue"
 
 
-def test_a_dispatch_is_lost_a_minute_after_its_message_was_accepted(database: Database) -> None:
+def test_a_dispatch_counts_as_lost_a_minute_after_its_message_was_accepted(database: Database) -> None:
     messages.accept()
     assert attempts.take_due_dispatches(10) == []
     database.rows("UPDATE outbound_queue SET dispatch_at = dispatch_at - interval '59 s'")
@@ -26,7 +26,7 @@ def test_a_dispatch_is_lost_a_minute_after_its_message_was_accepted(database: Da
     assert attempts.take_due_dispatches(10) == []
 
 
-def test_dispatches_follow_each_other_twice_as_late_each_time_up_to_an_hour(database: Database) -> None:
+def test_the_time_between_dispatches_doubles_up_to_an_hour(database: Database) -> None:
     messages.accept()
     waits = []
     for _ in range(9):
@@ -36,7 +36,7 @@ def test_dispatches_follow_each_other_twice_as_late_each_time_up_to_an_hour(data
     assert waits == [2, 4, 8, 16, 32, 60, 60, 60, 60]
 
 
-def test_after_an_attempt_dispatches_begin_anew(database: Database) -> None:
+def test_an_attempt_resets_the_time_between_dispatches(database: Database) -> None:
     messages.accept()
     for _ in range(5):
         database.rows(DUE)
@@ -49,7 +49,7 @@ def test_after_an_attempt_dispatches_begin_anew(database: Database) -> None:
     assert database.value(WAIT) == 2
 
 
-def test_takes_the_longest_overdue_first_and_no_more_than_it_was_asked_for(database: Database) -> None:
+def test_the_longest_overdue_are_taken_first_up_to_the_limit(database: Database) -> None:
     for _ in range(5):
         messages.accept()
     database.rows("UPDATE outbound_queue SET dispatch_at = now() - message_id * interval '1 s'")
@@ -59,7 +59,7 @@ def test_takes_the_longest_overdue_first_and_no_more_than_it_was_asked_for(datab
     assert attempts.take_due_dispatches(2) == []
 
 
-def test_only_what_is_queued_or_of_unknown_outcome_is_dispatched(database: Database) -> None:
+def test_only_queued_messages_and_open_unknown_outcomes_are_dispatched(database: Database) -> None:
     messages.accept()
     messages.claimed()
     messages.sent(messages.claimed())
@@ -73,7 +73,7 @@ def test_only_what_is_queued_or_of_unknown_outcome_is_dispatched(database: Datab
     assert attempts.take_due_dispatches(10) == [Dispatch(1, 1)]
 
 
-def test_a_dispatch_that_could_not_be_sent_is_due_at_once(database: Database) -> None:
+def test_a_message_that_the_queue_did_not_take_is_due_at_once(database: Database) -> None:
     ids = [messages.accept(messages.apart())[1].id for _ in range(3)]
     claimed = messages.claim(ids[1])
     attempts.leave_to_relay(ids[:2])
@@ -87,7 +87,7 @@ def test_a_dispatch_that_could_not_be_sent_is_due_at_once(database: Database) ->
 
 
 @pytest.mark.usefixtures("database")
-def test_a_claim_whose_worker_never_came_back_is_of_unknown_outcome() -> None:
+def test_a_claim_whose_lease_ran_out_is_an_unknown_outcome() -> None:
     id = messages.accept()[1].id
     attempts.claim([id], timedelta(seconds=-1))
     assert attempts.expire_leases(10) == 1
@@ -108,7 +108,7 @@ def test_a_claim_whose_worker_never_came_back_is_of_unknown_outcome() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_worker_that_is_still_at_work_or_done_is_left_alone() -> None:
+def test_leases_of_running_and_finished_workers_do_not_expire() -> None:
     messages.claimed()
     done = messages.claimed()
     messages.sent(done)
@@ -120,13 +120,13 @@ def test_a_worker_that_is_still_at_work_or_done_is_left_alone() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_ends_no_more_leases_than_it_was_asked_for() -> None:
+def test_leases_expire_up_to_the_limit() -> None:
     ids = [messages.accept(messages.apart())[1].id for _ in range(5)]
     attempts.claim(ids, timedelta(seconds=-1))
     assert [attempts.expire_leases(2) for _ in range(4)] == [2, 2, 1, 0]
 
 
-def test_a_batch_is_never_more_than_was_asked_for_however_many_accounts_wait(database: Database) -> None:
+def test_a_batch_keeps_to_the_limit_for_any_number_of_accounts(database: Database) -> None:
     for number in range(5):
         account = make_account(f"Shop {number}", f"shop{number}@example.com")
         store.accept_message(account, messages.email(**{"from": f"shop{number}@example.com"}), ["email"])

@@ -25,7 +25,7 @@ def shown(document: str) -> int:
 
 
 @pytest.mark.parametrize("character", ["x", '"', "\\", "\n", "\x01", "é", "\U0001f600"])
-def test_pages_of_large_messages_fit_into_an_answer_and_show_all(database: Database, character: str) -> None:
+def test_pages_of_large_messages_fit_into_a_response_and_show_all(database: Database, character: str) -> None:
     kept = [store.accept_message(ACCOUNT, email(character * 200_000), ["email"])[1] for _ in range(8)]
     found: list[int] = []
     page = reads.list_messages(ACCOUNT, 1, 200)
@@ -37,13 +37,13 @@ def test_pages_of_large_messages_fit_into_an_answer_and_show_all(database: Datab
 
 
 @pytest.mark.parametrize("character", ['"', "\\", "\n"])
-def test_a_mebibyte_of_what_json_escapes_once_is_taken_and_shown(database: Database, character: str) -> None:
+def test_a_mebibyte_of_escaped_characters_is_accepted_and_shown(database: Database, character: str) -> None:
     _, kept, _ = store.accept_message(ACCOUNT, email(character * 2**20), ["email"])
     assert kept
     assert shown(reads.get_message(ACCOUNT, kept.id) or "") < LAMBDA
 
 
 @pytest.mark.parametrize("message", [("\x01" * 990_000, None), ('"' * 2**20, '"' * 2**20)])
-def test_what_could_never_be_shown_is_refused(message: tuple[str, str | None]) -> None:
+def test_a_message_that_could_never_be_shown_is_refused(message: tuple[str, str | None]) -> None:
     with pytest.raises(ValidationError, match="too long after its characters are escaped"):
         email(*message)

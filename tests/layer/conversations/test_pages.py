@@ -34,7 +34,7 @@ def messages(database: Database) -> Database:
 
 @pytest.mark.usefixtures("messages")
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 6, 200])
-def test_a_walk_has_pages_of_the_size_that_was_asked_for(limit: int) -> None:
+def test_pages_have_the_requested_size(limit: int) -> None:
     for newest_first in (False, True):
         pages: list[list[int]] = []
         token: str | None = None
@@ -52,7 +52,7 @@ def test_a_walk_has_pages_of_the_size_that_was_asked_for(limit: int) -> None:
 
 
 @pytest.mark.usefixtures("messages")
-def test_newest_first_ends_and_oldest_first_goes_on() -> None:
+def test_newest_first_ends_and_oldest_first_can_be_continued() -> None:
     last = reads.list_messages(ACCOUNT, 1, 5, newest_first=True)
     assert last is not None
     assert last.next_cursor is None
@@ -68,7 +68,7 @@ def test_newest_first_ends_and_oldest_first_goes_on() -> None:
 
 
 @pytest.mark.usefixtures("messages")
-def test_a_conversation_that_lost_its_messages_still_has_a_page_to_go_on_from(messages: Database) -> None:
+def test_a_conversation_without_messages_still_has_a_page_and_a_cursor(messages: Database) -> None:
     """As it is for a moment where its first message is not committed with it."""
     messages.rows("DELETE FROM messages")
     page = reads.list_messages(ACCOUNT, 1, 5)
@@ -81,7 +81,7 @@ def test_a_conversation_that_lost_its_messages_still_has_a_page_to_go_on_from(me
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("length", [19_900, 99_000, 1_000_000])
-def test_a_page_ends_before_four_megabytes_and_not_long_before(length: int, newest_first: bool) -> None:
+def test_a_page_ends_just_before_four_megabytes(length: int, newest_first: bool) -> None:
     messages = min(220, 6_000_000 // length)
     for _ in range(messages):
         support_messages.accept(support_messages.sms(body="x" * length))
@@ -95,7 +95,7 @@ def test_a_page_ends_before_four_megabytes_and_not_long_before(length: int, newe
     assert walked == sorted(range(1, messages + 1), reverse=newest_first)
 
 
-def test_a_page_has_one_message_however_large_that_is(database: Database) -> None:
+def test_a_page_has_at_least_one_message_of_any_size(database: Database) -> None:
     for _ in range(3):
         support_messages.accept()
     database.rows("UPDATE messages SET size = 10000000")
@@ -120,7 +120,7 @@ CONVERSATIONS: list[dict[str, Any]] = [
 
 @pytest.mark.usefixtures("messages")
 @pytest.mark.parametrize("filters", CONVERSATIONS)
-def test_a_cursor_goes_on_with_the_filters_that_it_was_given_under(filters: dict[str, Any]) -> None:
+def test_a_cursor_is_valid_only_with_the_same_filters(filters: dict[str, Any]) -> None:
     support_messages.receive("another", **{"from": "+18045550001"})
     support_messages.receive("and-another", **{"from": "+18045550002", "to": support_messages.CONTACT})
     token = reads.list_conversations(ACCOUNT, 1, **filters).next_cursor
@@ -136,7 +136,7 @@ def test_a_cursor_goes_on_with_the_filters_that_it_was_given_under(filters: dict
 
 
 @pytest.mark.usefixtures("messages")
-def test_a_cursor_goes_on_in_the_conversation_and_the_order_that_it_was_given_for() -> None:
+def test_a_cursor_is_valid_only_for_the_same_conversation_and_order() -> None:
     page = reads.list_messages(ACCOUNT, 1, 2)
     assert page is not None
     for id, newest_first in ((2, False), (1, True), (99, False)):

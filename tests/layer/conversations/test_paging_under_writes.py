@@ -89,7 +89,7 @@ def test_a_follower_gets_every_message_in_order_while_eight_processes_write(
     assert pages > 29, "it followed, and did not come when all was over"
 
 
-def test_walks_through_messages_show_each_once_while_others_come(
+def test_paging_shows_each_message_once_while_others_are_written(
     database: Database, environments: ProcessPoolExecutor
 ) -> None:
     for number in range(50):
@@ -109,7 +109,7 @@ def test_walks_through_messages_show_each_once_while_others_come(
     assert database.value("SELECT count(*) FROM messages") == 250
 
 
-def test_a_walk_through_conversations_shows_none_twice_and_finds_again_what_moved(
+def test_paging_shows_no_conversation_twice_and_updated_since_finds_those_that_moved(
     database: Database, environments: ProcessPoolExecutor
 ) -> None:
     for number in range(60):

@@ -33,7 +33,7 @@ def conversation(id: int) -> Conversation:
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("id", [0, 2, -1, MAX_ID])
-def test_there_is_nothing_under_another_id(id: int) -> None:
+def test_an_unknown_id_is_not_found(id: int) -> None:
     messages.accept()
     assert reads.get_message(ACCOUNT, id) is None
     assert reads.get_conversation(ACCOUNT, id) is None
@@ -41,7 +41,7 @@ def test_there_is_nothing_under_another_id(id: int) -> None:
     assert reads.list_messages(ACCOUNT, id, 10, newest_first=True) is None
 
 
-def test_what_is_of_another_account_is_not_there(database: Database) -> None:
+def test_rows_of_another_account_are_not_found(database: Database) -> None:
     messages.accept()
     database.rows("UPDATE messages SET account_id = 2")
     assert reads.get_message(ACCOUNT, 1) is None
@@ -54,7 +54,7 @@ def test_what_is_of_another_account_is_not_there(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_message_has_the_fields_of_the_contract_and_its_events_oldest_first() -> None:
+def test_a_message_has_all_fields_and_its_events_oldest_first() -> None:
     messages.accept(messages.sms(timestamp="2024-11-01T14:00:00Z"))
     fields = json.loads(reads.get_message(ACCOUNT, 1) or "")
     for clock in ("created_at", "updated_at"):
@@ -94,7 +94,7 @@ def test_a_message_has_the_fields_of_the_contract_and_its_events_oldest_first() 
     assert set(seen["events"][1]) == set(MessageEvent.model_fields)
 
 
-def test_times_are_in_utc_whatever_the_server_s_zone_is(database: Database) -> None:
+def test_times_are_in_utc_in_any_time_zone_of_the_server(database: Database) -> None:
     messages.accept(messages.sms(timestamp="2024-07-01T14:00:00Z"))
     name = database.value("SELECT current_database()")
     database.rows(f"ALTER DATABASE {name} SET timezone = 'Asia/Kolkata'")
@@ -113,7 +113,7 @@ def test_times_are_in_utc_whatever_the_server_s_zone_is(database: Database) -> N
 
 
 @pytest.mark.usefixtures("database")
-def test_a_conversation_shows_its_last_message_by_its_first_200_characters() -> None:
+def test_a_conversation_previews_its_last_message_with_200_characters() -> None:
     messages.receive(body="x")
     assert conversation(1).last_message.preview == "x"
     messages.accept(messages.sms(body="\U0001f600\u00e4" * 150, attachments=["https://example.com/a.jpg"]))
@@ -162,7 +162,7 @@ def test_the_newest_activity_comes_first() -> None:
         ({"address": CONTACT, "type": Channel.EMAIL}, []),
     ],
 )
-def test_filters_by_either_address_and_by_type_on_any_page(filters: dict[str, Any], found: list[int]) -> None:
+def test_filters_by_address_and_type_apply_to_every_page(filters: dict[str, Any], found: list[int]) -> None:
     assert ids(reads.list_conversations(ACCOUNT, 10, **filters)) == found
     page, walked = reads.list_conversations(ACCOUNT, 1, **filters), []
     while page.items:
@@ -174,7 +174,7 @@ def test_filters_by_either_address_and_by_type_on_any_page(filters: dict[str, An
 
 
 @pytest.mark.usefixtures("threads")
-def test_updated_since_takes_that_moment_in() -> None:
+def test_updated_since_includes_that_moment() -> None:
     moment = conversation(5).last_message_at
     assert ids(reads.list_conversations(ACCOUNT, 10, updated_since=moment)) == [1, 2, 5]
     later = moment + timedelta(microseconds=1)
@@ -187,14 +187,14 @@ def test_updated_since_takes_that_moment_in() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_an_address_that_writes_to_itself_is_found_once() -> None:
+def test_a_conversation_of_an_address_with_itself_is_found_once() -> None:
     messages.accept(messages.sms(**{"from": CONTACT}))
     messages.receive(to=CONTACT)
     assert ids(reads.list_conversations(ACCOUNT, 10, address=CONTACT)) == [1]
     assert ids(reads.list_messages(ACCOUNT, 1, 10)) == [1, 2]
 
 
-def test_shows_the_last_of_a_message_s_events(database: Database) -> None:
+def test_a_message_shows_its_last_events(database: Database) -> None:
     id = messages.sent(messages.claimed())
     database.rows(
         "INSERT INTO message_events (message_id, attempt, kind, provider, code, occurred_at)"

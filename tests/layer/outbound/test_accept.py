@@ -42,18 +42,18 @@ def wait(database: Database) -> float:
     return found
 
 
-def test_keeps_a_message_and_dispatches_it_once(database: Database, aws: Aws) -> None:
+def test_a_message_is_stored_and_dispatched_once(database: Database, aws: Aws) -> None:
     message, replayed = accept.accept(ACCOUNT, sms())
     assert (message.id, message.status, message.provider, replayed) == (1, "queued", "sms", False)
     assert [dispatch["Body"] for dispatch in aws.queued()] == ["1"]
     assert 55 < wait(database) <= 60
 
 
-def test_an_email_goes_by_the_provider_that_carries_email(database: Database) -> None:
+def test_an_email_goes_to_the_provider_for_email(database: Database) -> None:
     assert accept.accept(ACCOUNT, NewEmail.model_validate(NEW_EMAIL)).message.provider == "email"
 
 
-def test_refuses_what_no_provider_carries(database: Database, aws: Aws, configure: Configure) -> None:
+def test_a_type_that_no_provider_sends_is_refused(database: Database, aws: Aws, configure: Configure) -> None:
     configure(PROVIDERS="email")
     with pytest.raises(Invalid) as raised:
         accept.accept(ACCOUNT, sms())
@@ -62,7 +62,7 @@ def test_refuses_what_no_provider_carries(database: Database, aws: Aws, configur
     assert aws.queued() == []
 
 
-def test_refuses_what_the_first_provider_cannot_do(
+def test_a_message_beyond_the_limits_of_the_first_provider_is_refused(
     database: Database, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(providers.REGISTRY, "pager", Pager)
@@ -79,7 +79,7 @@ def test_refuses_what_the_first_provider_cannot_do(
     assert database.value("SELECT count(*) FROM messages") == 2
 
 
-def test_all_that_the_provider_cannot_do_is_named_at_once(database: Database) -> None:
+def test_every_field_that_the_provider_cannot_send_is_named(database: Database) -> None:
     with pytest.raises(Invalid) as raised:
         accept.accept(ACCOUNT, sms(cc=["a@example.org"], reply_to="a@example.org", headers={"X-A": "1"}))
     assert [error["field"] for error in raised.value.errors] == ["cc", "headers", "reply_to"]
@@ -87,7 +87,7 @@ def test_all_that_the_provider_cannot_do_is_named_at_once(database: Database) ->
 
 
 @pytest.mark.parametrize("name", ["x-order-of-the-day", "X-MARK"])
-def test_a_header_that_the_provider_keeps_to_itself_is_refused(
+def test_a_header_that_the_provider_reserves_is_refused(
     database: Database, configure: Configure, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     class Reserved(Email):
@@ -105,7 +105,7 @@ def test_a_header_that_the_provider_keeps_to_itself_is_refused(
     assert database.value("SELECT providers FROM messages") == ["email"], "it stands in for nobody"
 
 
-def test_the_same_key_gives_the_same_message_without_another_dispatch(database: Database, aws: Aws) -> None:
+def test_the_same_key_returns_the_same_message_without_another_dispatch(database: Database, aws: Aws) -> None:
     first = accept.accept(ACCOUNT, sms(), key())
     again = accept.accept(ACCOUNT, sms(body="another, by the same print"), key())
     assert (first.replayed, again.replayed) == (False, True)
@@ -113,7 +113,7 @@ def test_the_same_key_gives_the_same_message_without_another_dispatch(database: 
     assert len(aws.queued()) == 1
 
 
-def test_a_key_that_stands_for_another_body_is_refused(database: Database, aws: Aws) -> None:
+def test_a_key_that_was_used_with_another_body_is_refused(database: Database, aws: Aws) -> None:
     accept.accept(ACCOUNT, sms(), key())
     with pytest.raises(Invalid) as raised:
         accept.accept(ACCOUNT, sms(body="other"), key(fingerprint="other"))
@@ -122,7 +122,7 @@ def test_a_key_that_stands_for_another_body_is_refused(database: Database, aws: 
     assert len(aws.queued()) == 1
 
 
-def test_a_refused_message_does_not_use_its_key_up(database: Database, configure: Configure) -> None:
+def test_a_refused_message_does_not_use_its_key(database: Database, configure: Configure) -> None:
     configure(PROVIDERS="email")
     with pytest.raises(Invalid):
         accept.accept(ACCOUNT, sms(), key())
@@ -130,7 +130,7 @@ def test_a_refused_message_does_not_use_its_key_up(database: Database, configure
     assert not accept.accept(ACCOUNT, sms(), key()).replayed
 
 
-def test_keeps_a_message_also_while_the_provider_s_secret_is_away(
+def test_a_message_is_accepted_while_the_secret_is_unavailable(
     database: Database, aws: Aws, configure: Configure
 ) -> None:
     configure(PROVIDER_SECRET_ARN="arn:aws:secretsmanager:us-east-1:000000000000:secret:gone")
@@ -138,16 +138,14 @@ def test_keeps_a_message_also_while_the_provider_s_secret_is_away(
     assert len(aws.queued()) == 1
 
 
-def test_a_message_whose_queue_is_gone_is_accepted_and_is_the_next_relay_s(
-    database: Database, aws: Aws
-) -> None:
+def test_a_message_is_accepted_without_a_queue_and_due_for_the_relay(database: Database, aws: Aws) -> None:
     aws.lose_the_queues()
     assert accept.accept(ACCOUNT, sms()).message.status == "queued"
     assert wait(database) <= 0
 
 
 @pytest.mark.parametrize("away", ["refuses", "hangs"])
-def test_a_queue_that_is_away_costs_an_accept_a_second(
+def test_an_unavailable_queue_delays_an_accept_by_a_second(
     database: Database, configure: Configure, aws_at: Callable[[str], None], away: str
 ) -> None:
     configure(PROVIDER_SECRET_ARN="")
@@ -167,7 +165,7 @@ def run_relay(seconds: float = 55) -> dict[str, int]:
     return relay.relay(lambda: seconds)
 
 
-def test_dispatches_what_is_due_and_only_that(database: Database, aws: Aws) -> None:
+def test_only_messages_that_are_due_are_dispatched(database: Database, aws: Aws) -> None:
     for _ in range(3):
         accept.accept(ACCOUNT, sms())
     aws.queued()
@@ -177,7 +175,7 @@ def test_dispatches_what_is_due_and_only_that(database: Database, aws: Aws) -> N
     assert run_relay() == {"leases_expired": 0, "reports_applied": 0, "dispatched": 0, "deleted": 0}
 
 
-def test_dispatches_a_backlog_of_any_length(
+def test_a_backlog_longer_than_a_batch_is_dispatched(
     database: Database, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "BATCH_SIZE", 7)
@@ -189,7 +187,7 @@ def test_dispatches_a_backlog_of_any_length(
     assert len(aws.queued()) == 20
 
 
-def test_stops_while_there_is_time_left(database: Database, aws: Aws) -> None:
+def test_no_batch_begins_without_time_for_it(database: Database, aws: Aws) -> None:
     accept.accept(ACCOUNT, sms())
     aws.queued()
     database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp()")
@@ -197,7 +195,9 @@ def test_stops_while_there_is_time_left(database: Database, aws: Aws) -> None:
     assert aws.queued() == []
 
 
-def test_what_the_queue_does_not_take_is_the_next_relay_s(database: Database, aws: Aws) -> None:
+def test_messages_that_the_queue_does_not_take_are_due_in_the_next_round(
+    database: Database, aws: Aws
+) -> None:
     accept.accept(ACCOUNT, sms())
     database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp()")
     aws.lose_the_queues()
@@ -205,7 +205,7 @@ def test_what_the_queue_does_not_take_is_the_next_relay_s(database: Database, aw
     assert wait(database) <= 0
 
 
-def test_an_expired_lease_is_an_unknown_outcome_and_is_never_claimed_again(
+def test_an_expired_lease_is_an_unknown_outcome_and_a_late_record_still_counts(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept.accept(ACCOUNT, sms())
@@ -221,7 +221,7 @@ def test_an_expired_lease_is_an_unknown_outcome_and_is_never_claimed_again(
     assert attempts.record(claimed.token, Status.SENT, provider_message_id="late").status == "sent"
 
 
-def test_forgets_the_keys_whose_time_is_up(database: Database) -> None:
+def test_idempotency_keys_are_deleted_after_a_day(database: Database) -> None:
     accept.accept(ACCOUNT, sms(), key("old"))
     accept.accept(ACCOUNT, sms(), key("new"))
     old = "UPDATE idempotency_keys SET created_at = clock_timestamp() - interval '24 hours' WHERE key = 'old'"

@@ -17,7 +17,7 @@ def message(id: int = 1) -> MessageWithEvents:
     return messages.seen(id)
 
 
-def test_a_claim_gives_what_was_accepted_under_a_token_of_its_own(database: Database) -> None:
+def test_a_claim_returns_the_accepted_message_with_a_token_of_its_own(database: Database) -> None:
     contents = [
         messages.sms(),
         messages.sms(
@@ -42,7 +42,7 @@ def test_a_claim_gives_what_was_accepted_under_a_token_of_its_own(database: Data
 
 
 @pytest.mark.usefixtures("database")
-def test_a_message_is_claimed_by_one_and_only_while_it_is_queued() -> None:
+def test_only_a_queued_message_is_claimed_and_only_once() -> None:
     ids = [messages.accept(messages.apart())[1].id for _ in range(2)]
     inbound = messages.receive()[1].id
     assert [one.id for one in messages.claim_all([ids[0]])] == [ids[0]]
@@ -52,7 +52,7 @@ def test_a_message_is_claimed_by_one_and_only_while_it_is_queued() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_sent_message_has_its_provider_s_id() -> None:
+def test_a_sent_message_has_the_provider_s_id() -> None:
     claimed = messages.claimed()
     recorded = attempts.record(claimed.token, Status.SENT, provider_message_id="p-1")
     assert recorded.status is Status.SENT
@@ -64,7 +64,7 @@ def test_a_sent_message_has_its_provider_s_id() -> None:
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("status", [Status.FAILED, Status.UNKNOWN])
-def test_a_failure_is_told_in_the_provider_s_words(status: Status) -> None:
+def test_a_failure_shows_the_provider_s_code_and_reason(status: Status) -> None:
     token = messages.claimed().token
     assert attempts.record(token, status, code="21610", reason="Unsubscribed \u00e4").status is status
     assert (message().status, message().error) == (
@@ -75,7 +75,7 @@ def test_a_failure_is_told_in_the_provider_s_words(status: Status) -> None:
     assert (event.status, event.code, event.reason) == (status, "21610", "Unsubscribed \u00e4")
 
 
-def test_a_retry_waits_for_its_time_and_the_relay_for_a_minute_more(database: Database) -> None:
+def test_a_retry_is_due_after_its_wait_and_for_the_relay_a_minute_later(database: Database) -> None:
     claimed = messages.claimed()
     wait = timedelta(minutes=10)
     assert attempts.record(claimed.token, Status.QUEUED, code="503", wait=wait).status is Status.QUEUED
@@ -104,7 +104,7 @@ def test_a_retry_waits_for_its_time_and_the_relay_for_a_minute_more(database: Da
         (Status.UNKNOWN, {"code": "2"}),
     ],
 )
-def test_the_same_record_again_changes_nothing(status: Status, words: dict[str, str]) -> None:
+def test_recording_an_attempt_twice_changes_nothing(status: Status, words: dict[str, str]) -> None:
     token = messages.claimed().token
     first = attempts.record(token, status, provider_message_id=words.get("provider_message_id"))
     seen = message()
@@ -115,7 +115,7 @@ def test_the_same_record_again_changes_nothing(status: Status, words: dict[str, 
 
 
 @pytest.mark.usefixtures("database")
-def test_a_late_word_of_a_worker_counts_after_its_lease_and_a_later_one_does_not_take_it_back() -> None:
+def test_a_record_after_the_lease_counts_and_is_not_undone_by_a_later_one() -> None:
     [claimed] = messages.claim_all([messages.accept()[1].id], timedelta(seconds=-1))
     assert attempts.expire_leases(10) == 1
     assert attempts.record(claimed.token, Status.SENT, provider_message_id="p-1").status is Status.SENT
@@ -125,7 +125,7 @@ def test_a_late_word_of_a_worker_counts_after_its_lease_and_a_later_one_does_not
 
 
 @pytest.mark.usefixtures("database")
-def test_an_attempt_whose_outcome_is_unknown_is_not_tried_again() -> None:
+def test_a_late_record_does_not_queue_an_unknown_outcome_again() -> None:
     token = messages.claimed().token
     attempts.record(token, Status.UNKNOWN)
     assert attempts.record(token, Status.QUEUED, wait=timedelta()).status is Status.UNKNOWN
@@ -133,7 +133,7 @@ def test_an_attempt_whose_outcome_is_unknown_is_not_tried_again() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_success_that_is_told_late_keeps_a_message_from_being_sent_again() -> None:
+def test_a_success_that_is_recorded_late_stops_the_next_attempt() -> None:
     claimed = messages.claimed()
     attempts.record(claimed.token, Status.UNKNOWN, wait=timedelta())
     assert attempts.resolve(claimed.token, Status.QUEUED, "no_evidence", "") is not None
@@ -149,7 +149,7 @@ def superseded() -> tuple[OutboundMessage, OutboundMessage]:
 
 
 @pytest.mark.usefixtures("database")
-def test_what_is_recorded_of_a_superseded_attempt_is_only_an_event() -> None:
+def test_a_record_of_a_superseded_attempt_is_only_an_event() -> None:
     first, second = superseded()
     for status in (Status.FAILED, Status.UNKNOWN, Status.SENT):
         recorded = attempts.record(first.token, status, provider_message_id="p-1")
@@ -162,7 +162,7 @@ def test_what_is_recorded_of_a_superseded_attempt_is_only_an_event() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_what_is_reported_of_a_superseded_attempt_is_only_an_event() -> None:
+def test_a_report_of_a_superseded_attempt_is_only_an_event() -> None:
     first, second = superseded()
     attempts.record(first.token, Status.SENT, provider_message_id="p-1")
     messages.sent(second, "p-2")
@@ -175,7 +175,7 @@ def test_what_is_reported_of_a_superseded_attempt_is_only_an_event() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_provider_that_gives_one_id_twice_is_believed_the_first_time() -> None:
+def test_a_provider_s_id_belongs_to_the_first_message_that_got_it() -> None:
     ids = [messages.sent(messages.claimed(), "p-1") for _ in range(3)]
     assert [message(id).status for id in ids] == [Status.SENT] * 3
     assert [message(id).provider_message_id for id in ids] == ["p-1", None, None]
@@ -184,6 +184,6 @@ def test_a_provider_that_gives_one_id_twice_is_believed_the_first_time() -> None
 
 
 @pytest.mark.usefixtures("database")
-def test_a_token_that_nobody_was_given_is_a_fault() -> None:
+def test_an_unknown_token_is_rejected() -> None:
     with pytest.raises(StatementRejected, match="P0002"):
         attempts.record(uuid4(), Status.SENT)

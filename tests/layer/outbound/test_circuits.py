@@ -56,7 +56,7 @@ def trials(id: int) -> int:
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("failure", FAULTS)
-def test_opens_once_half_of_ten_have_failed_by_the_provider_s_fault(failure: str) -> None:
+def test_a_circuit_opens_when_half_of_ten_attempts_failed_through_the_provider(failure: str) -> None:
     assert circuits.list_open() == []
     assert attempt(*[None] * 5, *[failure] * 5) == [False] * 9 + [True]
     assert circuits.list_open() == ["sms"]
@@ -64,7 +64,7 @@ def test_opens_once_half_of_ten_have_failed_by_the_provider_s_fault(failure: str
 
 
 @pytest.mark.usefixtures("database")
-def test_the_few_of_a_burst_that_time_out_and_so_end_last_open_nothing() -> None:
+def test_timeouts_that_end_after_a_burst_of_successes_open_nothing() -> None:
     slow, quick = ([messages.claimed() for _ in range(count)] for count in (10, 30))
     assert not any(end(one, None).circuit_opened for one in quick)
     assert not any(end(one, "unknown").circuit_opened for one in slow)
@@ -83,17 +83,17 @@ def test_the_few_of_a_burst_that_time_out_and_so_end_last_open_nothing() -> None
     ],
     ids=["nine", "five of eleven", "throttled", *ANSWERS, *UNASKED, "nine of the last twenty"],
 )
-def test_stays_closed_for_less(failures: list[str | None]) -> None:
+def test_fewer_failures_leave_the_circuit_closed(failures: list[str | None]) -> None:
     assert not any(attempt(*failures))
     assert trials(accept()) == 1
 
 
 @pytest.mark.usefixtures("database")
-def test_looks_at_the_last_twenty_alone() -> None:
+def test_only_the_last_twenty_attempts_count() -> None:
     assert attempt(*[None] * 20, *["temporary"] * 10)[-1]
 
 
-def test_looks_at_the_last_minute_alone(database: Database) -> None:
+def test_only_the_attempts_of_the_last_minute_count(database: Database) -> None:
     attempt(*["temporary"] * 9)
     let_pass(database, 61)
     assert not any(attempt(*["temporary"] * 9))
@@ -101,28 +101,30 @@ def test_looks_at_the_last_minute_alone(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_is_the_one_provider_s() -> None:
+def test_each_provider_has_its_own_circuit() -> None:
     open_circuit()
     _, email, _ = store.accept_message(messages.ACCOUNT, messages.email(), ["email"])
     assert email is not None
     assert trials(email.id) == 1
 
 
-def test_what_it_put_off_is_nudged_when_the_time_is_up(database: Database, aws: Aws) -> None:
+def test_a_postponed_message_is_dispatched_when_the_circuit_is_half_open(
+    database: Database, aws: Aws
+) -> None:
     open_circuit()
     id = accept()
     assert trials(id) == 0
-    put_off = """
+    postpone = """
         SELECT status, attempt_count, dispatch_at = open_until
           FROM messages JOIN outbound_queue ON message_id = id, circuits WHERE id = :id"""
-    assert database.rows(put_off, id=id) == [["queued", 0, True]]
+    assert database.rows(postpone, id=id) == [["queued", 0, True]]
     assert relayed(aws) == []
     let_pass(database, 30)
     assert relayed(aws) == [id]
     assert trials(id) == 1
 
 
-def test_of_eight_at_once_one_tries_it_after_its_time(
+def test_only_one_of_eight_workers_tries_a_half_open_provider(
     database: Database, environments: ProcessPoolExecutor
 ) -> None:
     open_circuit()
@@ -132,7 +134,7 @@ def test_of_eight_at_once_one_tries_it_after_its_time(
         assert sum(environments.map(trials, ids)) == 1
 
 
-def test_a_success_closes_it_and_all_may_go(database: Database) -> None:
+def test_a_success_closes_the_circuit(database: Database) -> None:
     open_circuit()
     let_pass(database, 30)
     assert attempt(None) == [False]
@@ -141,7 +143,7 @@ def test_a_success_closes_it_and_all_may_go(database: Database) -> None:
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_so_does_an_answer_that_is_no_fault(database: Database, answer: str) -> None:
+def test_a_refused_message_closes_the_circuit_too(database: Database, answer: str) -> None:
     open_circuit()
     let_pass(database, 30)
     attempt(answer)
@@ -149,9 +151,7 @@ def test_so_does_an_answer_that_is_no_fault(database: Database, answer: str) -> 
 
 
 @pytest.mark.parametrize("failure", UNASKED)
-def test_an_attempt_that_did_not_ask_the_provider_says_nothing_of_it(
-    database: Database, failure: str
-) -> None:
+def test_an_attempt_that_did_not_reach_the_provider_does_not_count(database: Database, failure: str) -> None:
     attempt(*["temporary"] * 9, *[failure] * 20)
     assert attempt("temporary") == [True], "they are not among the last twenty"
     let_pass(database, 31)
@@ -164,7 +164,7 @@ def test_an_attempt_that_did_not_ask_the_provider_says_nothing_of_it(
     assert circuits.list_open() == []
 
 
-def test_a_failure_opens_it_for_twice_as_long_up_to_five_minutes(database: Database) -> None:
+def test_each_failed_trial_doubles_the_open_time_up_to_five_minutes(database: Database) -> None:
     open_circuit()
     seconds = [database.value(OPEN_FOR)]
     for _ in range(6):
@@ -179,14 +179,14 @@ def test_a_failure_opens_it_for_twice_as_long_up_to_five_minutes(database: Datab
     assert database.value(OPEN_FOR) == 30
 
 
-def test_a_throttled_trial_closes_it_for_the_provider_is_well(database: Database) -> None:
+def test_a_throttled_trial_closes_the_circuit(database: Database) -> None:
     open_circuit()
     let_pass(database, 31)
     attempt("throttled")
     assert [trials(accept()), trials(accept())] == [1, 1]
 
 
-def test_what_it_put_off_keeps_its_place_in_its_conversation(database: Database) -> None:
+def test_a_postponed_message_stays_first_in_its_conversation(database: Database) -> None:
     open_circuit()
     first, second = (messages.accept()[1].id for _ in range(2))
     assert tried([first, second]) == []
@@ -195,7 +195,7 @@ def test_what_it_put_off_keeps_its_place_in_its_conversation(database: Database)
     assert [one.id for one in tried([second])] == [first]
 
 
-def test_a_killed_trial_is_followed_by_another(database: Database) -> None:
+def test_a_trial_whose_worker_died_is_followed_by_another(database: Database) -> None:
     open_circuit()
     let_pass(database, 31)
     assert [trials(accept()), trials(accept())] == [1, 0]
@@ -204,7 +204,7 @@ def test_a_killed_trial_is_followed_by_another(database: Database) -> None:
 
 
 @pytest.mark.parametrize("failure", [None, "permanent", *FAULTS])
-def test_late_ends_of_attempts_that_began_before_change_nothing(
+def test_attempts_that_began_before_the_circuit_changed_do_not_change_it(
     database: Database, failure: str | None
 ) -> None:
     late = [messages.claimed() for _ in range(4)]
@@ -222,7 +222,7 @@ def test_late_ends_of_attempts_that_began_before_change_nothing(
     assert database.rows(CIRCUIT) == before, "once it is closed"
 
 
-def test_what_failed_before_it_closed_does_not_open_it_again(database: Database) -> None:
+def test_failures_before_the_circuit_closed_do_not_open_it_again(database: Database) -> None:
     open_circuit()
     let_pass(database, 30)
     attempt(None)
@@ -230,7 +230,7 @@ def test_what_failed_before_it_closed_does_not_open_it_again(database: Database)
     assert attempt("temporary") == [True]
 
 
-def test_health_tells_of_it_in_detail(database: Database) -> None:
+def test_health_shows_circuits_in_detail(database: Database) -> None:
     def told() -> list[tuple[str, str, bool]]:
         answer = call("GET", "/healthz?detail=true")
         assert answer.status == 200

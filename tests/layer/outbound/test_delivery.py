@@ -21,7 +21,7 @@ from tests.support.log_lines import Printed
 pytestmark = pytest.mark.usefixtures("aws")
 
 
-def test_hands_a_message_to_its_provider_once(
+def test_a_message_is_sent_to_its_provider_once(
     database: Database, aws: Aws, providers: ProviderSimulator, printed: Printed
 ) -> None:
     accept(aws)
@@ -51,7 +51,7 @@ def test_hands_a_message_to_its_provider_once(
         (Behaviour(body='{"id": 1}'), "unknown", "unreadable_answer"),
     ],
 )
-def test_each_failure_makes_its_status(
+def test_each_failure_leads_to_its_status(
     database: Database, aws: Aws, providers: ProviderSimulator, behaviour: Behaviour, status: str, code: str
 ) -> None:
     accept(aws)
@@ -71,7 +71,7 @@ def test_each_failure_makes_its_status(
         assert len(providers.requests) == 1
 
 
-def test_a_message_that_is_not_due_yet_is_left_alone(
+def test_a_message_that_is_not_due_yet_is_not_sent(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept(aws)
@@ -83,7 +83,7 @@ def test_a_message_that_is_not_due_yet_is_left_alone(
 
 
 @pytest.mark.parametrize(("asked", "least", "most"), [(0, 0, 4), (120, 120, 120), (10**13, 86400, 86400)])
-def test_waits_as_long_as_the_provider_asks_up_to_a_day(
+def test_a_retry_waits_as_long_as_the_provider_asks_up_to_a_day(
     database: Database, aws: Aws, providers: ProviderSimulator, asked: int, least: float, most: float
 ) -> None:
     accept(aws)
@@ -92,7 +92,7 @@ def test_waits_as_long_as_the_provider_asks_up_to_a_day(
     assert least - 0.5 <= wait(database) <= most
 
 
-def test_backs_off_within_a_window_that_doubles_up_to_an_hour(
+def test_waits_are_spread_over_a_window_that_doubles_up_to_an_hour(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     configure(MAX_ATTEMPTS="1000")
@@ -111,7 +111,7 @@ def test_backs_off_within_a_window_that_doubles_up_to_an_hour(
         database.rows("DELETE FROM attempts")
 
 
-def test_fails_after_the_last_attempt(
+def test_a_message_fails_after_its_last_attempt(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     configure(MAX_ATTEMPTS="3")
@@ -134,7 +134,7 @@ class Faulty(json_gateway.Sms):
         return super().send(message)
 
 
-def test_a_fault_in_a_provider_is_an_unknown_outcome_of_its_own_message(
+def test_a_bug_in_a_provider_makes_only_its_own_message_unknown(
     database: Database,
     aws: Aws,
     providers: ProviderSimulator,
@@ -152,7 +152,7 @@ def test_a_fault_in_a_provider_is_an_unknown_outcome_of_its_own_message(
     assert [line["message_id"] for line in faults] == [1]
 
 
-def test_ten_calls_take_the_time_of_one(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
+def test_ten_calls_run_at_the_same_time(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
     ids = accept(aws, 10)
     providers.behave(Behaviour(delay=0.5))
     began = time.monotonic()
@@ -161,7 +161,7 @@ def test_ten_calls_take_the_time_of_one(database: Database, aws: Aws, providers:
     assert database.value("SELECT count(*) FROM messages WHERE status = 'sent'") == 10
 
 
-def test_with_too_little_time_left_nothing_is_claimed(
+def test_nothing_is_claimed_with_too_little_time_left(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept(aws, 2)
@@ -190,7 +190,7 @@ def test_a_claim_outlives_its_invocation(database: Database, aws: Aws, providers
     assert 30 < seen[0].total_seconds() <= 45
 
 
-def test_leaves_alone_what_is_not_queued(
+def test_messages_that_are_not_queued_are_ignored(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     configure(ALLOW_UNSIGNED_WEBHOOKS="true")
@@ -202,7 +202,7 @@ def test_leaves_alone_what_is_not_queued(
     assert state(database) == ("received", None, 0)
 
 
-def test_retries_are_nudged_for_their_time(
+def test_retries_are_dispatched_with_a_delay(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     ids = accept(aws, 3)

@@ -39,7 +39,7 @@ def with_a_broken_secret(aws: Aws) -> Mapping[str, str]:
 
 
 @pytest.mark.parametrize("spoilt", [without_provider, with_a_broken_secret])
-def test_a_provider_that_cannot_be_used_costs_a_try_and_no_message(
+def test_an_unusable_provider_costs_an_attempt_but_no_message(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure, spoilt: Any
 ) -> None:
     accept(aws)
@@ -61,7 +61,7 @@ def test_a_provider_that_cannot_be_used_costs_a_try_and_no_message(
         (with_a_broken_secret, "The signing_secret of sms is none."),
     ],
 )
-def test_the_log_says_what_is_not_configured(
+def test_the_log_says_what_is_misconfigured(
     database: Database,
     aws: Aws,
     configure: Configure,
@@ -76,7 +76,7 @@ def test_the_log_says_what_is_not_configured(
     assert (line["msg"], line["provider"], line["reason"]) == ("Provider misconfigured", "sms", reason)
 
 
-def test_a_retry_whose_queue_is_gone_is_the_relay_s(
+def test_a_retry_that_cannot_be_dispatched_is_due_for_the_relay(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     ids = accept(aws, 3)
@@ -87,7 +87,7 @@ def test_a_retry_whose_queue_is_gone_is_the_relay_s(
     assert due == [[True]] * 3
 
 
-def test_nothing_is_claimed_while_the_provider_s_secret_is_away(
+def test_nothing_is_claimed_while_the_secret_is_unavailable(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     accept(aws)
@@ -97,7 +97,7 @@ def test_nothing_is_claimed_while_the_provider_s_secret_is_away(
     assert state(database) == ("queued", None, 0)
 
 
-def test_a_secrets_manager_that_hangs_costs_seconds_and_no_message(
+def test_a_hanging_secrets_manager_costs_seconds_but_no_message(
     database: Database, aws: Aws, providers: ProviderSimulator, aws_at: Callable[[str], None]
 ) -> None:
     accept(aws)
@@ -110,7 +110,7 @@ def test_a_secrets_manager_that_hangs_costs_seconds_and_no_message(
     assert state(database) == ("queued", None, 0)
 
 
-def test_nothing_is_claimed_where_the_database_is_away(
+def test_nothing_is_claimed_while_the_database_is_unavailable(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     accept(aws)
@@ -164,7 +164,7 @@ def wait_for_claims(server: Postgres, count: int) -> None:
     eventually(lambda: rows(server, sending) == [[count]])
 
 
-def test_what_the_provider_answered_is_recorded_once_postgres_is_back(
+def test_outcomes_are_recorded_when_postgres_is_back(
     server: Postgres, aws: Aws, providers: ProviderSimulator
 ) -> None:
     providers.behave(Behaviour(delay=1))
@@ -180,7 +180,7 @@ def test_what_the_provider_answered_is_recorded_once_postgres_is_back(
     assert rows(server, "SELECT count(*) FROM message_events") == [[3]]
 
 
-def test_where_postgres_does_not_come_back_in_time_the_batch_stays_in_the_queue(
+def test_the_batch_stays_in_the_queue_if_postgres_is_not_back_in_time(
     server: Postgres, aws: Aws, providers: ProviderSimulator
 ) -> None:
     providers.behave(Behaviour(delay=1))

@@ -25,7 +25,9 @@ def _short_lives(configure: Configure) -> None:
     configure(MAX_AGE=str(MAX_AGE))
 
 
-def test_one_that_was_never_tried_expires(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
+def test_a_message_that_was_never_tried_expires(
+    database: Database, aws: Aws, providers: ProviderSimulator
+) -> None:
     accept(aws)
     let_pass(database, MAX_AGE)
     assert relayed(aws) == [1]
@@ -40,7 +42,7 @@ def test_one_that_was_never_tried_expires(database: Database, aws: Aws, provider
     assert providers.requests == []
 
 
-def test_one_that_waits_for_its_retry_expires_with_the_last_failure_s_reason(
+def test_a_message_that_waits_for_a_retry_expires_with_the_last_reason(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept(aws)
@@ -57,14 +59,16 @@ def test_one_that_waits_for_its_retry_expires_with_the_last_failure_s_reason(
     assert len(providers.requests) == 1
 
 
-def test_a_younger_one_is_tried(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
+def test_a_message_younger_than_max_age_is_sent(
+    database: Database, aws: Aws, providers: ProviderSimulator
+) -> None:
     accept(aws)
     let_pass(database, MAX_AGE - 30)
     deliver(1)
     assert state(database) == ("sent", None, 1)
 
 
-def test_an_expired_one_lets_those_behind_it_go(
+def test_an_expired_message_does_not_block_the_next_one(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     contact = "+18045550009"
@@ -76,7 +80,7 @@ def test_an_expired_one_lets_those_behind_it_go(
     assert state(database, 2) == ("sent", None, 1)
 
 
-def test_one_that_is_being_sent_does_not_expire(
+def test_a_message_that_is_being_sent_does_not_expire(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept(aws)
@@ -87,7 +91,7 @@ def test_one_that_is_being_sent_does_not_expire(
     assert attempts.record(claimed.token, Status.SENT).status is Status.SENT
 
 
-def test_a_report_of_one_that_has_expired_still_moves_it(
+def test_a_report_still_changes_an_expired_message(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept(aws)
@@ -100,7 +104,7 @@ def test_a_report_of_one_that_has_expired_still_moves_it(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_our_own_fault_ends_a_message_by_its_age_alone(
+def test_a_misconfigured_provider_ends_a_message_only_by_its_age(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure, status: int
 ) -> None:
     configure(MAX_ATTEMPTS="2")
@@ -116,7 +120,7 @@ def test_our_own_fault_ends_a_message_by_its_age_alone(
     assert len(providers.requests) == 4
 
 
-def test_once_our_fault_is_mended_the_attempts_count_again(
+def test_attempts_count_again_once_the_configuration_is_fixed(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     configure(MAX_ATTEMPTS="2")
@@ -133,7 +137,7 @@ def test_once_our_fault_is_mended_the_attempts_count_again(
     assert state(database) == ("failed", "503", 5)
 
 
-def test_what_is_lost_on_its_way_each_time_fails_once_its_attempts_are_used_up(
+def test_a_message_that_never_reaches_its_provider_fails_after_its_last_attempt(
     database: Database, aws: Aws, askable: ProviderSimulator, configure: Configure
 ) -> None:
     configure(MAX_ATTEMPTS="2")
@@ -158,7 +162,7 @@ def test_a_retry_after_may_be_a_date(
     assert least - 0.5 <= wait(database) <= most
 
 
-def test_a_delay_beyond_the_queue_s_lives_in_the_row_and_ends_with_the_relay(
+def test_the_relay_dispatches_after_a_wait_that_the_queue_cannot_hold(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept(aws)

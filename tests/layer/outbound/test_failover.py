@@ -50,7 +50,7 @@ def open_circuit(database: Database, name: str, seconds: int = 30) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 408, 425, 429, 500, 503])
-def test_the_next_one_is_tried_at_once_after_a_failure_that_proves_it_was_not_taken(
+def test_the_next_provider_is_tried_at_once_if_the_first_did_not_take_it(
     database: Database, aws: Aws, playing: ProviderSimulator, status: int
 ) -> None:
     accept(aws)
@@ -67,7 +67,7 @@ def test_the_next_one_is_tried_at_once_after_a_failure_that_proves_it_was_not_ta
     assert [one["provider"] for one in shown["events"]] == ["first", "second"]
 
 
-def test_also_where_the_first_cannot_be_reached_or_used(
+def test_the_next_provider_is_tried_if_the_others_cannot_be_reached_or_used(
     database: Database, aws: Aws, playing: ProviderSimulator, configure: Configure
 ) -> None:
     fields = {"url": f"{playing.url}/third", "signing_secret": SIGNING_SECRET}
@@ -90,7 +90,7 @@ def test_also_where_the_first_cannot_be_reached_or_used(
         (Behaviour(body="<html>"), "unknown"),
     ],
 )
-def test_nobody_else_is_tried_after_a_refusal_or_an_unknown_outcome(
+def test_no_other_provider_is_tried_after_a_refusal_or_an_unknown_outcome(
     database: Database, aws: Aws, playing: ProviderSimulator, told: Behaviour, status: str
 ) -> None:
     accept(aws)
@@ -102,7 +102,7 @@ def test_nobody_else_is_tried_after_a_refusal_or_an_unknown_outcome(
     assert (state(database)[0], message(1)["provider"]) == (status, "first")
 
 
-def test_after_the_last_it_is_the_first_again_and_later(
+def test_after_the_last_provider_the_first_is_tried_again_later(
     database: Database, aws: Aws, playing: ProviderSimulator
 ) -> None:
     accept(aws)
@@ -121,7 +121,7 @@ def test_after_the_last_it_is_the_first_again_and_later(
     assert database.rows(NEXT, id=1) == [["second", True]]
 
 
-def test_each_try_counts_and_the_last_one_s_failure_is_shown(
+def test_each_provider_s_attempt_counts_and_the_last_failure_is_shown(
     database: Database, aws: Aws, playing: ProviderSimulator, configure: Configure
 ) -> None:
     configure(MAX_ATTEMPTS="2")
@@ -134,7 +134,7 @@ def test_each_try_counts_and_the_last_one_s_failure_is_shown(
     assert (state(database), message(1)["provider"]) == (("failed", "503", 2), "second")
 
 
-def test_one_with_an_open_circuit_is_passed_over(
+def test_a_provider_with_an_open_circuit_is_skipped(
     database: Database, aws: Aws, playing: ProviderSimulator
 ) -> None:
     open_circuit(database, "first")
@@ -144,7 +144,9 @@ def test_one_with_an_open_circuit_is_passed_over(
     assert (message(1)["status"], message(1)["provider"]) == ("sent", "second")
 
 
-def test_also_among_those_that_stand_in(database: Database, aws: Aws, playing: ProviderSimulator) -> None:
+def test_a_second_provider_with_an_open_circuit_is_skipped_too(
+    database: Database, aws: Aws, playing: ProviderSimulator
+) -> None:
     open_circuit(database, "second")
     accept(aws)
     playing.behave(Behaviour(status=503), at="first")
@@ -153,7 +155,7 @@ def test_also_among_those_that_stand_in(database: Database, aws: Aws, playing: P
     assert called(playing) == ["first", "third"]
 
 
-def test_with_nobody_to_stand_in_it_waits_for_the_first_as_long_as_that_asks(
+def test_with_all_other_circuits_open_it_waits_as_long_as_the_first_asks(
     database: Database, aws: Aws, playing: ProviderSimulator
 ) -> None:
     open_circuit(database, "second")
@@ -165,7 +167,7 @@ def test_with_nobody_to_stand_in_it_waits_for_the_first_as_long_as_that_asks(
     assert wait(database) == pytest.approx(100, abs=1)
 
 
-def test_of_one_whose_time_is_up_a_single_message_is_the_trial(
+def test_a_half_open_provider_gets_one_message_as_a_trial(
     database: Database, aws: Aws, playing: ProviderSimulator
 ) -> None:
     open_circuit(database, "first", 0)
@@ -176,7 +178,7 @@ def test_of_one_whose_time_is_up_a_single_message_is_the_trial(
     assert called(playing)[3:] == ["first", "first"]
 
 
-def test_with_all_circuits_open_it_waits_for_the_first_that_may_be_tried(
+def test_with_all_circuits_open_it_waits_for_the_first_to_be_half_open(
     database: Database, aws: Aws, playing: ProviderSimulator
 ) -> None:
     for name, seconds in zip(NAMES, (90, 60, 120), strict=True):
@@ -192,7 +194,7 @@ def test_with_all_circuits_open_it_waits_for_the_first_that_may_be_tried(
     assert called(playing) == ["second"]
 
 
-def test_what_the_first_asked_for_holds_when_it_is_its_turn_again(
+def test_a_throttled_provider_s_wait_still_counts_on_its_next_turn(
     database: Database, aws: Aws, playing: ProviderSimulator
 ) -> None:
     accept(aws)
@@ -205,7 +207,7 @@ def test_what_the_first_asked_for_holds_when_it_is_its_turn_again(
     assert wait(database) == pytest.approx(600, abs=3)
 
 
-def test_one_that_cannot_carry_it_does_not_stand_in(
+def test_a_provider_that_cannot_send_the_message_is_not_on_its_list(
     database: Database,
     aws: Aws,
     playing: ProviderSimulator,
@@ -225,7 +227,7 @@ def test_one_that_cannot_carry_it_does_not_stand_in(
     assert called(playing) == ["first", "third"]
 
 
-def test_a_sender_s_own_list_is_all_that_it_has(
+def test_a_sender_with_its_own_list_uses_no_other_provider(
     database: Database, aws: Aws, playing: ProviderSimulator, configure: Configure
 ) -> None:
     configure(SENDER_PROVIDERS='{"+12016661234": ["second", "first"]}')

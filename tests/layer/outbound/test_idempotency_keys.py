@@ -17,7 +17,7 @@ def grow_old(database: Database, name: str, age: str = "24 h") -> None:
     database.rows(f"UPDATE idempotency_keys SET created_at = now() - interval '{age}' WHERE key = '{name}'")
 
 
-def test_the_same_key_and_body_give_the_same_message_as_it_now_stands(database: Database) -> None:
+def test_the_same_key_and_body_return_the_message_as_it_is_now(database: Database) -> None:
     outcome, first = messages.accept(under=key())
     assert outcome is AcceptOutcome.CREATED
     messages.sent(messages.claim(first.id))
@@ -27,7 +27,7 @@ def test_the_same_key_and_body_give_the_same_message_as_it_now_stands(database: 
     assert database.value("SELECT count(*) FROM messages") == 1
 
 
-def test_the_same_key_with_another_body_is_a_conflict_and_keeps_nothing(database: Database) -> None:
+def test_the_same_key_with_another_body_is_a_conflict_and_stores_nothing(database: Database) -> None:
     messages.accept(under=key())
     for _ in range(2):
         assert (
@@ -38,7 +38,7 @@ def test_the_same_key_with_another_body_is_a_conflict_and_keeps_nothing(database
     assert database.value("SELECT count(*) FROM messages") == 1
 
 
-def test_keys_of_other_names_and_routes_are_others(database: Database) -> None:
+def test_keys_with_other_names_or_routes_are_independent(database: Database) -> None:
     messages.accept(under=key("key"))
     assert messages.accept(under=key("Key"))[0] is AcceptOutcome.CREATED
     assert messages.accept(under=key("key")._replace(route="/api/messages/email"))[0] is AcceptOutcome.CREATED
@@ -49,7 +49,7 @@ def test_keys_of_other_names_and_routes_are_others(database: Database) -> None:
 
 
 @pytest.mark.parametrize("fingerprint", ["print", "other"])
-def test_a_key_whose_time_is_up_is_used_anew(database: Database, fingerprint: str) -> None:
+def test_an_expired_key_can_be_used_again(database: Database, fingerprint: str) -> None:
     _, first = messages.accept(under=key())
     grow_old(database, "key")
     outcome, second = messages.accept(under=key(fingerprint=fingerprint))
@@ -61,7 +61,7 @@ def test_a_key_whose_time_is_up_is_used_anew(database: Database, fingerprint: st
     assert database.rows(kept) == [[second.id, fingerprint, True]]
 
 
-def test_a_key_is_good_for_a_day(database: Database) -> None:
+def test_a_key_is_valid_for_a_day(database: Database) -> None:
     assert timedelta(hours=24) == KEY_AGE
     messages.accept(under=key())
     grow_old(database, "key", "23 h 59 min")
@@ -69,7 +69,7 @@ def test_a_key_is_good_for_a_day(database: Database) -> None:
     assert store.delete_expired_keys(10) == 0
 
 
-def test_what_fails_does_not_use_its_key_up(database: Database) -> None:
+def test_a_failed_insert_does_not_use_its_key(database: Database) -> None:
     """The key is written before the message, and goes with it."""
     database.rows("ALTER TABLE messages ADD CONSTRAINT no CHECK (body <> 'no') NOT VALID")
     try:
@@ -82,7 +82,7 @@ def test_what_fails_does_not_use_its_key_up(database: Database) -> None:
     assert messages.accept(under=key(fingerprint="other"))[0] is AcceptOutcome.CREATED
 
 
-def test_forgets_the_oldest_keys_whose_time_is_up_and_no_others(database: Database) -> None:
+def test_only_expired_keys_are_deleted_the_oldest_first(database: Database) -> None:
     for name in "abcde":
         messages.accept(under=key(name))
     for name, age in {"a": "23 h", "b": "24 h", "c": "25 h", "d": "26 h"}.items():

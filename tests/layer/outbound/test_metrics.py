@@ -18,7 +18,7 @@ CAUSES = {"Sent", "Failed", "Misconfigured", "OptedOut", "CircuitOpened", "OpenC
 
 
 @pytest.fixture(autouse=True)
-def _nothing_counted_yet() -> None:
+def _clear_metrics() -> None:
     """Who delivers without its function leaves what was counted to the next one."""
     metrics.clear_metrics()
 
@@ -45,7 +45,7 @@ def open_circuit(aws: Aws, provider: ProviderSimulator) -> None:
         (Behaviour(close="after"), {}),
     ],
 )
-def test_an_attempt_is_counted_by_how_it_ended(
+def test_an_attempt_is_counted_by_its_outcome(
     database: Database,
     aws: Aws,
     providers: ProviderSimulator,
@@ -59,9 +59,7 @@ def test_an_attempt_is_counted_by_how_it_ended(
     assert counted(printed) == expected
 
 
-def test_a_message_that_nobody_took_in_time_is_counted_and_told(
-    database: Database, aws: Aws, printed: Printed
-) -> None:
+def test_an_expired_message_is_counted_and_logged(database: Database, aws: Aws, printed: Printed) -> None:
     accept(aws)
     let_pass(database, 86400)
     deliver(1)
@@ -70,7 +68,7 @@ def test_a_message_that_nobody_took_in_time_is_counted_and_told(
 
 
 @pytest.mark.parametrize(("policy", "name"), [("at_most_once", "Unknown"), ("at_least_once", "Resent")])
-def test_a_message_of_which_nobody_knows_is_counted_at_its_end(
+def test_an_unknown_outcome_is_counted_when_it_is_resolved(
     database: Database, aws: Aws, providers: ProviderSimulator, printed: Printed, policy: str, name: str
 ) -> None:
     accept(aws, delivery_policy=policy)
@@ -84,7 +82,7 @@ def test_a_message_of_which_nobody_knows_is_counted_at_its_end(
     assert counted(printed) == {name: [1]}
 
 
-def test_one_that_the_provider_has_not_is_counted_as_resent(
+def test_a_message_that_the_provider_does_not_have_is_counted_as_resent(
     database: Database, aws: Aws, askable: ProviderSimulator, printed: Printed
 ) -> None:
     accept(aws)
@@ -95,7 +93,7 @@ def test_one_that_the_provider_has_not_is_counted_as_resent(
     assert counted(printed) == {"Resent": [1]}
 
 
-def test_one_that_the_provider_has_is_counted_as_sent(
+def test_a_message_that_the_provider_has_is_counted_as_sent(
     database: Database, aws: Aws, askable: ProviderSimulator, printed: Printed
 ) -> None:
     accept(aws)
@@ -106,7 +104,7 @@ def test_one_that_the_provider_has_is_counted_as_sent(
     assert counted(printed) == {"Sent": [1]}
 
 
-def test_a_circuit_is_counted_once_when_it_opens_and_in_each_round_while_it_is_open(
+def test_a_circuit_is_counted_when_it_opens_and_in_each_round_while_it_is_open(
     database: Database, aws: Aws, providers: ProviderSimulator, printed: Printed
 ) -> None:
     open_circuit(aws, providers)
@@ -118,7 +116,7 @@ def test_a_circuit_is_counted_once_when_it_opens_and_in_each_round_while_it_is_o
     assert counted(printed) == {"CircuitOpened": [1], "OpenCircuits": [1, 1]}, "its time is up"
 
 
-def test_whose_circuit_opened_is_logged(
+def test_the_log_names_the_provider_whose_circuit_opened(
     database: Database, aws: Aws, providers: ProviderSimulator, printed: Printed
 ) -> None:
     open_circuit(aws, providers)

@@ -32,26 +32,26 @@ def send(dispatches: list[int]) -> None:
             dispatches += [recorded.next_id] if recorded.next_id else []
 
 
-def test_a_dispatch_stands_for_its_conversation_and_claims_the_first(database: Database) -> None:
+def test_an_id_stands_for_its_conversation_and_claims_the_first_message(database: Database) -> None:
     first, second, third = accept(), accept(), accept()
     claimed = attempts.claim([third], LEASE)
     assert ids(claimed) == ([first], [])
     assert attempts.record(claimed.messages[0].token, Status.SENT).next_id == second
 
 
-def test_what_is_behind_an_attempt_waits_and_the_next_in_line_is_asked_for_again(database: Database) -> None:
+def test_messages_behind_an_attempt_wait_and_the_next_is_dispatched_again(database: Database) -> None:
     first, second, third = accept(), accept(), accept()
     assert ids(attempts.claim([first], LEASE)) == ([first], [])
     assert ids(attempts.claim([third], LEASE)) == ([], [second])
     assert ids(attempts.claim([second, third], LEASE)) == ([], [second])
 
 
-def test_one_claim_takes_one_message_of_a_conversation_and_asks_for_no_other(database: Database) -> None:
+def test_a_claim_takes_one_message_of_a_conversation_and_blocks_no_other(database: Database) -> None:
     first, second, elsewhere = accept(), accept(), accept(CONTACTS[1])
     assert ids(attempts.claim([first, second, elsewhere], LEASE)) == ([first, elsewhere], [])
 
 
-def test_a_message_that_waits_for_its_retry_lets_the_others_pass(database: Database) -> None:
+def test_a_message_that_waits_for_a_retry_does_not_block_the_others(database: Database) -> None:
     first, second, third = accept(), accept(), accept()
     [message] = attempts.claim([first], LEASE).messages
     recorded = attempts.record(message.token, Status.QUEUED, wait=timedelta(hours=1))
@@ -64,7 +64,7 @@ def test_a_message_that_waits_for_its_retry_lets_the_others_pass(database: Datab
     assert ids(attempts.claim([third], LEASE)) == ([], [third])
 
 
-def test_a_lease_that_ran_out_lets_the_next_go(database: Database) -> None:
+def test_an_expired_lease_does_not_block_the_next_message(database: Database) -> None:
     first, second = accept(), accept()
     assert ids(attempts.claim([first], LEASE)) == ([first], [])
     database.rows("UPDATE leases SET expires_at = clock_timestamp() WHERE message_id = 1")
@@ -72,7 +72,7 @@ def test_a_lease_that_ran_out_lets_the_next_go(database: Database) -> None:
     assert ids(attempts.claim([second], LEASE)) == ([second], [])
 
 
-def test_eight_deliveries_at_once_keep_every_conversation_in_order(
+def test_eight_workers_keep_every_conversation_in_order(
     database: Database, environments: ProcessPoolExecutor
 ) -> None:
     everything = [accept(contact) for _ in range(12) for contact in CONTACTS]
@@ -90,31 +90,31 @@ def test_eight_deliveries_at_once_keep_every_conversation_in_order(
     assert database.value(out_of_order) == 0
 
 
-def put_off(database: Database, id: int) -> None:
+def postpone(database: Database, id: int) -> None:
     """As the relay does with what lies far behind in a backlog."""
     far = "dispatch_at = now() + interval '1 hour', dispatch_count = 6"
     database.rows(f"UPDATE outbound_queue SET {far} WHERE message_id = :id", id=id)
 
 
-def seconds_until_its_dispatch(database: Database, id: int) -> float:
+def seconds_until_dispatch(database: Database, id: int) -> float:
     until = "extract(epoch FROM dispatch_at - clock_timestamp())::float"
     return float(str(database.value(f"SELECT {until} FROM outbound_queue WHERE message_id = :id", id=id)))
 
 
-def test_the_next_in_line_is_found_within_a_minute_where_its_dispatch_is_lost(database: Database) -> None:
+def test_the_next_message_is_due_within_a_minute_if_its_dispatch_is_lost(database: Database) -> None:
     """However long it has waited behind the others."""
     first, second, third = accept(), accept(), accept()
     [message] = attempts.claim([first], LEASE).messages
-    put_off(database, second)
-    put_off(database, third)
+    postpone(database, second)
+    postpone(database, third)
     assert attempts.record(message.token, Status.SENT).next_id == second
-    assert 50 < seconds_until_its_dispatch(database, second) <= 60
-    assert seconds_until_its_dispatch(database, third) > 3000
+    assert 50 < seconds_until_dispatch(database, second) <= 60
+    assert seconds_until_dispatch(database, third) > 3000
 
 
-def test_what_waited_behind_a_delivery_that_died_is_nudged_with_it(database: Database) -> None:
+def test_a_message_behind_a_dead_worker_is_dispatched_with_the_first(database: Database) -> None:
     first, second = accept(), accept()
     attempts.claim([first], timedelta(seconds=-1))
-    put_off(database, second)
+    postpone(database, second)
     assert attempts.expire_leases(10) == 1
     assert sorted(dispatch.message_id for dispatch in attempts.take_due_dispatches(10)) == [first, second]

@@ -16,20 +16,20 @@ from tests.support.tcp_server import Script, answering, hang, playing, read_requ
 NUDGES = [Dispatch(id, 1) for id in range(1, 26)]
 
 
-def test_carries_the_ids_and_nothing_else(aws: Aws) -> None:
+def test_the_queue_carries_only_ids(aws: Aws) -> None:
     assert queue.send(NUDGES) == []
     found = aws.queued()
     assert sorted(int(message["Body"]) for message in found) == [dispatch.message_id for dispatch in NUDGES]
     assert not any("MessageAttributes" in message for message in found)
 
 
-def test_one_account_s_thousands_do_not_delay_another_s_one(aws: Aws) -> None:
+def test_each_account_is_a_message_group(aws: Aws) -> None:
     queue.send([Dispatch(1, 1), Dispatch(2, 7)])
     groups = {message["Body"]: message["Attributes"]["MessageGroupId"] for message in aws.queued()}
     assert groups == {"1": "1", "2": "7"}
 
 
-def test_dispatches_nobody(aws: Aws) -> None:
+def test_no_dispatches_make_no_request(aws: Aws) -> None:
     assert queue.send([]) == []
     assert aws.queued() == []
 
@@ -52,7 +52,7 @@ def asked(aws_at: Callable[[str], None]) -> Iterator[list[dict[str, object]]]:
         yield requests
 
 
-def test_gives_the_ids_that_the_queue_did_not_take(asked: list[dict[str, object]]) -> None:
+def test_returns_the_ids_that_the_queue_did_not_take(asked: list[dict[str, object]]) -> None:
     assert queue.send(NUDGES) == [id for id in range(1, 26) if id % 2]
     assert [len(str(request["Entries"]).split("MessageBody")) - 1 for request in asked] == [10, 10, 5]
 
@@ -61,7 +61,7 @@ def test_gives_the_ids_that_the_queue_did_not_take(asked: list[dict[str, object]
     ("delay", "seconds"),
     [(0, 0), (0.1, 1), (1.4, 2), (1.6, 2), (60, 60), (900, 900), (901, 900), (86400, 900)],
 )
-def test_no_dispatch_comes_before_its_time(
+def test_a_delay_is_rounded_up_to_seconds_and_limited_to_15_minutes(
     asked: list[dict[str, object]], delay: float, seconds: int
 ) -> None:
     """SQS counts whole seconds, up to 900; a delivery that is too early finds nothing due."""
@@ -89,7 +89,7 @@ def test_no_dispatch_comes_before_its_time(
         ),
     ],
 )
-def test_a_queue_in_trouble_costs_a_second_and_gives_every_id_back(
+def test_a_failing_queue_costs_a_second_and_returns_every_id(
     aws_at: Callable[[str], None], script: Script
 ) -> None:
     with playing(script) as address:
@@ -100,7 +100,7 @@ def test_a_queue_in_trouble_costs_a_second_and_gives_every_id_back(
         assert time.monotonic() - began < 2.5
 
 
-def test_a_connection_that_died_meanwhile_is_replaced(aws_at: Callable[[str], None]) -> None:
+def test_a_dead_connection_is_replaced(aws_at: Callable[[str], None]) -> None:
     """As after a pause of the environment: it looks alive, and takes the request."""
     taken: list[bytes] = []
 
@@ -116,17 +116,17 @@ def test_a_connection_that_died_meanwhile_is_replaced(aws_at: Callable[[str], No
     assert [b'"Id": "2"' in request for request in taken] == [False, True, True]
 
 
-def test_a_queue_that_is_gone_gives_every_id_back(aws: Aws) -> None:
+def test_a_deleted_queue_returns_every_id(aws: Aws) -> None:
     aws.lose_the_queues()
     assert queue.send(NUDGES) == [dispatch.message_id for dispatch in NUDGES]
 
 
 @pytest.mark.parametrize("url", ["", "nowhere", "http://127.0.0.1:9/x"])
-def test_a_queue_s_address_that_is_none_gives_every_id_back(aws: Aws, configure: Configure, url: str) -> None:
+def test_an_invalid_queue_url_returns_every_id(aws: Aws, configure: Configure, url: str) -> None:
     configure(OUTBOUND_QUEUE_URL=url)
     assert queue.send(NUDGES) == [dispatch.message_id for dispatch in NUDGES]
 
 
-def test_a_refused_connection_gives_every_id_back(aws_at: Callable[[str], None]) -> None:
+def test_a_refused_connection_returns_every_id(aws_at: Callable[[str], None]) -> None:
     aws_at("http://127.0.0.1:9")
     assert queue.send(NUDGES) == [dispatch.message_id for dispatch in NUDGES]

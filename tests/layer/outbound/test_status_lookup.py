@@ -45,7 +45,7 @@ def looks(id: int) -> int:
     return len(attempts.claim([id], messages.LEASE).unknown)
 
 
-def test_they_are_ever_later_and_the_last_is_at_the_end(
+def test_lookups_are_spaced_out_until_the_outcome_is_resolved(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     lose(aws, providers)
@@ -64,7 +64,7 @@ def test_they_are_ever_later_and_the_last_is_at_the_end(
     assert UNKNOWN_AFTER <= times[-1] <= UNKNOWN_AFTER + 2
 
 
-def test_fifty_at_once_ask_once(
+def test_fifty_claims_at_once_make_one_lookup(
     database: Database, aws: Aws, providers: ProviderSimulator, environments: ProcessPoolExecutor
 ) -> None:
     ids = accept(aws, 3)
@@ -75,7 +75,7 @@ def test_fifty_at_once_ask_once(
     assert [sum(environments.map(looks, [id] * 50)) for id in ids] == [1, 1, 1]
 
 
-def test_it_is_told_when_the_attempt_began(
+def test_a_lookup_knows_when_the_attempt_began(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     lose(aws, providers)
@@ -90,7 +90,7 @@ class Mistaken(json_gateway.Sms):
         return ProviderResult("p-1")
 
 
-def test_one_that_finds_another_message_has_found_nothing(
+def test_the_id_of_another_message_is_not_evidence(
     database: Database, aws: Aws, providers: ProviderSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose(aws, providers)
@@ -105,7 +105,7 @@ def test_one_that_finds_another_message_has_found_nothing(
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.UNKNOWN, Status.SENT])
-def test_a_late_one_s_findings_are_not_those_of_the_next_attempt(
+def test_a_late_lookup_does_not_resolve_the_next_attempt(
     database: Database, aws: Aws, askable: ProviderSimulator, status: Status
 ) -> None:
     lose(aws, askable)
@@ -126,7 +126,7 @@ def test_a_late_one_s_findings_are_not_those_of_the_next_attempt(
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.UNKNOWN])
-def test_the_same_end_again_changes_nothing(
+def test_resolving_an_attempt_twice_changes_nothing(
     database: Database, aws: Aws, providers: ProviderSimulator, status: Status
 ) -> None:
     lose(aws, providers)
@@ -150,7 +150,7 @@ def test_the_same_end_again_changes_nothing(
         Behaviour(body={"messaging_provider_id": None}),
     ],
 )
-def test_one_that_fails_is_no_evidence_and_loses_nothing(
+def test_a_failed_lookup_is_not_evidence_and_is_repeated(
     database: Database, aws: Aws, askable: ProviderSimulator, told: Behaviour
 ) -> None:
     lose(aws, askable)
@@ -167,7 +167,7 @@ def test_one_that_fails_is_no_evidence_and_loses_nothing(
     assert len(askable.requests) == 1
 
 
-def test_one_that_fails_to_the_end_leaves_it_to_the_policy(
+def test_the_policy_decides_if_every_lookup_fails(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
     lose(aws, askable, "at_least_once")
@@ -184,7 +184,7 @@ class Faulty(json_gateway.Sms):
         raise KeyError(message.body)
 
 
-def test_a_fault_in_one_is_no_evidence_and_stops_nobody_else(
+def test_a_bug_in_a_lookup_does_not_affect_other_messages(
     database: Database, aws: Aws, askable: ProviderSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose(aws, askable)
@@ -196,7 +196,9 @@ def test_a_fault_in_one_is_no_evidence_and_stops_nobody_else(
     assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
 
 
-def test_a_killed_one_is_made_again(database: Database, aws: Aws, askable: ProviderSimulator) -> None:
+def test_a_lookup_whose_worker_died_is_repeated(
+    database: Database, aws: Aws, askable: ProviderSimulator
+) -> None:
     lose(aws, askable)
     let_pass(database, FIRST_LOOK)
     look()
@@ -207,7 +209,7 @@ def test_a_killed_one_is_made_again(database: Database, aws: Aws, askable: Provi
     assert state(database) == ("sent", None, 1)
 
 
-def test_a_killed_last_one_is_made_again_too(
+def test_the_last_lookup_is_repeated_too_if_its_worker_died(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     lose(aws, providers)
@@ -219,7 +221,7 @@ def test_a_killed_last_one_is_made_again_too(
     assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
 
 
-def test_a_provider_that_the_deployment_has_no_more_cannot_be_asked(
+def test_a_provider_that_was_removed_cannot_be_asked(
     database: Database, aws: Aws, askable: ProviderSimulator, configure: Configure
 ) -> None:
     lose(aws, askable)

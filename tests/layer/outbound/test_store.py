@@ -36,7 +36,7 @@ def test_an_accepted_message_is_queued_with_its_conversation_contact_and_partici
     assert database.value(dispatch) is True, "its first dispatch is on its way; then the relay's is due"
 
 
-def test_a_received_message_is_kept_with_its_conversation_and_what_else_was_said(database: Database) -> None:
+def test_a_received_message_is_stored_with_its_conversation_and_extra_fields(database: Database) -> None:
     extra = {"carrier": "x", "parts": [1, None, {"\u00e4": "\u20ac"}]}
     created, message = messages.receive("id-1", extra=extra)
     assert created
@@ -67,7 +67,7 @@ def test_a_received_message_is_kept_with_its_conversation_and_what_else_was_said
     ],
     ids=lambda content: f"{content.type}-{len(content.body)}",
 )
-def test_a_message_comes_back_as_it_was_given(content: NewSms | NewEmail) -> None:
+def test_a_message_is_stored_without_changes(content: NewSms | NewEmail) -> None:
     assert given(messages.accept(content)[1]) == content.content()
 
 
@@ -76,7 +76,7 @@ def given(message: Message) -> dict[str, Any]:
     return Content.model_validate(message.model_dump(include=set(Content.model_fields))).content()
 
 
-def test_who_else_is_in_a_mail_takes_part_in_its_conversation(database: Database) -> None:
+def test_cc_addresses_of_emails_become_participants(database: Database) -> None:
     others = (
         "SELECT conversation_id, address FROM conversation_participants WHERE role = 'cc' ORDER BY address"
     )
@@ -88,7 +88,7 @@ def test_who_else_is_in_a_mail_takes_part_in_its_conversation(database: Database
     assert database.value("SELECT count(*) FROM conversation_participants") == 4
 
 
-def test_what_we_keep_of_a_message_is_shown_where_it_can_be_read(database: Database) -> None:
+def test_a_stored_attachment_is_shown_by_its_path_in_the_api(database: Database) -> None:
     _, message = messages.receive("id-1", attachments=[PICTURE, PICTURE])
     kept = '{"key": "k", "name": "n", "content_type": "text/plain", "size": 1}'
     database.rows(f"UPDATE messages SET attachments = attachments || '{kept}'::jsonb")
@@ -106,14 +106,12 @@ def test_what_we_keep_of_a_message_is_shown_where_it_can_be_read(database: Datab
         ("9999-12-31T23:59:59.999999Z", datetime.max.replace(tzinfo=UTC)),
     ],
 )
-def test_a_time_is_kept_to_the_microsecond_from_the_first_year_to_the_last(
-    written: str, meant: datetime
-) -> None:
+def test_a_time_is_stored_to_the_microsecond_from_year_1_to_9999(written: str, meant: datetime) -> None:
     assert messages.accept(messages.sms(timestamp=written))[1].timestamp == meant
     assert messages.receive(timestamp=written)[1].timestamp == meant
 
 
-def test_both_directions_and_all_types_of_a_pair_are_one_conversation(database: Database) -> None:
+def test_both_directions_and_all_types_between_two_addresses_are_one_conversation(database: Database) -> None:
     made = [
         messages.accept()[1],
         messages.accept(messages.sms(attachments=[PICTURE]))[1],
@@ -125,13 +123,13 @@ def test_both_directions_and_all_types_of_a_pair_are_one_conversation(database: 
     assert database.rows("SELECT types FROM conversations") == [[["sms", "mms"]]]
 
 
-def test_a_contact_is_one_whoever_of_us_it_speaks_to(database: Database) -> None:
+def test_a_contact_is_the_same_for_all_customer_addresses(database: Database) -> None:
     ids = [messages.accept(messages.sms(**{"from": f"+1201666000{n}"}))[1].conversation_id for n in range(3)]
     assert len(set(ids)) == 3
     assert database.value("SELECT count(*) FROM contacts") == 1
 
 
-def test_who_is_the_customer_makes_it_another_conversation(database: Database) -> None:
+def test_swapped_customer_and_contact_are_another_conversation(database: Database) -> None:
     """Both of them ours, each the other's contact."""
     there = messages.accept()[1]
     back = messages.accept(messages.sms(**{"from": CONTACT, "to": CUSTOMER}))[1]
@@ -139,7 +137,7 @@ def test_who_is_the_customer_makes_it_another_conversation(database: Database) -
     assert database.value("SELECT count(*) FROM contacts") == 2
 
 
-def test_activity_is_when_a_message_came_and_not_the_time_that_it_bears(database: Database) -> None:
+def test_activity_is_the_time_of_storing_and_not_the_message_s_timestamp(database: Database) -> None:
     messages.accept(messages.sms(timestamp="2050-01-01T00:00:00Z"))
     messages.receive(timestamp="1999-01-01T00:00:00Z")
     last, age = database.rows(
@@ -151,7 +149,7 @@ def test_activity_is_when_a_message_came_and_not_the_time_that_it_bears(database
     assert database.value("SELECT last_message_at > :last FROM conversations", last=last) is True
 
 
-def test_a_second_post_of_an_id_gets_what_was_kept_first(database: Database) -> None:
+def test_a_second_request_with_an_id_returns_the_first_message(database: Database) -> None:
     _, first = messages.receive("id-1")
     created, second = messages.receive("id-1", body="other", **{"from": "+18045550000"})
     assert not created
@@ -160,7 +158,7 @@ def test_a_second_post_of_an_id_gets_what_was_kept_first(database: Database) -> 
     assert database.value("SELECT count(*) FROM conversations") == 1
 
 
-def test_the_id_of_another_provider_is_another_message(database: Database) -> None:
+def test_the_same_id_of_another_provider_is_another_message(database: Database) -> None:
     messages.receive("id-1")
     assert messages.keep(messages.inbound("id-1"), "other").outcome == "created"
     claimed = messages.claimed()
@@ -168,7 +166,7 @@ def test_the_id_of_another_provider_is_another_message(database: Database) -> No
     assert database.value("SELECT count(*) FROM messages WHERE provider_message_id = 'id-1'") == 3
 
 
-def test_a_message_says_by_how_much_it_fills_a_page(database: Database) -> None:
+def test_a_message_s_size_is_about_that_of_its_json(database: Database) -> None:
     content = messages.sms(body="\u20ac" * 1000, attachments=[PICTURE])
     messages.accept(content)
     size = database.value("SELECT size FROM messages")

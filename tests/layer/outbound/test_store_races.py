@@ -32,7 +32,7 @@ def take_due(limit: int) -> list[int]:
     return [dispatch.message_id for dispatch in attempts.take_due_dispatches(limit)]
 
 
-def test_a_hundred_first_messages_of_a_pair_make_one_conversation_and_one_contact(
+def test_a_hundred_first_messages_create_one_conversation_and_one_contact(
     database: Database, race: Race
 ) -> None:
     ids = race("contact_addresses", either_way, range(100))
@@ -49,28 +49,32 @@ def to(number: int) -> int:
     return messages.accept(message)[1].conversation_id
 
 
-def test_first_messages_of_many_pairs_leave_no_contact_behind(database: Database, race: Race) -> None:
+def test_concurrent_first_messages_create_no_unused_contact(database: Database, race: Race) -> None:
     assert len(set(race("contact_addresses", to, range(64)))) == 64
     assert database.value("SELECT count(*) FROM contacts") == 2
     kept = "SELECT count(*) FROM conversations c JOIN contact_addresses a USING (contact_id)"
     assert database.value(f"{kept} WHERE a.address = c.contact_address") == 64
 
 
-def test_fifty_posts_of_one_inbound_id_keep_one_row_and_all_get_it(database: Database, race: Race) -> None:
+def test_fifty_requests_with_one_inbound_id_store_one_row_and_all_return_it(
+    database: Database, race: Race
+) -> None:
     answers = race("conversations", receive, ["same"] * 50)
     assert sorted(created for created, _ in answers) == [False] * 49 + [True]
     assert len({id for _, id in answers}) == 1
     assert database.value("SELECT count(*) FROM messages") == 1
 
 
-def test_fifty_sends_with_one_key_make_one_message_and_all_get_it(database: Database, race: Race) -> None:
+def test_fifty_sends_with_one_key_create_one_message_and_all_return_it(
+    database: Database, race: Race
+) -> None:
     answers = race("idempotency_keys", send, ["key"] * 50)
     assert sorted(outcome for outcome, _ in answers) == ["created"] + ["replayed"] * 49
     assert len({id for _, id in answers}) == 1
     assert database.value("SELECT count(*) FROM messages") == 1
 
 
-def test_a_key_whose_time_is_up_is_taken_over_once(database: Database, race: Race) -> None:
+def test_an_expired_key_is_reused_once(database: Database, race: Race) -> None:
     _, first = send("key")
     database.rows("UPDATE idempotency_keys SET created_at = now() - interval '1 day'")
     answers = race("idempotency_keys", send, ["key"] * 20)
@@ -78,20 +82,20 @@ def test_a_key_whose_time_is_up_is_taken_over_once(database: Database, race: Rac
     assert {id for _, id in answers} == {first + 1}
 
 
-def test_fifty_claims_of_one_message_are_granted_once(database: Database, race: Race) -> None:
+def test_one_of_fifty_claims_gets_the_message(database: Database, race: Race) -> None:
     id = messages.accept()[1].id
     assert sorted(race("messages", claim, [[id]] * 50)) == [[]] * 49 + [[id]]
     assert database.value("SELECT count(*) FROM attempts") == 1
 
 
-def test_claims_of_the_same_messages_share_them(database: Database, race: Race) -> None:
+def test_concurrent_claims_share_the_messages(database: Database, race: Race) -> None:
     ids = [messages.accept(messages.apart())[1].id for _ in range(30)]
     claims = race("messages", claim, [ids, ids[::-1]] * 8)
     assert sorted(id for some in claims for id in some) == ids
     assert database.value("SELECT count(*) FROM attempts") == 30
 
 
-def test_relays_at_once_share_what_is_due(database: Database, race: Race) -> None:
+def test_concurrent_relays_share_the_due_dispatches(database: Database, race: Race) -> None:
     for _ in range(50):
         messages.accept()
     database.rows("UPDATE outbound_queue SET dispatch_at = now()")
@@ -99,14 +103,14 @@ def test_relays_at_once_share_what_is_due(database: Database, race: Race) -> Non
     assert sorted(taken) == list(range(1, 51))
 
 
-def test_relays_at_once_end_each_lease_once(database: Database, race: Race) -> None:
+def test_concurrent_relays_expire_each_lease_once(database: Database, race: Race) -> None:
     ids = [messages.accept(messages.apart())[1].id for _ in range(50)]
     attempts.claim(ids, timedelta(seconds=-1))
     assert sum(race("messages", attempts.expire_leases, [7] * 8)) == 50
     assert database.value("SELECT count(*) FROM message_events") == 50
 
 
-def test_relays_at_once_forget_each_key_once(database: Database, race: Race) -> None:
+def test_concurrent_relays_delete_each_key_once(database: Database, race: Race) -> None:
     for number in range(50):
         send(f"key-{number}")
     database.rows("UPDATE idempotency_keys SET created_at = now() - interval '1 day'")
@@ -121,9 +125,7 @@ def end(work: tuple[str, UUID]) -> str:
     return messages.report(Status.DELIVERED, f"p-{token}")[0]
 
 
-def test_a_report_and_the_record_that_it_follows_meet_whoever_comes_first(
-    database: Database, race: Race
-) -> None:
+def test_a_report_is_applied_before_and_after_its_attempt_is_recorded(database: Database, race: Race) -> None:
     tokens = [messages.claimed().token for _ in range(60)]
     work = [(what, token) for token in tokens for what in ("record", "report")]
     outcomes = race("attempts, pending_reports", end, work)
@@ -140,7 +142,7 @@ def move(status: Status) -> str:
     return messages.report(status, "p-1")[0]
 
 
-def test_reports_at_once_move_a_message_only_forwards(database: Database, race: Race) -> None:
+def test_concurrent_reports_move_a_message_only_forward(database: Database, race: Race) -> None:
     id = messages.sent(messages.claimed(), "p-1")
     reports = [Status.SENT, Status.READ, Status.DELIVERED, Status.FAILED] * 10
     outcomes = race("message_events", move, reports)
@@ -157,9 +159,7 @@ def finish(work: tuple[str, UUID]) -> str | int:
     return attempts.record(token, Status.SENT, provider_message_id=f"p-{token}").status
 
 
-def test_a_record_that_meets_the_end_of_its_lease_wins_in_either_order(
-    database: Database, race: Race
-) -> None:
+def test_a_record_wins_against_the_end_of_its_lease_in_either_order(database: Database, race: Race) -> None:
     ids = [messages.accept(messages.apart())[1].id for _ in range(30)]
     claimed = messages.claim_all(ids, timedelta(seconds=-1))
     race("message_events", finish, [(what, one.token) for one in claimed for what in ("record", "expire")])

@@ -31,7 +31,7 @@ def lose(aws: Aws, provider: ProviderSimulator, *, taken: bool, policy: str | No
     provider.behave()
 
 
-def test_what_the_provider_has_is_sent_under_its_id(
+def test_a_message_that_the_provider_has_is_sent_with_the_provider_s_id(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
     lose(aws, askable, taken=True)
@@ -45,7 +45,7 @@ def test_what_the_provider_has_is_sent_under_its_id(
     assert [asked.body["reference"] for asked in askable.lookups] == ["1"]
 
 
-def test_what_the_provider_has_not_goes_once_more(
+def test_a_message_that_the_provider_does_not_have_is_sent_again(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
     lose(aws, askable, taken=False)
@@ -61,7 +61,7 @@ def test_what_the_provider_has_not_goes_once_more(
     assert events(database) == [LOST, ["resolved", 1, "queued", "not_found"], ["attempt", 2, "sent", None]]
 
 
-def test_what_the_provider_has_not_yet_is_asked_about_again(
+def test_not_found_is_not_believed_in_the_first_minute(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
     lose(aws, askable, taken=True)
@@ -76,7 +76,7 @@ def test_what_the_provider_has_not_yet_is_asked_about_again(
     assert len(askable.requests) == 1
 
 
-def test_what_the_provider_has_not_at_the_end_goes_again_too(
+def test_not_found_is_believed_when_unknown_after_is_shorter(
     database: Database, aws: Aws, askable: ProviderSimulator, configure: Configure
 ) -> None:
     configure(UNKNOWN_AFTER="20")
@@ -86,7 +86,7 @@ def test_what_the_provider_has_not_at_the_end_goes_again_too(
     assert events(database)[1:] == [["resolved", 1, "queued", "not_found"]]
 
 
-def test_is_not_asked_about_before_its_time(database: Database, aws: Aws, askable: ProviderSimulator) -> None:
+def test_no_lookup_is_made_before_its_time(database: Database, aws: Aws, askable: ProviderSimulator) -> None:
     lose(aws, askable, taken=True)
     let_pass(database, FIRST_LOOK - 10)
     deliver(1)
@@ -94,7 +94,7 @@ def test_is_not_asked_about_before_its_time(database: Database, aws: Aws, askabl
     assert state(database) == ("unknown", "no_answer", 1)
 
 
-def test_without_anybody_to_ask_it_ends_after_its_time(
+def test_without_a_lookup_the_outcome_is_resolved_after_unknown_after(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     lose(aws, providers, taken=False)
@@ -119,7 +119,7 @@ def test_without_anybody_to_ask_it_ends_after_its_time(
     assert len(providers.requests) == 1
 
 
-def test_the_time_is_the_deployment_s(
+def test_unknown_after_is_a_setting(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     configure(UNKNOWN_AFTER="5")
@@ -139,7 +139,7 @@ def test_the_time_is_the_deployment_s(
         ("at_most_once", "at_least_once", False),
     ],
 )
-def test_the_policy_decides_and_that_of_the_request_goes_first(
+def test_the_policy_decides_and_the_request_s_overrides_the_deployment_s(
     database: Database,
     aws: Aws,
     providers: ProviderSimulator,
@@ -166,7 +166,7 @@ def test_the_policy_decides_and_that_of_the_request_goes_first(
 
 
 @pytest.mark.parametrize("used_up", [{"MAX_ATTEMPTS": "1"}, {"MAX_AGE": str(UNKNOWN_AFTER // 2)}])
-def test_what_has_used_up_its_attempts_or_its_age_is_not_sent_again(
+def test_a_message_without_attempts_or_time_left_is_not_sent_again(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure, used_up: dict[str, str]
 ) -> None:
     configure(**used_up)
@@ -182,7 +182,7 @@ def test_what_has_used_up_its_attempts_or_its_age_is_not_sent_again(
 
 @pytest.mark.parametrize("seconds", [0, UNKNOWN_AFTER])
 @pytest.mark.parametrize("status", [Status.SENT, Status.DELIVERED, Status.FAILED])
-def test_a_report_by_our_id_ends_it_also_after_its_end(
+def test_a_report_by_our_id_resolves_the_outcome_even_after_its_end(
     database: Database, aws: Aws, providers: ProviderSimulator, seconds: int, status: Status
 ) -> None:
     lose(aws, providers, taken=True)
@@ -197,7 +197,7 @@ def test_a_report_by_our_id_ends_it_also_after_its_end(
     assert (state(database)[0], events(database)) == (status, told)
 
 
-def test_a_report_whose_status_says_nothing_leaves_it_to_the_looks(
+def test_a_report_without_a_status_resolves_nothing(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
     lose(aws, askable, taken=True)
@@ -216,7 +216,7 @@ def expire(database: Database, aws: Aws) -> None:
     assert state(database) == ("unknown", "lease_expired", 1)
 
 
-def test_a_lease_that_ran_out_is_asked_about_at_once(
+def test_an_expired_lease_is_looked_up_at_once(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
     expire(database, aws)
@@ -231,7 +231,7 @@ def test_a_lease_that_ran_out_is_asked_about_at_once(
     assert (len(askable.lookups), len(askable.requests)) == (2, 1)
 
 
-def test_a_lease_that_ran_out_ends_as_any_of_unknown_outcome(
+def test_an_expired_lease_is_resolved_like_any_unknown_outcome(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     expire(database, aws)
