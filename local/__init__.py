@@ -11,7 +11,7 @@ tests/test_shape.py reads this list and enforces it.
     triggers     payload invocation authorizer gateway queues schedule
     simulators   behaviour record reports vendor vendors/ provider
     everything   options backing_services stack
-    commands     audit pins check openapi configuration guide operate redrive replay
+    commands     arguments audit pins check openapi configuration guide operate redrive replay
     entry        __main__
 """
 

@@ -60,11 +60,11 @@ def test_two_options_cannot_name_the_same_port(folder: Path, template: Path) -> 
     ("arguments", "complaint"),
     [
         (["--parameter", "Colour=red"], "error: the template has no parameter Colour"),
-        (["--parameter", "Colour"], "error: --parameter Colour: NAME=VALUE is expected"),
+        (["--parameter", "Colour"], "error: --parameter Colour: must have the form NAME=VALUE"),
         (["--template", "nowhere.yaml"], "error: there is no template nowhere.yaml"),
         (
             ["services", "--host", "0.0.0.0"],
-            "error: --host 0.0.0.0: only 127.0.0.1 or the Docker bridge's address",
+            "error: --host 0.0.0.0: must be 127.0.0.1 or the address of Docker's bridge",
         ),
         (["--host", "127.0.0.2"], "error: --host is for services"),
     ],
