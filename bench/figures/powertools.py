@@ -59,7 +59,9 @@ def measure(function: ModuleType, event: dict[str, Any], context: Any) -> dict[s
         count("Inbound")
         flush()
 
-    line = _microseconds(lambda: logger.info("Received", extra={"message_id": 1, "outcome": "created"}))
+    line = _microseconds(
+        lambda: logger.info("Message received", extra={"message_id": 1, "outcome": "created"})
+    )
     return {
         "routing": max(whole - framed, 0),  # by hand, with the reading of the request
         "logger": framed + line,  # the context of each invocation, and its one line

@@ -1,7 +1,7 @@
-"""/api/admin: accounts, their addresses, their keys and the audit, for keys with the scope admin.
+"""/api/admin: accounts, their addresses and API keys, and the audit log. For keys with the scope `admin`.
 
-An operator has the same by invoking the function: {"operator": "POST /api/admin/keys", "body": {...}}. The
-first key is made so, and its secret is in the answer alone.
+An operator can also invoke the function: {"operator": "POST /api/admin/keys", "body": {...}}. This is how the
+first key is created.
 """
 
 import json
@@ -17,7 +17,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic_core import PydanticCustomError
 
 from messaging.accounts import keys, store
-from messaging.accounts.caller import Caller
 from messaging.accounts.models import (
     Account,
     AccountAddress,
@@ -25,141 +24,172 @@ from messaging.accounts.models import (
     AccountPage,
     AddressPage,
     AuditPage,
+    CreatedKey,
     Key,
     KeyPage,
-    MadeKey,
     NewAccount,
     NewAddress,
     NewKey,
 )
-from messaging.accounts.store import ChangeOutcome, Made, Rows
+from messaging.accounts.store import Change, ChangeOutcome, ListedRows
 from messaging.address import normalize_address
 from messaging.conversations.reads import Page
 from messaging.fields import clean_text
 from messaging.handlers import api
+from messaging.handlers.lambda_types import LambdaEvent
 from messaging.models import MAX_ID
 from messaging.postgres import cursor
 from messaging.problems import Conflict, Invalid, NotFound
 
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Query(ge=1, le=200)]
-Cursor = Annotated[str | None, Query(description="The next_cursor of the page before.")]
-Of = Annotated[int | None, Query(ge=0, le=MAX_ID, description="Of this account alone.")]
+Cursor = Annotated[str | None, Query(description="The `next_cursor` of the previous page.")]
+AccountFilter = Annotated[int | None, Query(ge=0, le=MAX_ID, description="Only of this account.")]
+KeyFilter = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only of this key.")]
 
-app = api.api()
+ACCOUNT = api.response_schema(Account)
+ADDRESS = api.response_schema(AccountAddress)
+KEY = api.response_schema(Key)
+
+app = api.create_app()
 
 
-@app.post("/api/admin/accounts", responses=api.shows(Account, 201) | api.shows(Account), tags=["Admin"])
+# --- Accounts ----------------------------------------------------------------------------------------
+
+
+@app.post("/api/admin/accounts", responses=api.response_schema(Account, 201) | ACCOUNT, tags=["Admin"])
 def create_account(account: Annotated[NewAccount, Body()]) -> Response[str]:
-    """The same again gives the account that is there."""
-    made = store.create(_admin().name, account.name, account.sends_per_second, account.sends_per_day)
-    if made.outcome is ChangeOutcome.TAKEN:
-        raise Conflict.field("name", "is that of an account with other limits")
-    return _made(made)
+    """Create an account. If an account with the same name and limits exists, it is returned with 200."""
+    change = store.create_account(_actor(), account.name, account.sends_per_second, account.sends_per_day)
+    if change.outcome is ChangeOutcome.CONFLICT:
+        raise Conflict.field("name", "belongs to an account with other limits")
+    return _created_or_existing(change)
 
 
-@app.get("/api/admin/accounts", responses=api.shows(AccountPage), tags=["Admin"])
+@app.get("/api/admin/accounts", responses=api.response_schema(AccountPage), tags=["Admin"])
 def list_accounts(limit: Limit = 50, cursor: Cursor = None) -> Response[str]:
-    _admin()
-    after = _place(cursor, ["accounts"], 0)
-    return _page("accounts", store.accounts(limit, after), limit, ["accounts"])
+    """List accounts in the order of their ids."""
+    _actor()
+    walk = ["accounts"]
+    rows = store.list_accounts(limit, _position(cursor, walk, first=0))
+    return _page_response("accounts", rows, limit, walk)
 
 
-@app.get("/api/admin/accounts/<id>", responses=api.shows(Account), tags=["Admin"])
+@app.get("/api/admin/accounts/<id>", responses=ACCOUNT, tags=["Admin"])
 def get_account(id: Id) -> Response[str]:
-    _admin()
-    return api.found(store.account(id), "account")
+    """Get an account."""
+    _actor()
+    return api.json_or_404(store.get_account(id), "account")
 
 
-@app.patch("/api/admin/accounts/<id>", responses=api.shows(Account), tags=["Admin"])
+@app.patch("/api/admin/accounts/<id>", responses=ACCOUNT, tags=["Admin"])
 def change_account(id: Id, change: Annotated[AccountChange, Body()]) -> Response[str]:
-    made = store.change(_admin().name, id, change.model_dump(exclude_unset=True))
-    if made.outcome is ChangeOutcome.TAKEN:
-        raise Conflict.field("name", "is that of another account")
-    return api.found(made.document, "account")
+    """Change the name or the limits of an account. Fields that are left out do not change."""
+    result = store.change_account(_actor(), id, change.model_dump(exclude_unset=True))
+    if result.outcome is ChangeOutcome.CONFLICT:
+        raise Conflict.field("name", "belongs to another account")
+    return api.json_or_404(result.document, "account")
+
+
+# --- Addresses ---------------------------------------------------------------------------------------
 
 
 @app.post(
-    "/api/admin/addresses",
-    responses=api.shows(AccountAddress, 201) | api.shows(AccountAddress),
-    tags=["Admin"],
+    "/api/admin/addresses", responses=api.response_schema(AccountAddress, 201) | ADDRESS, tags=["Admin"]
 )
 def add_address(address: Annotated[NewAddress, Body()]) -> Response[str]:
-    """What came for it while nobody owned it becomes the account's."""
-    made = store.add_address(_admin().name, address.account_id, address.address)
-    if made.outcome is ChangeOutcome.MISSING:
-        raise _no_account()
-    if made.outcome is ChangeOutcome.TAKEN:
-        raise Conflict.field("address", "is that of another account")
-    return _made(made)
+    """Give an address to an account. Messages that arrived while no account owned it become the account's."""
+    change = store.add_address(_actor(), address.account_id, address.address)
+    if change.outcome is ChangeOutcome.MISSING:
+        raise _no_such_account()
+    if change.outcome is ChangeOutcome.CONFLICT:
+        raise Conflict.field("address", "belongs to another account")
+    return _created_or_existing(change)
 
 
-@app.get("/api/admin/addresses", responses=api.shows(AddressPage), tags=["Admin"])
-def list_addresses(limit: Limit = 50, cursor: Cursor = None, account_id: Of = None) -> Response[str]:
-    _admin()
-    walk = ["addresses", account_id]
-    after = _place(cursor, walk, "", _text)
-    return _page("addresses", store.addresses(limit, after, account=account_id), limit, walk)
-
-
-@app.delete("/api/admin/addresses/<address>", responses={204: {"description": "Gone."}}, tags=["Admin"])
-def remove_address(address: Annotated[str, Path(min_length=1, max_length=320)]) -> Response[str]:
-    """Its conversations stay the account's; what comes in for it from now on goes to the quarantine."""
-    actor = _admin().name
-    if not any(store.remove_address(actor, one) for one in _as_kept(unquote(address))):
-        raise NotFound("There is no such address.")
-    return Response(204, body="")
-
-
-@app.post("/api/admin/keys", responses=api.shows(MadeKey, 201), tags=["Admin"])
-def create_key(key: Annotated[NewKey, Body()]) -> Response[str]:
-    """The answer is the only place where the secret is ever shown."""
-    secret = keys.secret()
-    made = store.create_key(
-        *(_admin().name, key.account_id, key.name, key.scopes, keys.hashed(secret), key.expires_at)
-    )
-    if made is None:
-        raise _no_account()
-    shown = json.loads(made)
-    document = {"key": f"mk_{shown['id']}_{secret}", **shown}
-    return Response(201, api.JSON, json.dumps(document), {"Cache-Control": "no-store"})
-
-
-@app.get("/api/admin/keys", responses=api.shows(KeyPage), tags=["Admin"])
-def list_keys(limit: Limit = 50, cursor: Cursor = None, account_id: Of = None) -> Response[str]:
-    _admin()
-    walk = ["keys", account_id]
-    found = store.keys(limit, _place(cursor, walk, 0), account=account_id)
-    return _page("keys", found, limit, walk)
-
-
-@app.delete("/api/admin/keys/<id>", responses=api.shows(Key), tags=["Admin"])
-def revoke_key(id: Id) -> Response[str]:
-    """For good. Whoever has just used it may go on for a minute, for which API Gateway keeps its yes."""
-    return api.found(store.revoke_key(_admin().name, id), "key")
-
-
-@app.get("/api/admin/audit", responses=api.shows(AuditPage), tags=["Admin"])
-def list_audit(
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    account_id: Of = None,
-    key_id: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Of this key alone.")] = None,
+@app.get("/api/admin/addresses", responses=api.response_schema(AddressPage), tags=["Admin"])
+def list_addresses(
+    limit: Limit = 50, cursor: Cursor = None, account_id: AccountFilter = None
 ) -> Response[str]:
-    """The newest first."""
-    _admin()
+    """List addresses in alphabetical order."""
+    _actor()
+    walk = ["addresses", account_id]
+    after = _position(cursor, walk, first="", parse=_parse_address)
+    rows = store.list_addresses(limit, after, account=account_id)
+    return _page_response("addresses", rows, limit, walk)
+
+
+@app.delete("/api/admin/addresses/<address>", responses={204: {"description": "Removed."}}, tags=["Admin"])
+def remove_address(address: Annotated[str, Path(min_length=1, max_length=320)]) -> Response[str]:
+    """Take an address from its account. The account keeps its conversations; new messages are quarantined."""
+    actor = _actor()
+    for spelling in _stored_spellings(unquote(address)):
+        if store.remove_address(actor, spelling):
+            return Response(204, body="")
+    raise NotFound("This address does not exist.")
+
+
+# --- API keys ----------------------------------------------------------------------------------------
+
+
+@app.post("/api/admin/keys", responses=api.response_schema(CreatedKey, 201), tags=["Admin"])
+def create_key(key: Annotated[NewKey, Body()]) -> Response[str]:
+    """Create an API key. The response is the only place that shows its secret."""
+    secret = keys.generate_secret()
+    document = store.create_key(
+        _actor(), key.account_id, key.name, key.scopes, keys.hash_secret(secret), key.expires_at
+    )
+    if document is None:
+        raise _no_such_account()
+    fields = json.loads(document)
+    created = {"key": f"mk_{fields['id']}_{secret}", **fields}
+    return Response(201, api.JSON, json.dumps(created), {"Cache-Control": "no-store"})
+
+
+@app.get("/api/admin/keys", responses=api.response_schema(KeyPage), tags=["Admin"])
+def list_keys(limit: Limit = 50, cursor: Cursor = None, account_id: AccountFilter = None) -> Response[str]:
+    """List API keys, without their secrets, in the order of their ids."""
+    _actor()
+    walk = ["keys", account_id]
+    rows = store.list_keys(limit, _position(cursor, walk, first=0), account=account_id)
+    return _page_response("keys", rows, limit, walk)
+
+
+@app.delete("/api/admin/keys/<id>", responses=KEY, tags=["Admin"])
+def revoke_key(id: Id) -> Response[str]:
+    """Revoke an API key permanently. API Gateway may accept a key that was just used for one more minute."""
+    return api.json_or_404(store.revoke_key(_actor(), id), "key")
+
+
+# --- Audit log ---------------------------------------------------------------------------------------
+
+
+@app.get("/api/admin/audit", responses=api.response_schema(AuditPage), tags=["Admin"])
+def list_audit_events(
+    limit: Limit = 50, cursor: Cursor = None, account_id: AccountFilter = None, key_id: KeyFilter = None
+) -> Response[str]:
+    """List audit events, newest first."""
+    _actor()
     walk = ["audit", account_id, key_id]
-    found = store.audit(limit, _place(cursor, walk, MAX_ID), account=account_id, key=key_id)
-    return _page("events", found, limit, walk)
+    before = _position(cursor, walk, first=MAX_ID)
+    rows = store.list_audit_events(limit, before, account=account_id, key=key_id)
+    return _page_response("events", rows, limit, walk)
 
 
-def _admin() -> Caller:
-    return api.caller(app, "admin")
+# --- Shared ------------------------------------------------------------------------------------------
 
 
-def _as_kept(address: str) -> list[str]:
-    """As it is read, or as it is written: so is `*` kept, and what was read in another way before a change of
-    the settings. Postgres holds nothing else."""
+def _actor() -> str:
+    """The caller's name for the audit log. Raises PermissionDenied if the key lacks the scope `admin`."""
+    return api.caller(app, "admin").name
+
+
+def _stored_spellings(address: str) -> list[str]:
+    """How the address may be stored: normalized, or as given.
+
+    As given covers `*`, and addresses that were normalized differently before a change of the settings. Text
+    that Postgres cannot hold is never stored.
+    """
     if clean_text(address) != address:
         return []
     with suppress(PydanticCustomError):
@@ -167,44 +197,53 @@ def _as_kept(address: str) -> list[str]:
     return [address]
 
 
-def _no_account() -> Invalid:
-    return Invalid.field("account_id", "is no account")
+def _no_such_account() -> Invalid:
+    return Invalid.field("account_id", "must be the id of an account")
 
 
-def _made(made: Made) -> Response[str]:
-    return Response(201 if made.outcome is ChangeOutcome.CREATED else 200, api.JSON, made.document)
+def _created_or_existing(change: Change) -> Response[str]:
+    status = 201 if change.outcome is ChangeOutcome.CREATED else 200
+    return Response(status, api.JSON, change.document)
 
 
-def _place(
-    text: str | None, walk: Sequence[object], first: Any, reader: Callable[[str], Any] = cursor.parse_id
+def _position(
+    text: str | None, walk: Sequence[object], *, first: Any, parse: Callable[[str], Any] = cursor.parse_id
 ) -> Any:
-    return cursor.decode(text, walk, reader)[0] if text else first
+    """The sort key in a cursor; `first` if there is none. Raises Unreadable for another list's cursor."""
+    if not text:
+        return first
+    return cursor.decode(text, walk, parse)[0]
 
 
-def _text(text: str) -> str:
+def _parse_address(text: str) -> str:
     if clean_text(text) != text:
         raise ValueError
     return text
 
 
-def _page(name: str, rows: Rows, limit: int, walk: Sequence[object]) -> Response[str]:
+def _page_response(name: str, rows: ListedRows, limit: int, walk: Sequence[object]) -> Response[str]:
     shown = rows[:limit]
     next_cursor = cursor.encode(walk, shown[-1][0]) if len(rows) > limit else None
-    return api.page(name, Page([document for _, document in shown], next_cursor))
+    return api.page_response(name, Page([document for _, document in shown], next_cursor))
 
 
-def _routable(event: dict[str, Any]) -> dict[str, Any]:
-    """An address may hold what Powertools takes for no part of a path, such as # and ?."""
-    before, addresses, address = event["rawPath"].partition("/api/admin/addresses/")
-    return event | {"rawPath": before + addresses + quote(address, safe="")} if address else event
+# --- Triggers ----------------------------------------------------------------------------------------
 
 
-_handle = api.handler(app, "admin")
+_handle_request = api.handler(app, "admin")
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    if "operator" not in event:
-        return _handle(_routable(event), context)
-    answer = _handle(_routable(operators.request(event)), context)
-    body = answer.get("body")
-    return answer | {"body": json.loads(body) if body else None}
+def handler(event: LambdaEvent, context: LambdaContext) -> Any:
+    if "operator" in event:
+        response = _handle_request(_with_quoted_address(operators.request_event(event)), context)
+        body = response.get("body")
+        return response | {"body": json.loads(body) if body else None}
+    return _handle_request(_with_quoted_address(event), context)
+
+
+def _with_quoted_address(event: LambdaEvent) -> LambdaEvent:
+    """An address may hold characters that Powertools does not match in a path, such as # and ?."""
+    prefix, separator, address = event["rawPath"].partition("/api/admin/addresses/")
+    if not address:
+        return event
+    return event | {"rawPath": prefix + separator + quote(address, safe="")}

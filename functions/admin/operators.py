@@ -1,4 +1,4 @@
-"""What an operator asks for by invoking the function."""
+"""Operators' orders, given by invoking the function: {"operator": "POST /api/admin/keys", "body": {...}}."""
 
 import json
 from collections.abc import Mapping
@@ -6,9 +6,11 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 
-def request(order: Mapping[str, Any]) -> dict[str, Any]:
-    """The event of a request that an operator makes by invoking a function, which AWS lets nobody else do:
-    {"operator": "POST /api/admin/keys", "body": {...}}."""
+def request_event(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event of the HTTP request that an order describes.
+
+    It has the scope `admin` without a key, because AWS lets only operators invoke the function.
+    """
     method, _, target = str(order["operator"]).partition(" ")
     path, _, query = target.partition("?")
     context = {

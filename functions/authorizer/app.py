@@ -1,4 +1,4 @@
-"""Whether a request of the HTTP API may go on, by the key that it bears; answers in the simple form.
+"""The Lambda authorizer of the HTTP API: allows or denies a request by its API key. Returns simple responses.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 """
@@ -10,17 +10,18 @@ from messaging.telemetry import count, flush, logger
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # Lambda's signature
-    """Fails where the database is away: a no would be kept for a minute, and a yes would be wrong."""
+def handler(event: dict[str, Any], _: object) -> dict[str, Any]:  # Lambda's signature
+    """Raises Unavailable if the database does not answer. To deny would be wrong: API Gateway caches it for a
+    minute."""
     try:
-        # The header is the identity source: API Gateway has answered 401 where it was missing.
+        # The header is the identity source: API Gateway has answered 401 if it is missing.
         header = ",".join(event.get("identitySource") or [])
-        found = authorize(header, event["requestContext"]["http"]["sourceIp"])
-        if found.refused:
-            logger.warning("Refused", extra={"key_id": found.id, "reason": found.refused})
+        key = authorize(header, event["requestContext"]["http"]["sourceIp"])
+        if key.rejected:
+            logger.warning("Key rejected", extra={"key_id": key.id, "reason": key.rejected})
             count("RefusedKeys")
             return {"isAuthorized": False}
-        told = {"account": str(found.account), "scopes": " ".join(found.scopes), "key": str(found.id)}
-        return {"isAuthorized": True, "context": told}
+        context = {"account": str(key.account), "scopes": " ".join(key.scopes), "key": str(key.id)}
+        return {"isAuthorized": True, "context": context}
     finally:
         flush()

@@ -1,11 +1,11 @@
-"""Every read: conversations, messages, health and the service's own description; and what leads nowhere."""
+"""GET /api/conversations, /api/messages, /healthz and the documentation; also paths that do not exist."""
 
 from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from description import allowed, document, page
+from description import allowed_methods, docs_page, openapi_document
 from pydantic import BeforeValidator
 
 from messaging.address import Address
@@ -22,121 +22,149 @@ from messaging.settings import settings
 
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Query(ge=1, le=200)]
-Cursor = Annotated[str | None, Query(description="The next_cursor of the page before.")]
-# An unescaped plus in a URL arrives as a blank.
+Cursor = Annotated[str | None, Query(description="The `next_cursor` of the previous page.")]
+# An unescaped plus sign in a URL arrives as a space.
 EitherAddress = Annotated[
     Address,
     BeforeValidator(lambda text: f"+{text[1:]}" if text[:1] == " " else text),
 ]
-DOCUMENT: dict[int, Any] = {
+OPENAPI_DOCUMENT: dict[int, Any] = {
     200: {"description": "This document.", "content": {api.JSON: {"schema": {"type": "object"}}}}
 }
-FOUND: dict[int, Any] = {
+ATTACHMENT: dict[int, Any] = {
     302: {
-        "description": "Where it lies: at the URL that it came with, or for 15 minutes where we keep it.",
+        "description": "Redirects to the provider's URL of the attachment, or to a stored file. The URL of"
+        " a stored file is valid for 15 minutes.",
         "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
         "content": {},
     }
 }
-PAGE: dict[int, Any] = {
+DOCS_PAGE: dict[int, Any] = {
     200: {
-        "description": "A page to read it and to try it.",
+        "description": "A page to read and try the API.",
         "content": {"text/html": {"schema": {"type": "string"}}},
     }
 }
-DOCS: dict[int, Any] = {
+DOCS_REDIRECT: dict[int, Any] = {
     302: {
-        "description": "The documentation page.",
+        "description": "Redirects to the documentation page.",
         "headers": {"Location": {"schema": {"type": "string", "format": "uri-reference"}}},
         "content": {},
     }
 }
 
-app = api.api()
+app = api.create_app()
 
 
-@app.get("/api/conversations", responses=api.shows(ConversationPage), tags=["Read"])
+# --- Conversations and messages ----------------------------------------------------------------------
+
+
+@app.get("/api/conversations", responses=api.response_schema(ConversationPage), tags=["Read"])
 def list_conversations(
     limit: Limit = 50,
     cursor: Cursor = None,
-    address: Annotated[EitherAddress | None, Query(description="Of either side.")] = None,
-    type: Annotated[Channel | None, Query(description="Of a message that it holds.")] = None,
-    updated_since: Annotated[Time | None, Query()] = None,
+    address: Annotated[
+        EitherAddress | None, Query(description="Only conversations with this address, on either side.")
+    ] = None,
+    type: Annotated[
+        Channel | None, Query(description="Only conversations with a message of this type.")
+    ] = None,
+    updated_since: Annotated[
+        Time | None, Query(description="Only conversations with a message since this time.")
+    ] = None,
 ) -> Response[str]:
-    found = reads.list_conversations(
+    """List conversations, most recent activity first."""
+    page = reads.list_conversations(
         _account(), limit, cursor, address=address, type=type, updated_since=updated_since
     )
-    return api.page("conversations", found)
+    return api.page_response("conversations", page)
 
 
-@app.get("/api/conversations/<id>", responses=api.shows(Conversation), tags=["Read"])
+@app.get("/api/conversations/<id>", responses=api.response_schema(Conversation), tags=["Read"])
 def get_conversation(id: Id) -> Response[str]:
-    return api.found(reads.get_conversation(_account(), id), "conversation")
+    """Get a conversation."""
+    return api.json_or_404(reads.get_conversation(_account(), id), "conversation")
 
 
-@app.get("/api/conversations/<id>/messages", responses=api.shows(MessagePage), tags=["Read"])
+@app.get("/api/conversations/<id>/messages", responses=api.response_schema(MessagePage), tags=["Read"])
 def list_messages(
     id: Id,
     limit: Limit = 50,
     cursor: Cursor = None,
-    order: Annotated[Literal["asc", "desc"], Query()] = "asc",
+    order: Annotated[Literal["asc", "desc"], Query(description="`desc` lists the newest first.")] = "asc",
 ) -> Response[str]:
-    found = reads.list_messages(_account(), id, limit, cursor, newest_first=order == "desc")
-    if found is None:
-        raise NotFound("There is no such conversation.")
-    return api.page("messages", found)
+    """List the messages of a conversation in the order in which the service stored them."""
+    page = reads.list_messages(_account(), id, limit, cursor, newest_first=order == "desc")
+    if page is None:
+        raise NotFound("This conversation does not exist.")
+    return api.page_response("messages", page)
 
 
-@app.get("/api/messages/<id>", responses=api.shows(MessageWithEvents), tags=["Read"])
+@app.get("/api/messages/<id>", responses=api.response_schema(MessageWithEvents), tags=["Read"])
 def get_message(id: Id) -> Response[str]:
-    return api.found(reads.get_message(_account(), id), "message")
+    """Get a message with its attempts and delivery reports."""
+    return api.json_or_404(reads.get_message(_account(), id), "message")
 
 
-@app.get("/api/messages/<id>/attachments/<number>", responses=FOUND, tags=["Read"])
+@app.get("/api/messages/<id>/attachments/<number>", responses=ATTACHMENT, tags=["Read"])
 def get_attachment(id: Id, number: Annotated[int, Path(ge=1, le=1000)]) -> Response[str]:
-    kept = reads.get_attachment(_account(), id, number)
-    if kept is None:
-        raise NotFound("There is no such attachment.")
-    return api.elsewhere(media.link(kept))
+    """Get an attachment of a message. The first attachment has the number 1."""
+    attachment = reads.get_attachment(_account(), id, number)
+    if attachment is None:
+        raise NotFound("This attachment does not exist.")
+    return api.redirect(media.download_url(attachment))
 
 
-@app.get("/healthz", responses=api.shows(Health), tags=["About"])
+# --- The service itself ------------------------------------------------------------------------------
+
+
+@app.get("/healthz", responses=api.response_schema(Health), tags=["About"])
 def get_health(
     *,
-    detail: Annotated[bool, Query(description="Whether to tell how the providers are.")] = False,
+    detail: Annotated[
+        bool, Query(description="Whether to include the state of each provider's circuit.")
+    ] = False,
 ) -> Response[str]:
+    """Check that the database answers and is migrated."""
     reads.check_schema()
-    found = Health(providers=circuits.list_health(settings().providers) if detail else None)
-    return Response(200, api.JSON, found.model_dump_json(exclude_none=not detail))
+    health = Health(providers=circuits.list_health(settings().providers) if detail else None)
+    return Response(200, api.JSON, health.model_dump_json(exclude_none=not detail))
 
 
-@app.get("/api/openapi.json", responses=DOCUMENT, tags=["About"])
-def describe() -> Response[str]:
-    return Response(200, api.JSON, document(), dict(api.PUBLIC))
+@app.get("/api/openapi.json", responses=OPENAPI_DOCUMENT, tags=["About"])
+def get_openapi_document() -> Response[str]:
+    """Get the OpenAPI document of this API."""
+    return Response(200, api.JSON, openapi_document(), dict(api.PUBLIC_CACHING))
 
 
-@app.get("/api/docs", responses=PAGE, tags=["About"])
-def show() -> Response[str]:
-    return Response(200, "text/html", page(), {"Content-Security-Policy": api.PAGE_POLICY, **api.PUBLIC})
+@app.get("/api/docs", responses=DOCS_PAGE, tags=["About"])
+def get_docs_page() -> Response[str]:
+    """Get the documentation page of this API."""
+    headers = {"Content-Security-Policy": api.DOCS_PAGE_POLICY, **api.PUBLIC_CACHING}
+    return Response(200, "text/html", docs_page(), headers)
 
 
-@app.get("/", responses=DOCS, tags=["About"])
-def open_docs() -> Response[str]:
-    return api.elsewhere("/api/docs")
+@app.get("/", responses=DOCS_REDIRECT, tags=["About"])
+def open_docs_page() -> Response[str]:
+    """Redirect to the documentation page."""
+    return api.redirect("/api/docs")
 
 
 @app.not_found
-def nowhere(_: NotFoundError) -> Response[str]:
-    methods = allowed(app.current_event.path)
-    if methods and app.current_event.http_method == "OPTIONS":  # a browser asks, without a key
-        return Response(204, headers={"Allow": ", ".join(methods)})
-    if methods and app.current_event.http_method not in methods:
-        raise MethodNotAllowed("This method is not allowed here.", headers={"Allow": ", ".join(methods)})
-    raise NotFound("There is nothing here.")
+def reject_path(_: NotFoundError) -> Response[str]:
+    methods = allowed_methods(app.current_event.path)
+    method = app.current_event.http_method
+    if not methods or method in methods:
+        raise NotFound("This path does not exist.")
+    allow = {"Allow": ", ".join(methods)}
+    if method == "OPTIONS":  # a browser asks which methods it may use, without a key
+        return Response(204, headers={"Allow": allow["Allow"]})
+    raise MethodNotAllowed("This path does not support the method.", headers=allow)
 
 
 def _account() -> int:
+    """The caller's account. Raises PermissionDenied if the key lacks the scope `read`."""
     return api.caller(app, "read").account
 
 
-handler = api.handler(app, "read", raw=True)
+handler = api.handler(app, "read", json_body=False)

@@ -1,4 +1,5 @@
-"""The service's description of itself: openapi.json, which a test holds to the code of all functions."""
+"""The API's OpenAPI document, openapi.json. It is generated from the code of all functions; a test compares
+them."""
 
 import json
 import re
@@ -9,26 +10,26 @@ FILE = Path(__file__).with_name("openapi.json")
 
 
 @cache
-def document() -> str:
+def openapi_document() -> str:
     return FILE.read_text(encoding="utf-8")
 
 
-def allowed(path: str) -> list[str]:
-    """The methods that the path is served under; none where it is no path of this service."""
-    for template, operations in json.loads(document())["paths"].items():
+def allowed_methods(path: str) -> list[str]:
+    """Return the HTTP methods of a path; an empty list if the path does not exist."""
+    for template, operations in json.loads(openapi_document())["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             return sorted(method.upper() for method in operations)
     return []
 
 
-def page() -> str:
-    """A page to read the description and try it, whole: nothing of it is fetched from elsewhere."""
-    # 1.5 MB of scripts that only this page needs
+def docs_page() -> str:
+    """Return a Swagger UI page with all its scripts and styles inline: it loads nothing from other hosts."""
+    # imported here, because only this page needs it
     from aws_lambda_powertools.event_handler.openapi import swagger_ui
 
     folder = Path(swagger_ui.__file__).parent
     return swagger_ui.generate_swagger_html(
-        spec=document().replace("</", "<\\/"),
+        spec=openapi_document().replace("</", "<\\/"),
         swagger_js=(folder / "swagger-ui-bundle.min.js").read_text(encoding="utf-8"),
         swagger_css=(folder / "swagger-ui.min.css").read_text(encoding="utf-8"),
         swagger_base_url="",

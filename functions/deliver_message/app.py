@@ -1,4 +1,4 @@
-"""The outbound queue's ids: hands each message to its provider."""
+"""The outbound queue of message ids: sends each message through its provider."""
 
 from messaging.handlers.queue import consumer
 from messaging.outbound import delivery

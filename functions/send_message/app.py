@@ -1,4 +1,4 @@
-"""POST /api/messages/sms and /email: keeps a message and has it sent."""
+"""POST /api/messages/sms and /email: accepts a message and dispatches it."""
 
 from typing import Annotated
 
@@ -13,25 +13,36 @@ from messaging.models import NewEmail, NewSms
 from messaging.outbound import accept
 
 Key = Annotated[
-    Text | None, Header(min_length=1, max_length=255, description="The same key makes the same message.")
+    Text | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        description="A request with the same key and body returns the same message, and sends nothing again.",
+    ),
 ]
 
-providers.check()  # the others do what they can: a webhook, or what was accepted before, is not lost for it
-app = api.api()
+# Only this function stops if a provider is misconfigured. The others continue: webhooks and accepted messages
+# must not be lost.
+providers.check()
+app = api.create_app()
 
 
-@app.post("/api/messages/sms", responses=api.shows(Message, 202), tags=["Send"])
+@app.post("/api/messages/sms", responses=api.response_schema(Message, 202), tags=["Send"])
 def send_sms(message: Annotated[NewSms, Body()], idempotency_key: Key = None) -> Response[str]:
-    return api.accepted(accept.accept(_account(), message, api.idempotency_key(app, idempotency_key)))
+    """Accept an SMS, or an MMS if it has attachments. It is sent later; its status shows the progress."""
+    return _accept(message, idempotency_key)
 
 
-@app.post("/api/messages/email", responses=api.shows(Message, 202), tags=["Send"])
+@app.post("/api/messages/email", responses=api.response_schema(Message, 202), tags=["Send"])
 def send_email(message: Annotated[NewEmail, Body()], idempotency_key: Key = None) -> Response[str]:
-    return api.accepted(accept.accept(_account(), message, api.idempotency_key(app, idempotency_key)))
+    """Accept an email. It is sent later; its status shows the progress."""
+    return _accept(message, idempotency_key)
 
 
-def _account() -> int:
-    return api.caller(app, "send").account
+def _accept(message: NewSms | NewEmail, idempotency_key: str | None) -> Response[str]:
+    account = api.caller(app, "send").account
+    key = api.idempotency_key(app, idempotency_key)
+    return api.accepted_response(accept.accept(account, message, key))
 
 
 handler = api.handler(app, "send")

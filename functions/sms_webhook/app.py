@@ -1,10 +1,10 @@
-"""POST /api/webhooks/sms[/{provider}], and the function's own URL: keeps what a provider tells.
+"""POST /api/webhooks/sms[/{provider}], and the function's own URL: receives webhooks.
 
-Also its queue, which holds what came while the database was away, and orders to read again what was kept.
+Also the function's queue, with webhooks that were spooled while the database was unavailable, and operators'
+orders to replay stored webhooks.
 """
 
-from messaging.handlers.hooks import webhooks
-from messaging.handlers.webhook import receiver
+from messaging.handlers.webhook import webhook_function
 from messaging.models import Channel
 
-handler = receiver(Channel.SMS, webhooks(Channel.SMS))
+handler = webhook_function(Channel.SMS)

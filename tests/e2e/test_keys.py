@@ -131,7 +131,7 @@ def test_a_key_is_good_for_its_scope_alone(closed: Stack, route: Target, keys: M
         else:
             assert answer.status == 403
             assert answer.headers["content-type"] == "application/problem+json"
-            assert answer.body["detail"] == f"This key has no scope {route.scope}."
+            assert answer.body["detail"] == f"The API key does not have the scope {route.scope}."
 
 
 @ROUTES

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.usefixtures("providers", "database")
 def kept(aws: Aws, database: Database) -> None:
     """A message with an attachment at a URL, and one that came inside its webhook."""
     files = [File(name="\u00e9.png", content_type="image/png", content=b"\x89PNG")]
-    media.keep(files)
-    store.keep(messages.request(), [messages.inbound(attachments=[URL], files=files)])
+    media.store_files(files)
+    store.store_request(messages.request(), [messages.inbound(attachments=[URL], files=files)])
 
 
 @pytest.mark.usefixtures("kept")
@@ -66,8 +66,8 @@ def test_an_inline_image_is_found_by_the_name_that_the_html_has_for_it(database:
 --b--\r\n"""
     [mail] = inbound.inbound_messages(mails.parse_mail(raw), ["b@example.com"], datetime.now(UTC))
     assert isinstance(mail, InboundMessage)
-    media.keep(mail.files)
-    store.keep(messages.request(), [mail])
+    media.store_files(mail.files)
+    store.store_request(messages.request(), [mail])
     shown = call("GET", "/api/messages/1").json
     number = shown["content_ids"]["logo@example.com"]
     assert shown["attachments"][number - 1] == f"/api/messages/1/attachments/{number}"

@@ -81,7 +81,7 @@ def test_a_refused_key_is_told_by_its_number_alone(database: Database, printed: 
     authorize(f"Bearer mk_1_{secret}")
     assert secret[::-1] not in printed.text
     assert secret not in printed.text
-    [refused] = [line for line in printed.lines if line.get("message") == "Refused"]
+    [refused] = [line for line in printed.lines if line.get("message") == "Key rejected"]
     assert (refused["key_id"], refused["reason"]) == (1, "unknown")
 
 

@@ -149,7 +149,7 @@ def test_a_key_without_the_scope_is_told_so(
     before = kept(database)
     body = {SMS: NEW_SMS | {"from": OURS}, EMAIL: NEW_EMAIL}.get(target, b"")
     refused = call(method, target, body, caller={**CALLERS[OURS], "scopes": scopes})
-    assert (refused.status, refused.json["detail"]) == (403, f"This key has no scope {scope}.")
+    assert (refused.status, refused.json["detail"]) == (403, f"The API key does not have the scope {scope}.")
     assert kept(database) == before
 
 
@@ -196,4 +196,4 @@ def test_what_comes_by_no_route_of_its_own_needs_the_scope_as_well(database: Dat
     """$default asks for none, and its function may take for a path what API Gateway did not."""
     path = target.format(conversation=1, message=1)
     refused = call("GET", path, caller={**CALLERS[OURS], "scopes": "send"}, routeKey="$default")
-    assert (refused.status, refused.json["detail"]) == (403, "This key has no scope read.")
+    assert (refused.status, refused.json["detail"]) == (403, "The API key does not have the scope read.")

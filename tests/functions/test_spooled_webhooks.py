@@ -148,14 +148,14 @@ def test_reads_again_what_it_is_told_to(database: Database) -> None:
 @pytest.mark.parametrize(
     ("order", "words"),
     [
-        ({}, "replay: choose by unparsed, since, until, provider or ids"),
-        ({"unparsed": False, "after": 7}, "replay: choose by"),
+        ({}, "replay: must set at least one of unparsed, since, until, provider or ids"),
+        ({"unparsed": False, "after": 7}, "replay: must set at least one"),
         (True, "replay: must be an object"),
         (None, "replay: must be an object"),
         ({"since": "yesterday"}, r"replay\.since: must be an RFC 3339 time"),
         ({"ids": ["x"]}, r"replay\.ids\.0: must be a whole number"),
         ({"ids": [2**63]}, r"replay\.ids\.0: must be at most"),
-        ({"provider": "nobody"}, "replay: this deployment has no such provider"),
+        ({"provider": "nobody"}, "replay: must name a provider of this deployment"),
         ({"unparsed": True, "all": True}, r"replay\.all: is not a field"),
     ],
 )

@@ -86,8 +86,8 @@ def test_is_a_command_that_says_by_its_end_whether_all_could_be_read(
 
 
 def test_says_what_is_wrong_with_an_order(port: int, answers: list[dict[str, Any]]) -> None:
-    answers.append({"errorType": "ValueError", "errorMessage": "replay: choose by"})
-    with pytest.raises(CannotStart, match="SmsWebhook: replay: choose by"):
+    answers.append({"errorType": "ValueError", "errorMessage": "replay: must set at least one"})
+    with pytest.raises(CannotStart, match="SmsWebhook: replay: must set at least one"):
         replay(Options(lambda_port=port), {}, print)
 
 

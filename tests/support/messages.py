@@ -9,8 +9,8 @@ from uuid import uuid4
 from messaging.conversations import reads
 from messaging.conversations.responses import Message, MessageWithEvents
 from messaging.inbound import store as inbound_store
-from messaging.inbound.store import Kept
-from messaging.inbound.webhook_request import RawRequest
+from messaging.inbound.store import StoredPart
+from messaging.inbound.webhook_request import WebhookRequest
 from messaging.models import (
     Content,
     DeliveryReport,
@@ -74,18 +74,18 @@ def receive(id: str = "id-1", **fields: Any) -> tuple[bool, Message]:
     return kept.outcome is inbound_store.PartOutcome.CREATED, Message.model_validate_json(kept.message)
 
 
-def keep(part: InboundMessage | DeliveryReport, provider: str = "sms") -> Kept:
+def keep(part: InboundMessage | DeliveryReport, provider: str = "sms") -> StoredPart:
     """What became of the only part of a request."""
-    [kept] = inbound_store.keep(request(provider=provider), [part])
+    [kept] = inbound_store.store_request(request(provider=provider), [part])
     return kept
 
 
-def request(body: bytes | None = None, **fields: Any) -> RawRequest:
+def request(body: bytes | None = None, **fields: Any) -> WebhookRequest:
     """One that is like no other, unless its body is given."""
     now = datetime.now(UTC)
     given = {"route": "sms", "provider": "sms", "url": "https://example.com/", "query": "", "headers": {}}
     times = {"received_at": now, "verified_at": now}
-    return RawRequest.model_validate(given | times | {"body": body or uuid4().bytes} | fields)
+    return WebhookRequest.model_validate(given | times | {"body": body or uuid4().bytes} | fields)
 
 
 def claim(id: int) -> OutboundMessage:

@@ -11,10 +11,10 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     providers      gsm provider credentials ses_events VENDORS
     accounts       caller models keys store
     conversations  responses reads
-    inbound        webhook_request media spool store receive
+    inbound        webhook_request media spool store receive replay
     outbound       attempts queue store retries dispatch attempt_log circuits accept status_lookup delivery
     maintenance    relay
-    handlers       http api queue hooks webhook
+    handlers       lambda_types http api queue webhook
 
 `outbound` and `inbound` do not know each other. Nor do the packages that speak to Postgres and `providers`.
 """

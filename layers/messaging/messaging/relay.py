@@ -50,11 +50,11 @@ def _dispatch_due(seconds_left: Callable[[], float]) -> int:
 
 def _delete_expired(seconds_left: Callable[[], float]) -> int:
     deleted = _in_batches(store.delete_expired_keys, seconds_left)
-    deleted += _in_batches(inbound_store.forget_pending_reports, seconds_left)
+    deleted += _in_batches(inbound_store.delete_pending_reports, seconds_left)
     retention = timedelta(days=settings().raw_retention_days)
 
     def delete_expired_requests(limit: int) -> int:
-        return inbound_store.forget_requests(retention, limit)
+        return inbound_store.delete_requests(retention, limit)
 
     return deleted + _in_batches(delete_expired_requests, seconds_left)
 

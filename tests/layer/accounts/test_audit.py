@@ -15,11 +15,11 @@ SHOP = "+12016660001"
 
 
 def create_account() -> object:
-    return store.create("operator", "Other", None, None).outcome
+    return store.create_account("operator", "Other", None, None).outcome
 
 
 def change_account() -> object:
-    return store.change("operator", 2, {"sends_per_day": 7}).outcome
+    return store.change_account("operator", 2, {"sends_per_day": 7}).outcome
 
 
 def add_address() -> object:
@@ -31,7 +31,7 @@ def remove_address() -> object:
 
 
 def create_key() -> object:
-    return store.create_key("operator", 2, "web", ["send"], keys.hashed("A" * 43), None)
+    return store.create_key("operator", 2, "web", ["send"], keys.hash_secret("A" * 43), None)
 
 
 def revoke_key() -> object:

@@ -180,7 +180,7 @@ def test_says_why_a_signature_is_refused(printed: Printed, configure: Configure)
     call("POST", "/api/webhooks/sms", IN_SMS)
     call("POST", "/api/webhooks/sms", IN_SMS, api.signed(IN_SMS, age=timedelta(hours=1)))
     call("POST", "/api/webhooks/sms", IN_SMS, api.signed({}))
-    refused = [line for line in printed.logs if line["message"] == "Refused"]
+    refused = [line for line in printed.logs if line["message"] == "Webhook rejected"]
     reasons = [line["reason"] for line in refused]
     assert reasons == ["Missing required headers", "Message timestamp too old", "No matching signature found"]
     assert {(line["provider"], line["url"]) for line in refused} == {("sms", f"{CALLED}/api/webhooks/sms")}

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from messaging.aws import boto_clients
-from messaging.inbound import media, spool
+from messaging.inbound import media, replay, spool
 from messaging.inbound import receive as inbound_receive
 from messaging.inbound.store import Selector
 from messaging.models import Channel, File, InboundMessage
@@ -88,7 +88,7 @@ def test_files_follow_the_urls_and_are_objects_of_the_bucket(aws: Aws, database:
 def test_the_same_file_is_one_object_whoever_sends_it_and_however_often(aws: Aws, database: Database) -> None:
     for id in ("message-1", "message-1", "message-2"):
         receive(body(PNG, PNG, id=id))
-    inbound_receive.replay(Selector(Channel.EMAIL, provider="email"), 0, lambda: 30)
+    replay.replay(Selector(Channel.EMAIL, provider="email"), 0, lambda: 30)
     assert len(aws.objects(aws.media)) == 1
     assert [len(row[0]) for row in database.rows(FILES) if isinstance(row[0], list)] == [2, 2]
 
@@ -113,9 +113,9 @@ def test_a_message_whose_files_cannot_be_kept_waits_with_them(
     assert database.value("SELECT count(*) FROM messages") == 0
     [record] = aws.held()
     with pytest.raises(Unavailable):
-        inbound_receive.take(spool.read(record["body"]))
+        inbound_receive.store_spooled(spool.parse_record(record["body"]))
     configure(MEDIA_BUCKET=aws.media)
-    inbound_receive.take(spool.read(record["body"]))
+    inbound_receive.store_spooled(spool.parse_record(record["body"]))
     assert database.value("SELECT count(*) FROM messages") == 1
     assert len(aws.objects(aws.media)) == 1
 
@@ -128,7 +128,7 @@ def test_while_the_database_is_away_the_files_wait_in_the_request_too(
     assert receive(body(PNG)).status == 202
     configure(DATABASE_URL=database.url)
     [record] = aws.held()
-    inbound_receive.take(spool.read(record["body"]))
+    inbound_receive.store_spooled(spool.parse_record(record["body"]))
     assert len(aws.objects(aws.media)) == 1
     assert database.value("SELECT count(*) FROM messages") == 1
 
@@ -137,7 +137,7 @@ def test_a_deployment_without_a_bucket_keeps_messages_without_files(configure: C
     configure(MEDIA_BUCKET="")
     assert shown(receive(body()))["attachments"] == []
     with pytest.raises(Unavailable):
-        media.keep([File(name="a", content_type="b/c", content=b"")])
+        media.store_files([File(name="a", content_type="b/c", content=b"")])
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_bucket_in_trouble_costs_a_few_seconds_however_many_files_there_are(
         aws_at(f"http://{address}")
         began = time.monotonic()
         with pytest.raises(Unavailable):
-            media.keep(files)
+            media.store_files(files)
         assert time.monotonic() - began < 9
 
 
@@ -165,7 +165,7 @@ def test_a_bucket_in_trouble_costs_a_few_seconds_however_many_files_there_are(
 
 
 def link(name: str = "a.png", kind: str = "image/png") -> dict[str, list[str]]:
-    found = media.link({"key": "key", "name": name, "content_type": kind, "size": 1})
+    found = media.download_url({"key": "key", "name": name, "content_type": kind, "size": 1})
     return parse_qs(urlsplit(found).query)
 
 
@@ -182,7 +182,7 @@ def test_a_link_is_good_for_a_quarter_of_an_hour() -> None:
 def test_a_link_leads_to_the_bucket_s_own_host(configure: Configure) -> None:
     configure(AWS_DEFAULT_REGION="eu-central-1", MEDIA_BUCKET="files")
     boto_clients.s3.cache_clear()
-    found = urlsplit(media.link({"key": "key", "name": "a", "content_type": "a/b", "size": 1}))
+    found = urlsplit(media.download_url({"key": "key", "name": "a", "content_type": "a/b", "size": 1}))
     assert (found.netloc, found.path) == ("files.s3.eu-central-1.amazonaws.com", "/key")
     boto_clients.s3.cache_clear()
 

@@ -88,7 +88,7 @@ def test_one_that_nothing_ever_matched_is_forgotten_after_a_week(
 ) -> None:
     support_messages.report(Status.DELIVERED, "p-1", timestamp=datetime.now(UTC))
     database.rows(f"UPDATE pending_reports SET created_at = now() - interval '{hours} hours'")
-    assert store.forget_pending_reports(10) == forgotten
+    assert store.delete_pending_reports(10) == forgotten
     assert database.value(PARKED) == 1 - forgotten
 
 

@@ -234,6 +234,6 @@ def test_counts_each_thing_once(printed: Printed, sent: str) -> None:
 
 def test_of_what_was_held_a_second_with_a_token_is_let_go(database: Database) -> None:
     for body in (b"{}", json.dumps(INBOUND_SMS).encode()):
-        inbound_receive.take(messages.request(body, once="token"))
+        inbound_receive.store_spooled(messages.request(body, replay_token="token"))
     assert database.value("SELECT count(*) FROM webhook_requests") == 1
     assert database.value("SELECT count(*) FROM messages") == 0

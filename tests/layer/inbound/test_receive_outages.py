@@ -10,9 +10,10 @@ import pytest
 
 from messaging import providers
 from messaging.inbound import receive as inbound_receive
+from messaging.inbound import replay as inbound_replay
 from messaging.inbound import spool
 from messaging.inbound.store import Selector
-from messaging.inbound.webhook_request import RawRequest
+from messaging.inbound.webhook_request import WebhookRequest
 from messaging.models import Channel
 from messaging.postgres import database as product
 from messaging.problems import SignatureRejected, Unavailable
@@ -51,7 +52,7 @@ def receive(fields: Mapping[str, object], *, signed: bool = True) -> Answer:
 
 
 def replay(selector: Selector = UNPARSED) -> tuple[int, int, int, int | None]:
-    return inbound_receive.replay(selector, 0, lambda: 20)
+    return inbound_replay.replay(selector, 0, lambda: 20)
 
 
 @pytest.fixture
@@ -164,8 +165,8 @@ def test_a_replay_ends_before_its_time_and_says_where_to_go_on(database: Databas
         receive({**INBOUND_SMS, "messaging_provider_id": f"message-{n}"})
     left = iter([20.0] * 12 + [0.0])
     everything = Selector(Channel.SMS, provider="sms")
-    assert inbound_receive.replay(everything, 0, lambda: next(left)) == (12, 0, 0, 12)
-    assert inbound_receive.replay(everything, 12, lambda: 20) == (13, 0, 0, None)
+    assert inbound_replay.replay(everything, 0, lambda: next(left)) == (12, 0, 0, 12)
+    assert inbound_replay.replay(everything, 12, lambda: 20) == (13, 0, 0, None)
 
 
 def test_only_what_came_by_its_route_is_a_function_s_to_replay(database: Database) -> None:
@@ -189,7 +190,7 @@ def test_what_is_signed_is_held_and_kept_once_when_the_database_is_back(
     assert len(records) == 2
     away(away=False)
     for record in records * 2:
-        inbound_receive.take(spool.read(record["body"]))
+        inbound_receive.store_spooled(spool.parse_record(record["body"]))
     assert database.value(MESSAGES) == 1
     [[received, verified, now]] = database.rows(
         "SELECT received_at, verified_at, created_at FROM webhook_requests"
@@ -203,7 +204,7 @@ def test_what_was_held_and_cannot_be_read_is_kept_as_well(database: Database, aw
     assert receive({"from": 7}).status == 202
     [record] = aws.held()
     away(away=False)
-    inbound_receive.take(spool.read(record["body"]))
+    inbound_receive.store_spooled(spool.parse_record(record["body"]))
     assert str(database.value(REQUESTS)).startswith("Invalid: ")
 
 
@@ -238,12 +239,12 @@ def test_an_object_that_is_gone_is_no_loss_where_its_request_was_kept(
     body = {**INBOUND_SMS, "body": "x" * 300_000}
     receive(body)
     [record] = aws.held()
-    held = spool.read(record["body"])
-    assert not isinstance(held, RawRequest)
+    held = spool.parse_record(record["body"])
+    assert not isinstance(held, WebhookRequest)
     away(away=False)
     for _ in range(2):  # the second time as by one that took over from a keeper who died
-        inbound_receive.take(held)
+        inbound_receive.store_spooled(held)
         assert aws.objects() == []
     database.rows("DELETE FROM webhook_requests")
-    with pytest.raises(spool.Missing):
-        inbound_receive.take(held)
+    with pytest.raises(spool.SpoolObjectMissing):
+        inbound_receive.store_spooled(held)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from messaging.inbound import spool
-from messaging.inbound.spool import Delayed, Missing, Pointer
-from messaging.inbound.webhook_request import RawRequest
+from messaging.inbound.spool import ReceivedRecord, SpoolObjectMissing, SpoolPointer
+from messaging.inbound.webhook_request import WebhookRequest
 from messaging.problems import Unavailable
 from tests.support import messages
 from tests.support.aws import Aws
@@ -22,21 +22,21 @@ TEN_DAYS = 10 * 24 * 3600
 ODD = bytes(range(256))
 
 
-def held(aws: Aws) -> RawRequest | Pointer:
+def held(aws: Aws) -> WebhookRequest | SpoolPointer:
     [record] = aws.held()
-    return spool.read(record["body"])
+    return spool.parse_record(record["body"])
 
 
 def test_a_request_lies_in_the_queue_as_it_came(aws: Aws) -> None:
     headers = {"webhook-id": "msg_1", "x-odd": "\xe9\uffff", "authorization": "Basic x"}
     request = messages.request(ODD, headers=headers, query="a=b%20c")
-    spool.put(request)
+    spool.spool_request(request)
     assert held(aws) == request
     [record] = aws.held()
     written = json.loads(record["body"])
     assert base64.urlsafe_b64decode(written.pop("body")) == ODD
     assert written.keys() == {
-        *("route", "provider", "url", "query", "headers", "received_at", "verified_at", "once")
+        *("route", "provider", "url", "query", "headers", "received_at", "verified_at", "replay_token")
     }
     assert written["headers"].keys() == {"webhook-id", "x-odd"}
     assert aws.objects() == []
@@ -46,24 +46,24 @@ def test_a_request_lies_in_the_queue_as_it_came(aws: Aws) -> None:
 def test_what_is_too_long_for_the_queue_lies_in_the_bucket(aws: Aws, size: int, objects: int) -> None:
     """Three bytes are four in the record, which SQS takes up to 256 KiB."""
     request = messages.request(b"x" * size)
-    spool.put(request)
+    spool.spool_request(request)
     found = held(aws)
     assert len(aws.objects()) == objects
-    if isinstance(found, Pointer):
+    if isinstance(found, SpoolPointer):
         assert (found.provider, found.digest) == ("sms", request.digest.hex())
-        assert spool.fetch(found) == request
-        spool.forget(found)
+        assert spool.load_request(found) == request
+        spool.delete_object(found)
         assert aws.objects() == []
-        with pytest.raises(Missing):
-            spool.fetch(found)
-        spool.forget(found)  # is nothing the second time
+        with pytest.raises(SpoolObjectMissing):
+            spool.load_request(found)
+        spool.delete_object(found)  # is nothing the second time
     else:
         assert found == request
 
 
 def test_two_that_are_the_same_have_an_object_each(aws: Aws) -> None:
     for _ in range(2):
-        spool.put(messages.request(b"x" * 300_000))
+        spool.spool_request(messages.request(b"x" * 300_000))
     assert len(aws.objects()) == 2
 
 
@@ -72,25 +72,27 @@ def test_two_that_are_the_same_have_an_object_each(aws: Aws) -> None:
 )
 def test_what_is_no_request_is_told_apart(body: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # pydantic's own, whatever it says
-        spool.read(body)
+        spool.parse_record(body)
 
 
 def test_a_record_that_is_put_off_comes_again_later(aws: Aws) -> None:
-    spool.put(messages.request(b"now"))
-    spool.put(messages.request(b"later"))
+    spool.spool_request(messages.request(b"now"))
+    spool.spool_request(messages.request(b"later"))
     records = aws.held(seconds=60)
     [later] = [
-        one for one in records if isinstance(r := spool.read(one["body"]), RawRequest) and r.body == b"later"
+        one
+        for one in records
+        if isinstance(r := spool.parse_record(one["body"]), WebhookRequest) and r.body == b"later"
     ]
-    others = [Delayed(one["receiptHandle"], 8) for one in records if one is not later]
-    spool.put_off([Delayed(later["receiptHandle"], 1), *others])
+    others = [ReceivedRecord(one["receiptHandle"], 8) for one in records if one is not later]
+    spool.postpone([ReceivedRecord(later["receiptHandle"], 1), *others])
     assert aws.held() == []
     assert [record["messageId"] for record in eventually(aws.held)] == [later["messageId"]]
 
 
 def test_waits_double_up_to_a_quarter_of_an_hour_and_outlast_ten_days() -> None:
-    assert [spool.wait(receives) for receives in (1, 2, 3, 9, 10, 11, 1000)] == [2, 4, 8, 512, 900, 900, 900]
-    assert sum(spool.wait(receives) for receives in range(1, 1001)) > TEN_DAYS
+    assert [spool.delay(receives) for receives in (1, 2, 3, 9, 10, 11, 1000)] == [2, 4, 8, 512, 900, 900, 900]
+    assert sum(spool.delay(receives) for receives in range(1, 1001)) > TEN_DAYS
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_a_queue_or_a_bucket_in_trouble_costs_a_few_seconds_and_is_said_to_be_aw
         aws_at(f"http://{address}")
         began = time.monotonic()
         with pytest.raises(Unavailable):
-            spool.put(messages.request(b"x" * size))
+            spool.spool_request(messages.request(b"x" * size))
         assert time.monotonic() - began < 8
 
 
@@ -119,15 +121,15 @@ def test_a_queue_in_trouble_is_no_reason_to_fail_for_those_that_are_put_off(
     aws_at: Callable[[str], None],
 ) -> None:
     aws_at("http://127.0.0.1:9")
-    spool.put_off([Delayed("receipt", 1)])
-    spool.forget(Pointer(key="key", provider="sms", digest=""))
+    spool.postpone([ReceivedRecord("receipt", 1)])
+    spool.delete_object(SpoolPointer(key="key", provider="sms", digest=""))
 
 
 @pytest.mark.parametrize("url", ["", "nowhere"])
 def test_a_deployment_without_a_queue_holds_nothing(aws: Aws, configure: Configure, url: str) -> None:
     configure(INBOUND_QUEUE_URL=url)
     with pytest.raises(Unavailable):
-        spool.put(messages.request())
+        spool.spool_request(messages.request())
 
 
 def test_a_queue_that_takes_no_more_is_away(aws_at: Callable[[str], None]) -> None:
@@ -141,4 +143,4 @@ def test_a_queue_that_takes_no_more_is_away(aws_at: Callable[[str], None]) -> No
     with playing(script) as address:
         aws_at(f"http://{address}")
         with pytest.raises(Unavailable):
-            spool.put(messages.request())
+            spool.spool_request(messages.request())

@@ -10,7 +10,7 @@ import pytest
 
 from messaging.inbound import store
 from messaging.inbound.store import PartOutcome, Selector
-from messaging.inbound.webhook_request import RawRequest
+from messaging.inbound.webhook_request import WebhookRequest
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
 from messaging.postgres import database as product
 from messaging.problems import SignatureRejected
@@ -28,15 +28,15 @@ def report(status: Status, id: str | None = None, **fields: object) -> DeliveryR
     return DeliveryReport.model_validate(given | fields)
 
 
-def keep(parts: Parts, request: RawRequest | None = None, unread: str | None = None) -> list[PartOutcome]:
-    return [kept.outcome for kept in store.keep(request or messages.request(), parts, unread)]
+def keep(parts: Parts, request: WebhookRequest | None = None, unread: str | None = None) -> list[PartOutcome]:
+    return [kept.outcome for kept in store.store_request(request or messages.request(), parts, unread)]
 
 
 def test_keeps_a_request_as_it_came_but_for_what_opens_doors(database: Database) -> None:
     headers = {"authorization": "Basic x", "cookie": "x", "x-token": "y\0\ud800", "webhook-id": "msg_1"}
     request = messages.request(b"\x00\xff", headers=headers, query="a=\0b")
     keep([], request)
-    [(_, kept)] = store.requests(Selector(Channel.SMS, ids=[1]), 0, 10)
+    [(_, kept)] = store.list_requests(Selector(Channel.SMS, ids=[1]), 0, 10)
     assert kept == request
     assert kept.headers == {"x-token": "y?", "webhook-id": "msg_1"}
     assert (kept.body, kept.query) == (b"\x00\xff", "a=b")
@@ -53,7 +53,7 @@ def test_gives_what_became_of_each_part_in_the_parts_order(database: Database) -
         report(Status.SENT, "p-1"),
         report(Status.SENT, reference=99),
     ]
-    kept = store.keep(messages.request(), parts)
+    kept = store.store_request(messages.request(), parts)
     assert [one.outcome for one in kept] == [
         *("pending", "created", "moved", "created", "duplicate", "noted", "unmatched")
     ]
@@ -80,13 +80,13 @@ def test_the_same_body_of_another_provider_or_query_is_another_request(database:
 
 
 def test_a_token_lets_one_request_in_however_often_it_comes(database: Database) -> None:
-    first = messages.request(b"1", once="token")
+    first = messages.request(b"1", replay_token="token")
     for _ in range(2):
         keep([messages.inbound("a")], first)
-    keep([messages.inbound("b")], messages.request(b"2", once="other"))
+    keep([messages.inbound("b")], messages.request(b"2", replay_token="other"))
     for provider in ("sms", "sms", "another"):
         with pytest.raises(SignatureRejected):
-            keep([messages.inbound("c")], messages.request(b"3", once="token", provider=provider))
+            keep([messages.inbound("c")], messages.request(b"3", replay_token="token", provider=provider))
     assert database.rows("SELECT provider_message_id FROM messages ORDER BY id") == [["a"], ["b"]]
     assert database.value(REQUESTS) == 2
 
@@ -100,7 +100,7 @@ def test_of_eight_at_once_with_one_token_one_is_let_in(
 
 def is_let_in(n: int) -> bool:
     try:
-        keep([messages.inbound(f"id-{n}")], messages.request(str(n).encode(), once="token"))
+        keep([messages.inbound(f"id-{n}")], messages.request(str(n).encode(), replay_token="token"))
     except SignatureRejected:
         return False
     return True
@@ -111,7 +111,7 @@ def test_a_part_that_the_database_refuses_does_not_lose_the_others(database: Dat
     request = messages.request()
     parts = [messages.inbound("a"), messages.inbound("b", body="spoilt"), messages.inbound("c")]
     try:
-        kept = store.keep(request, parts, "Invalid")
+        kept = store.store_request(request, parts, "Invalid")
     finally:
         database.rows("ALTER TABLE messages DROP CONSTRAINT spoilt")
     assert [one.outcome for one in kept] == ["created", "refused", "created"]
@@ -189,7 +189,7 @@ def test_chooses_by_time_provider_fault_and_id_and_goes_on_after_one(database: D
 
     def chosen(after: int = 0, limit: int = 10, **fields: Any) -> list[int]:
         selector = Selector(Channel.SMS, **fields)
-        return [id for id, _ in store.requests(selector, after, limit)]
+        return [id for id, _ in store.list_requests(selector, after, limit)]
 
     assert chosen() == [1, 2, 3, 4, 5]
     assert chosen(since=moments[1], until=moments[3]) == [2, 3]
@@ -203,7 +203,7 @@ def test_chooses_by_time_provider_fault_and_id_and_goes_on_after_one(database: D
 @pytest.mark.parametrize(("days", "forgotten"), [(29.9, 0), (30, 1)])
 def test_a_request_is_forgotten_when_its_time_is_up(database: Database, days: float, forgotten: int) -> None:
     keep([messages.inbound()], messages.request(received_at=datetime.now(UTC) - timedelta(days=days)))
-    assert store.forget_requests(timedelta(days=30), 10) == forgotten
+    assert store.delete_requests(timedelta(days=30), 10) == forgotten
     assert database.value(REQUESTS) == 1 - forgotten
     assert database.value("SELECT count(*) FROM messages") == 1
 
@@ -211,5 +211,5 @@ def test_a_request_is_forgotten_when_its_time_is_up(database: Database, days: fl
 def test_forgets_no_more_than_it_was_asked_for_and_the_oldest_first(database: Database) -> None:
     for days in (40, 60, 50):
         keep([], messages.request(received_at=datetime.now(UTC) - timedelta(days=days)))
-    assert store.forget_requests(timedelta(days=30), 2) == 2
+    assert store.delete_requests(timedelta(days=30), 2) == 2
     assert database.value("SELECT id FROM webhook_requests") == 1

@@ -29,6 +29,6 @@ def test_ten_of_its_faults_are_told(
     body = str(parts).encode()
     told = receive.receive(Channel.SMS, "sms", Webhook("https://example.com/", "", api.signed(body), body))
     assert told.status == 202
-    assert len([line for line in printed.logs if line["level"] == "ERROR" and line["of"] == parts]) == 10
+    assert len([line for line in printed.logs if line["level"] == "ERROR" and line["errors"] == parts]) == 10
     listed = "; ".join(f"Invalid: events.{n}" for n in range(10))
     assert database.value("SELECT fault FROM webhook_requests") == listed + more

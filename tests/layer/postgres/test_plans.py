@@ -175,14 +175,16 @@ READS: dict[str, Callable[[], object]] = {
     "messages of no conversation": lambda: reads.list_messages(ACCOUNT, MAX_ID, BATCH),
     "open circuits": circuits.list_open,
     "how the providers are": lambda: circuits.list_health(["sms", "email"]),
-    "requests that could not be read": lambda: inbound_store.requests(
+    "requests that could not be read": lambda: inbound_store.list_requests(
         Selector(Channel.SMS, unparsed=True), ROWS // 2, BATCH
     ),
-    "requests of a time": lambda: inbound_store.requests(
+    "requests of a time": lambda: inbound_store.list_requests(
         Selector(Channel.SMS, since=since(7200), until=since(0)), 0, BATCH
     ),
-    "requests by their ids": lambda: inbound_store.requests(Selector(Channel.SMS, ids=[5, 7, 9]), 0, BATCH),
-    "whether a request is kept": lambda: inbound_store.is_kept("sms", b"digest"),
+    "requests by their ids": lambda: inbound_store.list_requests(
+        Selector(Channel.SMS, ids=[5, 7, 9]), 0, BATCH
+    ),
+    "whether a request is kept": lambda: inbound_store.is_stored("sms", b"digest"),
 }
 
 WRITES: dict[str, Callable[[], object]] = {
@@ -206,8 +208,8 @@ WRITES: dict[str, Callable[[], object]] = {
     "expiring leases": lambda: attempts.expire_leases(BATCH),
     "forgetting keys": lambda: store.delete_expired_keys(BATCH),
     "looking at parked reports": lambda: inbound_store.apply_pending_reports(BATCH),
-    "forgetting parked reports": lambda: inbound_store.forget_pending_reports(BATCH),
-    "forgetting requests": lambda: inbound_store.forget_requests(timedelta(days=30), BATCH),
+    "forgetting parked reports": lambda: inbound_store.delete_pending_reports(BATCH),
+    "forgetting requests": lambda: inbound_store.delete_requests(timedelta(days=30), BATCH),
 }
 
 

@@ -1,4 +1,4 @@
-"""Who calls, and what they may do."""
+"""The caller of an API request, and the scopes of API keys."""
 
 from typing import Literal, NamedTuple
 
@@ -7,5 +7,6 @@ Scope = Literal["send", "read", "admin"]
 
 class Caller(NamedTuple):
     account: int
+    """The account's id; 0 for an operator."""
     name: str
-    """For the audit: "key:3", or "operator"."""
+    """The actor in the audit log: "key:3", or "operator"."""

@@ -1,7 +1,7 @@
-"""API keys: `mk_<id>_<secret>`, of whose secret the database has the hash alone.
+"""API keys: `mk_<id>_<secret>`. The database has only the SHA-256 of the secret.
 
-The secret is 256 random bits: to guess one is out of reach, so that a hash without a salt and without
-slowness keeps it (https://pages.nist.gov/800-63-4/sp800-63b.html, look-up secrets).
+The secret is 256 random bits and cannot be guessed, so a fast hash without a salt is enough
+(https://pages.nist.gov/800-63-4/sp800-63b.html, look-up secrets).
 """
 
 import re
@@ -13,50 +13,55 @@ from typing import NamedTuple
 from messaging.models import MAX_ID
 from messaging.postgres.database import call, run
 
-_KEY = re.compile(r"Bearer mk_([1-9][0-9]{0,18})_([A-Za-z0-9_-]{43})", re.IGNORECASE | re.ASCII)
+_BEARER = re.compile(r"Bearer mk_([1-9][0-9]{0,18})_([A-Za-z0-9_-]{43})", re.IGNORECASE | re.ASCII)
 
-_FIND = (
+_GET = (
     "SELECT account_id, scopes, hash, revoked_at IS NOT NULL AS revoked,"
     " coalesce(expires_at <= clock_timestamp(), false) AS expired,"
-    " coalesce(last_used_at < clock_timestamp() - interval '1 minute', true) AS unnoted"
+    " coalesce(last_used_at < clock_timestamp() - interval '1 minute', true) AS last_use_outdated"
     " FROM api_keys WHERE id = $1"
 )
+_NO_KEY = (0, (), bytes(32), False, False, False)
 
 
-class Found(NamedTuple):
-    """What a key is good for, or why it is good for nothing."""
+class KeyCheck(NamedTuple):
+    """The result of authorize."""
 
     id: int | None
     account: int | None = None
     scopes: tuple[str, ...] = ()
-    refused: str | None = None
+    rejected: str | None = None
+    """Why the key is not valid: malformed, unknown, revoked or expired. None if it is valid."""
 
 
-def secret() -> str:
-    """43 characters of base64 for URLs, which a key ends in."""
+def generate_secret() -> str:
+    """Return a new secret: 43 characters of URL-safe base64."""
     return token_urlsafe(32)
 
 
-def hashed(secret: str) -> bytes:
+def hash_secret(secret: str) -> bytes:
+    """Return the hash of a secret, as the database stores it."""
     return sha256(secret.encode("ascii")).digest()
 
 
-def authorize(header: str, source: str) -> Found:
-    """Looks up the key of an Authorization header, and notes that it was used from `source`.
+def authorize(header: str, source: str) -> KeyCheck:
+    """Check the key of an Authorization header, and record that it was used from the IP address `source`.
 
-    Raises Unavailable where the database is away.
+    The use is recorded once a minute at most. Raises Unavailable if the database does not answer.
     """
-    match = _KEY.fullmatch(header)
+    match = _BEARER.fullmatch(header)
     if match is None or int(match[1]) > MAX_ID:
-        return Found(None, refused="malformed")
+        return KeyCheck(None, rejected="malformed")
     id = int(match[1])
-    rows = run(_FIND, id)
-    # Compared also where there is none: no answer is faster than another.
-    [(account, scopes, kept, revoked, expired, unnoted)] = rows or [(0, (), bytes(32), False, False, False)]
-    if not compare_digest(kept, hashed(match[2])) or not rows:
-        return Found(id, refused="unknown")
-    if revoked or expired:
-        return Found(id, refused="revoked" if revoked else "expired")
-    if unnoted:
+    rows = run(_GET, id)
+    # The hashes are compared even if there is no such key, so that both answers take the same time.
+    account, scopes, stored_hash, revoked, expired, last_use_outdated = rows[0] if rows else _NO_KEY
+    if not compare_digest(stored_hash, hash_secret(match[2])) or not rows:
+        return KeyCheck(id, rejected="unknown")
+    if revoked:
+        return KeyCheck(id, rejected="revoked")
+    if expired:
+        return KeyCheck(id, rejected="expired")
+    if last_use_outdated:
         call("note_key_use", key=id, source=source)
-    return Found(id, account, tuple(scopes))
+    return KeyCheck(id, account, tuple(scopes))

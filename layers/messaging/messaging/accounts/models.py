@@ -1,4 +1,4 @@
-"""Accounts, their addresses and their keys, as an administrator writes and reads them."""
+"""The request and response bodies of /api/admin: accounts, addresses, keys and audit events."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
@@ -20,7 +20,7 @@ from messaging.fields import Text, Time
 from messaging.models import MAX_ID, Model
 
 ANY_ADDRESS = "*"
-"""All that no account owns by name."""
+"""Every address that no account owns by name."""
 
 Name = Annotated[
     Text,
@@ -36,53 +36,55 @@ class _Request(Model):
 
 
 class NewAccount(_Request):
-    """An account to be made; its name is no other's."""
+    """A new account. Names are unique."""
 
     name: Name
     sends_per_second: Limit | None = None
     """None is no limit."""
     sends_per_day: Limit | None = None
-    """Of UTC."""
+    """A day begins at midnight UTC."""
 
 
 class AccountChange(_Request):
-    """What is to change of an account; a limit that is null is no limit any more."""
+    """The fields of an account to change. A limit of null removes the limit."""
 
     name: Name = ""
     sends_per_second: Limit | None = None
     sends_per_day: Limit | None = None
 
     @model_validator(mode="after")
-    def _changes(self) -> Self:
+    def _has_a_field(self) -> Self:
         if not self.model_fields_set:
-            raise PydanticCustomError("nothing", "say what is to change")
+            raise PydanticCustomError("nothing", "must change at least one field")
         return self
 
 
 class NewAddress(_Request):
-    """An address that an account is to own; `*` is every address that no account owns by name."""
+    """An address for an account to own. `*` is every address that no account owns by name."""
 
-    address: Annotated[Address, WrapValidator(lambda text, read: text if text == ANY_ADDRESS else read(text))]
+    address: Annotated[
+        Address, WrapValidator(lambda text, validate: text if text == ANY_ADDRESS else validate(text))
+    ]
     account_id: AccountId
 
 
-def _once(scopes: list[Scope]) -> list[Scope]:
+def _sorted_unique(scopes: list[Scope]) -> list[Scope]:
     return sorted(set(scopes))
 
 
-def _ahead(moment: datetime) -> datetime:
-    if moment <= datetime.now(UTC):
-        raise PydanticCustomError("past", "must lie ahead")
-    return moment
+def _future(time: datetime) -> datetime:
+    if time <= datetime.now(UTC):
+        raise PydanticCustomError("past", "must be in the future")
+    return time
 
 
 class NewKey(_Request):
-    """A key to be made."""
+    """A new API key."""
 
     account_id: AccountId
-    scopes: Annotated[list[Scope], Field(min_length=1, max_length=10), AfterValidator(_once)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=10), AfterValidator(_sorted_unique)]
     name: Annotated[Text, Field(max_length=200)] = ""
-    expires_at: Annotated[Time, AfterValidator(_ahead)] | None = None
+    expires_at: Annotated[Time, AfterValidator(_future)] | None = None
 
 
 class Account(Model):
@@ -100,7 +102,7 @@ class AccountAddress(Model):
 
 
 class Key(Model):
-    """A key without its secret, of which we have the hash alone."""
+    """An API key, without its secret. The service has only a hash of the secret."""
 
     id: int
     account_id: int
@@ -109,17 +111,17 @@ class Key(Model):
     created_at: AwareDatetime
     expires_at: AwareDatetime | None
     revoked_at: AwareDatetime | None
-    last_used_at: Annotated[AwareDatetime | None, Field(description="To the minute.")]
+    last_used_at: Annotated[AwareDatetime | None, Field(description="Accurate to one minute.")]
 
 
-class MadeKey(Key):
-    """A key as it is shown once."""
+class CreatedKey(Key):
+    """A new API key with its secret. The secret is never shown again."""
 
-    key: Annotated[str, Field(description="For the header: Authorization: Bearer mk_...")]
+    key: Annotated[str, Field(description="Use it in the header `Authorization: Bearer mk_...`.")]
 
 
 class AuditEvent(Model):
-    """What was done with an account or a key."""
+    """A change of an account, an address or a key."""
 
     id: int
     account_id: int

@@ -1,7 +1,8 @@
-"""Accounts, their addresses and keys, and the audit: what an administrator does.
+"""SQL of accounts, their addresses and keys, and the audit log.
 
-As in `store`, each function is one transaction, and one statement that is repeatable. Each that changes
-something is told who acts; the audit is written by the same statement.
+Each function is one transaction and one statement. It can be repeated if its answer was lost. A function that
+changes something takes the actor ("operator" or "key:<id>"); the same statement writes the audit log. Every
+function raises problems.Unavailable if the database does not answer.
 """
 
 import json
@@ -13,17 +14,17 @@ from typing import Any, NamedTuple
 from messaging.models import MAX_ID
 from messaging.postgres.database import Row, call, run
 
-_ACCOUNT = "SELECT account_json(a)::text FROM accounts a WHERE id = $1 AND id > 0"
-_ACCOUNTS = "SELECT a.id, account_json(a)::text FROM accounts a WHERE id > $1 ORDER BY id LIMIT $2"
-_ADDRESSES = (
+_GET_ACCOUNT = "SELECT account_json(a)::text FROM accounts a WHERE id = $1 AND id > 0"
+_LIST_ACCOUNTS = "SELECT a.id, account_json(a)::text FROM accounts a WHERE id > $1 ORDER BY id LIMIT $2"
+_LIST_ADDRESSES = (
     "SELECT a.address, address_json(a)::text FROM account_addresses a"
     " WHERE address > $1 AND account_id = coalesce($3, account_id) ORDER BY address LIMIT $2"
 )
-_KEYS = (
+_LIST_KEYS = (
     "SELECT k.id, key_json(k)::text FROM api_keys k"
     " WHERE id > $1 AND account_id = coalesce($3, account_id) ORDER BY id LIMIT $2"
 )
-_AUDIT = (
+_LIST_AUDIT_EVENTS = (
     "SELECT e.id, audit_json(e)::text FROM audit_events e"
     " WHERE id < $1 AND account_id = coalesce($3, account_id)"
     " AND ($4::bigint IS NULL OR key_id = $4) ORDER BY id DESC LIMIT $2"
@@ -32,39 +33,42 @@ _AUDIT = (
 
 class ChangeOutcome(StrEnum):
     CREATED = "created"
-    KEPT = "kept"
-    """It is there, and as it was to be."""
-    TAKEN = "taken"
-    """It is there, and is another's."""
+    UNCHANGED = "kept"
+    """It exists, and is as requested."""
+    CONFLICT = "taken"
+    """It exists, and belongs to another account or has other values."""
     MISSING = "missing"
-    """There is no such account."""
+    """The account does not exist."""
 
 
-class Made(NamedTuple):
+class Change(NamedTuple):
     outcome: ChangeOutcome
     document: str | None
-    """The JSON text (tenancy.Account, tenancy.AccountAddress)."""
+    """JSON text of the account or address (accounts.models.Account, AccountAddress) after the change."""
 
 
-Rows = Sequence[tuple[Any, str]]
-"""Each with what it is ordered by, and its JSON text; one more than was asked for where there are more."""
+ListedRows = Sequence[tuple[Any, str]]
+"""For each row its sort key (id or address) and its JSON text. One row more than the limit, if any."""
 
 
-def create(actor: str, name: str, per_second: int | None, per_day: int | None) -> Made:
-    return _made(call("create_account", actor=actor, name=name, per_second=per_second, per_day=per_day))
+def create_account(actor: str, name: str, per_second: int | None, per_day: int | None) -> Change:
+    """Create an account; a limit of None is no limit. CONFLICT if the name exists with other limits."""
+    return _change(call("create_account", actor=actor, name=name, per_second=per_second, per_day=per_day))
 
 
-def change(actor: str, account: int, changes: Mapping[str, Any]) -> Made:
-    return _made(call("change_account", actor=actor, account=account, changes=json.dumps(changes)))
+def change_account(actor: str, account: int, changes: Mapping[str, Any]) -> Change:
+    """Change the given fields of an account (accounts.models.AccountChange). CONFLICT if another account has
+    the name."""
+    return _change(call("change_account", actor=actor, account=account, changes=json.dumps(changes)))
 
 
-def add_address(actor: str, account: int, address: str) -> Made:
-    """What is in the quarantine for it becomes the account's."""
-    return _made(call("add_address", actor=actor, account=account, address=address))
+def add_address(actor: str, account: int, address: str) -> Change:
+    """Give an address to an account, with the quarantined conversations of this address."""
+    return _change(call("add_address", actor=actor, account=account, address=address))
 
 
 def remove_address(actor: str, address: str) -> bool:
-    """Whether it was somebody's. Its conversations stay the account's."""
+    """Take an address from its account. Returns whether it had one. The account keeps its conversations."""
     [(removed,)] = call("remove_address", actor=actor, address=address)
     return bool(removed)
 
@@ -72,45 +76,59 @@ def remove_address(actor: str, address: str) -> bool:
 def create_key(
     actor: str, account: int, name: str, scopes: Sequence[str], hash: bytes, expires_at: datetime | None
 ) -> str | None:
-    """The JSON text of a key (tenancy.Key); None where there is no such account."""
-    given = {"account": account, "name": name, "scopes": list(scopes), "hash": hash, "expires_at": expires_at}
-    return _document(call("create_key", actor=actor, **given))
+    """Create a key. Returns its JSON text (accounts.models.Key); None if the account does not exist."""
+    rows = call(
+        "create_key",
+        actor=actor,
+        account=account,
+        name=name,
+        scopes=list(scopes),
+        hash=hash,
+        expires_at=expires_at,
+    )
+    return _document(rows)
 
 
 def revoke_key(actor: str, key: int) -> str | None:
-    """The key as it then is; None where there is none."""
+    """Revoke a key. Returns its JSON text after the change; None if it does not exist."""
     return _document(call("revoke_key", actor=actor, key=key))
 
 
-def account(id: int) -> str | None:
-    return _document(run(_ACCOUNT, id))
+def get_account(id: int) -> str | None:
+    """Return the JSON text of an account; None if it does not exist."""
+    return _document(run(_GET_ACCOUNT, id))
 
 
-def accounts(limit: int, after: int = 0) -> Rows:
-    return _rows(run(_ACCOUNTS, after, limit + 1))
+def list_accounts(limit: int, after: int = 0) -> ListedRows:
+    """Return accounts with an id greater than `after`, in the order of ids."""
+    return _listed_rows(run(_LIST_ACCOUNTS, after, limit + 1))
 
 
-def addresses(limit: int, after: str = "", *, account: int | None = None) -> Rows:
-    return _rows(run(_ADDRESSES, after, limit + 1, account))
+def list_addresses(limit: int, after: str = "", *, account: int | None = None) -> ListedRows:
+    """Return addresses after `after` in alphabetical order, optionally of one account."""
+    return _listed_rows(run(_LIST_ADDRESSES, after, limit + 1, account))
 
 
-def keys(limit: int, after: int = 0, *, account: int | None = None) -> Rows:
-    return _rows(run(_KEYS, after, limit + 1, account))
+def list_keys(limit: int, after: int = 0, *, account: int | None = None) -> ListedRows:
+    """Return keys with an id greater than `after`, in the order of ids, optionally of one account."""
+    return _listed_rows(run(_LIST_KEYS, after, limit + 1, account))
 
 
-def audit(limit: int, before: int = MAX_ID, *, account: int | None = None, key: int | None = None) -> Rows:
-    """The newest first."""
-    return _rows(run(_AUDIT, before, limit + 1, account, key))
+def list_audit_events(
+    limit: int, before: int = MAX_ID, *, account: int | None = None, key: int | None = None
+) -> ListedRows:
+    """Return audit events with an id less than `before`, newest first, optionally of one account or key."""
+    return _listed_rows(run(_LIST_AUDIT_EVENTS, before, limit + 1, account, key))
 
 
-def _made(rows: Sequence[Row]) -> Made:
+def _change(rows: Sequence[Row]) -> Change:
     [(outcome, document)] = rows
-    return Made(ChangeOutcome(outcome), document)
+    return Change(ChangeOutcome(outcome), document)
 
 
 def _document(rows: Sequence[Row]) -> str | None:
     return str(rows[0][0]) if rows and rows[0][0] is not None else None
 
 
-def _rows(rows: Sequence[Row]) -> Rows:
-    return [(place, document) for place, document in rows]
+def _listed_rows(rows: Sequence[Row]) -> ListedRows:
+    return [(sort_key, document) for sort_key, document in rows]

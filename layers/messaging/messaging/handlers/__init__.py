@@ -1,1 +1,1 @@
-"""The Lambda entry points that the functions share: HTTP, the API, webhooks and queues."""
+"""The Lambda handlers that the functions share: HTTP, the API, queues and webhooks."""

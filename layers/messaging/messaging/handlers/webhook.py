@@ -1,112 +1,151 @@
-"""The handler of a function that receives: requests, what its queue held while the database was away, and
-orders to read again what was kept."""
+"""The handler of a webhook function. The event says which of its three triggers called it:
 
-from collections.abc import Callable
-from typing import Annotated, Any, Self
+- a provider's POST, through the API or the function's own URL
+- records of its queue: webhooks that were spooled while the database was unavailable
+- an operator's order to replay stored webhooks, {"replay": {...}}
+"""
+
+import re
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ValidationError
 
-from messaging.fields import Time
-from messaging.handlers.queue import seconds_left
+from messaging.handlers import http
+from messaging.handlers.lambda_types import BatchResponse, HttpResponse, LambdaEvent, LambdaHandler
+from messaging.handlers.queue import batch_response, seconds_left
 from messaging.inbound import receive, spool
-from messaging.inbound.spool import Delayed
-from messaging.inbound.store import Selector
-from messaging.models import MAX_ID, Channel, Model
-from messaging.problems import Invalid, Unavailable
+from messaging.inbound.replay import ReplayOrder, replay
+from messaging.inbound.spool import ReceivedRecord, SpoolPointer
+from messaging.inbound.webhook_request import WebhookRequest
+from messaging.models import Channel
+from messaging.problems import Invalid, MethodNotAllowed, NotFound, Unavailable
+from messaging.providers.provider import Webhook
 from messaging.settings import settings
 from messaging.telemetry import flush, log_fault, logger
 
-KEEP_TIME = 20.0  # seconds that a record may take where the database is slow, and the files' bucket
-
-Event = dict[str, Any]
-Handler = Callable[[Event, LambdaContext], Any]
-Id = Annotated[int, Field(ge=0, le=MAX_ID)]
+RECORD_TIME = 20.0  # seconds that one record may take if the database and the media bucket are slow
 
 
-def receiver(channel: Channel, requests: Handler) -> Handler:
-    """The Lambda handler of a function with three triggers: its event says which one it is."""
+def webhook_function(channel: Channel) -> LambdaHandler:
+    """Return the Lambda handler of the function that receives webhooks for a channel."""
+    handle_request = _request_handler(channel)
 
-    @logger.inject_lambda_context(clear_state=True)
-    def internal(event: Event, context: LambdaContext) -> Any:
-        try:
-            return _replay(channel, event, context) if "replay" in event else _records(event, context)
-        finally:
-            flush()
+    def handle(event: LambdaEvent, context: LambdaContext) -> object:
+        if "replay" in event:
+            return _handle_replay(event, context, channel)
+        if "Records" in event:
+            return _handle_records(event, context)
+        return handle_request(event, context)
 
-    return lambda event, context: (
-        internal(event, context) if {"Records", "replay"} & event.keys() else requests(event, context)
+    return handle
+
+
+# --- Requests ----------------------------------------------------------------------------------------
+
+
+def _request_handler(channel: Channel) -> LambdaHandler:
+    """Return the handler of POST /api/webhooks/<channel>[/<provider>].
+
+    A function URL also takes /<provider> and /. Without a provider, the request is for the built-in provider
+    with the channel's name. Powertools' resolver is not used: it would take a seventh of the cold start.
+    """
+    path = re.compile(rf"(?:/api/webhooks/{channel})?(?:/(?P<provider>[^/]*))?")
+
+    @http.handler
+    def handle_request(event: LambdaEvent, _: LambdaContext) -> HttpResponse:
+        webhook = _webhook(event)
+        if event["requestContext"]["http"]["method"] != "POST":
+            raise MethodNotAllowed("A webhook must be sent with POST.", headers={"Allow": "POST"})
+        match = path.fullmatch(event["rawPath"])
+        if match is None:
+            raise NotFound("This path does not exist.")
+        answer = receive.receive(channel, match["provider"] or channel, webhook)
+        headers = {"Content-Type": answer.content_type}
+        return {"statusCode": answer.status, "headers": headers, "body": answer.body}
+
+    return handle_request
+
+
+def _webhook(event: LambdaEvent) -> Webhook:
+    host = settings().public_url.rstrip("/") or f"https://{event['requestContext']['domainName']}"
+    return Webhook(
+        url=host + event["rawPath"],
+        query=event.get("rawQueryString", ""),
+        headers=http.headers(event),
+        body=http.body(event),
     )
 
 
-# --- The queue ---------------------------------------------------------------------------------------
+# --- Queue records -----------------------------------------------------------------------------------
 
 
-def _records(event: Event, context: LambdaContext) -> Any:
-    """Keeps the request of each record. What cannot be kept now comes again later, and later each time; what
-    is no request ends among the dead letters."""
+@logger.inject_lambda_context(clear_state=True)
+def _handle_records(event: LambdaEvent, context: LambdaContext) -> BatchResponse:
+    """Store the spooled request of each record.
+
+    A record that cannot be stored now is postponed, for longer each time. A record that is not a request ends
+    in the dead-letter queue.
+    """
     failed: list[str] = []
-    delayed: list[Delayed] = []
-    away = False
-    for record in event["Records"]:
-        try:
-            held = spool.read(record["body"])
-        except ValueError:
-            logger.error("A record is no request", extra={"sqs_message_id": record["messageId"]})
-            failed.append(record["messageId"])
-            continue
-        if not away and seconds_left(context) >= KEEP_TIME:
-            try:
-                receive.take(held)
-            except Unavailable:
-                away = True  # for the rest as well: each would wait for it in turn
-            except Exception as error:  # noqa: BLE001  # whatever is wrong with one, the others can be kept
-                log_fault("A held request cannot be kept", error, sqs_message_id=record["messageId"])
-            else:
-                continue
-        failed.append(record["messageId"])
-        delayed.append(Delayed(record["receiptHandle"], int(record["attributes"]["ApproximateReceiveCount"])))
-    if delayed:
-        logger.warning("Left in the queue", extra={"count": len(delayed)})
-        spool.put_off(delayed)
-    return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
-
-
-# --- Replays -----------------------------------------------------------------------------------------
-
-
-class Order(Model):
-    """Which requests are to be read again: those that all of its fields choose."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    unparsed: bool = False
-    """Those that could not be read, wholly or in part."""
-    since: Time | None = None
-    """Of their arrival; `until` is not included."""
-    until: Time | None = None
-    provider: str | None = None
-    ids: Annotated[list[Id], Field(default=[], max_length=1000)]
-    after: Id = 0
-    """What the answer before gave to go on with."""
-
-    @model_validator(mode="after")
-    def _chooses(self) -> Self:
-        if not (self.unparsed or self.since or self.until or self.provider or self.ids):
-            raise PydanticCustomError("nothing", "choose by unparsed, since, until, provider or ids")
-        if self.provider and self.provider not in settings().providers:
-            raise PydanticCustomError("provider", "this deployment has no such provider")
-        return self
-
-
-def _replay(channel: Channel, event: Event, context: LambdaContext) -> dict[str, int | None]:
+    postponed: list[ReceivedRecord] = []
+    unavailable = False
     try:
-        order = Order.model_validate(event["replay"])
+        for record in event["Records"]:
+            try:
+                request = spool.parse_record(record["body"])
+            except ValueError:
+                logger.error("Queue record invalid", extra={"sqs_message_id": record["messageId"]})
+                failed.append(record["messageId"])
+                continue
+            if not unavailable and seconds_left(context) >= RECORD_TIME:
+                try:
+                    if _store_record(request, record["messageId"]):
+                        continue
+                except Unavailable:
+                    unavailable = True  # do not try the other records: each would wait for the same timeout
+            failed.append(record["messageId"])
+            receives = int(record["attributes"]["ApproximateReceiveCount"])
+            postponed.append(ReceivedRecord(record["receiptHandle"], receives))
+        if postponed:
+            logger.warning("Spooled webhooks postponed", extra={"count": len(postponed)})
+            spool.postpone(postponed)
+    finally:
+        flush()
+    return batch_response(failed)
+
+
+def _store_record(request: WebhookRequest | SpoolPointer, sqs_message_id: str) -> bool:
+    """Whether the request is stored. Raises Unavailable."""
+    try:
+        receive.store_spooled(request)
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  # one bad request must not stop the others
+        log_fault("Spooled webhook failed", error, sqs_message_id=sqs_message_id)
+        return False
+    return True
+
+
+# --- Replay ------------------------------------------------------------------------------------------
+
+
+@logger.inject_lambda_context(clear_state=True)
+def _handle_replay(event: LambdaEvent, context: LambdaContext, channel: Channel) -> dict[str, int | None]:
+    """Replay the webhooks that an operator's order selects. Raises ValueError if the order is invalid."""
+    try:
+        order = _parse_order(event["replay"])
+        result = replay(order.selector(channel), order.after, lambda: seconds_left(context))
+        logger.info("Replay finished", extra=result._asdict())
+        return result._asdict()
+    finally:
+        flush()
+
+
+def _parse_order(fields: object) -> ReplayOrder:
+    try:
+        return ReplayOrder.model_validate(fields)
     except ValidationError as error:
-        found = Invalid.of_errors([one | {"loc": ("replay", *one["loc"])} for one in error.errors()])
-        raise ValueError("; ".join(f"{one['field']}: {one['message']}" for one in found.errors)) from None
-    chosen = Selector(channel, order.unparsed, order.since, order.until, order.provider, order.ids)
-    replayed = receive.replay(chosen, order.after, lambda: seconds_left(context))
-    logger.info("Replayed", extra=replayed._asdict())
-    return replayed._asdict()
+        problem = Invalid.of_errors(
+            [details | {"loc": ("replay", *details["loc"])} for details in error.errors()]
+        )
+    raise ValueError("; ".join(f"{wrong['field']}: {wrong['message']}" for wrong in problem.errors))

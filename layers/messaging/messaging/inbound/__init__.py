@@ -1,1 +1,1 @@
-"""What comes in: verified webhooks, stored once, with everything that they carry."""
+"""Inbound: receive verified webhooks and store each one once, with the messages and reports it carries."""

@@ -1,65 +1,56 @@
-"""What comes in: messages from contacts, and reports about messages that we sent."""
+"""Receives webhooks: messages from contacts, and reports about messages that we sent.
+
+A provider gets a 2xx answer only after all of its request is committed, in the database or in the spool.
+"""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from traceback import extract_tb
-from typing import NamedTuple
 
 from messaging import providers
 from messaging.inbound import media, spool, store
-from messaging.inbound.spool import Missing, Pointer
-from messaging.inbound.store import Kept, PartOutcome, Selector
-from messaging.inbound.webhook_request import RawRequest
+from messaging.inbound.spool import SpoolObjectMissing, SpoolPointer
+from messaging.inbound.store import PartOutcome, StoredPart
+from messaging.inbound.webhook_request import WebhookRequest
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
 from messaging.postgres.database import StatementRejected
 from messaging.problems import NotFound, Problem, SignatureRejected, Unavailable
 from messaging.providers.provider import Answer, Provider, Webhook
 from messaging.telemetry import count, log_fault, logger
 
-TOLD_FAULTS = 10  # of one request: a batch may hold thousands
-REPLAY_TIME = 20.0  # seconds kept for one more request, which a slow database and bucket may take
-REPLAY_BATCH = 10  # requests of up to 6 MB each
+MAX_LOGGED_ERRORS = 10  # of one request: a batch may hold thousands of parts
 
-_COUNTED = {
+_METRICS = {
     PartOutcome.CREATED: "Inbound",
     PartOutcome.QUARANTINED: "Quarantined",
     PartOutcome.DUPLICATE: "Duplicates",
 }
 
-Read = Sequence[InboundMessage | DeliveryReport | Exception]
-"""What a request tells; in the place of what could not be read, why."""
-
-
-class Replayed(NamedTuple):
-    replayed: int
-    failed: int
-    """Still at fault, wholly or in part."""
-    not_configured: int
-    """Of a provider that is not of this deployment any more: as they were."""
-    after: int | None
-    """The last request that there was time for; None where there are no more."""
+ParsedParts = Sequence[InboundMessage | DeliveryReport | Exception]
+"""The parts of a request, in order. A part that could not be parsed is the exception that says why."""
 
 
 def receive(channel: Channel, provider_name: str, webhook: Webhook) -> Answer:
-    """Keeps a provider's request with everything that it tells, and gives the provider's answer once all of
-    it is committed: in the database or, while that is away, in the function's queue.
+    """Verify, parse and store a provider's request. Returns the provider's answer when it is committed.
 
-    A signed request that cannot be read is stored, to be replayed after a fix. Raises NotFound,
-    SignatureRejected and Unavailable; for a request without a signature also Unreadable and Invalid.
+    While the database is unavailable, the request is spooled and the answer is 202. A signed request that
+    cannot be parsed is stored, so that it can be replayed after a fix. Raises NotFound if the provider does
+    not exist, SignatureRejected, and Unavailable if the request can be neither stored nor spooled. For a
+    request without a signature, it also raises Unreadable and Invalid.
     """
-    provider = _serving(channel, provider_name)
+    provider = _find_provider(channel, provider_name)
     try:
         return _receive(channel, provider, webhook)
-    except SignatureRejected as refused:
-        _note_refused(refused, provider.name, webhook.url)
+    except SignatureRejected as rejection:
+        _log_rejection(rejection, provider.name, webhook.url)
         raise
 
 
 def _receive(channel: Channel, provider: Provider, webhook: Webhook) -> Answer:
     verified = provider.verify(webhook)
-    request = RawRequest(
+    request = WebhookRequest(
         route=channel,
         provider=provider.name,
         url=webhook.url,
@@ -68,171 +59,165 @@ def _receive(channel: Channel, provider: Provider, webhook: Webhook) -> Answer:
         body=webhook.body,
         received_at=webhook.received_at,
         verified_at=datetime.now(UTC),
-        once=verified.once,
+        replay_token=verified.once,
     )
     try:
-        read = _read(provider, webhook)
+        parts = _parse(provider, webhook)
         if not verified.signed:
-            for error in _faults(read):
+            for error in _errors(parts):
                 raise error
-        kept = _keep(request, read)
+        stored_parts = _store(request, parts)
     except Unavailable:
-        spool.put(request)
-        return _later("It was kept, and is read once what that needs is back.")
-    if kept and not any(map(_is_whole, kept)):
-        return _later("It was kept, and could not be read yet.")
-    return provider.answer([one and one.message for one in kept])
+        spool.spool_request(request)
+        return _accepted("The request is queued and will be processed later.")
+    if stored_parts and not any(_is_stored(part) for part in stored_parts):
+        return _accepted("The request is stored, but it cannot be processed yet.")
+    return provider.answer([part.message if part else None for part in stored_parts])
 
 
-def keep(request: RawRequest) -> bool:
-    """Keeps a request that was verified before, as `receive` does, and says whether all of it could be read.
+def store_verified(request: WebhookRequest) -> bool:
+    """Parse and store a request that was verified before. Returns whether all its parts are stored.
 
-    Raises NotFound where its provider is not of this deployment any more, and Unavailable.
+    Raises NotFound if its provider is not configured any more, SignatureRejected if another request used its
+    replay token, and Unavailable.
     """
-    provider = _serving(request.route, request.provider)
+    provider = _find_provider(request.route, request.provider)
     webhook = Webhook(request.url, request.query, request.headers, request.body, request.received_at)
-    return all(map(_is_whole, _keep(request, _read(provider, webhook))))
+    stored_parts = _store(request, _parse(provider, webhook))
+    return all(_is_stored(part) for part in stored_parts)
 
 
-def take(held: RawRequest | Pointer) -> None:
-    """Keeps what the queue held, as `keep` does. Raises also Missing."""
-    if isinstance(held, RawRequest):
-        _keep_late(held)
-        return
-    try:
-        request = spool.fetch(held)
-    except Missing:
-        if not store.is_kept(held.provider, bytes.fromhex(held.digest)):
-            raise  # else it was kept by one who died before the queue was told
-        return
-    _keep_late(request)
-    spool.forget(held)
+def store_spooled(record: WebhookRequest | SpoolPointer) -> None:
+    """Store the request of a queue record, and delete its S3 object.
 
-
-def _keep_late(request: RawRequest) -> None:
-    try:
-        keep(request)
-    except SignatureRejected as refused:  # as it would have been told at once, had the database been there
-        _note_refused(refused, request.provider, request.url)
-
-
-def replay(selector: Selector, after: int, seconds_left: Callable[[], float]) -> Replayed:
-    """Reads kept requests again, while there is time; what is kept already adds nothing.
-
-    Raises Unavailable; the same call again does no harm.
+    Raises as store_verified does, except SignatureRejected: the request is rejected and logged, as it would
+    have been on arrival. Raises SpoolObjectMissing if S3 does not return the object and its request is not
+    stored.
     """
-    replayed = failed = not_configured = 0
-    while requests := store.requests(selector, after, REPLAY_BATCH):
-        for id, request in requests:
-            if seconds_left() < REPLAY_TIME:
-                return Replayed(replayed, failed, not_configured, after)
-            try:
-                whole = _keep_again(id, request)
-            except NotFound:
-                not_configured += 1
-            else:
-                replayed, failed = replayed + whole, failed + (not whole)
-            after = id
-    return Replayed(replayed, failed, not_configured, None)
-
-
-def _keep_again(id: int, request: RawRequest) -> bool:
+    if isinstance(record, WebhookRequest):
+        _store_or_reject(record)
+        return
     try:
-        return keep(request)
-    except (Unavailable, NotFound):
+        request = spool.load_request(record)
+    except SpoolObjectMissing:
+        if store.is_stored(record.provider, bytes.fromhex(record.digest)):
+            return  # a run before stored it, and ended before the queue knew
         raise
-    except Exception as error:  # noqa: BLE001  # whatever is wrong with one, the others can be read
-        log_fault("A request could not be replayed", error, request_id=id)
-        return False
+    _store_or_reject(request)
+    spool.delete_object(record)
 
 
-def _serving(channel: Channel, name: str) -> Provider:
+def _store_or_reject(request: WebhookRequest) -> None:
+    try:
+        store_verified(request)
+    except SignatureRejected as rejection:
+        _log_rejection(rejection, request.provider, request.url)
+
+
+def _find_provider(channel: Channel, name: str) -> Provider:
     provider = providers.named(name)
     if channel not in provider.channels:
         raise NotFound(f"{name} does not serve {channel}.")
     return provider
 
 
-def _read(provider: Provider, webhook: Webhook) -> Read:
+def _parse(provider: Provider, webhook: Webhook) -> ParsedParts:
     try:
         return provider.parse(webhook)
     except Unavailable:
-        raise  # nothing is wrong with the request
-    except Exception as error:  # noqa: BLE001  # a fault of the provider's file must not lose what it was to read
+        raise  # the request is not at fault
+    except Exception as error:  # noqa: BLE001  # a bug in the provider's file must not lose the request
         return [error]
 
 
-def _faults(read: Read) -> list[Exception]:
-    return [one for one in read if isinstance(one, Exception)]
+def _errors(parts: ParsedParts) -> list[Exception]:
+    return [part for part in parts if isinstance(part, Exception)]
 
 
-def _keep(request: RawRequest, read: Read) -> Sequence[Kept | None]:
-    """What became of each part; None of one that could not be read. All is kept, or this raises."""
-    parts = [one for one in read if not isinstance(one, Exception)]
-    faults = _faults(read)
-    files = [file for part in parts if isinstance(part, InboundMessage) for file in part.files]
-    if files and request.once and store.is_used(request.once, request.digest):
-        raise SignatureRejected(store.USED)  # before its files lie in the bucket, where nobody looks for them
-    media.keep(files)
+def _store(request: WebhookRequest, parts: ParsedParts) -> Sequence[StoredPart | None]:
+    """Store a request with its files and parts. Returns the outcome of each part, None for an exception.
+
+    Either all of it is stored, or this raises. If the database rejects the statement, only the request is
+    stored, and the rejection is its fault.
+    """
+    parsed_positions = [place for place, part in enumerate(parts) if not isinstance(part, Exception)]
+    parsed_parts = [part for part in parts if not isinstance(part, Exception)]
+    errors = _errors(parts)
+    _store_files(request, parsed_parts)
     try:
-        kept = store.keep(request, parts, _unread(faults))
-    except StatementRejected as refusal:
-        if not parts:
-            raise Unavailable("The request cannot be kept; try again.") from refusal
-        return _keep(request, [refusal])  # all that can be kept then is the request
-    for part, one in zip(parts, kept, strict=True):
-        _note(part, one)
-    for error in faults[:TOLD_FAULTS]:
-        log_fault("A verified request cannot be read", error, provider=request.provider, of=len(faults))
-    rest = iter(kept)
-    became = [None if isinstance(one, Exception) else next(rest) for one in read]
-    if not all(map(_is_whole, became)):
+        stored_parts = store.store_request(request, parsed_parts, _summarize(errors))
+    except StatementRejected as rejection:
+        if not parsed_parts:
+            raise Unavailable("The request cannot be stored; try again.") from rejection
+        return _store(request, [rejection])
+
+    outcomes: list[StoredPart | None] = [None] * len(parts)
+    for place, part, stored_part in zip(parsed_positions, parsed_parts, stored_parts, strict=True):
+        outcomes[place] = stored_part
+        _log_part(part, stored_part)
+    for error in errors[:MAX_LOGGED_ERRORS]:
+        log_fault("Webhook unreadable", error, provider=request.provider, errors=len(errors))
+    if not all(_is_stored(outcome) for outcome in outcomes):
         count("Unparsed")
-    return became
+    return outcomes
 
 
-def _unread(faults: Sequence[Exception]) -> str | None:
-    """What of a request could not be read, and why."""
-    told = [_words(error) for error in faults[:TOLD_FAULTS]]
-    more = len(faults) - len(told)
-    return "; ".join([*told, *([f"and {more} more"] if more else [])]) or None
+def _store_files(request: WebhookRequest, parts: Sequence[InboundMessage | DeliveryReport]) -> None:
+    files = [file for part in parts if isinstance(part, InboundMessage) for file in part.files]
+    if not files:
+        return
+    if request.replay_token and store.is_token_used(request.replay_token, request.digest):
+        raise SignatureRejected(store.REPLAYED)  # before the bucket holds files that no message refers to
+    media.store_files(files)
 
 
-def _is_whole(kept: Kept | None) -> bool:
-    return kept is not None and kept.outcome is not PartOutcome.REFUSED
+def _is_stored(part: StoredPart | None) -> bool:
+    return part is not None and part.outcome is not PartOutcome.REFUSED
 
 
-def _words(error: Exception) -> str:
-    """What is wrong, without a word of the request's own."""
+# --- Logs and faults ---------------------------------------------------------------------------------
+
+
+def _summarize(errors: Sequence[Exception]) -> str | None:
+    """The fault of a request: why some of its parts could not be parsed. None if there are no errors."""
+    causes = [_describe(error) for error in errors[:MAX_LOGGED_ERRORS]]
+    if len(errors) > MAX_LOGGED_ERRORS:
+        causes.append(f"and {len(errors) - MAX_LOGGED_ERRORS} more")
+    return "; ".join(causes) or None
+
+
+def _describe(error: Exception) -> str:
+    """What is wrong, without content of the request."""
+    name = type(error).__name__
     if isinstance(error, Problem):
-        fields = ", ".join(one["field"] for one in error.errors)
-        return f"{type(error).__name__}{fields and ': '}{fields}"
+        fields = ", ".join(field_error["field"] for field_error in error.errors)
+        return f"{name}: {fields}" if fields else name
     if isinstance(error, StatementRejected):
-        return " ".join(("Refused:", *filter(None, error.args)))
-    *_, frame = extract_tb(error.__traceback__)
-    return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+        return " ".join(("Rejected by the database:", *filter(None, error.args)))
+    frame = extract_tb(error.__traceback__)[-1]
+    return f"{name} in {Path(frame.filename).name}, line {frame.lineno}"
 
 
-def _note_refused(refused: SignatureRejected, provider: str, url: str) -> None:
-    """By the URL as it was verified, without its query: a wrong PUBLIC_URL shows there."""
-    logger.warning("Refused", extra={"reason": refused.reason, "provider": provider, "url": url})
+def _log_rejection(rejection: SignatureRejected, provider: str, url: str) -> None:
+    """Log the URL as it was verified, without its query: it shows if PUBLIC_URL is wrong."""
+    logger.warning("Webhook rejected", extra={"reason": rejection.reason, "provider": provider, "url": url})
     count("Refused")
 
 
-def _note(part: InboundMessage | DeliveryReport, kept: Kept) -> None:
-    named = {"message_id": kept.message and json.loads(kept.message)["id"], "outcome": kept.outcome}
-    if kept.outcome is PartOutcome.REFUSED:
-        logger.error(
-            "A part of a verified request cannot be kept", extra=named | {"error_message": kept.fault}
-        )
+def _log_part(part: InboundMessage | DeliveryReport, stored_part: StoredPart) -> None:
+    outcome = stored_part.outcome
+    message_id = json.loads(stored_part.message)["id"] if stored_part.message else None
+    fields = {"message_id": message_id, "outcome": outcome}
+    if outcome is PartOutcome.REFUSED:
+        logger.error("Part rejected by the database", extra=fields | {"error_message": stored_part.fault})
     elif isinstance(part, DeliveryReport):
-        logger.info("Reported", extra=named | {"status": part.status})
-        if kept.outcome is PartOutcome.MOVED and part.status in (Status.DELIVERED, Status.FAILED):
+        logger.info("Report received", extra=fields | {"status": part.status})
+        if outcome is PartOutcome.MOVED and part.status in (Status.DELIVERED, Status.FAILED):
             count(part.status.capitalize())
     else:
-        logger.info("Received", extra=named)
-        count(_COUNTED[kept.outcome])
+        logger.info("Message received", extra=fields)
+        count(_METRICS[outcome])
 
 
-def _later(detail: str) -> Answer:
+def _accepted(detail: str) -> Answer:
     return Answer(json.dumps({"detail": detail}), status=202)

@@ -1,6 +1,7 @@
-"""The queue of a function that receives: verified webhooks, raw, that the database was not there to keep.
+"""The spool: the SQS queue of a webhook function, for verified webhooks that could not be stored yet.
 
-It holds the only copy. What is too long for the queue lies in a bucket, and the queue holds a pointer to it.
+While the database is unavailable, the spool holds the only copy of a request. Requests over 200 KB are stored
+in S3; the queue message holds a pointer.
 """
 
 import json
@@ -11,7 +12,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from messaging.aws import boto_clients
-from messaging.inbound.webhook_request import RawRequest
+from messaging.inbound.webhook_request import WebhookRequest
 from messaging.models import Model
 from messaging.problems import Unavailable
 from messaging.settings import settings
@@ -20,13 +21,13 @@ from messaging.telemetry import logger
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import ChangeMessageVisibilityBatchRequestEntryTypeDef
 
-MAX_RECORD = 200_000  # bytes: SQS takes 256 KiB
-FIRST_WAIT = 2  # seconds; doubled with every receive
-LONGEST_WAIT = 900  # seconds: so that 1,000 receives take ten days
+MAX_RECORD = 200_000  # bytes; SQS takes 256 KiB
+MIN_DELAY = 2  # seconds; doubles with every receive
+MAX_DELAY = 900  # seconds; the queue's 1,000 receives then last ten days
 
 
-class Pointer(Model):
-    """What stands in the queue for a request that lies in the bucket."""
+class SpoolPointer(Model):
+    """The queue message of a request that is stored in S3."""
 
     key: str
     provider: str
@@ -34,77 +35,85 @@ class Pointer(Model):
     """In hexadecimal."""
 
 
-class Missing(Exception):
-    """The bucket does not give an object: it is gone, or the bucket is away (S3 tells these apart only to
-    those who may list it)."""
+class SpoolObjectMissing(Exception):
+    """S3 did not return an object: it is deleted, or S3 is unavailable.
+
+    S3 tells these apart only if the caller may list the bucket, and the function may not.
+    """
 
 
-class Delayed(NamedTuple):
+class ReceivedRecord(NamedTuple):
+    """A queue record that could not be stored, to be received again later."""
+
     receipt: str
     receives: int
-    """This one included."""
+    """How often the record was received, including this time."""
 
 
-def put(request: RawRequest) -> None:
-    """Keeps a request until the database is back. Raises Unavailable where this is away as well."""
-    record = json.dumps(request.model_dump(mode="json"))  # in ASCII: SQS does not take every character
+def spool_request(request: WebhookRequest) -> None:
+    """Put a request in the queue, until it can be stored. Raises Unavailable if the queue or S3 fails."""
+    record = json.dumps(request.model_dump(mode="json"))  # ASCII, because SQS does not take every character
     try:
         if len(record) > MAX_RECORD:
-            record = _put_object(request, record)
+            record = _store_object(request, record)
         boto_clients.sqs().send_message(QueueUrl=settings().inbound_queue_url, MessageBody=record)
     except Exception as error:
-        logger.warning("The inbound queue is away", extra={"cause": type(error).__name__})
-        raise Unavailable("The database is away; try again.") from error
-    logger.warning("Kept in the inbound queue", extra={"provider": request.provider})
+        logger.warning("Inbound queue unavailable", extra={"cause": type(error).__name__})
+        raise Unavailable("The database is unavailable; try again.") from error
+    logger.warning("Webhook spooled", extra={"provider": request.provider})
 
 
-def _put_object(request: RawRequest, record: str) -> str:
-    # No two have one object: the second would be gone with the first one's keep.
+def _store_object(request: WebhookRequest, record: str) -> str:
+    # Every request has its own object: a shared one would be deleted when the first request is stored.
     key = f"{request.route}/{request.received_at:%Y-%m-%d}/{uuid4()}"
     boto_clients.s3().put_object(Bucket=settings().inbound_bucket, Key=key, Body=record.encode())
-    return Pointer(key=key, provider=request.provider, digest=request.digest.hex()).model_dump_json()
+    return SpoolPointer(key=key, provider=request.provider, digest=request.digest.hex()).model_dump_json()
 
 
-def read(record: str) -> RawRequest | Pointer:
-    """What a record of the queue is. Raises ValueError where it is neither."""
+def parse_record(record: str) -> WebhookRequest | SpoolPointer:
+    """Parse the body of a queue message. Raises ValueError if it is neither a request nor a pointer."""
     try:
-        return RawRequest.model_validate_json(record)
+        return WebhookRequest.model_validate_json(record)
     except ValidationError:
-        return Pointer.model_validate_json(record)
+        return SpoolPointer.model_validate_json(record)
 
 
-def fetch(pointer: Pointer) -> RawRequest:
-    """Raises Missing."""
+def load_request(pointer: SpoolPointer) -> WebhookRequest:
+    """Load a request from S3. Raises SpoolObjectMissing if S3 does not return it."""
     try:
-        found = boto_clients.s3().get_object(Bucket=settings().inbound_bucket, Key=pointer.key)["Body"].read()
+        response = boto_clients.s3().get_object(Bucket=settings().inbound_bucket, Key=pointer.key)
+        record = response["Body"].read()
     except Exception as error:
-        raise Missing("The bucket does not give an object.") from error
-    return RawRequest.model_validate_json(found)
+        raise SpoolObjectMissing("S3 did not return the object.") from error
+    return WebhookRequest.model_validate_json(record)
 
 
-def forget(pointer: Pointer) -> None:
-    """After its keep; one that stays is deleted by the bucket itself later."""
+def delete_object(pointer: SpoolPointer) -> None:
+    """Delete the S3 object of a stored request. If this fails, the bucket's lifecycle rule deletes it."""
     try:
         boto_clients.s3().delete_object(Bucket=settings().inbound_bucket, Key=pointer.key)
-    except Exception as error:  # noqa: BLE001  # the request is kept, and nothing of the bucket's undoes that
-        logger.warning("An object stays in the bucket", extra={"cause": type(error).__name__})
+    except Exception as error:  # noqa: BLE001  # the request is stored, so there is nothing to undo
+        logger.warning("Spooled object not deleted", extra={"cause": type(error).__name__})
 
 
-def put_off(records: Sequence[Delayed]) -> None:
-    """Has the queue give these records, of one batch, again later. Without this it does so after its
-    visibility time-out, which is shorter in the long run: the receives would be used up in a day."""
+def postpone(records: Sequence[ReceivedRecord]) -> None:
+    """Make the queue deliver these records of one batch again later, each after its delay.
+
+    Without this, the queue delivers them again after its visibility timeout. That is shorter than the delay
+    in a long outage, and the receives would be used up in a day.
+    """
     entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
-        {"Id": str(n), "ReceiptHandle": one.receipt, "VisibilityTimeout": wait(one.receives)}
-        for n, one in enumerate(records)
+        {"Id": str(position), "ReceiptHandle": record.receipt, "VisibilityTimeout": delay(record.receives)}
+        for position, record in enumerate(records)
     ]
     try:
         boto_clients.sqs().change_message_visibility_batch(
             QueueUrl=settings().inbound_queue_url, Entries=entries
         )
-    except Exception as error:  # noqa: BLE001  # they come again in any case
-        logger.warning("The inbound queue is away", extra={"cause": type(error).__name__})
+    except Exception as error:  # noqa: BLE001  # the queue delivers them again in any case
+        logger.warning("Inbound queue unavailable", extra={"cause": type(error).__name__})
 
 
-def wait(receives: int) -> int:
-    """Seconds after which a record is given again."""
-    return min(FIRST_WAIT << min(receives - 1, 10), LONGEST_WAIT)
+def delay(receives: int) -> int:
+    """Return the seconds after which a record is delivered again."""
+    return min(MIN_DELAY << min(receives - 1, 10), MAX_DELAY)

@@ -1,77 +1,85 @@
-"""The inbox's side of the store: what a provider's request told, with the request itself, kept once.
+"""SQL of the inbound side: verified webhook requests, and the messages and reports parsed from them.
 
-As in `store`, each function is one transaction, and one statement that is repeatable.
+Each function is one transaction and one statement. It can be repeated if its answer was lost.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from messaging.inbound.webhook_request import RawRequest
+from messaging.inbound.webhook_request import WebhookRequest
 from messaging.models import Channel, DeliveryReport, InboundMessage
-from messaging.postgres.database import StatementRejected, Values, call, run
+from messaging.postgres.database import Row, StatementRejected, Values, call, run
 from messaging.problems import SignatureRejected
 
-PARKED_AGE = timedelta(days=7)
-"""How long a report waits for an attempt of its provider's id: our own record of it follows within minutes,
-and one of a delivery of unknown outcome within the day or so that a message is tried for."""
+PENDING_REPORT_AGE = timedelta(days=7)
+"""How long a report waits for the attempt that it is about. Our own record of an attempt follows within
+minutes; the provider's id of an attempt with an unknown outcome is found within about a day."""
 
-_KEPT = "SELECT 1 FROM webhook_requests WHERE provider = $1 AND digest = $2"
-_USED = "SELECT 1 FROM webhook_requests WHERE replay_token = $1 AND digest <> $2"
+_IS_STORED = "SELECT 1 FROM webhook_requests WHERE provider = $1 AND digest = $2"
+_USED_BY_ANOTHER = "SELECT 1 FROM webhook_requests WHERE replay_token = $1 AND digest <> $2"
 
-_FORGET = (
-    "WITH old AS MATERIALIZED (SELECT id FROM {table} WHERE {time} <= now() - $1::interval ORDER BY {time}"
-    " LIMIT $2 FOR UPDATE SKIP LOCKED)"
-    " DELETE FROM {table} USING old WHERE {table}.id = old.id RETURNING 1"
+_DELETE_EXPIRED = (
+    "WITH expired AS MATERIALIZED (SELECT id FROM {table} WHERE {time} <= now() - $1::interval"
+    " ORDER BY {time} LIMIT $2 FOR UPDATE SKIP LOCKED)"
+    " DELETE FROM {table} USING expired WHERE {table}.id = expired.id RETURNING 1"
 )
-_FORGET_PARKED = _FORGET.format(table="pending_reports", time="created_at")
-_FORGET_REQUESTS = _FORGET.format(table="webhook_requests", time="received_at")
+_DELETE_PENDING_REPORTS = _DELETE_EXPIRED.format(table="pending_reports", time="created_at")
+_DELETE_REQUESTS = _DELETE_EXPIRED.format(table="webhook_requests", time="received_at")
 
-
-_OF_ONE_PART = ("22", "23", "54")
+_PART_ERRORS = ("22", "23", "54")
 """Classes of SQLSTATE that one part of a request may cause, as receive_webhook lists them: invalid data, a
 violated constraint, a limit of the database."""
 
-USED = "Another request came with the same token."
+REPLAYED = "Another request used the same token."
 
 
 class PartOutcome(StrEnum):
-    """What became of a part of a request."""
+    """What happened to one part of a request: a message or a delivery report."""
 
     CREATED = "created"
+    """The message is stored for the account that owns its address."""
     QUARANTINED = "quarantined"
-    """Created, in no account: nobody owns the address that it reached."""
+    """The message is stored for account 0, because no account owns its address."""
     DUPLICATE = "duplicate"
+    """The message was stored before."""
     MOVED = "moved"
+    """The report changed the status of its message."""
     NOTED = "noted"
-    """A report that moved nothing: the status was already as far."""
+    """The report is an event of its message. The status did not change: it is the same or further along."""
     PENDING = "pending"
-    """Until an attempt is recorded with the provider's id."""
+    """The report is stored until an attempt with its provider's id is recorded."""
     UNMATCHED = "unmatched"
+    """The report names no message of ours. It is not stored."""
     REFUSED = "refused"
-    """By the database, which cannot hold it; the request is kept with its fault."""
+    """The database cannot hold the part. The request is stored with a fault."""
 
 
-class Kept(NamedTuple):
+class StoredPart(NamedTuple):
     outcome: PartOutcome
     message: str | None
-    """The JSON text of the message (conversations.responses.Message) as it was stored first, or as a report
-    has left it; None if it is not known."""
+    """JSON text of the message (conversations.responses.Message): as it was first stored, or after the
+    report. None if the message is not known."""
     fault: str | None
-    """Of one that was refused, in Postgres' codes and our names."""
+    """Why the database rejected the part: SQLSTATE and constraint names, no content."""
 
 
-def keep(
-    request: RawRequest, parts: Sequence[InboundMessage | DeliveryReport], unread: str | None = None
-) -> Sequence[Kept]:
-    """Stores a verified request with all its parts, and returns the outcome of each part.
+def store_request(
+    request: WebhookRequest,
+    parts: Sequence[InboundMessage | DeliveryReport],
+    parse_fault: str | None = None,
+) -> Sequence[StoredPart]:
+    """Store a verified request with its parts in one transaction. Returns the outcome of each part, in order.
 
-    `unread` says which parts could not be read, and why. The same request again adds nothing; a request that
-    can be read now loses its fault. Raises SignatureRejected if another request used its replay token.
+    `parse_fault` says which parts could not be parsed, and why. Storing the same request again adds nothing;
+    a request that can be parsed now loses its fault. Raises SignatureRejected if another request used its
+    replay token.
     """
-    told = [_report(part) if isinstance(part, DeliveryReport) else _inbound(part) for part in parts]
+    part_fields = [
+        _report_fields(part) if isinstance(part, DeliveryReport) else _message_fields(part) for part in parts
+    ]
     arguments = {
         "route": request.route,
         "provider": request.provider,
@@ -82,28 +90,33 @@ def keep(
         "headers": json.dumps(request.headers),
         "body": request.body,
         "digest": request.digest,
-        "replay_token": request.once,
-        "fault": unread,
-        "parts": json.dumps(told),
+        "replay_token": request.replay_token,
+        "fault": parse_fault,
+        "parts": json.dumps(part_fields),
     }
     try:
-        try:
-            rows = call("receive_webhook", **arguments)
-        except StatementRejected as refusal:
-            if not refusal.sqlstate.startswith(_OF_ONE_PART):
-                raise
-            rows = call("receive_webhook", **arguments, isolated=True)  # so that the other parts are stored
-    except StatementRejected as refusal:
-        if "webhook_requests_replay_token_key" in refusal.args:
-            raise SignatureRejected(USED) from None
+        rows = _receive_webhook(arguments)
+    except StatementRejected as error:
+        if "webhook_requests_replay_token_key" in error.args:
+            raise SignatureRejected(REPLAYED) from None
         raise
-    return [Kept(PartOutcome(outcome), message, fault) for outcome, message, fault in rows]
+    return [StoredPart(PartOutcome(outcome), message, fault) for outcome, message, fault in rows]
 
 
-def _inbound(part: InboundMessage) -> dict[str, Any]:
+def _receive_webhook(arguments: Mapping[str, object]) -> Sequence[Row]:
+    try:
+        return call("receive_webhook", **arguments)
+    except StatementRejected as error:
+        if not error.sqlstate.startswith(_PART_ERRORS):
+            raise
+        return call("receive_webhook", **arguments, isolated=True)  # stores the other parts
+
+
+def _message_fields(part: InboundMessage) -> dict[str, Any]:
+    """The JSON that add_inbound (inbound_messages.sql) reads."""
     files = [
-        {"key": one.key, "name": one.name, "content_type": one.content_type, "size": len(one.content)}
-        for one in part.files
+        {"key": file.key, "name": file.name, "content_type": file.content_type, "size": len(file.content)}
+        for file in part.files
     ]
     content = part.content()
     return {
@@ -114,7 +127,8 @@ def _inbound(part: InboundMessage) -> dict[str, Any]:
     }
 
 
-def _report(part: DeliveryReport) -> dict[str, Any]:
+def _report_fields(part: DeliveryReport) -> dict[str, Any]:
+    """The JSON that add_report (inbound_reports.sql) reads."""
     return {
         "kind": "report",
         "provider_message_id": part.provider_message_id,
@@ -126,66 +140,71 @@ def _report(part: DeliveryReport) -> dict[str, Any]:
     }
 
 
-# --- What was kept -----------------------------------------------------------------------------------
+# --- Stored requests ---------------------------------------------------------------------------------
 
 
-def is_kept(provider: str, digest: bytes) -> bool:
-    return bool(run(_KEPT, provider, digest))
+def is_stored(provider: str, digest: bytes) -> bool:
+    """Whether the request with this digest is stored."""
+    return bool(run(_IS_STORED, provider, digest))
 
 
-def is_used(once: str, digest: bytes) -> bool:
-    """Whether another request bore what is good for one alone: a look before work for nothing."""
-    return bool(run(_USED, once, digest))
+def is_token_used(replay_token: str, digest: bytes) -> bool:
+    """Whether a request with another digest used the replay token. Checked before files are uploaded."""
+    return bool(run(_USED_BY_ANOTHER, replay_token, digest))
 
 
 class Selector(NamedTuple):
-    """Which of the requests that came by a route; what is None or empty chooses nothing."""
+    """A filter for stored requests of one route. A field that is None, False or empty filters nothing."""
 
     route: Channel
     unparsed: bool = False
+    """Only requests with a fault: they could not be read, in whole or in part."""
     since: datetime | None = None
-    """Of their arrival; `until` is not included."""
+    """Received at this time or later, and before `until`."""
     until: datetime | None = None
     provider: str | None = None
     ids: Sequence[int] = ()
 
 
-def requests(selector: Selector, after: int, limit: int) -> Sequence[tuple[int, RawRequest]]:
-    """The next requests in the order of their ids, each under its id."""
+def list_requests(selector: Selector, after: int, limit: int) -> Sequence[tuple[int, WebhookRequest]]:
+    """Return the next requests with an id greater than `after`, each with its id, in the order of ids."""
     values = Values()
-    wanted = [f"route = {values.bind(selector.route)}", f"id > {values.bind(after)}"]
+    conditions = [f"route = {values.bind(selector.route)}", f"id > {values.bind(after)}"]
     if selector.unparsed:
-        wanted.append("fault IS NOT NULL")
+        conditions.append("fault IS NOT NULL")
     if selector.since:
-        wanted.append(f"received_at >= {values.bind(selector.since)}")
+        conditions.append(f"received_at >= {values.bind(selector.since)}")
     if selector.until:
-        wanted.append(f"received_at < {values.bind(selector.until)}")
+        conditions.append(f"received_at < {values.bind(selector.until)}")
     if selector.provider:
-        wanted.append(f"provider = {values.bind(selector.provider)}")
+        conditions.append(f"provider = {values.bind(selector.provider)}")
     if selector.ids:
-        wanted.append(f"id = ANY ({values.bind(list(selector.ids))})")
+        conditions.append(f"id = ANY ({values.bind(list(selector.ids))})")
     rows = run(
-        # In the order of RawRequest's fields.
+        # The columns are in the order of WebhookRequest's fields.
         "SELECT id, route, provider, url, query, headers, body, received_at, verified_at, replay_token"
-        f" FROM webhook_requests WHERE {' AND '.join(wanted)} ORDER BY id LIMIT {values.bind(limit)}",
+        f" FROM webhook_requests WHERE {' AND '.join(conditions)} ORDER BY id LIMIT {values.bind(limit)}",
         *values,
     )
-    return [(id, RawRequest(**dict(zip(RawRequest.model_fields, row, strict=True)))) for id, *row in rows]
+    return [
+        (id, WebhookRequest(**dict(zip(WebhookRequest.model_fields, columns, strict=True))))
+        for id, *columns in rows
+    ]
 
 
-# --- What was left behind ----------------------------------------------------------------------------
+# --- Maintenance -------------------------------------------------------------------------------------
 
 
 def apply_pending_reports(limit: int) -> int:
-    """Applies parked reports whose attempt is known by now; gives how many."""
+    """Apply pending reports whose attempt is recorded by now. Returns their number."""
     return len(call("apply_pending_reports", limit=limit))
 
 
-def forget_pending_reports(limit: int) -> int:
-    """Deletes parked reports that no attempt was recorded for in PARKED_AGE; gives how many."""
-    return len(run(_FORGET_PARKED, PARKED_AGE, limit))
+def delete_pending_reports(limit: int) -> int:
+    """Delete pending reports that are older than PENDING_REPORT_AGE. Returns their number."""
+    return len(run(_DELETE_PENDING_REPORTS, PENDING_REPORT_AGE, limit))
 
 
-def forget_requests(age: timedelta, limit: int) -> int:
-    """Deletes raw requests whose time is up; gives how many."""
-    return len(run(_FORGET_REQUESTS, age, limit))
+def delete_requests(age: timedelta, limit: int) -> int:
+    """Delete webhook requests that are older than `age`. Returns their number."""
+    return len(run(_DELETE_REQUESTS, age, limit))

@@ -1,4 +1,4 @@
-"""A verified webhook as it came: what is kept of it, to be read again when our reading was at fault."""
+"""A verified webhook request as it is stored, so that it can be parsed again after a fix."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,14 +20,17 @@ def _without_credentials(headers: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-class RawRequest(BaseModel):
-    """Its JSON is what the inbound queue carries. Verified once, it is not verified again: the headers that
-    are credentials are gone, and a signature is right only for a few minutes."""
+class WebhookRequest(BaseModel):
+    """A webhook request that passed verification.
+
+    Its JSON is what the inbound queue carries. It is not verified again: the headers that hold credentials
+    are removed, and a signature is valid for a few minutes only.
+    """
 
     model_config = ConfigDict(frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
 
     route: Channel
-    """`mms` comes in by the route of `sms`."""
+    """The channel of the webhook function. MMS messages arrive by the route of `sms`."""
     provider: str
     url: Annotated[str, AfterValidator(clean_text)]
     query: Annotated[str, AfterValidator(clean_text)]
@@ -35,10 +38,10 @@ class RawRequest(BaseModel):
     body: bytes
     received_at: AwareDatetime
     verified_at: AwareDatetime
-    once: str | None = None
-    """Of what its vendor signed in the body's stead: no other request may bear it."""
+    replay_token: str | None = None
+    """A hash of what the vendor signed instead of the body. Only one request may use it."""
 
     @property
     def digest(self) -> bytes:
-        """The same for the same request again, which its provider may sign anew."""
+        """SHA-256 of query and body. Equal for a redelivery, even if the provider signs it again."""
         return hashlib.sha256(self.query.encode() + b"\0" + self.body).digest()

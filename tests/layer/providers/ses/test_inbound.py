@@ -172,9 +172,9 @@ def test_a_mail_whose_bucket_is_away_is_held_and_kept_once_it_is_back(
     assert database.value("SELECT count(*) FROM webhook_requests") == 0
     [held] = aws.held()
     with pytest.raises(Unavailable):
-        receive.take(spool.read(held["body"]))
+        receive.store_spooled(spool.parse_record(held["body"]))
     deploy()
-    receive.take(spool.read(held["body"]))
+    receive.store_spooled(spool.parse_record(held["body"]))
     assert database.rows("SELECT subject FROM messages") == [["Late"]]
     assert database.rows("SELECT fault FROM webhook_requests") == [[None]]
     flush()
