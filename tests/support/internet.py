@@ -1,4 +1,4 @@
-"""An internet of one server: names resolve as they are told to, and every IPv4 address leads to it."""
+"""A fake internet with one server: every IPv4 address reaches it, and host names resolve as configured."""
 
 import socket
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ _connect = socket.socket.connect
 
 
 class Internet:
-    """`names` gives, of each name, the addresses of every resolution in turn; the last stays."""
+    """`names` has, by host name, the addresses of each resolution in turn. The last ones repeat."""
 
     def __init__(self) -> None:
         self.names: dict[str, list[list[str]]] = {}
-        self.asked: list[str] = []
-        """What was resolved."""
+        self.resolved: list[str] = []
+        """The names that were resolved."""
         self.reached: list[tuple[str, int]] = []
-        """Where a connection went."""
-        self.away: set[str] = set()
-        """Addresses where nobody listens."""
+        """The addresses and ports to which connections were opened."""
+        self.closed: set[str] = set()
+        """The addresses that refuse connections."""
         self._server = ("127.0.0.1", 0)
 
     @contextmanager
@@ -35,17 +35,19 @@ class Internet:
             self._server = (host, int(port))
             yield
 
-    def resolve(self, host: str, port: int, family: int = 0, type: int = 0, **more: Any) -> list[Any]:
-        self.asked.append(host)
-        if host not in self.names:  # an address in letters, in any of the ways that there are
-            return _resolve(host, port, family, type, flags=socket.AI_NUMERICHOST, **more)
-        first, *later = self.names[host]
-        self.names[host] = later or [first]
-        return [found for address in first for found in _resolve(address, port, family, type, **more)]
+    def resolve(self, host: str, port: int, family: int = 0, type: int = 0, **options: Any) -> list[Any]:
+        self.resolved.append(host)
+        if host not in self.names:  # an IP address, in any spelling
+            return _resolve(host, port, family, type, flags=socket.AI_NUMERICHOST, **options)
+        addresses, *later = self.names[host]
+        self.names[host] = later or [addresses]
+        return [
+            result for address in addresses for result in _resolve(address, port, family, type, **options)
+        ]
 
     def connect(self, sock: socket.socket, address: tuple[Any, ...]) -> None:
         self.reached.append(address[:2])
-        if address[0] in self.away or sock.family == socket.AF_INET6:
+        if address[0] in self.closed or sock.family == socket.AF_INET6:
             raise ConnectionRefusedError
         _connect(sock, self._server)
 

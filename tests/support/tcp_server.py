@@ -1,4 +1,4 @@
-"""A TCP server that plays a vendor at its worst: what it does with each connection is told byte by byte."""
+"""A TCP server that misbehaves: a script decides, byte by byte, what it does with each connection."""
 
 import socket
 import struct
@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 Script = Callable[[socket.socket], object]
-PATIENCE = 10.0  # seconds until a script ends by itself, whatever the test does
+MAX_SECONDS = 10.0  # until a script ends by itself, whatever the test does
 
 
-class Vendor(threading.Thread):
-    """Serves one connection after the other."""
+class _Server(threading.Thread):
+    """Runs the script for one connection after the other."""
 
     def __init__(self, script: Script) -> None:
         super().__init__(daemon=True)
@@ -37,49 +37,50 @@ class Vendor(threading.Thread):
             except OSError:
                 return  # stopped
             self._open.add(client)
-            with client, suppress(OSError):  # the product has hung up, as it should
+            with client, suppress(OSError):  # the client has disconnected, as it should
                 self._script(client)
             self._open.discard(client)
 
     def stop(self) -> None:
-        for one in list(self._open):
-            with suppress(OSError):  # it has been closed by its script
-                one.shutdown(socket.SHUT_RDWR)
-        self.join(PATIENCE)
+        for connection in list(self._open):
+            with suppress(OSError):  # the script has closed it already
+                connection.shutdown(socket.SHUT_RDWR)
+        self.join(MAX_SECONDS)
         self._listener.close()
 
 
 @contextmanager
 def playing(script: Script) -> Iterator[str]:
-    """Its host and port."""
-    vendor = Vendor(script)
-    vendor.start()
-    yield vendor.address
-    vendor.stop()
+    """Serves the script, and yields the host and port."""
+    server = _Server(script)
+    server.start()
+    yield server.address
+    server.stop()
 
 
 def read_request(client: socket.socket) -> bytes:
-    """All of one, by its Content-Length where it has one."""
+    """Reads one request with its body, which ends at its Content-Length."""
     request = b""
     while b"\r\n\r\n" not in request:
-        request += _more(client)
+        request += _receive(client)
     head, _, body = request.partition(b"\r\n\r\n")
     lengths = [
         line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
     ]
     while lengths and len(body) < int(lengths[0]):
-        body += _more(client)
+        body += _receive(client)
     return head + b"\r\n\r\n" + body
 
 
-def _more(client: socket.socket) -> bytes:
-    if not (received := client.recv(65536)):
+def _receive(client: socket.socket) -> bytes:
+    received = client.recv(65536)
+    if not received:
         raise ConnectionAbortedError
     return received
 
 
 def answering(*parts: bytes, every: float = 0) -> Script:
-    """Reads the request and sends the parts, with a pause before each; then hangs up."""
+    """Reads the request, sends the parts with `every` seconds before each, and disconnects."""
 
     def script(client: socket.socket) -> None:
         read_request(client)
@@ -91,13 +92,13 @@ def answering(*parts: bytes, every: float = 0) -> Script:
 
 
 def dripping(head: bytes, drop: bytes) -> Script:
-    """Never silent for long, and never done."""
+    """Sends the head, and then the drop again and again without an end."""
 
     def script(client: socket.socket) -> None:
         read_request(client)
         client.sendall(head)
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
+        deadline = time.monotonic() + MAX_SECONDS
+        while time.monotonic() < deadline:
             time.sleep(0.05)
             client.sendall(drop)
 
@@ -105,8 +106,8 @@ def dripping(head: bytes, drop: bytes) -> Script:
 
 
 def hang(client: socket.socket) -> None:
-    """Takes what comes and says nothing, until the other side hangs up."""
-    client.settimeout(PATIENCE)
+    """Reads and does not answer until the client disconnects."""
+    client.settimeout(MAX_SECONDS)
     while client.recv(65536):
         pass
 
@@ -117,11 +118,11 @@ def reset(client: socket.socket) -> None:
 
 
 def certificate(folder: Path) -> Path:
-    """A key and a certificate that it signed itself, for 127.0.0.1."""
+    """Writes a key and a self-signed certificate for 127.0.0.1 to one PEM file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
-    made = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -134,6 +135,7 @@ def certificate(folder: Path) -> Path:
     )
     file = folder / "certificate.pem"
     file.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + signed.public_bytes(Encoding.PEM)
     )
     return file

@@ -1,4 +1,4 @@
-"""What becomes of a call that leaves the service: each fate of the socket, each answer."""
+"""Calls to a provider: every response and every socket error becomes the right failure."""
 
 import re
 import socket
@@ -35,7 +35,7 @@ def post(
 
 
 def failure(script: Script, scheme: str = "http") -> Failure:
-    """How the call ends, which it does in its budget."""
+    """Calls the script's server, and returns the failure. It must be raised within the budget."""
     with playing(script) as address:
         began = time.monotonic()
         with pytest.raises(Failure) as raised:
@@ -44,7 +44,7 @@ def failure(script: Script, scheme: str = "http") -> Failure:
     return raised.value
 
 
-def test_posts_the_body_with_the_headers_to_the_whole_address() -> None:
+def test_post_sends_the_body_and_the_headers_to_the_url_with_its_query() -> None:
     received: list[bytes] = []
 
     def script(client: socket.socket) -> None:
@@ -70,20 +70,20 @@ def test_posts_the_body_with_the_headers_to_the_whole_address() -> None:
         b"HTTP/1.0 200 OK\r\n\r\nbody",
     ],
 )
-def test_reads_an_answer_in_every_form_that_http_gives_it(answer: bytes) -> None:
+def test_a_response_is_read_in_every_form_that_http_allows(answer: bytes) -> None:
     with playing(answering(answer)) as address:
         assert post(address)[::2] == (200, b"body")
 
 
 @pytest.mark.parametrize("pause", [0.01])
-def test_reads_an_answer_that_comes_in_many_parts(pause: float) -> None:
+def test_a_response_that_arrives_byte_by_byte_is_read(pause: float) -> None:
     parts = [HEAD + b"Content-Length: 10\r\n\r\n", *[b"x"] * 10]
     with playing(answering(*parts, every=pause)) as address:
         assert post(address)[::2] == (200, b"x" * 10)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_every_2xx_is_accepted(status: int) -> None:
+def test_every_2xx_is_a_success(status: int) -> None:
     with playing(answering(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n".encode())) as address:
         assert post(address)[::2] == (status, b"")
 
@@ -91,34 +91,34 @@ def test_every_2xx_is_accepted(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        *((status, Misconfigured) for status in (401, 403)),  # our credentials: until they are mended
+        *((status, Misconfigured) for status in (401, 403)),  # our credentials are wrong
         (429, Throttled),
         *((status, TemporaryFailure) for status in (408, 425, 500, 501, 502, 503, 504, 507, 522, 599)),
         *((status, Misconfigured) for status in (300, 301, 302, 307, 308)),  # never followed
-        *((status, Misconfigured) for status in (404, 405)),  # it leads nowhere: nobody has read the message
+        *((status, Misconfigured) for status in (404, 405)),  # the URL is wrong: nothing has read the message
         *((status, PermanentFailure) for status in (400, 402, 409, 410, 413, 415, 422, 451)),
     ],
 )
-def test_an_answer_that_is_no_2xx_says_what_to_do(status: int, kind: type[Failure]) -> None:
+def test_every_other_status_is_a_kind_of_failure(status: int, kind: type[Failure]) -> None:
     location = "Location: http://127.0.0.1:1/\r\n"
     answer = f"HTTP/1.1 {status} x\r\n{location}Content-Length: 4\r\n\r\nbody".encode()
-    found = failure(answering(answer))
-    assert (type(found), found.code) == (kind, str(status))
-    assert found.body == b"body"  # for the provider's file to read
-    assert "body" not in found.reason
+    raised = failure(answering(answer))
+    assert (type(raised), raised.code) == (kind, str(status))
+    assert raised.body == b"body"  # for the provider's file to read
+    assert "body" not in raised.reason
 
 
-def test_an_answer_that_is_not_the_last_says_nothing() -> None:
+def test_an_informational_response_leaves_the_outcome_unknown() -> None:
     hint = b"HTTP/1.1 103 Early Hints\r\n\r\n"
-    found = failure(answering(hint + HEAD + b"Content-Length: 4\r\n\r\nbody"))
-    assert type(found) is OutcomeUnknown
+    raised = failure(answering(hint + HEAD + b"Content-Length: 4\r\n\r\nbody"))
+    assert type(raised) is OutcomeUnknown
 
 
 @pytest.mark.parametrize(
     "script",
     [
         pytest.param(lambda _: None, id="closes before it reads"),
-        pytest.param(reset, id="resets once it is spoken to"),
+        pytest.param(reset, id="resets after the first byte"),
         pytest.param(read_request, id="closes after it has read"),
         pytest.param(hang, id="hangs"),
         pytest.param(dripping(b"", b"H"), id="drips a status line"),
@@ -129,24 +129,24 @@ def test_an_answer_that_is_not_the_last_says_nothing() -> None:
         pytest.param(
             dripping(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"), id="drips chunks"
         ),
-        pytest.param(answering(b"SSH-2.0-OpenSSH_9.9\r\n"), id="speaks something else"),
-        pytest.param(answering(b"\x00\xff" * 100), id="answers noise"),
-        pytest.param(answering(HEAD + b"x" * 70_000 + b"\r\n\r\n"), id="answers a header too long"),
-        pytest.param(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhalf"), id="answers half"),
+        pytest.param(answering(b"SSH-2.0-OpenSSH_9.9\r\n"), id="uses another protocol"),
+        pytest.param(answering(b"\x00\xff" * 100), id="sends random bytes"),
+        pytest.param(answering(HEAD + b"x" * 70_000 + b"\r\n\r\n"), id="sends a header that is too long"),
+        pytest.param(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhalf"), id="sends half a body"),
         pytest.param(
-            answering(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n"), id="answers a bad chunk"
+            answering(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n"), id="sends a malformed chunk"
         ),
         pytest.param(
-            answering(HEAD + b"\r\n" + b"x" * (transport_client.MAX_RESPONSE + 1)), id="answers too much"
+            answering(HEAD + b"\r\n" + b"x" * (transport_client.MAX_RESPONSE + 1)), id="sends too much"
         ),
     ],
 )
-def test_where_the_request_may_have_been_taken_the_outcome_is_unknown(script: Script) -> None:
-    found = failure(script)
-    assert (type(found), found.code) == (OutcomeUnknown, "no_answer")
+def test_the_outcome_is_unknown_if_the_request_may_have_arrived(script: Script) -> None:
+    raised = failure(script)
+    assert (type(raised), raised.code) == (OutcomeUnknown, "no_answer")
 
 
-def test_an_answer_of_the_greatest_length_is_read() -> None:
+def test_a_response_of_the_maximum_size_is_read() -> None:
     with playing(answering(HEAD + b"\r\n" + b"x" * transport_client.MAX_RESPONSE)) as address:
         assert len(post(address).body) == transport_client.MAX_RESPONSE
 
@@ -156,29 +156,33 @@ def test_an_answer_of_the_greatest_length_is_read() -> None:
     [
         pytest.param(lambda _: None, id="closes"),
         pytest.param(hang, id="hangs"),
-        pytest.param(lambda client: client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), id="speaks no TLS"),
+        pytest.param(
+            lambda client: client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n"), id="does not use TLS"
+        ),
     ],
 )
-def test_where_no_secure_connection_comes_about_nothing_was_written(script: Script) -> None:
-    found = failure(script, "https")
-    assert (type(found), found.code) == (TemporaryFailure, "not_connected")
+def test_a_failed_tls_handshake_is_a_temporary_failure(script: Script) -> None:
+    raised = failure(script, "https")
+    assert (type(raised), raised.code) == (TemporaryFailure, "not_connected")
 
 
-def test_a_server_that_nobody_vouches_for_gets_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate = tcp_server.certificate(tmp_path_factory.mktemp("tls"))
     context.load_cert_chain(certificate)
-    taken: list[bytes] = []
+    received: list[bytes] = []
 
     def script(client: socket.socket) -> None:
         with context.wrap_socket(client, server_side=True) as secured:
-            taken.append(read_request(secured))
+            received.append(read_request(secured))
 
     assert type(failure(script, "https")) is TemporaryFailure
-    assert taken == []
+    assert received == []
 
 
-def test_a_refused_connection_has_written_nothing() -> None:
+def test_a_refused_connection_is_a_temporary_failure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(TemporaryFailure) as raised:
@@ -203,7 +207,7 @@ def test_a_refused_connection_has_written_nothing() -> None:
         *("http://HOSTx/", "http://HOST/a b", "http://HOST/\u20ac", "http://HOST/\r\nX: y", "http://a..b/"),
     ],
 )
-def test_an_address_that_is_none_is_called_by_nobody(url: str) -> None:
+def test_an_invalid_url_is_not_called(url: str) -> None:
     called: list[bytes] = []
     with (
         playing(lambda client: called.append(read_request(client))) as address,
@@ -229,25 +233,25 @@ def test_retry_after_is_read_as_a_date() -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", "soon", "-1", "1.5", "9" * 30, "9" * 5000, "Fri, 99 Foo"])
-def test_a_retry_after_that_cannot_be_read_is_none(value: str | None) -> None:
+def test_a_malformed_retry_after_is_none(value: str | None) -> None:
     assert transport_client.retry_after(value) is None
 
 
 @given(st.text() | st.from_regex(re.compile(r"[A-Z][a-z]{2}, \d+ \w{3} \d+ [\d:]+ \S*")))
-def test_no_retry_after_is_too_strange(value: str) -> None:
+def test_any_retry_after_is_none_or_not_negative(value: str) -> None:
     wait = transport_client.retry_after(value)
     assert wait is None or wait >= timedelta()
 
 
 @pytest.mark.parametrize("status", [408, 429, 503])
-def test_retry_after_is_handed_on(status: int) -> None:
+def test_a_temporary_failure_has_the_retry_after_of_the_response(status: int) -> None:
     answer = f"HTTP/1.1 {status} x\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n"
-    found = failure(answering(answer.encode()))
-    assert isinstance(found, TemporaryFailure)
-    assert found.retry_after == timedelta(seconds=30)
+    raised = failure(answering(answer.encode()))
+    assert isinstance(raised, TemporaryFailure)
+    assert raised.retry_after == timedelta(seconds=30)
 
 
-def test_a_chunk_without_an_end_is_given_up_soon() -> None:
+def test_a_chunk_of_negative_size_ends_at_the_limit() -> None:
     chunk = HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"
     with (
         playing(dripping(chunk, b"x" * 1_000_000)) as address,

@@ -1,4 +1,4 @@
-"""What is fetched: its name and type, within its size and time, and what each answer means."""
+"""Fetched files: their names and types, the limits on size and time, and the failures."""
 
 import socket
 import ssl
@@ -25,14 +25,14 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.fixture(autouse=True)
-def named(internet: Internet) -> None:
+def host_name(internet: Internet) -> None:
     internet.names = {HOST: [[PUBLIC]]}
 
 
 def fetched(internet: Internet, script: Script, path: str = "/a") -> FetchedFile:
     with internet.serving(script):
-        [found] = fetch([f"http://{HOST}{path}"], max_bytes=1000, budget=0.5)
-    return found
+        [file] = fetch([f"http://{HOST}{path}"], max_bytes=1000, budget=0.5)
+    return file
 
 
 def failure(internet: Internet, script: Script) -> Failure:
@@ -52,7 +52,7 @@ def failure(internet: Internet, script: Script) -> Failure:
     ],
     ids=["with a length", "without", "in chunks"],
 )
-def test_fetches_as_much_as_is_allowed(internet: Internet, script: Script) -> None:
+def test_a_file_of_the_maximum_size_is_fetched(internet: Internet, script: Script) -> None:
     assert fetched(internet, script).content == b"x" * 1000
 
 
@@ -64,24 +64,26 @@ def test_fetches_as_much_as_is_allowed(internet: Internet, script: Script) -> No
         answering(HEAD + b"\r\n" + b"x" * 1001),
         answering(CHUNKED + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n"),
         dripping(CHUNKED, b"ffff\r\n" + b"x" * 65535 + b"\r\n"),
-        dripping(CHUNKED + b"-1\r\n", b"x" * 500_000),  # which is all that may come, says http.client
+        dripping(
+            CHUNKED + b"-1\r\n", b"x" * 500_000
+        ),  # http.client reads such a chunk until the connection ends
     ],
     ids=["by one", "with a length", "without", "in chunks", "without an end", "in a chunk without an end"],
 )
-def test_more_is_never_sent_and_not_tried_again(internet: Internet, script: Script) -> None:
-    found = failure(internet, script)
-    assert (type(found), found.code) == (Unsendable, "attachment_too_large")
+def test_a_file_over_the_maximum_size_is_a_permanent_failure(internet: Internet, script: Script) -> None:
+    raised = failure(internet, script)
+    assert (type(raised), raised.code) == (Unsendable, "attachment_too_large")
 
 
-def test_the_bound_is_of_all_together(internet: Internet) -> None:
+def test_the_maximum_size_is_for_all_files_together(internet: Internet) -> None:
     urls = [f"http://{HOST}/{name}" for name in "abc"]
     with internet.serving(answer(200, b"x" * 400)):
-        assert [one.name for one in fetch(urls[:2], max_bytes=800)] == ["a", "b"]
+        assert [file.name for file in fetch(urls[:2], max_bytes=800)] == ["a", "b"]
         with pytest.raises(Unsendable):
             fetch(urls, max_bytes=1199)
 
 
-def test_nothing_is_something(internet: Internet) -> None:
+def test_an_empty_file_and_an_empty_list_are_fetched(internet: Internet) -> None:
     assert fetched(internet, answer(200)).content == b""
     assert fetch([]) == []
 
@@ -102,19 +104,21 @@ def test_nothing_is_something(internet: Internet) -> None:
         *(answer(status) for status in (408, 425, 429, 500, 502, 503, 504)),
     ],
 )
-def test_what_may_be_there_later_is_tried_again(internet: Internet, script: Script) -> None:
-    found = failure(internet, script)
-    assert (type(found), found.code) == (Unready, "attachment_away")
+def test_a_file_that_may_be_available_later_is_a_temporary_failure(
+    internet: Internet, script: Script
+) -> None:
+    raised = failure(internet, script)
+    assert (type(raised), raised.code) == (Unready, "attachment_unavailable")
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 302, 400, 401, 403, 404, 410, 418])
-def test_what_is_not_there_is_given_up(internet: Internet, status: int) -> None:
-    found = failure(internet, answer(status))
-    assert (type(found), found.code) == (Unsendable, "attachment_missing")
-    assert str(status) in found.reason
+def test_a_missing_file_is_a_permanent_failure(internet: Internet, status: int) -> None:
+    raised = failure(internet, answer(status))
+    assert (type(raised), raised.code) == (Unsendable, "attachment_missing")
+    assert str(status) in raised.reason
 
 
-def test_the_time_is_for_all_together(internet: Internet) -> None:
+def test_the_budget_is_for_all_files_together(internet: Internet) -> None:
     slow = answering(HEAD + b"Content-Length: 1\r\n\r\nx", every=0.2)
     began = time.monotonic()
     with internet.serving(slow), pytest.raises(Unready):
@@ -122,7 +126,7 @@ def test_the_time_is_for_all_together(internet: Internet) -> None:
     assert time.monotonic() - began < 1.5
 
 
-def test_a_name_that_does_not_resolve_may_do_so_later(internet: Internet) -> None:
+def test_a_host_name_that_does_not_resolve_is_a_temporary_failure(internet: Internet) -> None:
     with pytest.raises(Unready) as raised:
         fetch(["http://nowhere.example/"])
     assert raised.value.reason == "An attachment could not be fetched: its host's name could not be resolved."
@@ -139,7 +143,9 @@ def test_a_name_that_does_not_resolve_may_do_so_later(internet: Internet) -> Non
         ("/\x01", "/%01"),
     ],
 )
-def test_asks_for_just_what_the_address_says(internet: Internet, path: str, target: str) -> None:
+def test_the_request_target_is_the_path_and_query_of_the_url(
+    internet: Internet, path: str, target: str
+) -> None:
     received: list[bytes] = []
 
     def script(client: socket.socket) -> None:
@@ -147,10 +153,10 @@ def test_asks_for_just_what_the_address_says(internet: Internet, path: str, targ
         client.sendall(HEAD + b"Content-Length: 0\r\n\r\n")
 
     fetched(internet, script, path)
-    first, *heads = received[0].decode().split("\r\n")
-    assert first == f"GET {target} HTTP/1.1"
-    assert f"Host: {HOST}" in heads, "a signed address is signed with it"
-    assert "Accept-Encoding: identity" in heads
+    request_line, *headers = received[0].decode().split("\r\n")
+    assert request_line == f"GET {target} HTTP/1.1"
+    assert f"Host: {HOST}" in headers, "a signed URL includes the Host header"
+    assert "Accept-Encoding: identity" in headers
 
 
 @pytest.mark.parametrize(
@@ -169,10 +175,12 @@ def test_asks_for_just_what_the_address_says(internet: Internet, path: str, targ
         ("/%FF.png", "image/png", "\ufffd.png", "image/png"),
     ],
 )
-def test_gives_it_a_name_and_a_type(internet: Internet, path: str, head: str, name: str, kind: str) -> None:
-    more = f"Content-Type: {head}\r\n".encode() if head else b""
-    found = fetched(internet, answer(200, b"x", more), path)
-    assert (found.name, found.content_type) == (name, kind)
+def test_a_file_has_a_name_and_a_content_type(
+    internet: Internet, path: str, head: str, name: str, kind: str
+) -> None:
+    headers = f"Content-Type: {head}\r\n".encode() if head else b""
+    file = fetched(internet, answer(200, b"x", headers), path)
+    assert (file.name, file.content_type) == (name, kind)
 
 
 # --- TLS ---------------------------------------------------------------------------------------------
@@ -180,11 +188,11 @@ def test_gives_it_a_name_and_a_type(internet: Internet, path: str, head: str, na
 
 @pytest.fixture
 def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
-    """Which the system trusts, in this test."""
+    """An authority that the system trusts during the test."""
     trusted = Authority(tmp_path, "trusted")
     with monkeypatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(trusted.bundle))
-        product._tls.cache_clear()  # noqa: SLF001  # an environment ends with it
+        product._tls.cache_clear()  # noqa: SLF001  # cached for the life of a process
         yield trusted
     product._tls.cache_clear()  # noqa: SLF001
 
@@ -200,9 +208,7 @@ def secured(certificate: Certificate, script: Script) -> Script:
     return serve
 
 
-def test_a_secure_address_is_fetched_from_whom_the_system_trusts(
-    internet: Internet, authority: Authority
-) -> None:
+def test_https_works_with_a_trusted_certificate(internet: Internet, authority: Authority) -> None:
     received: list[bytes] = []
 
     def script(client: socket.socket) -> None:
@@ -216,29 +222,28 @@ def test_a_secure_address_is_fetched_from_whom_the_system_trusts(
 
 
 @pytest.mark.usefixtures("authority")
-@pytest.mark.parametrize("whose", ["another's", "nobody's", "none"])
-def test_a_secure_address_gets_nothing_else(
-    internet: Internet, authority: Authority, tmp_path: Path, whose: str
+@pytest.mark.parametrize("certificate", ["of another host", "untrusted", "none"])
+def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(
+    internet: Internet, authority: Authority, tmp_path: Path, certificate: str
 ) -> None:
-    asked: list[bytes] = []
-    script: Script = lambda client: asked.append(read_request(client))  # noqa: E731
-    if whose == "another's":
+    requests: list[bytes] = []
+    script: Script = lambda client: requests.append(read_request(client))  # noqa: E731
+    if certificate == "of another host":
         script = secured(authority.certify("1.1.1.1"), script)
-    elif whose == "nobody's":
+    elif certificate == "untrusted":
         stranger = Authority(tmp_path, "stranger")
         script = secured(stranger.certify(PUBLIC), script)
     with internet.serving(script), pytest.raises(Unready):
         fetch([f"https://{PUBLIC}/a"], budget=0.5)
-    assert not [one for one in asked if b"GET" in one]
+    assert not [request for request in requests if b"GET" in request]
 
 
-def test_is_not_fooled_by_the_machine_s_own_server() -> None:
-    """Without any of the fakes: what is here is not fetched."""
+def test_a_local_server_is_not_reached_without_the_fake_internet() -> None:
     with playing(answer(200, b"inside")) as address, pytest.raises(Unsendable):
         fetch([f"http://{address}/"])
 
 
-def test_a_send_has_the_time_for_it() -> None:
+def test_a_send_has_time_to_fetch_and_to_call_the_provider() -> None:
     assert (
         product.BUDGET + max(transport_client.BUDGET, aws_call.CONNECT_TIMEOUT + aws_call.READ_TIMEOUT)
         <= SEND_TIME

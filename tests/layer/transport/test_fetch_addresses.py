@@ -1,4 +1,4 @@
-"""Where fetching leads: to the public internet alone, and to the very address that was judged."""
+"""Attachments are fetched only from public addresses, and from the address that was checked."""
 
 import socket
 import time
@@ -30,23 +30,31 @@ PRIVATE = [
     *("64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a00:1", "2002:7f00:1::", "2002:a00:1::1"),
     *("2001:0:5db8:d822:0:0:80ff:fffe", "2001:0:7f00:1::", "5f00::1", "4000::1", "3fff::1"),
 ]
-SPELLED = ["2130706433", "0x7f000001", "127.1", "0177.0.0.1", "127.0.0.1.", "[::1]", "[::ffff:7f00:1]"]
+OTHER_SPELLINGS = [
+    "2130706433",
+    "0x7f000001",
+    "127.1",
+    "0177.0.0.1",
+    "127.0.0.1.",
+    "[::1]",
+    "[::ffff:7f00:1]",
+]
 
 
-def failed(url: str) -> Failure:
+def failure_of(url: str) -> Failure:
     with pytest.raises(Failure) as raised:
         fetch([url])
     assert url not in raised.value.reason
     return raised.value
 
 
-def refused(url: str) -> None:
-    failure = failed(url)
+def assert_refused(url: str) -> None:
+    failure = failure_of(url)
     assert (type(failure), failure.code) == (Unsendable, "attachment_refused")
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_no_private_address_is_reached(internet: Internet, address: str) -> None:
+def test_a_private_address_is_not_reached(internet: Internet, address: str) -> None:
     internet.names = {
         "files.example.com": [[address]],
         "several.example.com": [[PUBLIC, address]],
@@ -54,12 +62,12 @@ def test_no_private_address_is_reached(internet: Internet, address: str) -> None
     }
     for host in (*internet.names, f"[{address}]" if ":" in address else address):
         for scheme in ("http", "https"):
-            refused(f"{scheme}://{host}/a.png")
+            assert_refused(f"{scheme}://{host}/a.png")
     assert internet.reached == []
 
 
-@pytest.mark.parametrize("host", SPELLED)
-def test_nor_in_any_other_spelling(internet: Internet, host: str) -> None:
+@pytest.mark.parametrize("host", OTHER_SPELLINGS)
+def test_a_private_address_is_not_reached_in_another_spelling(internet: Internet, host: str) -> None:
     for url in (f"http://{host}/", f"http://{PUBLIC}@{host}/", f"http://{PUBLIC}#@{host}/x"):
         with pytest.raises(Failure):
             fetch([url])
@@ -72,32 +80,32 @@ def test_nor_in_any_other_spelling(internet: Internet, host: str) -> None:
 def test_a_public_address_is_reached(internet: Internet, address: str) -> None:
     internet.names = {"files.example.com": [[address]]}
     with internet.serving(answer(200, b"content")):
-        if ":" in address:  # where nobody listens
-            assert type(failed("http://files.example.com:8080/a")) is Unready
+        if ":" in address:  # the fake internet has no server there
+            assert type(failure_of("http://files.example.com:8080/a")) is Unready
         else:
             assert fetch(["http://files.example.com:8080/a"])[0].content == b"content"
     assert internet.reached == [(address, 8080)]
 
 
-def test_the_next_address_is_tried_where_nobody_listens(internet: Internet) -> None:
+def test_the_next_address_is_tried_after_a_refused_connection(internet: Internet) -> None:
     internet.names = {"files.example.com": [[OTHER, "1.1.1.1", PUBLIC]]}
-    internet.away = {"1.1.1.1"}
+    internet.closed = {"1.1.1.1"}
     with internet.serving(answer(200, b"content")):
         assert fetch(["http://files.example.com/a"])[0].content == b"content"
     assert internet.reached == [(OTHER, 80), ("1.1.1.1", 80), (PUBLIC, 80)]
 
 
-def test_where_nobody_listens_at_all_it_may_be_there_later(internet: Internet) -> None:
-    internet.away = {PUBLIC}
-    assert type(failed(f"http://{PUBLIC}/")) is Unready
+def test_a_refused_connection_is_a_temporary_failure(internet: Internet) -> None:
+    internet.closed = {PUBLIC}
+    assert type(failure_of(f"http://{PUBLIC}/")) is Unready
 
 
-def test_a_name_that_is_rebound_leads_to_the_address_that_was_judged(internet: Internet) -> None:
+def test_the_connection_goes_to_the_address_that_was_checked(internet: Internet) -> None:
     internet.names = {"files.example.com": [[PUBLIC], ["127.0.0.1"]]}
     with internet.serving(answer(200, b"content")):
         assert fetch(["http://files.example.com/a"])[0].content == b"content"
-        assert (internet.asked, internet.reached) == (["files.example.com"], [(PUBLIC, 80)])
-        refused("http://files.example.com/a")
+        assert (internet.resolved, internet.reached) == (["files.example.com"], [(PUBLIC, 80)])
+        assert_refused("http://files.example.com/a")
     assert internet.reached == [(PUBLIC, 80)]
 
 
@@ -116,23 +124,23 @@ def test_a_name_that_is_rebound_leads_to_the_address_that_was_judged(internet: I
         *("http://files.example.com/b", "http://[x/", "http://93.184.216.34:99999/"),
     ],
 )
-def test_a_redirect_is_judged_anew(internet: Internet, status: int, location: str) -> None:
+def test_the_target_of_a_redirect_is_checked_too(internet: Internet, status: int, location: str) -> None:
     internet.names = {"files.example.com": [[PUBLIC], ["10.0.0.1"]], "inside": [["192.168.1.1"]]}
     with internet.serving(answer(status, head=f"Location: {location}\r\n".encode())):
-        refused("http://files.example.com/a")
+        assert_refused("http://files.example.com/a")
     assert internet.reached == [(PUBLIC, 80)]
 
 
-def test_a_redirect_is_followed_a_few_times(internet: Internet) -> None:
+def test_redirects_are_followed_up_to_the_maximum(internet: Internet) -> None:
     steps = [answer(302, head=f"Location: {n}?x=1\r\n".encode()) for n in range(MAX_REDIRECTS)]
     with internet.serving(in_turn(*steps, answer(200, b"content"))):
         [fetched] = fetch([f"http://{PUBLIC}/a/b"])
     assert (fetched.name, fetched.content) == (str(MAX_REDIRECTS - 1), b"content")
 
 
-def test_a_redirect_that_has_no_end_is_not_followed_for_ever(internet: Internet) -> None:
+def test_endless_redirects_are_refused(internet: Internet) -> None:
     with internet.serving(answer(302, head=b"Location: /a\r\n")):
-        refused(f"http://{PUBLIC}/a")
+        assert_refused(f"http://{PUBLIC}/a")
     assert len(internet.reached) == MAX_REDIRECTS + 1
 
 
@@ -153,23 +161,23 @@ def test_a_redirect_that_has_no_end_is_not_followed_for_ever(internet: Internet)
         *("http://" + "a" * 64 + ".example/", "http://\udcff/"),
     ],
 )
-def test_what_is_no_web_address_is_called_by_nobody(internet: Internet, url: str) -> None:
+def test_an_invalid_url_is_not_called(internet: Internet, url: str) -> None:
     with pytest.raises(Unsendable):
         fetch([url.replace("HOST", PUBLIC)])
     assert internet.reached == []
 
 
-def test_credentials_lead_nowhere_and_are_told_to_nobody(internet: Internet) -> None:
+def test_credentials_in_a_url_are_not_shown(internet: Internet) -> None:
     internet.names = {"files.example.com": [[PUBLIC]]}
     with internet.serving(answer(401)):
-        failure = failed("http://user:hunter2@files.example.com/a")
+        failure = failure_of("http://user:hunter2@files.example.com/a")
     assert (type(failure), failure.code) == (Unsendable, "attachment_missing")
     assert "hunter2" not in failure.reason
-    refused("http://files.example.com@127.0.0.1/")
-    assert internet.asked == ["files.example.com", "127.0.0.1"]
+    assert_refused("http://files.example.com@127.0.0.1/")
+    assert internet.resolved == ["files.example.com", "127.0.0.1"]
 
 
-def test_a_resolver_that_hangs_costs_no_more_than_the_time(
+def test_a_resolver_that_hangs_ends_with_the_budget(
     internet: Internet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end = Event()
@@ -183,5 +191,5 @@ def test_a_resolver_that_hangs_costs_no_more_than_the_time(
     with pytest.raises(Unready) as raised:
         fetch(["http://files.example.com/"], budget=0.5)
     assert time.monotonic() - began < 5
-    assert (raised.value.code, internet.reached) == ("attachment_away", [])
+    assert (raised.value.code, internet.reached) == ("attachment_unavailable", [])
     end.set()

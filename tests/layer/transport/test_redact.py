@@ -1,4 +1,4 @@
-"""What is kept of a vendor's own words."""
+"""The texts of providers are shortened, and addresses in them are replaced."""
 
 import time
 
@@ -8,7 +8,7 @@ from messaging.transport.redact import MAX_LENGTH, redact
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("text", "expected"),
     [
         ("550 5.1.1 unknown", "550 5.1.1 unknown"),
         (" Größe\0 🎉\n", "Größe 🎉"),
@@ -29,12 +29,12 @@ from messaging.transport.redact import MAX_LENGTH, redact
         (["550"], None),
     ],
 )
-def test_is_bounded_and_names_nobody(told: object, expected: str | None) -> None:
-    assert redact(told) == expected
+def test_a_text_is_shortened_and_has_no_addresses(text: object, expected: str | None) -> None:
+    assert redact(text) == expected
 
 
-@pytest.mark.parametrize("told", ["x" * 6_000_000, "a@" * 3_000_000, "@" * 6_000_000, "\0" * 6_000_000])
-def test_takes_no_time(told: str) -> None:
+@pytest.mark.parametrize("text", ["x" * 6_000_000, "a@" * 3_000_000, "@" * 6_000_000, "\0" * 6_000_000])
+def test_a_long_text_takes_no_time(text: str) -> None:
     began = time.monotonic()
-    redact(told)
+    redact(text)
     assert time.monotonic() - began < 0.1

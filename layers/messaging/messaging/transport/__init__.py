@@ -1,1 +1,1 @@
-"""What crosses HTTP: calls to vendors, webhook payloads, signatures, and redaction of vendors' texts."""
+"""HTTP: calls to providers, bodies of webhooks, signatures, and the redaction of providers' texts."""

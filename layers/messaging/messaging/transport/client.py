@@ -1,8 +1,8 @@
-"""The only call that leaves this service: one request, one answer, one budget of time.
+"""Sends one HTTP request to a provider, within one time budget.
 
-Here alone a socket's fate becomes a failure in our words. Each call has a connection of its own: one that
-was kept open over a frozen environment looks alive, takes the request and never answers, and the message
-would be of unknown outcome for nothing.
+This is the only place that turns socket errors into our failure types. Each call opens its own connection: a
+connection that stayed open while Lambda froze the environment looks alive, takes the request and never
+answers, and the message's outcome would be unknown without need.
 """
 
 import http.client
@@ -26,19 +26,24 @@ from messaging.failures import (
     Throttled,
 )
 
-BUDGET = 10.0  # seconds for all of a call
-CONNECT_TIMEOUT = 3.0  # seconds of it for each address that the name stands for, and for TLS
-MAX_RESPONSE = 1_000_000  # bytes
+BUDGET = 10.0  # seconds for a whole call
+CONNECT_TIMEOUT = 3.0  # seconds of the budget for each address of the host, and again for TLS
+MAX_RESPONSE = 1_000_000  # bytes of the body
 
 _FAILURES: Mapping[int, type[TemporaryFailure]] = {
-    **dict.fromkeys((401, 403), Misconfigured),
-    **dict.fromkeys((*range(300, 400), 404, 405), Misconfigured),  # its URL leads elsewhere, or nowhere
+    401: Misconfigured,
+    403: Misconfigured,
+    **dict.fromkeys(
+        range(300, 400), Misconfigured
+    ),  # the configured URL redirects; redirects are not followed
+    404: Misconfigured,  # the configured URL does not exist
+    405: Misconfigured,
     408: TemporaryFailure,
     425: TemporaryFailure,
     429: Throttled,
 }
-"""Answers that are a vendor's word that it did not take the message, and may yet; every 5xx is one too. All
-others below 500 are a word about the message, which will not be another later."""
+"""Statuses after which the provider certainly did not take the message and may take it later. So is every
+5xx. Every other status below 500 is about the message itself, and is permanent."""
 
 
 class HttpResponse(NamedTuple):
@@ -49,84 +54,107 @@ class HttpResponse(NamedTuple):
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDGET) -> HttpResponse:
-    """Gives the answer of a request that was accepted (2xx).
+    """Sends a POST request and returns the response if its status is 2xx. `budget` is in seconds.
 
-    Raises TemporaryFailure where nothing was written or the answer says so, PermanentFailure where the
-    answer says so, OutcomeUnknown where the request may have been written and no answer came.
+    Raises TemporaryFailure if nothing was sent or the response says so, PermanentFailure if the response
+    refuses the message, and OutcomeUnknown if the request may have been sent and no response came. A failure
+    that comes from a response has its body and headers.
     """
     return _call("POST", url, body, {**headers, "Content-Length": str(len(body))}, budget)
 
 
 def get(url: str, headers: Mapping[str, str], budget: float = BUDGET) -> HttpResponse:
-    """The same for a question, which changes nothing."""
+    """Sends a GET request. Returns and raises what `post` does."""
     return _call("GET", url, b"", headers, budget)
 
 
 def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget: float) -> HttpResponse:
     deadline = time.monotonic() + budget
+    connection = _connect(method, url, headers, deadline)
+    response = _exchange(connection, method, body, deadline)
+    if 200 <= response.status < 300:
+        return response
+    if not 300 <= response.status < 600:  # a 1xx, for example, precedes the final response
+        raise OutcomeUnknown("no_answer", f"The provider answered {response.status}, which is not final.")
+    code, reason = str(response.status), f"The provider answered {response.status}."
+    failure = failure_for_status(response.status, code, reason, response.headers.get("retry-after"))
+    failure.body, failure.headers = response.body, response.headers
+    raise failure
+
+
+def _connect(
+    method: str, url: str, headers: Mapping[str, str], deadline: float
+) -> http.client.HTTPConnection:
+    """Returns an open connection with the request's headers prepared. Nothing is sent yet."""
     try:
-        connection = _prepared(method, url, headers, min(budget, CONNECT_TIMEOUT))
+        connection = _prepare(method, url, headers, min(time_until(deadline), CONNECT_TIMEOUT))
         connection.connect()
         connection.sock.settimeout(time_until(deadline))
     except OSError as error:
         raise TemporaryFailure(
-            "not_connected", f"No connection to the provider: {type(error).__name__}."
+            "not_connected", f"The connection to the provider failed: {type(error).__name__}."
         ) from error
     except (ValueError, http.client.HTTPException) as error:
-        raise Misconfigured("not_configured", "The provider's url is not one.") from error
+        raise Misconfigured("not_configured", "The provider's url is not valid.") from error
+    return connection
+
+
+def _exchange(
+    connection: http.client.HTTPConnection, method: str, body: bytes, deadline: float
+) -> HttpResponse:
+    """Sends the request, reads the response and closes the connection."""
     try:
         connection.endheaders(body)
-        # It is asked for its file alone.
-        until = cast("socket.socket", DeadlineReader(deadline, connection.sock, MAX_RESPONSE))
-        with http.client.HTTPResponse(until, method=method) as answer:
-            answer.begin()
-            heads = {name.lower(): value for name, value in answer.getheaders()}
-            answered = HttpResponse(answer.status, heads, _read(answer))
+        # HTTPResponse only calls makefile() of its socket.
+        reader = cast("socket.socket", DeadlineReader(deadline, connection.sock, MAX_RESPONSE))
+        with http.client.HTTPResponse(reader, method=method) as response:
+            response.begin()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return HttpResponse(response.status, headers, _read(response))
     except (OSError, http.client.HTTPException) as error:
-        raise OutcomeUnknown("no_answer", f"The provider gave no answer: {type(error).__name__}.") from error
+        raise OutcomeUnknown("no_answer", f"The provider did not answer: {type(error).__name__}.") from error
     finally:
         connection.close()
-    if 200 <= answered.status < 300:
-        return answered
-    if not 300 <= answered.status < 600:  # 1xx, for one, is followed by another answer
-        raise OutcomeUnknown("no_answer", f"The provider answered {answered.status}, and nothing final.")
-    code, reason = str(answered.status), f"The provider answered {answered.status}."
-    failure = failure_for_status(answered.status, code, reason, answered.headers.get("retry-after"))
-    failure.body, failure.headers = answered.body, answered.headers
-    raise failure
 
 
 def failure_for_status(status: int, code: str, reason: str, wait: str | None) -> Failure:
-    """What an answer that is no 2xx says by its status, and by its Retry-After."""
-    return make_failure(
-        _FAILURES.get(status, TemporaryFailure if status >= 500 else PermanentFailure), code, reason, wait
-    )
+    """Returns the failure that a status other than 2xx stands for. `wait` is the Retry-After header."""
+    default = TemporaryFailure if status >= 500 else PermanentFailure
+    return make_failure(_FAILURES.get(status, default), code, reason, wait)
 
 
 def reclassify(failure: Failure, kind: type[Failure]) -> Failure:
-    """What an answer says by its own code: another kind than its status, with the same wait."""
+    """Returns the failure as another kind with the same code, reason and wait.
+
+    A provider's own error code can say more than the HTTP status, from which `post` derived the kind.
+    """
     if isinstance(failure, kind):
         return failure
     return make_failure(kind, failure.code, failure.reason, failure.headers.get("retry-after"))
 
 
 def make_failure(kind: type[Failure], code: str, reason: str, wait: str | None) -> Failure:
-    return kind(code, reason, retry_after(wait)) if issubclass(kind, TemporaryFailure) else kind(code, reason)
+    """Returns a failure of this kind. `wait`, a Retry-After header, applies only to temporary failures."""
+    if issubclass(kind, TemporaryFailure):
+        return kind(code, reason, retry_after(wait))
+    return kind(code, reason)
 
 
-def _prepared(
-    method: str, url: str, headers: Mapping[str, str], timeout: float
-) -> http.client.HTTPConnection:
-    """A connection that is still to be made, and the head of its request. Raises ValueError and
-    HTTPException where the url is not one."""
+def _prepare(method: str, url: str, headers: Mapping[str, str], timeout: float) -> http.client.HTTPConnection:
+    """Returns a connection that is not open yet, with the request's headers in its buffer.
+
+    Raises ValueError or HTTPException if the URL is not valid.
+    """
     parts = urlsplit(url)
-    if not parts.hostname or parts.scheme not in ("http", "https"):
+    connection: http.client.HTTPConnection
+    if not parts.hostname:
         raise ValueError
-    connection = (
-        http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=_tls())
-        if parts.scheme == "https"
-        else http.client.HTTPConnection(parts.netloc, timeout=timeout)
-    )
+    if parts.scheme == "https":
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=_tls())
+    elif parts.scheme == "http":
+        connection = http.client.HTTPConnection(parts.netloc, timeout=timeout)
+    else:
+        raise ValueError
     connection.putrequest(method, f"{parts.path or '/'}?{parts.query}".rstrip("?"))
     for name, value in headers.items():
         connection.putheader(name, value)
@@ -134,32 +162,38 @@ def _prepared(
 
 
 def retry_after(value: str | None) -> timedelta | None:
-    """Retry-After, in seconds or as a date; None where there is none, or none that can be read."""
+    """Reads a Retry-After header: seconds, or a date. Returns None if it is missing or malformed."""
     if value is None:
         return None
     try:
         if value.strip().isdecimal():
             return timedelta(seconds=int(value))
-        return max(timedelta(), parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC))
+        wait = parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)
     except (ValueError, OverflowError):
         return None
+    return max(timedelta(), wait)
 
 
 class ResponseTooLarge(http.client.HTTPException):
-    """More came than was asked for."""
+    """The response is larger than the limit."""
 
 
 class DeadlineReader(io.RawIOBase):
-    """A socket to read from by a deadline, which a server that drips byte after byte cannot move, and to a
-    limit: http.client takes a chunk of the size -1 for all that may come.
+    """Reads from a socket until a deadline and up to a limit of bytes.
 
-    A body of `most` bytes comes through, with its head and in chunks, if they are not of a few bytes each.
+    A socket's own timeout starts again with each byte, so a server that sends one byte at a time would never
+    reach it. And http.client does not limit a response by itself: it reads a chunk of the size -1 until the
+    connection ends.
     """
 
-    def __init__(self, deadline: float, sock: socket.socket, most: int) -> None:
+    def __init__(self, deadline: float, sock: socket.socket, max_body: int) -> None:
+        """`deadline` is a value of time.monotonic().
+
+        A body of `max_body` bytes fits in with its headers, also in chunks unless they are tiny.
+        """
         self._deadline = deadline
         self._sock = sock
-        self._left = 2 * most + 1_000_000
+        self._bytes_left = 2 * max_body + 1_000_000
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self)
@@ -168,24 +202,29 @@ class DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Raises TimeoutError after the deadline, and ResponseTooLarge after the limit."""
         self._sock.settimeout(time_until(self._deadline))
         received = self._sock.recv_into(buffer)
-        self._left -= received
-        if self._left < 0:
+        self._bytes_left -= received
+        if self._bytes_left < 0:
             raise ResponseTooLarge
         return received
 
 
-def _read(answer: http.client.HTTPResponse) -> bytes:
-    body = answer.read(MAX_RESPONSE + 1)
+def _read(response: http.client.HTTPResponse) -> bytes:
+    body = response.read(MAX_RESPONSE + 1)
     if len(body) > MAX_RESPONSE:
         raise ResponseTooLarge
-    if answer.length:  # what it promised and did not send
-        raise http.client.IncompleteRead(body, answer.length)
+    if response.length:  # bytes that Content-Length announced and that did not come
+        raise http.client.IncompleteRead(body, response.length)
     return body
 
 
 def time_until(deadline: float) -> float:
+    """Returns the seconds until the deadline, which is a value of time.monotonic().
+
+    Raises TimeoutError if the deadline has passed.
+    """
     seconds = deadline - time.monotonic()
     if seconds <= 0:
         raise TimeoutError

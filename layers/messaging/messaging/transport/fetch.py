@@ -1,7 +1,8 @@
-"""What a message refers to by a URL, fetched from there: only from the public internet, and within bounds.
+"""Fetches the attachments of a message by their URLs: only from the public internet, and within limits.
 
-The URL is a caller's, and this service stands in a network of its own: each address that a name resolves to
-is judged, and the connection goes to the very address that was judged, at every redirect anew.
+The URL comes from a caller, and this service may run inside a private network. Every address that the host
+name resolves to must be public, and the connection goes to the address that was checked. This is repeated for
+each redirect.
 https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html
 """
 
@@ -23,29 +24,30 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 from messaging.failures import Unready, Unsendable
 from messaging.transport.client import CONNECT_TIMEOUT, DeadlineReader, ResponseTooLarge, time_until
 
-BUDGET = 5.0  # seconds for all that one message refers to
-MAX_BYTES = 10_000_000  # of all of it: ten messages at once are in memory, each several times over
+BUDGET = 5.0  # seconds for all attachments of one message
+MAX_BYTES = 10_000_000  # of all attachments: ten messages are in memory at once, each in several copies
 MAX_REDIRECTS = 3
+_REDIRECTS = (301, 302, 303, 307, 308)
 _RESERVED = (
-    IPv4Network("192.0.0.0/24"),  # for protocols: Python before 3.12.4 takes it for public
-    IPv4Network("192.88.99.0/24"),  # relays of 6to4, which are no more
-    IPv4Network("168.63.129.16/32"),  # Azure's host, from within
-    IPv6Network("3fff::/20"),  # for documentation
+    IPv4Network("192.0.0.0/24"),  # IETF protocols; Python before 3.12.4 calls it global
+    IPv4Network("192.88.99.0/24"),  # 6to4 relays, deprecated
+    IPv4Network("168.63.129.16/32"),  # Azure's platform host, reachable from inside
+    IPv6Network("3fff::/20"),  # documentation
 )
-_PUBLIC = IPv6Network("2000::/3")  # all that is given to the public internet
-_EMBEDDED = IPv6Network("64:ff9b::/96")  # NAT64: the last 32 bits are an IPv4 address
+_PUBLIC = IPv6Network("2000::/3")  # everything that is allocated to the public internet
+_NAT64 = IPv6Network("64:ff9b::/96")  # the last 32 bits are an IPv4 address
 _CONTENT_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 
 
-_WHY: dict[type[Exception], str] = {
+_REASONS: dict[type[Exception], str] = {
     socket.gaierror: "its host's name could not be resolved",
     TimeoutError: "it took too long",
-    ssl.SSLError: "its host could not be trusted, or speaks no TLS",
-    ConnectionRefusedError: "its host let nobody connect",
+    ssl.SSLError: "TLS with its host failed",
+    ConnectionRefusedError: "its host refused the connection",
     OSError: "the connection failed",
-    http.client.HTTPException: "the answer broke off, or is none of HTTP",
+    http.client.HTTPException: "the response is incomplete or is not HTTP",
 }
-"""In words of their own; of several kinds the first."""
+"""Subclasses come before their base classes."""
 
 
 class FetchedFile(NamedTuple):
@@ -54,105 +56,131 @@ class FetchedFile(NamedTuple):
     content: bytes
 
 
-def fetch(urls: Sequence[str], max_bytes: int = MAX_BYTES, budget: float = BUDGET) -> list[FetchedFile]:
-    """What is at these URLs, in their order; at most `max_bytes` of all together.
+class _Redirect(NamedTuple):
+    location: str
 
-    Raises Unready where one may be there later, and Unsendable where not, or where it leads inside.
+
+def fetch(urls: Sequence[str], max_bytes: int = MAX_BYTES, budget: float = BUDGET) -> list[FetchedFile]:
+    """Returns the files at these URLs, in their order.
+
+    `max_bytes` and `budget`, in seconds, are limits for all files together. Raises Unready if a file may be
+    available later, and Unsendable if it does not exist, is too large, or its URL is not public.
     """
     deadline = time.monotonic() + budget
-    fetched: list[FetchedFile] = []
+    files: list[FetchedFile] = []
     for url in urls:
-        fetched.append(_fetch(url, max_bytes, deadline))
-        max_bytes -= len(fetched[-1].content)
-    return fetched
+        file = _fetch(url, max_bytes, deadline)
+        files.append(file)
+        max_bytes -= len(file.content)
+    return files
 
 
 def _fetch(url: str, max_bytes: int, deadline: float) -> FetchedFile:
     for _ in range(MAX_REDIRECTS + 1):
         try:
-            answer, moved_to = _ask(url, max_bytes, deadline)
-            url = urljoin(url, moved_to or "")
+            result = _request(url, max_bytes, deadline)
+            if isinstance(result, FetchedFile):
+                return result
+            url = urljoin(url, result.location)
         except ResponseTooLarge as error:
             raise _too_large() from error
         except (OSError, http.client.HTTPException) as error:
-            raise Unready("attachment_away", f"An attachment could not be fetched: {_why(error)}.") from error
+            reason = f"An attachment could not be fetched: {_reason(error)}."
+            raise Unready("attachment_unavailable", reason) from error
         except ValueError as error:
-            raise Unsendable("attachment_refused", "An attachment's URL is not one.") from error
-        if not moved_to:
-            return answer
-    raise Unsendable("attachment_refused", "An attachment's URL leads from one to the next without an end.")
+            raise Unsendable("attachment_refused", "An attachment's URL is not valid.") from error
+    raise Unsendable("attachment_refused", "An attachment's URL redirects too often.")
 
 
-def _ask(url: str, max_bytes: int, deadline: float) -> tuple[FetchedFile, str | None]:
-    """What is there, or where else it is. Raises OSError, HTTPException and ValueError."""
+def _request(url: str, max_bytes: int, deadline: float) -> FetchedFile | _Redirect:
+    """Requests the URL once. Raises ValueError if it is not valid, OSError and HTTPException."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    with _connected(parts.hostname, port, deadline) as plain:
-        sock = _tls().wrap_socket(plain, server_hostname=parts.hostname) if parts.scheme == "https" else plain
-        with sock:
-            _request(sock, parts, port)
-            until = cast(
-                "socket.socket", DeadlineReader(deadline, sock, max_bytes)
-            )  # it is asked for its file alone
-            with http.client.HTTPResponse(until, method="GET") as answer:
-                answer.begin()
-                if answer.status in (301, 302, 303, 307, 308) and (moved_to := answer.getheader("Location")):
-                    return FetchedFile("", "", b""), moved_to
-                if answer.status != 200:
-                    _refused(answer.status)
-                content = answer.read(max_bytes + 1)
-                if len(content) > max_bytes:
-                    raise _too_large()
-                if answer.length:  # what it promised and did not send
-                    raise http.client.IncompleteRead(content, answer.length)
-                return FetchedFile(*_named(parts, answer), content), None
+    with _connect(parts.hostname, port, deadline) as sock:
+        if parts.scheme == "http":
+            return _exchange(sock, parts, port, max_bytes, deadline)
+        with _tls().wrap_socket(sock, server_hostname=parts.hostname) as tls_sock:
+            return _exchange(tls_sock, parts, port, max_bytes, deadline)
 
 
-def _why(error: Exception) -> str:
-    return next((words for kind, words in _WHY.items() if isinstance(error, kind)), type(error).__name__)
+def _exchange(
+    sock: socket.socket, parts: SplitResult, port: int, max_bytes: int, deadline: float
+) -> FetchedFile | _Redirect:
+    """Sends the request over an open connection and reads the response."""
+    _send(sock, parts, port)
+    # HTTPResponse only calls makefile() of its socket.
+    reader = cast("socket.socket", DeadlineReader(deadline, sock, max_bytes))
+    with http.client.HTTPResponse(reader, method="GET") as response:
+        response.begin()
+        location = response.getheader("Location")
+        if response.status in _REDIRECTS and location:
+            return _Redirect(location)
+        _check_status(response.status)
+        content = response.read(max_bytes + 1)
+        if len(content) > max_bytes:
+            raise _too_large()
+        if response.length:  # bytes that Content-Length announced and that did not come
+            raise http.client.IncompleteRead(content, response.length)
+        name = _file_name(parts.path)
+        return FetchedFile(name, _content_type(response, name), content)
+
+
+def _send(sock: socket.socket, parts: SplitResult, port: int) -> None:
+    connection = http.client.HTTPConnection(parts.hostname or "", port)
+    connection.default_port = 443 if parts.scheme == "https" else 80  # the Host header omits this port
+    connection.sock = sock
+    # Characters that are escaped already stay as they are: rewriting a signed URL would break its signature.
+    target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=punctuation)
+    connection.request("GET", target, headers={"Accept-Encoding": "identity", "User-Agent": "messaging"})
+
+
+def _check_status(status: int) -> None:
+    if status == 200:
+        return
+    reason = f"An attachment's URL answered {status}."
+    if status >= 500 or status in (408, 425, 429):
+        raise Unready("attachment_unavailable", reason)
+    raise Unsendable("attachment_missing", reason)
+
+
+def _reason(error: Exception) -> str:
+    for kind, reason in _REASONS.items():
+        if isinstance(error, kind):
+            return reason
+    return type(error).__name__
 
 
 def _too_large() -> Unsendable:
     return Unsendable("attachment_too_large", "The attachments are too large.")
 
 
-def _request(sock: socket.socket, parts: SplitResult, port: int) -> None:
-    """Asks for it over a connection that is there."""
-    connection = http.client.HTTPConnection(parts.hostname or "", port)
-    connection.default_port = 443 if parts.scheme == "https" else 80  # which Host does not name
-    connection.sock = sock
-    # What is escaped stays so: a signed URL must not be written in another way.
-    target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=punctuation)
-    connection.request("GET", target, headers={"Accept-Encoding": "identity", "User-Agent": "messaging"})
+def _file_name(path: str) -> str:
+    """Returns the last part of the path. It becomes a mail's header, so it must be a single line."""
+    name = unquote(path.rpartition("/")[2])
+    characters = [
+        character if character.isprintable() and character not in "/\\" else "_" for character in name
+    ]
+    return "".join(characters)[-255:] or "attachment"
 
 
-def _named(parts: SplitResult, answer: http.client.HTTPResponse) -> tuple[str, str]:
-    """Its name and type; they become a mail's headers, and stand on one line."""
-    name = unquote(parts.path.rpartition("/")[2])
-    name = "".join(one if one.isprintable() and one not in "/\\" else "_" for one in name)[-255:]
-    name = name or "attachment"
-    kind = answer.headers.get_content_type() if answer.getheader("Content-Type") else ""
-    if not _CONTENT_TYPE.fullmatch(kind):
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return name, kind
+def _content_type(response: http.client.HTTPResponse, name: str) -> str:
+    if response.getheader("Content-Type"):
+        content_type = response.headers.get_content_type()
+        if _CONTENT_TYPE.fullmatch(content_type):
+            return content_type
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-def _refused(status: int) -> None:
-    reason = f"An attachment's URL answered {status}."
-    if status >= 500 or status in (408, 425, 429):
-        raise Unready("attachment_away", reason)
-    raise Unsendable("attachment_missing", reason)
-
-
-def _connected(host: str, port: int, deadline: float) -> socket.socket:
-    """To one of the name's addresses, all of which have to be public. Raises OSError."""
-    found = _resolved(host, port, time_until(deadline))
-    if not all(_is_public(str(address[0])) for *_, address in found):
-        raise Unsendable("attachment_refused", "An attachment's URL leads into a private network.")
+def _connect(host: str, port: int, deadline: float) -> socket.socket:
+    """Connects to one of the host's addresses. Raises Unsendable if any of them is not public, and
+    OSError."""
+    addresses = _resolve(host, port, time_until(deadline))
+    if not all(_is_public(str(address[0])) for *_, address in addresses):
+        raise Unsendable("attachment_refused", "An attachment's URL points into a private network.")
     failure: OSError = ConnectionError()
-    for family, kind, protocol, _, address in found:
+    for family, kind, protocol, _, address in addresses:
         sock = socket.socket(family, kind, protocol)
         try:
             sock.settimeout(min(CONNECT_TIMEOUT, time_until(deadline)))
@@ -166,37 +194,43 @@ def _connected(host: str, port: int, deadline: float) -> socket.socket:
     raise failure
 
 
-def _resolved(host: str, port: int, timeout: float) -> list[Any]:
-    """What the system's resolver finds, which heeds no time-out: one that hangs is left to end by itself.
-    Raises OSError, and ValueError where the name is none."""
-    answer: Future[list[Any]] = Future()
+def _resolve(host: str, port: int, timeout: float) -> list[Any]:
+    """Returns what getaddrinfo does. It has no timeout, so it runs in a thread that is abandoned if it hangs.
+
+    Raises OSError, and ValueError if the host is not a valid name.
+    """
+    result: Future[list[Any]] = Future()
 
     def resolve() -> None:
         try:
-            answer.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except Exception as error:  # noqa: BLE001  # it is raised to who waits
-            answer.set_exception(error)
+            result.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as error:  # noqa: BLE001  # the waiting thread raises it
+            result.set_exception(error)
 
     Thread(target=resolve, daemon=True).start()
-    return answer.result(timeout)
+    return result.result(timeout)
 
 
 def _is_public(text: str) -> bool:
-    """Also of what stands for another address, and would lead there."""
+    """Whether the address, and each IPv4 address that it embeds, belongs to the public internet."""
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address):
-        if address not in _PUBLIC and address not in _EMBEDDED:
+        if address not in _PUBLIC and address not in _NAT64:
             return False
-        for inner in _inner(address):
-            if not _is_public(str(inner)):
-                return False
-    return address.is_global and not any(address in one for one in _RESERVED) and not address.is_multicast
+        if not all(_is_public(str(embedded)) for embedded in _embedded_addresses(address)):
+            return False
+    if any(address in network for network in _RESERVED):
+        return False
+    return address.is_global and not address.is_multicast
 
 
-def _inner(address: IPv6Address) -> list[IPv4Address]:
-    teredo = address.teredo or ()
-    embedded = [IPv4Address(int(address) & 0xFFFFFFFF)] if address in _EMBEDDED else []
-    return [one for one in (address.ipv4_mapped, address.sixtofour, *teredo, *embedded) if one is not None]
+def _embedded_addresses(address: IPv6Address) -> list[IPv4Address]:
+    """Returns the IPv4 addresses to which a gateway may forward packets for this address."""
+    embedded = [address.ipv4_mapped, address.sixtofour]
+    embedded += address.teredo or ()
+    if address in _NAT64:
+        embedded.append(IPv4Address(int(address) & 0xFFFFFFFF))
+    return [ipv4 for ipv4 in embedded if ipv4 is not None]
 
 
 @cache

@@ -1,4 +1,8 @@
-"""A webhook's body, read within bounds: whoever sends it, it is small before it is looked into."""
+"""Parses the bodies of webhooks within limits on their fields, values and memory.
+
+Anyone can send a webhook, and its body must be parsed before its signature can be checked. So a body of the
+maximum size must cost little, whatever it contains.
+"""
 
 import re
 from binascii import unhexlify
@@ -14,104 +18,128 @@ from messaging.models import MAX_ID
 from messaging.problems import Unreadable
 
 MAX_FIELDS = 1000
-"""Of a form, its files included. The largest known is a mail with a hundred attachments."""
+"""Fields and files of a form. The largest form known is a mail with a hundred attachments."""
 MAX_TOKENS = 200_000
-"""Of a JSON document: its strings, and what begins a value. Its depth ends at 200, in the library."""
+"""Strings, and beginnings of values, in a JSON document. The JSON parser itself limits the depth to 200."""
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[,\[{]', re.DOTALL)
-_LETTER = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)", re.DOTALL)
-"""Of JSON, written as an escape: a surrogate pair, half of one, or another."""
-_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<unpaired>u[dD][89a-fA-F]..)|.)", re.DOTALL)
+"""An escape in a JSON string: a surrogate pair, an unpaired surrogate, or any other."""
+_REPLACEMENT = rb"\ufffd"
+_PERCENT_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
 
 
 class Field(NamedTuple):
-    """Of a form. Its bytes are not text yet: a vendor may send each field in a charset of its own."""
+    """One field of a form. The content is bytes, because a vendor may send each field in another charset."""
 
     name: str
     content: bytes
     filename: str | None = None
-    """None of what is no file."""
+    """None if the field is not a file."""
     content_type: str = ""
 
 
 def json_value(body: bytes) -> Any:
-    """Half a surrogate pair becomes a replacement character. Raises Unreadable."""
-    if next(islice(_TOKEN.finditer(body), MAX_TOKENS, None), None):
-        raise Unreadable(f"The body holds more than {MAX_TOKENS} values and names.")
+    """Parses JSON. An unpaired surrogate becomes a replacement character.
+
+    Raises Unreadable if the body is not JSON in UTF-8, contains NaN or Infinity, or has more than MAX_TOKENS.
+    """
+    token_after_last = next(islice(_TOKEN.finditer(body), MAX_TOKENS, None), None)
+    if token_after_last:
+        raise Unreadable(f"The body has more than {MAX_TOKENS} names and values.")
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError:
-        return _mended(body)
-
-
-def _mended(body: bytes) -> Any:
-    """With a replacement character, of as many bytes, for half of an emoji that somebody cut in two."""
-    mended = bytearray(body)
-    for letter in _LETTER.finditer(body):
-        if letter["half"]:
-            mended[letter.start() : letter.end()] = rb"\ufffd"
+        pass
     try:
-        return from_json(mended, allow_inf_nan=False)
+        return from_json(_replace_unpaired_surrogates(body), allow_inf_nan=False)
     except ValueError as error:
         raise Unreadable("The body is not JSON.") from error
 
 
+def _replace_unpaired_surrogates(body: bytes) -> bytes:
+    """Replaces each escape in place: senders that cut a text can leave one half of an emoji."""
+    replaced = bytearray(body)
+    for escape in _ESCAPE.finditer(body):
+        if escape["unpaired"]:
+            replaced[escape.start() : escape.end()] = _REPLACEMENT  # of the same length
+    return bytes(replaced)
+
+
 def json_object(body: bytes) -> dict[str, Any]:
-    """Raises Unreadable."""
-    fields = json_value(body)
-    if not isinstance(fields, dict):
+    """Parses a JSON object. Raises Unreadable like `json_value`, and if the body is another JSON value."""
+    value = json_value(body)
+    if not isinstance(value, dict):
         raise Unreadable("The body is not a JSON object.")
-    return fields
+    return value
 
 
 def urlencoded(text: bytes | str) -> Sequence[tuple[str, str]]:
-    """The fields of a form or a query, in their order, blank and repeated ones too. Raises Unreadable."""
+    """Returns the names and values of a form or a query in their order, with blank and repeated ones.
+
+    Raises Unreadable if they are not UTF-8, or more than MAX_FIELDS.
+    """
     try:
-        written = text.encode() if isinstance(text, str) else text
-        return [(name, value.decode()) for name, value in _pairs(written)]
+        form = text.encode() if isinstance(text, str) else text
+        return [(name, value.decode()) for name, value in _pairs(form)]
     except ValueError as error:
         raise Unreadable("The body is not a form in UTF-8.") from error
 
 
 def _pairs(form: bytes) -> Iterator[tuple[str, bytes]]:
-    """Raises Unreadable and ValueError."""
+    """Raises Unreadable if there are more than MAX_FIELDS, and ValueError if a name is not UTF-8."""
     if form.count(b"&") >= MAX_FIELDS:
         raise Unreadable(f"The body has more than {MAX_FIELDS} fields.")
     for pair in form.split(b"&"):
+        if not pair:
+            continue
         name, _, value = pair.partition(b"=")
-        if pair:
-            yield _unescaped(name).decode(), _unescaped(value)
+        yield _unquote_plus(name).decode(), _unquote_plus(value)
 
 
-def _unescaped(text: bytes) -> bytes:
-    """The standard library's unquote makes two objects of each %: a gigabyte of what anybody may send."""
+def _unquote_plus(text: bytes) -> bytes:
+    """Does what urllib.parse.unquote_plus does, which creates two objects for each `%`: up to a gigabyte."""
     text = text.replace(b"+", b" ")
-    unescaped, end = bytearray(), 0
-    for run in _ESCAPES.finditer(text):
-        unescaped += text[end : run.start()] + unhexlify(run[0].replace(b"%", b""))
-        end = run.end()
-    return bytes(unescaped + text[end:])
+    unquoted = bytearray()
+    end = 0
+    for escapes in _PERCENT_ESCAPES.finditer(text):
+        unquoted += text[end : escapes.start()]
+        unquoted += unhexlify(escapes[0].replace(b"%", b""))
+        end = escapes.end()
+    unquoted += text[end:]
+    return bytes(unquoted)
 
 
 def form(content_type: str, body: bytes) -> Sequence[Field]:
-    """The fields of a form, urlencoded or multipart, as its Content-Type says. Raises Unreadable."""
-    kind, options = parse_options_header(content_type)
+    """Returns the fields of a form in their order. It is multipart if `content_type` says so, else
+    urlencoded.
+
+    Raises Unreadable if the body is not such a form, or has more than MAX_FIELDS.
+    """
+    media_type, options = parse_options_header(content_type)
     try:
-        if kind != "multipart/form-data":
-            return [Field(name, value) for name, value in _pairs(body)]
-        parser = MultipartParser(
-            BytesIO(body),
-            options.get("boundary", ""),
-            part_limit=MAX_FIELDS,
-            memory_limit=len(body) + 1,  # it is in memory, and nothing of it goes to a disk
-            spool_limit=len(body) + 1,
-        )
-        return [Field(part.name, part.raw, part.filename, part.content_type or "") for part in parser]
+        if media_type == "multipart/form-data":
+            return _multipart(body, options.get("boundary", ""))
+        return [Field(name, value) for name, value in _pairs(body)]
     except (MultipartError, ValueError) as error:
         raise Unreadable("The body is not a form, or has too many fields.") from error
 
 
+def _multipart(body: bytes, boundary: str) -> Sequence[Field]:
+    parser = MultipartParser(
+        BytesIO(body),
+        boundary,
+        part_limit=MAX_FIELDS,
+        memory_limit=len(body) + 1,  # the body is in memory already, so no part of it goes to the disk
+        spool_limit=len(body) + 1,
+    )
+    return [Field(part.name, part.raw, part.filename, part.content_type or "") for part in parser]
+
+
 def parse_reference(text: str | None) -> int | None:
-    """Our reference, as a vendor brings it back; None where it is none."""
-    if not text or len(text) > 19 or not (text.isascii() and text.isdigit()):
+    """Returns our message id from the reference that a provider sends back, or None if it is not an id."""
+    if not text or len(text) > len(str(MAX_ID)):
         return None
-    return int(text) if int(text) <= MAX_ID else None
+    if not (text.isascii() and text.isdigit()):
+        return None
+    id = int(text)
+    return id if id <= MAX_ID else None

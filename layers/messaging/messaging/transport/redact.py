@@ -1,4 +1,4 @@
-"""What vendors say in their own words, fit to be kept: the contact's address is often among them."""
+"""Removes addresses from the texts of providers, such as error messages, before they are stored."""
 
 import re
 
@@ -9,8 +9,12 @@ MAX_LENGTH = 500  # characters
 _ADDRESS = re.compile(r'(?<![^\s<>()\[\],;:"@])[^\s<>()\[\],;:"@]++@[^\s<>()\[\],;:"]+')
 
 
-def redact(told: object) -> str | None:
-    """Bounded, and with every address as `<address>`; None of what says nothing, or is no text."""
-    if not isinstance(told, str):
+def redact(text: object) -> str | None:
+    """Replaces each email address by `<address>`, and cuts the text at MAX_LENGTH.
+
+    Returns None if `text` is not a string, or is blank.
+    """
+    if not isinstance(text, str):
         return None
-    return _ADDRESS.sub("<address>", clean_text(told[: 4 * MAX_LENGTH])).strip()[:MAX_LENGTH] or None
+    text = clean_text(text[: 4 * MAX_LENGTH])  # cut first: the search takes time
+    return _ADDRESS.sub("<address>", text).strip()[:MAX_LENGTH] or None

@@ -168,7 +168,7 @@ def test_where_a_file_is_away_nothing_is_asked(internet: Internet) -> None:
     message = Vendor().message(attachments=["http://files.example.com/a"])
     with internet.serving(answer(503)), pytest.raises(Unready):
         Vendor().made(url="http://api.example.com/").send(message)
-    assert internet.asked == ["files.example.com"]
+    assert internet.resolved == ["files.example.com"]
 
 
 @pytest.mark.parametrize(

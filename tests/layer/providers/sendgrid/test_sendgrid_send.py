@@ -144,7 +144,7 @@ def test_without_an_attachment_sendgrid_is_not_asked(
     internet.names = {"files.example.com": [[PUBLIC]]}
     with internet.serving(answer(status)), pytest.raises(kind):
         send("http://api.example.com", outbound(attachments=[f"{FILES}/a"]))
-    assert internet.asked == ["files.example.com"]
+    assert internet.resolved == ["files.example.com"]
 
 
 def test_an_attachment_is_not_fetched_from_a_private_network() -> None:
