@@ -155,7 +155,7 @@ class Speaking(ABC):
 
     def kept(self) -> str:
         named = {"id": 1, "conversation_id": 1, "provider": NAME, "provider_message_id": self.inbound_id}
-        state = {"direction": Direction.INBOUND, "status": Status.RECEIVED, "error": None}
+        state = {"direction": Direction.INBOUND, "status": Status.RECEIVED, "version": 1, "error": None}
         empty: dict[str, object] = {
             "cc": [],
             "reply_to": None,
