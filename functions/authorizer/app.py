@@ -19,7 +19,7 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:  # Lambda's sig
         key = authorize(header, event["requestContext"]["http"]["sourceIp"])
         if key.rejected:
             logger.warning("Key rejected", extra={"key_id": key.id, "reason": key.rejected})
-            count("RefusedKeys")
+            count("KeysRejected")
             return {"isAuthorized": False}
         context = {"account": str(key.account), "scopes": " ".join(key.scopes), "key": str(key.id)}
         return {"isAuthorized": True, "context": context}

@@ -124,7 +124,7 @@ def test_what_is_signed_and_cannot_be_read_is_kept_as_it_came(
     [[body, fault]] = database.rows("SELECT body, fault FROM webhook_requests")
     assert (body, bool(fault)) == (request.body, True)
     assert rows(database) == {"webhook_requests": 1}
-    assert printed.metrics["Unparsed"] == [1]
+    assert printed.metrics["WebhooksUnreadable"] == [1]
 
 
 @pytest.mark.usefixtures("deploy")
@@ -135,7 +135,7 @@ def test_of_a_batch_the_rest_is_kept(speaker: Contract, database: Database, prin
         assert database.value("SELECT fault IS NOT NULL FROM webhook_requests")
         both = "SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM pending_reports)"
         assert database.value(both) == 2
-        assert printed.metrics["Unparsed"] == [1]
+        assert printed.metrics["WebhooksUnreadable"] == [1]
 
 
 @pytest.mark.usefixtures("deploy")

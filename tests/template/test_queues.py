@@ -65,9 +65,9 @@ def test_what_is_held_is_kept_as_long_as_can_be_and_raises_alarms(
     assert queue["MessageRetentionPeriod"] == TWO_WEEKS
     ages = {"ApproximateAgeOfOldestMessage": 900, "ApproximateNumberOfMessagesNotVisible": 1}
     assert alarms(template, f"{channel}InboundQueue") == ages
-    unparsed = template["Resources"][f"{channel}UnparsedAlarm"]["Properties"]
+    unparsed = template["Resources"][f"{channel}UnreadableAlarm"]["Properties"]
     service = {"Name": "service", "Value": f"{channel.lower()}_webhook"}
-    assert (unparsed["MetricName"], unparsed["Dimensions"]) == ("Unparsed", [service])
+    assert (unparsed["MetricName"], unparsed["Dimensions"]) == ("WebhooksUnreadable", [service])
 
 
 def alarms(template: dict[str, Any], queue: str) -> dict[str, int]:

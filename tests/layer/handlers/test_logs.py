@@ -184,7 +184,7 @@ def test_says_why_a_signature_is_refused(printed: Printed, configure: Configure)
     reasons = [line["reason"] for line in refused]
     assert reasons == ["Missing required headers", "Message timestamp too old", "No matching signature found"]
     assert {(line["provider"], line["url"]) for line in refused} == {("sms", f"{CALLED}/api/webhooks/sms")}
-    assert printed.metrics["Refused"] == [1, 1, 1]
+    assert printed.metrics["WebhooksRejected"] == [1, 1, 1]
 
 
 def test_counts_what_happened(providers: ProviderSimulator, printed: Printed) -> None:
@@ -200,7 +200,7 @@ def test_counts_what_happened(providers: ProviderSimulator, printed: Printed) ->
     assert 0 < latency < 60_000
     for _ in range(2):
         post("/api/webhooks/sms", IN_SMS)
-    assert (printed.metrics["Inbound"], printed.metrics["Duplicates"]) == ([1], [1])
+    assert (printed.metrics["Inbound"], printed.metrics["InboundDuplicates"]) == ([1], [1])
     for status in ("sent", "delivered", "delivered", "failed"):
         post("/api/webhooks/sms", {"status": status, "reference": "2"})
     assert (printed.metrics["Delivered"], printed.metrics["Failed"]) == ([1], [1, 1])

@@ -229,7 +229,14 @@ def test_counts_each_thing_once(printed: Printed, sent: str) -> None:
         report(status, messaging_provider_id=sent)
     flush()
     counted = {name: sum(values) for name, values in printed.metrics.items() if name != "DeliveryLatency"}
-    assert counted == {"Accepted": 1, "Sent": 1, "Inbound": 2, "Duplicates": 1, "Delivered": 1, "Failed": 1}
+    assert counted == {
+        "Accepted": 1,
+        "Sent": 1,
+        "Inbound": 2,
+        "InboundDuplicates": 1,
+        "Delivered": 1,
+        "Failed": 1,
+    }
 
 
 def test_of_what_was_held_a_second_with_a_token_is_let_go(database: Database) -> None:

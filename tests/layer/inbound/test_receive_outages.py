@@ -80,7 +80,7 @@ def test_what_is_signed_and_cannot_be_read_is_kept_and_answered_well(
     assert kept == body
     assert str(fault).partition(":")[0] in ("Unreadable", "Invalid")
     flush()
-    assert printed.metrics == {"Unparsed": [1]}
+    assert printed.metrics == {"WebhooksUnreadable": [1]}
     [line] = [line for line in printed.logs if line["level"] == "ERROR"]
     assert line["provider"] == "sms"
 

@@ -25,7 +25,7 @@ MAX_LOGGED_ERRORS = 10  # of one request: a batch may hold thousands of parts
 _METRICS = {
     PartOutcome.CREATED: "Inbound",
     PartOutcome.QUARANTINED: "Quarantined",
-    PartOutcome.DUPLICATE: "Duplicates",
+    PartOutcome.DUPLICATE: "InboundDuplicates",
 }
 
 ParsedParts = Sequence[InboundMessage | DeliveryReport | Exception]
@@ -158,7 +158,7 @@ def _store(request: WebhookRequest, parts: ParsedParts) -> Sequence[StoredPart |
     for error in errors[:MAX_LOGGED_ERRORS]:
         log_fault("Webhook unreadable", error, provider=request.provider, errors=len(errors))
     if not all(_is_stored(outcome) for outcome in outcomes):
-        count("Unparsed")
+        count("WebhooksUnreadable")
     return outcomes
 
 
@@ -201,7 +201,7 @@ def _describe(error: Exception) -> str:
 def _log_rejection(rejection: SignatureRejected, provider: str, url: str) -> None:
     """Log the URL as it was verified, without its query: it shows if PUBLIC_URL is wrong."""
     logger.warning("Webhook rejected", extra={"reason": rejection.reason, "provider": provider, "url": url})
-    count("Refused")
+    count("WebhooksRejected")
 
 
 def _log_part(part: InboundMessage | DeliveryReport, stored_part: StoredPart) -> None:

@@ -122,7 +122,7 @@ def test_of_a_batch_the_rest_is_kept(
     assert told(api, {"event": "processed"}, bad, change, {"event": "delivered"}).status == 200
     assert support_api.message(1)["status"] == "delivered"
     assert database.rows("SELECT fault FROM webhook_requests") == [["Invalid: timestamp"]]
-    assert printed.metrics["Unparsed"] == [1]
+    assert printed.metrics["WebhooksUnreadable"] == [1]
 
 
 def test_another_deployment_s_events_are_kept_as_they_came_alone(
