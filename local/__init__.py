@@ -1,16 +1,16 @@
-"""A small AWS for this machine, made from template.yaml; the product imports nothing of it.
+"""A small AWS for this machine, built from template.yaml. The product imports nothing of it.
 
 A package imports only from the packages above it, and a module only from the modules before it.
 tests/test_shape.py reads this list and enforces it.
 
-    vocabulary   errors
+    vocabulary   errors options
     http         client server
     template     intrinsics parameters routes template
-    services     watcher process ports folder unprivileged postgres aws
+    services     watcher process ports data_folder unprivileged postgres aws
     functions    worker logs runtime environment function
     triggers     payload invocation authorizer gateway queues schedule
-    simulators   behaviour record reports vendor vendors/ provider
-    everything   options backing_services stack
+    simulators   behaviour record webhook_sender vendor vendors/ provider
+    everything   backing_services stack
     commands     arguments audit pins check openapi configuration guide operate redrive replay
     entry        __main__
 """

@@ -1,5 +1,5 @@
-"""What the functions lean on: Postgres, the AWS APIs with the template's queues and buckets, and the provider
-that plays along."""
+"""The services that the functions use: Postgres, the AWS APIs with the template's queues and buckets, and the
+provider simulator."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from local.options import Options
 from local.services import ports
 from local.services.aws import SECRET, LocalAws
-from local.services.folder import Folder
+from local.services.data_folder import DataFolder
 from local.services.postgres import Postgres
 from local.simulators.provider import ProviderSimulator
 from local.simulators.vendors import DEFAULT_INSTANCES, VENDORS
@@ -16,66 +16,39 @@ from local.template.template import Template
 
 
 class BackingServices:
-    """Runs from its making to `close`. Where it cannot, it ends what it had begun and raises CannotStart."""
+    """Start in the constructor and stop in `close`. A start that fails stops what it has started."""
 
     def __init__(self, options: Options, say: Callable[[str], None]) -> None:
-        host = options.host
+        """Call `say` with each step. Raises CannotStart."""
         with ExitStack() as undo:
-            self.folder = Folder(options.folder)
+            self.folder = DataFolder(options.folder)
             undo.callback(self.folder.close)
-            chosen = ports.choose_all(host, _wanted_ports(options))
-            self.port = chosen.get("--port", 0)
-            self.lambda_port = chosen.get("--lambda-port", 0)
-            self._postgres = None
-            self.database_url = options.database_url
-            if not options.database_url:
-                self._postgres = Postgres(
-                    self.folder.path, chosen["--postgres-port"], host, durable=options.durable
-                )
-                self.database_url = self._postgres.url
-            gateway = options.gateway or f"http://{host}:{self.port}"
-            self.aws = LocalAws(self.folder.path, chosen["--aws-port"], host)
-            self.template = Template(
-                options.template,
-                options.parameters,
-                {
-                    "DatabaseUrl": self.database_url,
-                    "ProviderSecretArn": SECRET,
-                    "AllowUnsignedWebhooks": "true",
-                    "PublicUrl": gateway,
-                },
-                endpoint=self.aws.endpoint,
-                gateway=gateway,
-            )
+            chosen_ports = ports.choose_all(options.host, _wanted_ports(options))
+            self.port = chosen_ports.get("--port", 0)
+            self.lambda_port = chosen_ports.get("--lambda-port", 0)
+            self._postgres = self._make_postgres(options, chosen_ports)
+            self.database_url = self._postgres.url if self._postgres else options.database_url
+            self.aws = LocalAws(self.folder.path, chosen_ports["--aws-port"], options.host)
+            gateway = options.gateway or f"http://{options.host}:{self.port}"
+            self.template = self._read_template(options, gateway)
             if options.fresh:
-                say("Forgetting what was kept")
-                if self._postgres is not None:
-                    self._postgres.clear()
-                self.folder.clear()
-            secret = self.folder.signing_secret()
-            instances, others = _instances(options.parameters.get("Providers", ""))
-            self.provider = ProviderSimulator(chosen["--provider-port"], gateway, secret, host, instances)
-            self._credentials = {
-                name: vendor.credentials(options.provider_urls.get(name, f"{self.provider.url}/{name}"))
-                for name, vendor in self.provider.vendors.items()
-            }
-            for name in options.without_status_lookup:
-                del self._credentials[name]["lookup_url"]
-            say(f"A provider that plays along: {self.provider.url}")
-            if others:
-                say(f"Not played here, and not sent to without a secret of yours: {', '.join(others)}")
+                say("Deleting the data of earlier runs")
+                self._delete_data()
+            instances, not_simulated = _instances(options.parameters.get("Providers", ""))
+            self.provider = ProviderSimulator(
+                chosen_ports["--provider-port"],
+                gateway,
+                self.folder.signing_secret(),
+                options.host,
+                instances,
+            )
+            self._credentials = self._make_credentials(options)
+            say(f"Provider simulator: {self.provider.url}")
+            if not_simulated:
+                say(f"Not simulated; these providers need a secret of yours: {', '.join(not_simulated)}")
             undo.callback(self.provider.stop)
             self.provider.start()
-            say(f"SQS, Secrets Manager and S3: {self.aws.endpoint}")
-            undo.callback(self.stop_aws)
-            starting = [self.start_aws]
-            if self._postgres is not None:
-                say(f"Postgres: {self.database_url}")
-                undo.callback(self._postgres.stop)
-                starting.append(self._postgres.start)
-            with ThreadPoolExecutor() as threads:
-                for started in [threads.submit(start) for start in starting]:
-                    started.result()
+            self._start_services(undo, say)
             self._undo = undo.pop_all()
 
     def close(self) -> None:
@@ -83,22 +56,72 @@ class BackingServices:
 
     @property
     def postgres(self) -> Postgres:
-        assert self._postgres is not None, "the database is not ours: it was given by its URL"
+        assert self._postgres is not None, "the database is not embedded, but at the URL of an option"
         return self._postgres
 
     def start_aws(self) -> None:
-        """On the same port, and with the same queues, buckets and secret, whatever it has kept of them."""
+        """Start on the same port, with the same queues, buckets and secret as before."""
         self.aws.start()
         self.aws.create_queues(self.template.queues)
         self.aws.create_buckets(self.template.buckets.values())
-        self.aws.keep_secret(self._credentials)
+        self.aws.store_secret(self._credentials)
 
     def stop_aws(self) -> None:
         self.aws.stop()
 
+    def _make_postgres(self, options: Options, chosen_ports: dict[str, int]) -> Postgres | None:
+        if options.database_url:
+            return None
+        port = chosen_ports["--postgres-port"]
+        return Postgres(self.folder.path, port, options.host, durable=options.durable)
+
+    def _read_template(self, options: Options, gateway: str) -> Template:
+        local_values = {
+            "DatabaseUrl": self.database_url,
+            "ProviderSecretArn": SECRET,
+            "AllowUnsignedWebhooks": "true",
+            "PublicUrl": gateway,
+        }
+        return Template(
+            options.template,
+            options.parameters,
+            local_values,
+            endpoint=self.aws.endpoint,
+            gateway=gateway,
+        )
+
+    def _delete_data(self) -> None:
+        if self._postgres is not None:
+            self._postgres.clear()
+        self.folder.clear()
+
+    def _make_credentials(self, options: Options) -> dict[str, dict[str, object]]:
+        """The content of the secret: each instance's credentials, by its name."""
+        credentials: dict[str, dict[str, object]] = {}
+        for name, vendor in self.provider.vendors.items():
+            url = options.provider_urls.get(name, f"{self.provider.url}/{name}")
+            credentials[name] = vendor.credentials(url)
+        for name in options.without_status_lookup:
+            del credentials[name]["lookup_url"]
+        return credentials
+
+    def _start_services(self, undo: ExitStack, say: Callable[[str], None]) -> None:
+        """Start the AWS APIs and Postgres at the same time."""
+        say(f"SQS, Secrets Manager and S3: {self.aws.endpoint}")
+        undo.callback(self.stop_aws)
+        starts = [self.start_aws]
+        if self._postgres is not None:
+            say(f"Postgres: {self.database_url}")
+            undo.callback(self._postgres.stop)
+            starts.append(self._postgres.start)
+        with ThreadPoolExecutor() as threads:
+            futures = [threads.submit(start) for start in starts]
+        for future in futures:
+            future.result()
+
 
 def _wanted_ports(options: Options) -> dict[str, int]:
-    """The ports that we listen on, by the options of the command line that choose them."""
+    """The ports to listen on, by the command-line option that chooses each."""
     wanted = {"--aws-port": options.aws_port, "--provider-port": options.provider_port}
     if not options.gateway:
         wanted |= {"--port": options.port, "--lambda-port": options.lambda_port}
@@ -107,11 +130,14 @@ def _wanted_ports(options: Options) -> dict[str, int]:
     return wanted
 
 
-def _instances(configured: str) -> tuple[dict[str, str], list[str]]:
-    """Those of the product's providers that we can play, a name and a type each, and the others' names."""
-    pairs = [part.partition("=") for part in configured.split(",") if part.strip()]
-    kinds = {name.strip(): kind.strip() or name.strip() for name, _, kind in pairs}
-    if not kinds:
+def _instances(providers: str) -> tuple[dict[str, str], list[str]]:
+    """Split the parameter Providers (`sms,texts=sms`) into instances with their types, and other names."""
+    types: dict[str, str] = {}
+    for part in providers.split(","):
+        name, _, vendor_type = part.partition("=")
+        if name.strip() or vendor_type.strip():
+            types[name.strip()] = vendor_type.strip() or name.strip()
+    if not types:
         return dict(DEFAULT_INSTANCES), []
-    played = {name: kind for name, kind in kinds.items() if kind in VENDORS}
-    return played, [name for name in kinds if name not in played]
+    simulated = {name: vendor_type for name, vendor_type in types.items() if vendor_type in VENDORS}
+    return simulated, [name for name in types if name not in simulated]

@@ -1,4 +1,4 @@
-"""What can be chosen when the service is started on this machine."""
+"""The options of a start on this machine."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -9,8 +9,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Options:
-    """A port of 0 is any free one; a `relay_every` of 0 leaves the schedules out, and no
-    `polling` the queues."""
+    """A port of 0 is any free port."""
 
     template: Path = PROJECT / "template.yaml"
     folder: Path = PROJECT / ".local"
@@ -22,18 +21,22 @@ class Options:
     aws_port: int = 14566
     provider_port: int = 8081
     lambda_port: int = 8082
-    """Of Lambda's own API, which invokes functions."""
+    """The port of Lambda's API, which invokes functions."""
     database_url: str = ""
-    """Given, it is used instead of a Postgres of ours."""
+    """The database to use instead of an embedded Postgres."""
     gateway: str = ""
-    """Given, it is where the product is served, instead of by us on `port`."""
+    """The URL that serves the API, if we do not serve it on `port`."""
     relay_every: float = 2
+    """Seconds between the runs of every schedule. 0 turns the schedules off."""
     polling: bool = True
+    """Whether queues trigger their functions."""
     concurrency: int = 4
+    """The most processes of a function."""
     auth: bool = False
-    """Whether the API asks its authorizer, as in AWS; else whoever calls is the operator."""
+    """Whether the API calls its authorizer, as in AWS. If not, every caller is the operator."""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    """Parameters of the template."""
     without_status_lookup: Collection[str] = ()
-    """Instances that the product cannot ask what has become of a message."""
+    """Provider instances of which the product cannot fetch a message's status."""
     provider_urls: Mapping[str, str] = field(default_factory=dict)
-    """Where an instance is that another than our provider plays."""
+    """URLs of provider instances that another simulator serves."""

@@ -78,8 +78,8 @@ def frame(method: str, target: str, route: str = "", **variables: str) -> dict[s
     headers = [("content-type", "application/json"), ("accept", "*/*"), ("user-agent", "provider/1.0")]
     headers.append(("host", payload.HTTP_API.domain))
     request = Request(method, path, query, headers, b"", "203.0.113.7", "HTTP/1.1")
-    made = payload.event(request, payload.HTTP_API, path, f"{method} {route or path}", variables)
-    return payload.authorized(made, OPERATOR)
+    made = payload.http_event(request, payload.HTTP_API, path, f"{method} {route or path}", variables)
+    return payload.with_caller(made, OPERATOR)
 
 
 def records(ids: list[int]) -> dict[str, Any]:

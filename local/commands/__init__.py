@@ -1,1 +1,1 @@
-"""The commands of python -m local."""
+"""The commands of `python -m local`."""

@@ -1,26 +1,30 @@
-"""Whether something is known against what this project is built on, asked of OSV by pip-audit."""
+"""Checks the pinned packages for known vulnerabilities: pip-audit asks OSV (https://osv.dev)."""
 
 import json
 from urllib.request import Request, urlopen
 
 SERVICE = "https://api.osv.dev/v1/query"
-SECONDS = 5
+TIMEOUT_SECONDS = 5
 PINS = ("requirements.txt", "bench/harness/requirements.txt")
-"""The first holds also the pins of every other file."""
+"""The first file includes the pins of every other file."""
 
 
 def reachable(service: str = SERVICE) -> bool:
-    """Whether it answers a question from here: a proxy's page is no answer."""
-    question = {"package": {"name": "pip", "ecosystem": "PyPI"}, "version": "26.0"}
+    """Whether OSV answers a query. A proxy's error page does not count."""
+    query = {"package": {"name": "pip", "ecosystem": "PyPI"}, "version": "26.0"}
     try:
-        with urlopen(Request(service, json.dumps(question).encode()), timeout=SECONDS) as response:
+        request = Request(service, json.dumps(query).encode())
+        with urlopen(request, timeout=TIMEOUT_SECONDS) as response:
             return isinstance(json.load(response), dict)
     except (OSError, ValueError):
         return False
 
 
 def command(*pins: str, service: str = SERVICE) -> tuple[str, ...]:
-    """What comes after `python -m`. It asks for the versions that are pinned, and resolves nothing."""
-    files = (word for file in pins or PINS for word in ("-r", file))
-    asked = ("--vulnerability-service", "osv", "--osv-url", service, "--timeout", str(SECONDS))
-    return ("pip_audit", "--no-deps", "--disable-pip", "--progress-spinner", "off", *asked, *files)
+    """Return the arguments after `python -m`. pip-audit checks the pinned versions, and installs nothing."""
+    arguments = ["pip_audit", "--no-deps", "--disable-pip", "--progress-spinner", "off"]
+    arguments += ["--vulnerability-service", "osv", "--osv-url", service]
+    arguments += ["--timeout", str(TIMEOUT_SECONDS)]
+    for file in pins or PINS:
+        arguments += ["-r", file]
+    return tuple(arguments)

@@ -24,13 +24,13 @@ MYPY = ("mypy", "--config-file", "pyproject.toml")
 class Step(NamedTuple):
     name: str
     module: tuple[str, ...]
-    """What comes after `python -m`."""
-    variables: dict[str, str] = {}  # noqa: RUF012  # a default of a tuple's field, which nobody changes
+    """The arguments after `python -m`."""
+    variables: dict[str, str] = {}  # noqa: RUF012  # nothing changes this default
 
 
 def check(say: Say) -> int:
     """Run every check. Returns 0, or 1 if any failed: one failure does not hide another."""
-    return _run(say, _style(), _types(), _trials(say), _audits(say))
+    return _run(say, _style(), _types(), _run_tools(say), _audits(say))
 
 
 def lint(say: Say) -> int:
@@ -49,8 +49,11 @@ def _run(say: Say, *groups: Iterator[Step]) -> int:
 
     with ThreadPoolExecutor() as threads:
         failed = [*chain.from_iterable(threads.map(run, groups))]
-    say(f"Failed: {', '.join(failed)}" if failed else "All checks passed")
-    return 1 if failed else 0
+    if failed:
+        say(f"Failed: {', '.join(failed)}")
+        return 1
+    say("All checks passed")
+    return 0
 
 
 def test(say: Say) -> int:
@@ -60,7 +63,7 @@ def test(say: Say) -> int:
 
 
 def faults(say: Say) -> int:
-    say("Crashes and outages at length: several minutes, and then the tables")
+    say("Running the tests of crashes and outages for several minutes, then showing their tables")
     return _pytest("tests/e2e/faults", FAULTS="long")
 
 
@@ -79,12 +82,12 @@ def _style() -> Iterator[Step]:
 def _types() -> Iterator[Step]:
     yield Step("mypy", (*MYPY, "layers/messaging/messaging", "local", "bench", "tests"))
     for app in sorted((PROJECT / "functions").glob("*/app.py")):
-        # One at a time, as they run: each calls itself app, and imports what lies beside it.
+        # Separately, because each module is named app and imports modules from its own folder.
         files = (str(file) for file in app.parent.glob("*.py"))
         yield Step(f"mypy {app.parent.name}", (*MYPY, *files), {"MYPYPATH": str(app.parent)})
 
 
-def _trials(say: Say) -> Iterator[Step]:
+def _run_tools(say: Say) -> Iterator[Step]:
     with tempfile.TemporaryDirectory(prefix="messaging-") as folder:
         server = Postgres(Path(folder), ports.choose("127.0.0.1", 0, ""), durable=False)
         server.start()
@@ -97,7 +100,7 @@ def _trials(say: Say) -> Iterator[Step]:
         yield Step("sam validate", ("samcli", "validate", "--lint"))
         python = runtime.interpreter()
         if python is None:
-            say(f"sam build: not run, for there is no CPython {runtime.VERSION} on PATH or from pyenv")
+            say(f"sam build: skipped, because there is no CPython {runtime.VERSION} on PATH or from pyenv")
             return
         variables = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
         yield Step("sam build", ("samcli", "build"), variables)
@@ -107,12 +110,12 @@ def _audits(say: Say) -> Iterator[Step]:
     if audit.reachable():
         yield Step("pip-audit", audit.command())
     else:
-        say(f"pip-audit: not run, for {audit.SERVICE} does not answer")
+        say(f"pip-audit: skipped, because {audit.SERVICE} does not answer")
 
 
 def _passes(step: Step, say: Say) -> bool:
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", **step.variables}
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", *step.module],
         cwd=PROJECT,
         env=environment,
@@ -121,7 +124,7 @@ def _passes(step: Step, say: Say) -> bool:
         text=True,
         check=False,
     )
-    say(f"{step.name}: {'ok' if done.returncode == 0 else 'FAILED'}")
-    if done.returncode != 0:
-        say(done.stdout)
-    return done.returncode == 0
+    say(f"{step.name}: {'ok' if completed.returncode == 0 else 'FAILED'}")
+    if completed.returncode != 0:
+        say(completed.stdout)
+    return completed.returncode == 0

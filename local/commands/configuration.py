@@ -94,7 +94,7 @@ def _settings() -> Iterator[tuple[str, str, str]]:
 
 
 def _default(value: ast.expr | None) -> str:
-    """As one writes it in the environment; empty for none."""
+    """Return the default as an environment variable; empty if there is no default."""
     if isinstance(value, ast.Call):
         value = value.args[0]
     default = ast.literal_eval(value) if value else None

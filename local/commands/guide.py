@@ -1,4 +1,4 @@
-"""What is said once everything runs: where it is, and what to try."""
+"""The text that `start` and `services` show when everything runs: the URLs, and commands to try."""
 
 import json
 import sys
@@ -8,98 +8,103 @@ from urllib.parse import urlsplit
 
 from local.backing_services import BackingServices
 from local.services.aws import SECRET
-from local.simulators.vendors.json_gateway import House
+from local.simulators.vendors.json_gateway import JsonGateway
 from local.stack import Stack
 
-US, THEM = "+12016661234", "+18045551234"
-WHEN = "2024-11-01T14:00:00Z"
-OUR_EMAIL, THEIR_EMAIL = "user@example.com", "contact@example.org"
+CUSTOMER, CONTACT = "+12016661234", "+18045551234"
+CUSTOMER_EMAIL, CONTACT_EMAIL = "user@example.com", "contact@example.org"
+TIMESTAMP = "2024-11-01T14:00:00Z"
 IMAGE, PHOTO = "https://example.com/image.jpg", "https://example.com/photo.jpg"
 NOTE = {"name": "note.txt", "type": "text/plain", "content": "SGVsbG8="}
 Messages = dict[str, list[dict[str, Any]]]
 
-SEND: Messages = {
+OUTBOUND: Messages = {
     "sms": [
-        {"from": US, "to": THEM, "type": "sms", "body": "Hello"},
-        {"from": US, "to": THEM, "type": "mms", "body": "Look", "attachments": [IMAGE]},
+        {"from": CUSTOMER, "to": CONTACT, "type": "sms", "body": "Hello"},
+        {"from": CUSTOMER, "to": CONTACT, "type": "mms", "body": "Look", "attachments": [IMAGE]},
     ],
-    "email": [{"from": OUR_EMAIL, "to": THEIR_EMAIL, "body": "Hello <b>you</b>"}],
+    "email": [{"from": CUSTOMER_EMAIL, "to": CONTACT_EMAIL, "body": "Hello <b>you</b>"}],
 }
-BUILT_IN: Messages = {
+"""Messages to send, by channel."""
+WEBHOOKS: Messages = {
     "sms": [
         {"messaging_provider_id": "message-1", "type": "sms", "body": "Hi"},
         {"messaging_provider_id": "message-2", "type": "mms", "body": "See", "attachments": [PHOTO]},
     ],
     "email": [{"xillio_id": "message-3", "body": "<p>Hi</p>"}],
 }
-"""Webhooks as the built-in providers post them, which are open here to what is not signed."""
-VENDORS: Messages = {
+"""Webhooks of the built-in providers, which need no signature on this machine."""
+INBOUND: Messages = {
     "sms": [{"body": "Hi"}, {"body": "See", "attachments": [PHOTO]}],
     "email": [{"subject": "Hi", "body": "See the note", "attachments": [NOTE]}],
 }
-"""What a vendor that plays along is to sign and post."""
+"""Messages for which a simulated vendor posts a signed webhook."""
 
 
 def started(stack: Stack, *, auth: bool) -> str:
-    """With `auth`, how a key is made first, and where it goes."""
-    port = urlsplit(stack.lambda_url).port
-    make_key = f"{sys.executable} -m local keys create --account 1 --scopes send,read --lambda-port {port}"
-    bearer = " -H 'authorization: Bearer mk_...'" if auth else ""
-    return "\n".join(
-        [
-            "",
-            f"Ready: {stack.url}",
-            *(f"  {name}'s own URL: {stack.function_url(name)}" for name in stack.urls),
-            f"  the database: {stack.database_url}",
-            f"  what the provider received: {stack.provider.url}/requests",
-            f"  what invokes the functions: {stack.lambda_url}",
-            f"  the functions' logs: {stack.logs.folder}",
-            "",
-            "Try, in another terminal:",
-            *([f"  {make_key}"] if auth else []),
-            *(
-                f"  curl {url}{bearer if url.startswith(f'{stack.url}/api/messages/') else ''}"
-                f" -H 'content-type: application/json' -d '{json.dumps(fields)}'"
-                for url, fields in _posts(stack)
-            ),
-            f"  curl {stack.url}/api/conversations{bearer}",
-            f"  curl {stack.url}/api/conversations/1/messages{bearer}",
-            "",
-            "Ctrl-C ends all of it; what was kept is there again at the next start.",
-            "",
-        ]
-    )
+    """Return the text of `start`. With `auth`, it shows how to make an API key and how to send it."""
+    lines = ["", f"Ready: {stack.url}"]
+    lines += [f"  URL of {name}: {stack.function_url(name)}" for name in stack.functions_with_url]
+    lines += [
+        f"  database: {stack.database_url}",
+        f"  requests to the providers: {stack.provider.url}/requests",
+        f"  API to invoke functions: {stack.lambda_url}",
+        f"  logs of the functions: {stack.logs.folder}",
+        "",
+        "Try in another terminal:",
+    ]
+    authorization = ""
+    if auth:
+        port = urlsplit(stack.lambda_url).port
+        lines.append(
+            f"  {sys.executable} -m local keys create --account 1 --scopes send,read --lambda-port {port}"
+        )
+        authorization = " -H 'authorization: Bearer mk_...'"
+    for url, fields in _posts(stack):
+        sent_to_api = url.startswith(f"{stack.url}/api/messages/")
+        header = authorization if sent_to_api else ""
+        lines.append(f"  curl {url}{header} -H 'content-type: application/json' -d '{json.dumps(fields)}'")
+    lines += [
+        f"  curl {stack.url}/api/conversations{authorization}",
+        f"  curl {stack.url}/api/conversations/1/messages{authorization}",
+        "",
+        "Ctrl-C stops everything. The next start has the same data.",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def _posts(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return the URL and the JSON of each message to send or to receive."""
     vendors = stack.provider.vendors
-    inbound = {
-        "sms": {"from": THEM, "to": US},
-        "email": {"from": THEIR_EMAIL, "to": OUR_EMAIL},
+    channels = {vendor.channel for vendor in vendors.values()}
+    for channel, messages in OUTBOUND.items():
+        if channel in channels:
+            for message in messages:
+                yield f"{stack.url}/api/messages/{channel}", message
+    inbound_addresses = {
+        "sms": {"from": CONTACT, "to": CUSTOMER},
+        "email": {"from": CONTACT_EMAIL, "to": CUSTOMER_EMAIL},
     }
-    for channel, messages in SEND.items():
-        if channel in [vendor.channel for vendor in vendors.values()]:
-            yield from ((f"{stack.url}/api/messages/{channel}", message) for message in messages)
     for name, vendor in vendors.items():
-        addresses = inbound[vendor.channel]
-        if isinstance(vendor, House):
-            for message in BUILT_IN[vendor.channel]:
-                yield vendor.webhook, addresses | message | {"timestamp": WHEN}
+        addresses = inbound_addresses[vendor.channel]
+        if isinstance(vendor, JsonGateway):
+            for message in WEBHOOKS[vendor.channel]:
+                yield vendor.webhook_url, addresses | message | {"timestamp": TIMESTAMP}
         else:
-            for letter in VENDORS[vendor.channel]:
-                yield f"{stack.provider.url}/{name}/inbound", addresses | letter
+            for message in INBOUND[vendor.channel]:
+                yield f"{stack.provider.url}/{name}/inbound", addresses | message
 
 
-def services_started(backing: BackingServices) -> str:
-    return "\n".join(
-        [
-            "",
-            "Ready, for functions that run elsewhere:",
-            f"  DATABASE_URL={backing.database_url}",
-            f"  AWS_ENDPOINT_URL={backing.aws.endpoint}",
-            f"  PROVIDER_SECRET_ARN={SECRET}",
-            *(f"  {queue.resource}: {queue.url}" for queue in backing.template.queues),
-            f"  what the provider received: {backing.provider.url}/requests",
-            "",
-        ]
-    )
+def services_started(services: BackingServices) -> str:
+    """Return the text of `services`."""
+    lines = [
+        "",
+        "Ready, for functions that run elsewhere:",
+        f"  DATABASE_URL={services.database_url}",
+        f"  AWS_ENDPOINT_URL={services.aws.endpoint}",
+        f"  PROVIDER_SECRET_ARN={SECRET}",
+    ]
+    lines += [f"  {queue.resource}: {queue.url}" for queue in services.template.queues]
+    lines += [f"  requests to the providers: {services.provider.url}/requests", ""]
+    return "\n".join(lines)

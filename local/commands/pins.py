@@ -1,6 +1,6 @@
-"""`python -m local.commands.pins` tells whether each requirements.txt fits its requirements.in.
+"""Checks whether each requirements.txt fits its requirements.in: `python -m local.commands.pins`.
 
-It asks no package index. It compares the files with each other, by the names and the reasons that they state.
+It does not ask a package index. It compares the names and the reasons that the files state.
 """
 
 import re
@@ -34,21 +34,25 @@ class Pin(NamedTuple):
 
 
 def main(root: Path = ROOT) -> int:
-    complaints = [complaint for folder in FOLDERS for complaint in complaints_of(root, folder)]
+    """Print what is wrong. Returns 1 if anything is, or else 0."""
+    complaints: list[str] = []
+    for folder in FOLDERS:
+        complaints += complaints_of(root, folder)
+    if not complaints:
+        return 0
     for complaint in complaints:
         print(complaint)
-    if complaints:
-        print("Run: make pins")
-    return 1 if complaints else 0
+    print("Run: make pins")
+    return 1
 
 
 def complaints_of(root: Path, folder: str) -> Iterator[str]:
-    """What is wrong with the pins of a folder, a line each."""
+    """Return what is wrong with the pins of a folder, one line each."""
     file = root / folder / "requirements.txt"
     shown = file.relative_to(root)
     text = file.read_text(encoding="utf-8")
     if INDEX_ADDRESS.search(text):
-        yield f"{shown}: it names a package index"
+        yield f"{shown}: must not name a package index"
     pins = {pin.name: pin for pin in read_pins(text)}
     direct = read_requirements(file.with_suffix(".in"), root)
     for name, (requirement, source) in direct.items():
@@ -67,7 +71,7 @@ def complaints_of(root: Path, folder: str) -> Iterator[str]:
 
 
 def read_requirements(file: Path, root: Path) -> dict[str, tuple[Requirement, str]]:
-    """The requirements of an .in file and of the files that it includes, with the file that names each."""
+    """Return the requirements of an .in file and of the files that it includes, each with its file."""
     requirements: dict[str, tuple[Requirement, str]] = {}
     for line in file.read_text(encoding="utf-8").splitlines():
         text = line.partition("#")[0].strip()
@@ -82,7 +86,7 @@ def read_requirements(file: Path, root: Path) -> dict[str, tuple[Requirement, st
 
 
 def read_pins(text: str) -> Iterator[Pin]:
-    """A pin begins at the margin. Its hashes and its reasons follow on indented lines."""
+    """Return the pins of a requirements.txt. Hashes and reasons follow a pin on indented lines."""
     for block in re.split(r"\n(?=\w)", text):
         lines = [line.strip(" \\") for line in block.splitlines()]
         if not lines or not lines[0][:1].isalnum():
@@ -94,6 +98,7 @@ def read_pins(text: str) -> Iterator[Pin]:
 
 
 def _still_holds(reason: str, pin: Pin, pins: Collection[str], direct: Collection[str]) -> bool:
+    """Whether a requirement or another pin still needs the pin."""
     if reason.startswith("-r "):
         return pin.name in direct
     return canonicalize_name(reason) in pins  # `-c requirements.txt` is not the name of a package

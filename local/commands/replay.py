@@ -1,4 +1,4 @@
-"""Has the functions that receive read again what they have kept, in a service that runs here."""
+"""Lets a running service read its stored webhook requests again."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -9,27 +9,33 @@ from local.options import Options
 from local.template.template import Template
 
 
-def replay(options: Options, chosen: Mapping[str, Any], say: Callable[[str], None]) -> int:
-    """Gives 1 where some could still not be read. Raises CannotStart."""
+def replay(options: Options, filters: Mapping[str, Any], say: Callable[[str], None]) -> int:
+    """Replay the requests that match the filters: `unparsed`, `since`, `until` and `provider`.
+
+    Returns 1 if a request could still not be parsed, or else 0. Raises CannotStart.
+    """
     template = Template(options.template, options.parameters, {}, endpoint="", gateway="")
+    url = f"http://{options.host}:{options.lambda_port}"
     any_failed = False
     for function in template.functions:
-        if function.has_url:  # providers call these, and no other
-            done = _all(f"http://{options.host}:{options.lambda_port}", function.name, chosen)
-            said = f"{function.name}: {done['replayed']} replayed, {done['failed']} failed"
-            if left := done["not_configured"]:
-                said += f", {left} left as they were: their providers are not configured"
-            say(said)
-            any_failed |= done["failed"] > 0
+        if not function.has_url:  # only the functions that receive webhooks have a URL
+            continue
+        counts = _replay_all(url, function.name, filters)
+        line = f"{function.name}: {counts['replayed']} replayed, {counts['failed']} failed"
+        if counts["not_configured"]:
+            line += f", {counts['not_configured']} skipped because their providers are not configured"
+        say(line)
+        if counts["failed"]:
+            any_failed = True
     return 1 if any_failed else 0
 
 
-def _all(url: str, function: str, chosen: Mapping[str, Any]) -> Counter[str]:
-    """Each invocation does what there is time for."""
-    done: Counter[str] = Counter()
+def _replay_all(url: str, function: str, filters: Mapping[str, Any]) -> Counter[str]:
+    """Invoke the function until it has replayed everything. One invocation replays what it has time for."""
+    counts: Counter[str] = Counter()
     after = 0
     while after is not None:
-        answer = invoke(url, function, {"replay": {**chosen, "after": after}})
-        after = answer.pop("after")
-        done.update(answer)
-    return done
+        result = invoke(url, function, {"replay": {**filters, "after": after}})
+        after = result.pop("after")
+        counts.update(result)
+    return counts

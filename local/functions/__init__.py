@@ -1,1 +1,1 @@
-"""Lambda: a pool of processes for each function, and the worker inside each of them."""
+"""Runs the functions, each in processes of its own."""

@@ -1,4 +1,4 @@
-"""One process that runs a function, seen from outside: started, asked, ended. Inside is worker.py."""
+"""An execution environment of a function, seen from outside. worker.py is the process inside."""
 
 import json
 import os
@@ -17,14 +17,14 @@ from local.services.process import own_process_group
 from local.template import template
 
 INIT_SECONDS = 60
-"""Lambda allows ten; a laptop that starts seven functions at once and compiles all of them may need more."""
+"""Lambda allows ten. A machine that starts and compiles all functions at once may need more."""
 WORKER = Path(__file__).with_name("worker.py")
 ANSWER_LIMIT = 6_291_556
-"""What Lambda takes back from a function, in bytes."""
+"""The largest response that Lambda accepts from a function, in bytes."""
 
 
 class FunctionError(Exception):
-    """The function raised, exited or took too long. Named as in Lambda's own answer."""
+    """The function raised, exited or timed out. The names are those of Lambda's own response."""
 
     def __init__(self, error_type: str, message: str, trace: list[str] | None = None) -> None:
         super().__init__(f"{error_type}: {message}")
@@ -34,17 +34,17 @@ class FunctionError(Exception):
 
 
 class Environment:
-    """One process. Whoever has it asks once, and hands it back."""
+    """A process that handles one invocation at a time: `send` a request, then `receive` the result."""
 
     def __init__(self, function: template.Function, environment: Mapping[str, str], logs: Logs) -> None:
-        """Returns when the handler is imported. Raises FunctionError, and leaves nothing running, if not."""
+        """Return when the handler is imported. Raises FunctionError, and leaves no process, if that fails."""
         self._name = function.name
         self._logs = logs
         ours, theirs = socket.socketpair()
         with theirs:
+            folders = [str(folder) for folder in (function.folder, *function.layers)]
             self._process = subprocess.Popen(
-                [sys.executable, "-I", str(WORKER), _channel(theirs), function.handler]
-                + [str(folder) for folder in (function.folder, *function.layers)],
+                [sys.executable, "-I", str(WORKER), _describe(theirs), function.handler, *folders],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -53,12 +53,12 @@ class Environment:
                 pass_fds=() if sys.platform == "win32" else (theirs.fileno(),),
                 **own_process_group(),
             )
-            _hand_over(theirs, self._process)
+            _pass_on(theirs, self._process)
         self._connection = ours
-        self._reader = threading.Thread(target=self._keep_log, daemon=True)
+        self._reader = threading.Thread(target=self._copy_output, daemon=True)
         self._reader.start()
         try:
-            self.answer(INIT_SECONDS)
+            self.receive(INIT_SECONDS)
         except BaseException:
             self.end()
             raise
@@ -67,13 +67,14 @@ class Environment:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, request: Mapping[str, Any]) -> None:
+    def send(self, request: Mapping[str, Any]) -> None:
         frame = json.dumps(request).encode()
         self._connection.settimeout(None)
-        with suppress(OSError):  # it died while idle, which `answer` finds out
+        with suppress(OSError):  # the process died while idle; `receive` raises
             self._connection.sendall(LENGTH.pack(len(frame)) + frame)
 
-    def answers_within(self, seconds: float) -> bool:
+    def is_ready_within(self, seconds: float) -> bool:
+        """Wait until there is a result, or the process is dead."""
         self._connection.settimeout(max(seconds, 0.001))
         try:
             self._connection.recv(1, socket.MSG_PEEK)
@@ -83,15 +84,15 @@ class Environment:
             return True
         return True
 
-    def answer(self, seconds: float) -> Any:
-        """The function's result. A process that does not give one in time, or at all, is gone afterwards."""
-        if not self.answers_within(seconds):
+    def receive(self, seconds: float) -> Any:
+        """Return the function's result. Raises FunctionError, and ends a process that sends none in time."""
+        if not self.is_ready_within(seconds):
             self.end()
             raise FunctionError("Sandbox.Timedout", "Task timed out")
         self._connection.settimeout(None)
         try:
             [length] = LENGTH.unpack(self._read(LENGTH.size))
-            answer = json.loads(self._read(length))
+            response = json.loads(self._read(length))
         except (OSError, EOFError):
             self.end()
             code = self._process.returncode
@@ -99,13 +100,13 @@ class Environment:
         if length > ANSWER_LIMIT:
             message = f"Response payload size exceeded maximum allowed payload size ({ANSWER_LIMIT} bytes)."
             raise FunctionError("Function.ResponseSizeTooLarge", message)
-        if "error" in answer:
-            error = answer["error"]
+        if "error" in response:
+            error = response["error"]
             raise FunctionError(error["errorType"], error["errorMessage"], error["stackTrace"])
-        return answer.get("result")
+        return response.get("result")
 
     def end(self) -> None:
-        """At once, as Lambda does; returns when the process is gone and its last line is in the log."""
+        """Kill the process, as Lambda does. Return when it is gone and its last line is in the log."""
         self._process.kill()
         self._process.wait()
         self._reader.join(1)
@@ -122,7 +123,7 @@ class Environment:
             received += part
         return bytes(received)
 
-    def _keep_log(self) -> None:
+    def _copy_output(self) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
@@ -130,8 +131,8 @@ class Environment:
 
 
 def variables(function: template.Function, platform: Mapping[str, str]) -> dict[str, str]:
-    """What Lambda sets, what the template declares, what we stand in for; nothing of our own."""
-    inherited = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")  # what an interpreter needs to run at all
+    """Return a function's environment: Lambda's variables, the template's, and `platform`."""
+    inherited = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")  # an interpreter does not run without these
     return {
         **{name: os.environ[name] for name in inherited if name in os.environ},
         "LANG": "en_US.UTF-8",
@@ -150,14 +151,14 @@ def variables(function: template.Function, platform: Mapping[str, str]) -> dict[
     }
 
 
-def _channel(theirs: socket.socket) -> str:
-    """How the worker is told of its socket (worker._connect)."""
+def _describe(theirs: socket.socket) -> str:
+    """Return the worker's argument from which it makes its socket (worker._connect)."""
     if sys.platform == "win32":
         return str(len(theirs.share(os.getpid())))
     return str(theirs.fileno())
 
 
-def _hand_over(theirs: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+def _pass_on(theirs: socket.socket, process: "subprocess.Popen[bytes]") -> None:
     if sys.platform == "win32":
         assert process.stdin is not None
         process.stdin.write(theirs.share(process.pid))

@@ -1,4 +1,4 @@
-"""A function as Lambda runs it: warm processes first, more on demand, one invocation at a time in each."""
+"""A function as Lambda runs it: in environments that are started on demand and then stay warm."""
 
 import threading
 import time
@@ -12,17 +12,17 @@ from local.functions.logs import Logs
 from local.template import template
 
 
-class StillRunning(Exception):  # no error: the function goes on
-    """The caller's patience was over before the function's answer, which is thrown away when it comes."""
+class StillRunning(Exception):
+    """The caller's wait ended before the function did. The function goes on, and its result is discarded."""
 
 
 class Function:
-    """A warm pool that grows on demand up to `concurrency`; past that an invocation waits for a free one."""
+    """A pool of environments. It grows up to `concurrency`; further invocations wait for an idle one."""
 
     def __init__(
         self, declared: template.Function, platform: Mapping[str, str], logs: Logs, concurrency: int
     ) -> None:
-        """`platform` holds the variables that come from us rather than from the template."""
+        """`platform` holds environment variables that the template does not declare."""
         self.declared = declared
         self._variables = variables(declared, platform)
         self._arn = template.function_arn(declared.name)
@@ -37,61 +37,58 @@ class Function:
         self._closed = False
 
     def prewarm(self) -> None:
-        """Raises FunctionError where the function cannot even be imported."""
-        self._put_back(self._take(float("inf")))
+        """Start an environment. Raises FunctionError if the function cannot be imported."""
+        self._release(self._acquire(float("inf")))
 
-    def invoke(self, event: object, patience: float = float("inf")) -> Any:
-        """The function's result. Raises FunctionError, or StillRunning where it outlasts `patience`."""
-        give_up = time.monotonic() + patience
-        environment = self._take(patience)
+    def invoke(self, event: object, wait_seconds: float = float("inf")) -> Any:
+        """Return the function's result. Raises FunctionError, or StillRunning after `wait_seconds`."""
+        wait_deadline = time.monotonic() + wait_seconds
+        environment = self._acquire(wait_seconds)
         request_id = str(uuid.uuid4())
         timeout = self.declared.timeout
         deadline = time.monotonic() + timeout
-        environment.ask(
+        environment.send(
             {"id": request_id, "arn": self._arn, "deadline": time.time() + timeout, "event": event}
         )
-        if give_up < deadline and not environment.answers_within(give_up - time.monotonic()):
-            threading.Thread(
-                target=self._outlast, args=(environment, request_id, deadline), daemon=True
-            ).start()
+        if wait_deadline < deadline and not environment.is_ready_within(wait_deadline - time.monotonic()):
+            arguments = (environment, request_id, deadline)
+            threading.Thread(target=self._discard_result, args=arguments, daemon=True).start()
             raise StillRunning
-        return self._finish(environment, request_id, deadline)
+        return self._receive(environment, request_id, deadline)
 
     def close(self, grace: float = 0) -> None:
-        """Takes no more invocations and ends every process, a busy one once `grace` seconds are over."""
-        give_up = time.monotonic() + grace
+        """Accept no more invocations and end every environment. Busy ones have `grace` seconds to finish."""
+        deadline = time.monotonic() + grace
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            while len(self._idle) < len(self._environments) and time.monotonic() < give_up:
-                self._changed.wait(give_up - time.monotonic())
+            while len(self._idle) < len(self._environments) and time.monotonic() < deadline:
+                self._changed.wait(deadline - time.monotonic())
             environments = list(self._environments)
         for environment in environments:
             environment.end()
 
-    def note(self, line: str) -> None:
-        """Into the function's log, as the platform does."""
+    def log(self, line: str) -> None:
+        """Write a line of the platform to the function's log."""
         self._logs.write(self.declared.name, line)
 
-    def _finish(self, environment: Environment, request_id: str, deadline: float) -> Any:
+    def _receive(self, environment: Environment, request_id: str, deadline: float) -> Any:
         try:
-            return environment.answer(deadline - time.monotonic())
+            return environment.receive(deadline - time.monotonic())
         except FunctionError as error:
-            if not error.trace:  # else the function itself has printed it
-                self.note(
-                    f"[ERROR] {error} (request {request_id}, {self.declared.timeout:g} seconds allowed)"
-                )
+            if not error.trace:  # with a traceback, the worker has logged the error already
+                self.log(f"[ERROR] {error} (request {request_id}, {self.declared.timeout:g} seconds allowed)")
             raise
         finally:
-            self._put_back(environment)
+            self._release(environment)
 
-    def _outlast(self, environment: Environment, request_id: str, deadline: float) -> None:
-        with suppress(FunctionError):  # it is in the log, and nobody waits for it any more
-            self._finish(environment, request_id, deadline)
+    def _discard_result(self, environment: Environment, request_id: str, deadline: float) -> None:
+        with suppress(FunctionError):  # it is in the log, and nobody waits for it
+            self._receive(environment, request_id, deadline)
 
-    def _take(self, patience: float) -> Environment:
-        """A warm process, or the first to be free or ready: who waits for a new one may get an old one."""
-        give_up = time.monotonic() + patience
+    def _acquire(self, wait_seconds: float) -> Environment:
+        """Return the first environment that is idle. A new one may be started meanwhile."""
+        deadline = time.monotonic() + wait_seconds
         with self._changed:
             self._waiting += 1
             self._failure = None
@@ -102,10 +99,10 @@ class Function:
                     if self._failure and not self._environments and not self._starting:
                         raise self._failure
                     self._grow()
-                    left = give_up - time.monotonic()
-                    if left <= 0:
+                    seconds_left = deadline - time.monotonic()
+                    if seconds_left <= 0:
                         raise StillRunning
-                    self._changed.wait(min(left, threading.TIMEOUT_MAX))
+                    self._changed.wait(min(seconds_left, threading.TIMEOUT_MAX))
             finally:
                 self._waiting -= 1
 
@@ -135,14 +132,14 @@ class Function:
             self._starting -= 1
             if environment is not None and self._closed:
                 environment.end()
-                failure = FunctionError("Sandbox.Closed", "the runner is stopping")
+                failure = FunctionError("Sandbox.Closed", "the service is stopping")
             elif environment is not None:
                 self._environments.add(environment)
                 self._idle.append(environment)
             self._failure = failure
             self._changed.notify_all()
 
-    def _put_back(self, environment: Environment) -> None:
+    def _release(self, environment: Environment) -> None:
         with self._changed:
             if environment.alive:
                 self._idle.append(environment)

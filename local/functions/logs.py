@@ -1,4 +1,4 @@
-"""The functions' log lines: whole in a file a function, and shortened for whoever looks on."""
+"""The functions' logs: a file for each function, and shortened lines for the terminal."""
 
 import json
 import threading
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 WIDTH = 160
+SHOWN_FIELDS = ("level", "message", "message_id", "status", "exception_name")
 
 
 class Logs:
@@ -38,7 +39,7 @@ class Logs:
 
 
 def shorten(line: str) -> str:
-    """One readable line of what may be structured, and nothing of what is a metric or a stack's inside."""
+    """Return a readable line for a JSON log record, and nothing for metrics and the inside of tracebacks."""
     try:
         record = json.loads(line) if line.startswith("{") else None
     except ValueError:
@@ -46,11 +47,7 @@ def shorten(line: str) -> str:
     if isinstance(record, dict):
         if "_aws" in record:
             return ""
-        line = " ".join(
-            str(record[key])
-            for key in ("level", "message", "message_id", "status", "exception_name")
-            if record.get(key)
-        )
+        line = " ".join(str(record[key]) for key in SHOWN_FIELDS if record.get(key))
     elif line.startswith(" ") or line == "Traceback (most recent call last):":
         return ""
     line = line.strip()

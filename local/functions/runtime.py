@@ -1,4 +1,4 @@
-"""The CPython of the functions' Runtime, which `sam build` wants beside the one that runs us."""
+"""The CPython version of the functions in AWS. `sam build` needs it, whichever version runs this code."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ VERSION = "3.13"
 
 
 def interpreter() -> Path | None:
-    """On PATH or from pyenv; None where there is none, and the built template cannot be tried."""
+    """Return the interpreter from PATH or from pyenv, or None if there is none."""
     name = f"python{VERSION}"
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for candidate in (shutil.which(name), *pyenv.glob(f"versions/{VERSION}.*/bin/{name}")):
@@ -19,5 +19,5 @@ def interpreter() -> Path | None:
 
 
 def _runs(candidate: str | Path) -> bool:
-    """A shim of pyenv's is there also where what it stands for is not."""
+    """A pyenv shim exists even if its interpreter does not."""
     return subprocess.run([candidate, "--version"], check=False, capture_output=True).returncode == 0

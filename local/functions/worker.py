@@ -1,9 +1,9 @@
-"""The process in which one function runs, one invocation at a time: Lambda's execution environment.
+"""The process that runs one function, one invocation at a time, as an execution environment of Lambda does.
 
-Started by path as `python -I worker.py <socket> <handler> <folder> ...`, with the function's own variables;
-the folders go on its path, and nothing of this package does. Requests and answers are frames of JSON (four
-bytes of length first) on the socket; standard input only tells, by ending, that the runner is gone. What
-the function prints is its log.
+Started by path as `python -I worker.py <socket> <handler> <folder> ...`, with the function's own variables.
+The folders go on its path; this package does not. Requests and responses are frames of JSON on the socket,
+each after its length in four bytes. Standard input ends when the parent is gone. The function's output is
+its log.
 """
 
 import importlib
@@ -22,7 +22,7 @@ LENGTH = struct.Struct(">I")
 
 
 class Context:
-    """What Lambda passes to a handler beside its event."""
+    """The context that Lambda passes to a handler."""
 
     function_version = "$LATEST"
     identity = None
@@ -43,14 +43,14 @@ class Context:
 
 def main(channel: str, handler: str, *folders: str) -> None:
     connection = _connect(int(channel))
-    threading.Thread(target=_die_with_the_runner, daemon=True).start()
+    threading.Thread(target=_exit_with_the_parent, daemon=True).start()
     for stream in (sys.stdout, sys.stderr):
         cast("TextIO", stream).reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[attr-defined]  # it is a TextIOWrapper
     sys.path[:0] = folders
     try:
         module, _, name = handler.rpartition(".")
         function = getattr(importlib.import_module(module), name)
-    except BaseException as error:  # noqa: BLE001  # whatever it is, it is the function's
+    except BaseException as error:  # noqa: BLE001  # any error is the function's
         _send(connection, _failure(error))
     else:
         _send(connection, b"{}")
@@ -63,17 +63,18 @@ def _serve(connection: socket.socket, function: Callable[[Any, Context], Any]) -
         request = json.loads(frames.read(*LENGTH.unpack(head)))
         try:
             result = function(request["event"], Context(request["id"], request["arn"], request["deadline"]))
-            answer = json.dumps({"result": result}, ensure_ascii=False).encode()
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is the function's
-            answer = _failure(error)
-        _send(connection, answer)
+            response = json.dumps({"result": result}, ensure_ascii=False).encode()
+        except Exception as error:  # noqa: BLE001  # any error is the function's
+            response = _failure(error)
+        _send(connection, response)
 
 
 def _failure(error: BaseException) -> bytes:
+    """Print an error as Lambda does, and return the response for it."""
     trace = traceback.format_exception(error)
-    described = {"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": trace}
+    details = {"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": trace}
     print(f"[ERROR] {type(error).__name__}: {error}\n", *trace, sep="  ", file=sys.stderr)
-    return json.dumps({"error": described}).encode()
+    return json.dumps({"error": details}).encode()
 
 
 def _send(connection: socket.socket, frame: bytes) -> None:
@@ -81,16 +82,16 @@ def _send(connection: socket.socket, frame: bytes) -> None:
 
 
 def _connect(channel: int) -> socket.socket:
-    """A socket is inherited by number; on Windows, where it cannot be, its description comes on stdin."""
+    """Use the inherited socket. On Windows, `channel` is instead the size of its description on stdin."""
     if sys.platform == "win32":
-        described = b""
-        while len(described) < channel:
-            described += os.read(0, channel - len(described))
-        return socket.fromshare(described)
+        description = b""
+        while len(description) < channel:
+            description += os.read(0, channel - len(description))
+        return socket.fromshare(description)
     return socket.socket(fileno=channel)
 
 
-def _die_with_the_runner() -> None:
+def _exit_with_the_parent() -> None:
     while os.read(0, 1024):
         pass
     os._exit(1)

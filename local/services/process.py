@@ -1,4 +1,4 @@
-"""Child processes that never outlive us."""
+"""Child processes that never outlive this process."""
 
 import subprocess
 import sys
@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 WATCHER = Path(__file__).with_name("watcher.py")
+WATCHER_SECONDS = 5
+"""How long the watcher may take to end, after the command."""
 
 
 def own_process_group() -> dict[str, Any]:
-    """Arguments of Popen that keep a terminal's Ctrl-C from a child: we end the children, in our order."""
+    """Return arguments of Popen that protect a child from Ctrl-C: we stop children ourselves, in order."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 
 class ChildProcess:
-    """A command beside us, ended through its watcher (watcher.py), also when we are killed."""
+    """A command below a watcher (watcher.py), which stops the command even if this process is killed."""
 
     def __init__(
         self,
@@ -29,7 +31,7 @@ class ChildProcess:
         user: str = "",
         grace: float = 10,
     ) -> None:
-        """`user` is another user to run as, where we are root; `grace` the seconds it has for stopping."""
+        """`user` is the user to run as, if we are root. The command has `grace` seconds to stop."""
         self._grace = grace
         with log.open("ab") as output:
             self._watcher = subprocess.Popen(
@@ -47,17 +49,17 @@ class ChildProcess:
         return self._watcher.poll() is not None
 
     def wait(self) -> int:
-        """The command's exit code, once it has ended by itself."""
+        """Wait until the command ends by itself, and return its exit code."""
         code = self._watcher.wait()
         self.stop()
         return code
 
     def stop(self) -> None:
-        """Returns when the command and its watcher are gone."""
+        """Stop the command, and wait until it and its watcher are gone."""
         assert self._watcher.stdin is not None
         self._watcher.stdin.close()
         try:
-            self._watcher.wait(self._grace + 5)
+            self._watcher.wait(self._grace + WATCHER_SECONDS)
         except subprocess.TimeoutExpired:
             self._watcher.kill()
             self._watcher.wait()

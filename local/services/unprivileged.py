@@ -1,4 +1,4 @@
-"""Postgres refuses to run as root: where we are root (a container, CI), it runs as another user."""
+"""Postgres does not run as root. If we are root (in a container or in CI), it runs as another user."""
 
 import hashlib
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 from local.errors import CannotStart
 
 STATE = Path("/var/lib/messaging-local")
-"""Where things are put for that user when the path to the project is closed to it. All of it is root's."""
+"""Holds what that user needs if it cannot reach the project's folder. Everything in it belongs to root."""
 
 
 def user() -> str:
-    """The user to run as, or '' where we are not root."""
+    """Return the user to run as, or '' if we are not root. Raises CannotStart if there is no such user."""
     if sys.platform == "win32" or os.geteuid() != 0:
         return ""
-    import pwd  # Windows has none
+    import pwd  # does not exist on Windows
 
     for name in ("postgres", "nobody"):
         try:
@@ -30,27 +30,27 @@ def user() -> str:
 
 
 def reachable(folder: Path) -> Path:
-    """A folder that another user can get to: this one, or one in its place, named after its path."""
+    """Return a folder that the other user can reach: this folder, or one in STATE named after its path."""
     parent = folder.resolve().parent
-    parent.chmod(parent.stat().st_mode | stat.S_IXOTH)  # the data folder: what is secret in it is 0600
+    parent.chmod(parent.stat().st_mode | stat.S_IXOTH)  # secret files in it have mode 0600
     if _open_to_all(parent):
         return folder
-    _forget_places_of_the_gone()
-    place = STATE / hashlib.sha256(str(parent).encode()).hexdigest()[:16]
-    place.mkdir(parents=True, exist_ok=True)
-    (place / "stands-for").write_text(str(parent))
-    return place / folder.name
+    _delete_substitutes_of_deleted_folders()
+    substitute = STATE / hashlib.sha256(str(parent).encode()).hexdigest()[:16]
+    substitute.mkdir(parents=True, exist_ok=True)
+    (substitute / "stands-for").write_text(str(parent))
+    return substitute / folder.name
 
 
-def _forget_places_of_the_gone() -> None:
-    """Temporary folders, of tests for one, do not say when they go."""
+def _delete_substitutes_of_deleted_folders() -> None:
+    """Nothing else notices when a temporary folder, such as a test's, is deleted."""
     for note in STATE.glob("*/stands-for"):
         if not Path(note.read_text()).exists():
             shutil.rmtree(note.parent, ignore_errors=True)
 
 
 def readable(package: Path) -> Path:
-    """An installed package's folder that another user can read: its own, or a copy."""
+    """Return a folder of an installed package that the other user can read: the package's own, or a copy."""
     if _open_to_all(package):
         return package
     copy = STATE / f"{package.name}-{version(package.name)}" / package.name
@@ -61,7 +61,7 @@ def readable(package: Path) -> Path:
                 shutil.copytree(part, partial / part.name)
         try:
             partial.rename(copy.parent)
-        except OSError:  # another run was faster
+        except OSError:  # another run made the copy at the same time
             shutil.rmtree(partial)
     return copy
 

@@ -1,9 +1,9 @@
-"""Runs a command for as long as whoever started this holds the other end of standard input.
+"""Runs a command until the process that started this one closes our standard input.
 
-Started as `python watcher.py <user or ''> <seconds of grace> <command> ...`. When standard input ends, by a
-request or because the other side was killed, the command is asked to stop, and killed once its grace is
-over. A pipe is the one way of noticing a dead parent that every system has. Run by path and without
-site-packages: it can import nothing of ours.
+Started as `python watcher.py <user or ''> <grace in seconds> <command> ...`. When standard input ends,
+because the parent wants it or because the parent was killed, this asks the command to stop, and kills it
+after the grace. A pipe is the only way to notice a dead parent that every system has. This runs by path and
+without site-packages, so it cannot import anything of this project.
 """
 
 import os
@@ -16,7 +16,7 @@ STOP: int = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)
 
 
 def main(user: str, grace: str, *command: str) -> int:
-    """Returns the command's exit code."""
+    """Run the command and return its exit code."""
     child = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -29,7 +29,7 @@ def main(user: str, grace: str, *command: str) -> int:
         if child.poll() is None:
             child.send_signal(STOP)
 
-    def stop_when_alone() -> None:
+    def stop_when_input_ends() -> None:
         while os.read(0, 1024):
             pass
         ask_to_stop()
@@ -39,14 +39,14 @@ def main(user: str, grace: str, *command: str) -> int:
             child.kill()
 
     signal.signal(signal.SIGTERM, lambda *_: ask_to_stop())
-    threading.Thread(target=stop_when_alone, daemon=True).start()
+    threading.Thread(target=stop_when_input_ends, daemon=True).start()
     return child.wait()
 
 
 def _group_of(user: str) -> int:
     if sys.platform == "win32":
-        raise OSError("there is no other user to run as")
-    import pwd  # Windows has none
+        raise OSError("cannot run as another user on Windows")
+    import pwd  # does not exist on Windows
 
     return pwd.getpwnam(user).pw_gid
 

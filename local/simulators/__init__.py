@@ -1,1 +1,1 @@
-"""Provider simulators: they take what the product sends, misbehave on demand, and post signed webhooks."""
+"""Provider simulators: they accept messages, misbehave on demand, and post signed webhooks."""

@@ -1,4 +1,4 @@
-"""How the playing provider treats what it is sent: well, unless it is told otherwise."""
+"""How the provider simulator treats the requests that it receives."""
 
 import random
 from collections import Counter
@@ -11,78 +11,91 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 @dataclass(frozen=True)
 class Behaviour:
-    """Of several that are told at once each has its share of the requests. One that has had its times leaves
-    its share to those behind it."""
+    """One way to treat a request. Several can be set at once; each applies to its share of the requests.
+
+    A behaviour that has applied `times` times leaves its share to the behaviours after it.
+    """
 
     status: int = 200
     retry_after: int | None = None
+    """Seconds in the header Retry-After."""
     retry_at: int | None = None
-    """The same in the form of a date: so many seconds from the answer."""
+    """The same as a date: this many seconds after the response."""
     delay: float | tuple[float, float] = 0
-    """Seconds until the answer, or from and to how many; the message is taken when it arrives."""
+    """Seconds before the response, or a range of seconds. The message is accepted before the delay."""
     body: str | dict[str, Any] | None = None
-    """In place of the answer's own."""
+    """The body of the response, instead of the vendor's own."""
     close: Literal["before", "after"] | None = None
-    """`before` hangs up without having taken the message, `after` takes it and hangs up without an answer."""
+    """Closes the connection without a response, before or after the message is accepted."""
     answer: Literal["garbage", "half", "drip"] | None = None
-    """It takes the message, and in place of an answer comes noise, half of one, or one that never ends."""
+    """Accepts the message, and responds with noise, with half a response, or with one that never ends."""
     share: Annotated[float, Field(gt=0, le=1)] = 1
-    """Of the requests; what all of them leave over is treated well."""
+    """The share of requests that it applies to. Requests outside all shares are treated normally."""
     times: Annotated[int, Field(ge=1)] | None = None
-    """For how many requests it holds."""
+    """How many requests it applies to; None is all."""
     reports: Sequence[str] = ("sent", "delivered")
     report_delay: float = 0.2
-    """Seconds from the message's arrival, whenever that is answered."""
+    """Seconds between the arrival of the message and its first report, whatever `delay` is."""
     reference: bool = True
-    """Whether the reports name our id beside the provider's."""
+    """Whether the reports carry our message id beside the provider's."""
 
     @property
-    def takes(self) -> bool:
+    def accepts_message(self) -> bool:
         return self.status < 300 and self.close != "before"
 
 
 class Behaviours:
-    """What was told at once. A request's part in it depends on the seed and on the request alone, not on
-    what comes beside it: the same requests meet the same, however they race."""
+    """Chooses a behaviour for each request.
 
-    def __init__(self, told: Sequence[Behaviour] = (), seed: int = 0) -> None:
-        self._told = list(told)
-        self._left = [one.times for one in told]
+    The choice depends only on the seed and on the request, not on concurrent requests, so a test that sends
+    the same requests again sees the same behaviours.
+    """
+
+    def __init__(self, behaviours: Sequence[Behaviour] = (), seed: int = 0) -> None:
+        self._behaviours = list(behaviours)
+        self._times_left = [behaviour.times for behaviour in behaviours]
         self._seed = seed
-        self._seen: Counter[tuple[str, str]] = Counter()
+        self._request_counts: Counter[tuple[str, str]] = Counter()
 
-    def draw(self, path: str, reference: str) -> tuple[Behaviour, float]:
-        """The behaviour towards the next request of this reference, and how many seconds it takes."""
-        self._seen[path, reference] += 1
-        chance = random.Random(f"{self._seed} {path} {reference} {self._seen[path, reference]}")
-        drawn, below = chance.random(), 0.0
-        for place, behaviour in enumerate(self._told):
-            left = self._left[place]
-            if left == 0:
+    def choose(self, path: str, reference: str) -> tuple[Behaviour, float]:
+        """Return the behaviour for the next request with a reference, and its delay in seconds."""
+        self._request_counts[path, reference] += 1
+        repetition = self._request_counts[path, reference]
+        generator = random.Random(f"{self._seed} {path} {reference} {repetition}")
+        number, upper_bound = generator.random(), 0.0
+        for index, behaviour in enumerate(self._behaviours):
+            times_left = self._times_left[index]
+            if times_left == 0:
                 continue
-            below += behaviour.share
-            if drawn < below:
-                self._left[place] = None if left is None else left - 1
-                return behaviour, _seconds(behaviour.delay, chance)
+            upper_bound += behaviour.share
+            if number < upper_bound:
+                if times_left is not None:
+                    self._times_left[index] = times_left - 1
+                return behaviour, _delay_seconds(behaviour.delay, generator)
         return Behaviour(), 0
 
 
-def _seconds(delay: float | tuple[float, float], chance: random.Random) -> float:
-    return chance.uniform(*delay) if isinstance(delay, tuple) else delay
+def _delay_seconds(delay: float | tuple[float, float], generator: random.Random) -> float:
+    return generator.uniform(*delay) if isinstance(delay, tuple) else delay
 
 
-_TOLD = TypeAdapter(list[Behaviour])
+_BEHAVIOURS = TypeAdapter(list[Behaviour])
 
 
-def read(told: object) -> list[Behaviour]:
-    """One or several, from JSON. Raises ValueError, which says what is wrong."""
-    listed = told if isinstance(told, list) else [told]
-    known = sorted(field.name for field in fields(Behaviour))
-    unknown = sorted({name for one in listed if isinstance(one, dict) for name in one} - set(known))
+def parse_behaviours(value: object) -> list[Behaviour]:
+    """Read a behaviour or a list of behaviours from JSON. Raises ValueError that says what is wrong."""
+    items = value if isinstance(value, list) else [value]
+    field_names = {field.name for field in fields(Behaviour)}
+    unknown: set[str] = set()
+    for item in items:
+        if isinstance(item, dict):
+            unknown |= item.keys() - field_names
     if unknown:
-        raise ValueError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
+        raise ValueError(
+            f"unknown fields: {', '.join(sorted(unknown))}; valid fields: {', '.join(sorted(field_names))}"
+        )
     try:
-        return _TOLD.validate_python(listed)
+        return _BEHAVIOURS.validate_python(items)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{first['loc'][-1]}: {first['msg']}") from None

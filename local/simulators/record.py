@@ -1,4 +1,4 @@
-"""What the playing provider was sent or asked, as it came and as it was answered."""
+"""The requests that the provider simulator received, and how it answered them."""
 
 import itertools
 import threading
@@ -14,41 +14,42 @@ def _now() -> str:
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """`id` is the provider's, where it has the message; `ended` is when it was answered or hung up on, None
-    until then; `status` what it was answered, None where it was not."""
-
     path: str
     headers: Mapping[str, str]
     body: Any
     id: str | None = None
+    """The provider's id of the message, if the simulator has the message."""
     time: str = field(default_factory=_now)
+    """When the request arrived, in ISO 8601."""
     status: int | None = None
+    """The status of the response; None before the response, or if there was none."""
     ended: str | None = None
+    """When it was answered or its connection closed, in ISO 8601."""
 
 
 class Record:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._numbers = itertools.count()
-        self._received: dict[int, RecordedRequest] = {}
+        self._requests: dict[int, RecordedRequest] = {}
 
-    def add(self, received: RecordedRequest) -> int:
-        """A number to end it by."""
+    def add(self, request: RecordedRequest) -> int:
+        """Add a request, and return a number for `end`."""
         with self._lock:
             number = next(self._numbers)
-            self._received[number] = received
+            self._requests[number] = request
             return number
 
     def end(self, number: int, status: int | None) -> None:
         with self._lock:
-            if number in self._received:  # else it was forgotten meanwhile
-                self._received[number] = replace(self._received[number], status=status, ended=_now())
+            if number in self._requests:  # `clear` may have removed it
+                self._requests[number] = replace(self._requests[number], status=status, ended=_now())
 
     def all(self) -> list[RecordedRequest]:
-        """In the order in which they came."""
+        """Return the requests in the order in which they arrived."""
         with self._lock:
-            return list(self._received.values())
+            return list(self._requests.values())
 
     def clear(self) -> None:
         with self._lock:
-            self._received.clear()
+            self._requests.clear()

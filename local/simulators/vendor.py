@@ -1,5 +1,4 @@
-"""What the playing provider asks of whom it plays: to read what the product sends, and to answer, report and
-write in the vendor's own words."""
+"""The interface of a simulated vendor: how to read a request, and how to respond and report."""
 
 import hashlib
 import hmac
@@ -11,27 +10,28 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from local.http.server import Request, Response
 from local.simulators.behaviour import Behaviour
-from local.simulators.reports import Post
+from local.simulators.webhook_sender import SignedWebhook
 
 FAILURE = {"code": "30003", "reason": "Unreachable"}
-"""Of a message that is reported as failed."""
+"""The error of a message that is reported as failed."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request of the product: to send a message, or about one where it `looks_up`."""
+class VendorRequest:
+    """A request of the product to a vendor's API: to send a message, or to look up its status."""
 
     body: Any
-    """As it is shown."""
+    """As /requests shows it."""
     reference: str = ""
-    """What it has in common with its repetitions alone: a behaviour has its share of these."""
-    looks_up: bool = False
-    refusal: Response | None = None
+    """Equal for repetitions of the same request only. `Behaviours` chooses by it."""
+    is_status_lookup: bool = False
+    rejection: Response | None = None
+    """The response, if the vendor does not accept such a request."""
 
 
-class Answered(NamedTuple):
-    id: str | None
-    """The vendor's, of a message that it has; None where it has none."""
+class VendorResponse(NamedTuple):
+    message_id: str | None
+    """The vendor's id of the message; None if the vendor does not have the message."""
     response: Response
 
 
@@ -43,18 +43,21 @@ class File(BaseModel):
     content: str
     """In base64."""
     content_id: str | None = None
-    """By which the letter's HTML shows it: `cid:` and this."""
+    """The id by which HTML shows the file: `cid:<content_id>`."""
 
 
-class Letter(BaseModel):
-    """What somebody has the vendor send in. It has attachments by their URLs or files, as the vendor has."""
+class InboundMessage(BaseModel):
+    """A message that somebody sends to the product through the vendor.
+
+    Attachments are URLs or files, depending on the vendor.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     sender: str = Field(alias="from")
     recipient: str = Field(alias="to")
     id: Annotated[str, Field(min_length=1)] | None = None
-    """The vendor's, a new one where it is not given; the same again is the same message again."""
+    """The vendor's id of the message; a new one if None. A message with the same id is a repetition."""
     body: str = ""
     html: str | None = None
     subject: str = ""
@@ -63,55 +66,58 @@ class Letter(BaseModel):
 
     @property
     def urls(self) -> list[str]:
-        """Raises ValueError."""
-        found = [attachment for attachment in self.attachments if isinstance(attachment, str)]
-        if len(found) < len(self.attachments):
-            raise ValueError("attachments: this provider has them by their URLs")
-        return found
+        """Raises ValueError if an attachment is a file."""
+        urls = [attachment for attachment in self.attachments if isinstance(attachment, str)]
+        if len(urls) < len(self.attachments):
+            raise ValueError("attachments: must be URLs for this provider")
+        return urls
 
     @property
     def files(self) -> list[File]:
-        """Raises ValueError."""
-        found = [attachment for attachment in self.attachments if isinstance(attachment, File)]
-        if len(found) < len(self.attachments):
-            raise ValueError("attachments: this provider has files, each with its name, type and content")
-        return found
+        """Raises ValueError if an attachment is a URL."""
+        files = [attachment for attachment in self.attachments if isinstance(attachment, File)]
+        if len(files) < len(self.attachments):
+            raise ValueError("attachments: must be files with name, type and content for this provider")
+        return files
 
 
 class Vendor(Protocol):
-    """One instance of a type of provider."""
+    """An instance of a type of provider."""
 
     channel: ClassVar[str]
-    """`sms` or `email`: whose webhooks it calls."""
-    words: ClassVar[frozenset[str]]
-    """Those of its reports."""
+    """`sms` or `email`: the webhooks that the vendor calls."""
+    report_statuses: ClassVar[frozenset[str]]
+    """The statuses that the vendor's reports can have."""
 
     def __init__(self, name: str, gateway: str, secret: str) -> None:
-        """`name` is the instance's; all keys that it needs are made of `secret`."""
+        """`name` is the instance's name. All keys are derived from `secret`."""
 
     def credentials(self, url: str) -> dict[str, Any]:
-        """What the product's secret holds of it where it is served at `url`."""
+        """Return the product's secret for the vendor, whose API is served at `url`."""
 
-    def read(self, request: Request, path: Sequence[str]) -> Asked | None:
-        """`path` is what follows the instance's own; None where the vendor has nothing there."""
+    def parse_request(self, request: Request, path: Sequence[str]) -> VendorRequest | None:
+        """Read a request. `path` follows the instance's name. Return None if the API has no such path."""
 
-    def answer(self, asked: Asked, /) -> Answered:
-        """When it is well. A message that it is sent it has from now on."""
+    def respond(self, request: VendorRequest, /) -> VendorResponse:
+        """Respond as the vendor does if all is well, and remember the message."""
 
-    def failure(self, status: int) -> Response:
-        """When it is told to fail."""
+    def failure_response(self, status: int) -> Response:
+        """Return an error in the vendor's form."""
 
-    def reports(self, asked: Asked, id: str, told: Behaviour) -> list[Post]: ...
+    def report_webhooks(
+        self, request: VendorRequest, message_id: str, behaviour: Behaviour
+    ) -> list[SignedWebhook]:
+        """Return the delivery reports of a message."""
 
-    def inbound(self, letter: Letter) -> Post:
-        """Raises ValueError where the vendor has no such letters."""
+    def inbound_webhook(self, message: InboundMessage) -> SignedWebhook:
+        """Raises ValueError if the vendor cannot carry such a message."""
 
 
 def headers(request: Request) -> dict[str, str]:
-    """By their names in lower case."""
+    """Return the headers by their names in lower case."""
     return {name.lower(): value for name, value in request.headers}
 
 
-def key(secret: str, purpose: str) -> bytes:
-    """The same at every start, and 32 bytes long."""
+def derive_key(secret: str, purpose: str) -> bytes:
+    """Return 32 bytes, which are the same at every start."""
     return hmac.digest(secret.encode(), purpose.encode(), hashlib.sha256)

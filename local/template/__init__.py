@@ -1,1 +1,1 @@
-"""What template.yaml declares, as far as a laptop can act on it."""
+"""What template.yaml declares, as far as this machine can run it."""

@@ -1,4 +1,4 @@
-"""CloudFormation's YAML tags and intrinsic functions, as far as this project's templates use them."""
+"""The YAML tags and intrinsic functions of CloudFormation that this project's templates use."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,14 +10,14 @@ import yaml
 from local.errors import CannotStart
 
 NO_VALUE = object()
-"""What `AWS::NoValue` stands for: the property that holds it is not there."""
+"""The value of `AWS::NoValue`: a property with this value is removed."""
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # untyped, as above
-    """Reads `!Name x` as CloudFormation does: as `{"Fn::Name": x}`."""
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml ships no types
+    """Reads `!Name x` as `{"Fn::Name": x}`, as CloudFormation does."""
 
 
-def _tagged(loader: Any, suffix: str, node: Any) -> dict[str, Any]:
+def _construct_tag(loader: Any, suffix: str, node: Any) -> dict[str, Any]:
     if isinstance(node, yaml.ScalarNode):
         value: Any = loader.construct_scalar(node)
     elif isinstance(node, yaml.SequenceNode):
@@ -29,10 +29,11 @@ def _tagged(loader: Any, suffix: str, node: Any) -> dict[str, Any]:
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
 
-_Loader.add_multi_constructor("!", _tagged)
+_Loader.add_multi_constructor("!", _construct_tag)
 
 
 def read(path: Path) -> dict[str, Any]:
+    """Return the template as CloudFormation sees it. Raises CannotStart."""
     try:
         document = yaml.load(path.read_text("utf-8"), _Loader)
     except FileNotFoundError:
@@ -45,7 +46,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 class Resolver:
-    """Works out values that hold intrinsic functions. An unknown one is an error, never a guess."""
+    """Evaluates intrinsic functions. An unknown function is an error, never a guess."""
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class Resolver:
         attribute: Callable[[str, str], str],
         conditions: Mapping[str, Any],
     ) -> None:
-        """`references` holds what Ref gives, `attribute` finds what GetAtt gives."""
+        """`references` holds the values of Ref. `attribute` returns the values of GetAtt."""
         self._references = references
         self._attribute = attribute
         self._conditions = conditions
@@ -72,8 +73,8 @@ class Resolver:
 
     def condition(self, name: str) -> bool:
         if name not in self._conditions:
-            raise CannotStart(f"the template has no condition {name}")
-        return self._truth(self._conditions[name])
+            raise CannotStart(f"the template does not declare the condition {name}")
+        return self._evaluate(self._conditions[name])
 
     def _call(self, name: str, argument: Any) -> Any:
         match name:
@@ -82,18 +83,19 @@ class Resolver:
             case "Fn::GetAtt":
                 return self._attribute(*argument)
             case "Fn::Sub":
-                return self._substitute(*(argument if isinstance(argument, list) else [argument]))
+                text, values = argument if isinstance(argument, list) else (argument, {})
+                return self._substitute(text, values)
             case "Fn::Join":
                 separator, items = argument
                 return separator.join(str(item) for item in self.resolve(items))
             case "Fn::If":
-                condition, yes, no = argument
-                return self.resolve(yes if self.condition(condition) else no)
+                condition, value_if_true, value_if_false = argument
+                return self.resolve(value_if_true if self.condition(condition) else value_if_false)
             case "Fn::Equals" | "Fn::Not" | "Fn::And" | "Fn::Or":
-                return self._truth({name: argument})
-        raise CannotStart(f"the template uses {name}, which is not known here (local/template/intrinsics.py)")
+                return self._evaluate({name: argument})
+        raise CannotStart(f"the template uses {name}, which local/template/intrinsics.py does not support")
 
-    def _truth(self, expression: Any) -> bool:
+    def _evaluate(self, expression: Any) -> bool:
         if isinstance(expression, dict) and len(expression) == 1:
             [(name, argument)] = expression.items()
             match name:
@@ -103,28 +105,32 @@ class Resolver:
                     left, right = argument
                     return str(self.resolve(left)) == str(self.resolve(right))
                 case "Fn::Not":
-                    return not self._truth(argument[0])
+                    return not self._evaluate(argument[0])
                 case "Fn::And":
-                    return all(map(self._truth, argument))
+                    return all(map(self._evaluate, argument))
                 case "Fn::Or":
-                    return any(map(self._truth, argument))
-        raise CannotStart(f"the template has a condition that is not known here: {expression}")
+                    return any(map(self._evaluate, argument))
+        raise CannotStart(
+            f"the template has a condition that local/template/intrinsics.py does not support: {expression}"
+        )
 
     def _reference(self, name: str) -> Any:
         if name == "AWS::NoValue":
             return NO_VALUE
         if name not in self._references:
-            raise CannotStart(f"the template refers to {name}, for which there is no value here")
+            raise CannotStart(f"the template refers to {name}, which has no value on this machine")
         return self._references[name]
 
-    def _substitute(self, text: str, values: Mapping[str, Any] | None = None) -> str:
-        def replace(found: re.Match[str]) -> str:
-            name = found[1]
+    def _substitute(self, text: str, values: Mapping[str, Any]) -> str:
+        def replace(match: re.Match[str]) -> str:
+            name = match[1]
             if name.startswith("!"):
                 return "${" + name[1:] + "}"
-            if values and name in values:
+            if name in values:
                 return str(self.resolve(values[name]))
             resource, _, attribute = name.partition(".")
-            return str(self._attribute(resource, attribute) if attribute else self._reference(name))
+            if attribute:
+                return self._attribute(resource, attribute)
+            return str(self._reference(name))
 
         return re.sub(r"\$\{([^}]+)\}", replace, text)

@@ -1,6 +1,6 @@
-"""The HTTP API's routes: which one a request takes, and which authorizer is asked before."""
+"""The routes of the HTTP API: which route serves a request, and which authorizer protects the route."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -8,23 +8,23 @@ from urllib.parse import unquote
 from local.errors import CannotStart
 
 NONE = "NONE"
-"""The authorizer of a route that stands open."""
+"""The authorizer of a public route."""
 
 
 @dataclass(frozen=True)
 class Authorizer:
-    """Is asked with payload 2.0, and answers simply."""
+    """A Lambda authorizer with payload 2.0 and simple responses."""
 
     function: str
     headers: tuple[str, ...]
-    """Its identity sources."""
-    seconds: float
-    """For which its answer is kept."""
+    """The identity sources."""
+    cache_seconds: float
+    """How long its responses are cached."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """`method` and `path` are empty for the `$default` route; without an authorizer it stands open."""
+    """`method` and `path` are empty for the `$default` route. A route without an authorizer is public."""
 
     method: str
     path: str
@@ -37,14 +37,14 @@ class Route:
 
 
 def authorizer(api: Mapping[str, Any], route: Mapping[str, Any]) -> Authorizer | None:
-    """What `Auth` says of a route, or else of its API."""
+    """Return the authorizer that `Auth` declares for a route or for its API. Raises CannotStart."""
     name = route.get("Authorizer", api.get("DefaultAuthorizer", NONE))
     if name == NONE:
         return None
     declared = api["Authorizers"][name]
     if declared.get("AuthorizerPayloadFormatVersion") != "2.0" or not declared.get("EnableSimpleResponses"):
         raise CannotStart(
-            f"{name} is an authorizer of a kind that is not known here (local/template/routes.py)"
+            f"the authorizer {name} must have payload format 2.0 and simple responses (template/routes.py)"
         )
     identity, function = declared["Identity"], declared["FunctionArn"].rsplit(":", 1)[-1]
     return Authorizer(function, tuple(identity["Headers"]), float(identity.get("ReauthorizeEvery", 300)))
@@ -56,32 +56,36 @@ class Match(NamedTuple):
 
 
 class Routes:
-    def __init__(self, routes: list[Route]) -> None:
-        self._default = next((route for route in routes if not route.path), None)
-        # Where several match, the one with a literal part earlier on is meant: {id} gives way to a name, and
-        # {rest+}, which stands for all that is left, to either.
-        self._routes = sorted(
-            ((route, route.path.split("/")) for route in routes if route.path),
-            key=lambda pair: (pair[0].path.endswith("+}"), [part.startswith("{") for part in pair[1]]),
-        )
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._default: Route | None = None
+        self._routes: list[Route] = []
+        for route in sorted(routes, key=_specificity):
+            if route.path:
+                self._routes.append(route)
+            else:
+                self._default = route
 
     def match(self, method: str, path: str) -> Match | None:
         parts = [unquote(part) for part in path.split("/")]
-        for route, pattern in self._routes:
+        for route in self._routes:
             if route.method in (method, "ANY"):
-                variables = _variables(pattern, parts)
+                variables = _variables(route.path.split("/"), parts)
                 if variables is not None:
                     return Match(route, variables)
         return Match(self._default, {}) if self._default else None
 
 
+def _specificity(route: Route) -> tuple[bool, list[bool]]:
+    """Sort key: a literal part comes before a variable `{id}`, and a greedy path `{rest+}` comes last."""
+    return route.path.endswith("+}"), [part.startswith("{") for part in route.path.split("/")]
+
+
 def _variables(pattern: list[str], parts: list[str]) -> dict[str, str] | None:
-    if pattern[-1].endswith("+}"):
-        ahead = len(pattern) - 1
-        pattern, parts = (
-            [*pattern[:-1], pattern[-1].replace("+", "")],
-            [*parts[:ahead], "/".join(parts[ahead:])],
-        )
+    """Return the variables of a path that matches a pattern, or None if it does not match."""
+    if pattern[-1].endswith("+}"):  # the greedy variable takes all remaining parts
+        greedy = len(pattern) - 1
+        pattern = [*pattern[:greedy], pattern[greedy].replace("+", "")]
+        parts = [*parts[:greedy], "/".join(parts[greedy:])]
     if len(pattern) != len(parts):
         return None
     variables = {}

@@ -1,4 +1,4 @@
-"""What a template declares, as far as a laptop can act on it: functions, routes, queues, buckets, timers."""
+"""The functions, routes, queues, buckets and schedules that a template declares."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ ACCOUNT = "000000000000"
 REGION = "us-east-1"
 STACK = "messaging"
 
-# SQS and CloudFormation call them the same; the rest of a queue's properties change nothing here.
+# SQS and CloudFormation use the same names for these. Other properties of a queue have no effect here.
 _QUEUE_ATTRIBUTES = (
     "DelaySeconds",
     "MaximumMessageSize",
@@ -53,7 +53,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class QueueSource:
-    """An event source mapping. `concurrency` is 0 where the template sets no limit."""
+    """An event source mapping. `concurrency` is 0 if the template does not limit it."""
 
     function: str
     queue: Queue
@@ -71,14 +71,21 @@ class Schedule:
 
 class Template:
     def __init__(
-        self, path: Path, given: Mapping[str, str], ours: Mapping[str, str], *, endpoint: str, gateway: str
+        self,
+        path: Path,
+        chosen: Mapping[str, str],
+        local_values: Mapping[str, str],
+        *,
+        endpoint: str,
+        gateway: str,
     ) -> None:
-        """`given` are parameters that it must have; `ours` those that take our value here, where it has them.
-
-        `endpoint` is where the queues are found, `gateway` where the API is served.
+        """`chosen` are parameters, which the template must declare. `local_values` are the values of other
+        parameters on this machine, if the template declares them. `endpoint` is the URL of the AWS APIs, and
+        `gateway` the URL that serves the HTTP API. Raises CannotStart.
         """
         document = read(path)
         declared = document.get("Parameters", {})
+        defaults = {name: local_values[name] for name in local_values if name in declared}
         self._folder = path.resolve().parent
         self._resources: dict[str, dict[str, Any]] = document["Resources"]
         self._globals: dict[str, Any] = document.get("Globals", {}).get("Function", {})
@@ -90,7 +97,7 @@ class Template:
             "AWS::StackName": STACK,
             "AWS::Partition": "aws",
             "AWS::URLSuffix": "amazonaws.com",
-            **parameters(declared, {**{name: ours[name] for name in ours if name in declared}, **given}),
+            **parameters(declared, {**defaults, **chosen}),
         }
         self._resolver = Resolver(references, self._attribute, document.get("Conditions", {}))
         self.queues = [self._queue(name, properties) for name, properties in self._of_type("AWS::SQS::Queue")]
@@ -104,37 +111,36 @@ class Template:
         self.sources: list[QueueSource] = []
         self.schedules: list[Schedule] = []
         for name, properties in functions:
-            for event, declared in properties.get("Events", {}).items():
-                self._event(
-                    name, event, declared["Type"], self._resolver.resolve(declared.get("Properties", {}))
-                )
+            for event_name, event in properties.get("Events", {}).items():
+                event_properties = self._resolver.resolve(event.get("Properties", {}))
+                self._add_event(name, event_name, event["Type"], event_properties)
 
     def _queue_of(self, arn: str) -> Queue:
         for queue in self.queues:
             if queue.arn == arn:
                 return queue
-        raise CannotStart(f"the template has no queue {arn}")
+        raise CannotStart(f"the template does not declare the queue {arn}")
 
-    def _of_type(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _of_type(self, resource_type: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for name, resource in self._resources.items():
+            if resource["Type"] != resource_type:
+                continue
             condition = resource.get("Condition")
-            if resource["Type"] == kind and (condition is None or self._resolver.condition(condition)):
+            if condition is None or self._resolver.condition(condition):
                 yield name, resource.get("Properties", {})
 
     def _queue(self, name: str, properties: Mapping[str, Any]) -> Queue:
-        attributes = {
-            key: json.dumps(value) if isinstance(value, dict) else str(value)
-            for key in _QUEUE_ATTRIBUTES
-            if key in properties
-            for value in [self._resolver.resolve(properties[key])]
-        }
+        attributes: dict[str, str] = {}
+        for key in _QUEUE_ATTRIBUTES:
+            if key in properties:
+                value = self._resolver.resolve(properties[key])
+                attributes[key] = json.dumps(value) if isinstance(value, dict) else str(value)
         queue_name = self._queue_name(name)
         return Queue(name, queue_name, f"{self._endpoint}/{ACCOUNT}/{queue_name}", attributes)
 
     def _queue_name(self, resource: str) -> str:
-        return str(
-            self._resolver.resolve(self._resources[resource].get("Properties", {}).get("QueueName", resource))
-        )
+        properties = self._resources[resource].get("Properties", {})
+        return str(self._resolver.resolve(properties.get("QueueName", resource)))
 
     def _function(self, name: str, properties: Mapping[str, Any]) -> Function:
         def setting(key: str, default: Any) -> Any:
@@ -157,19 +163,20 @@ class Template:
         )
 
     def _layer(self, name: str) -> Path:
-        """As in Lambda, its `python` folder is on the path; one not built yet has its packages at the top."""
-        content: Path = self._folder / self._resolver.resolve(
-            self._resources[name]["Properties"]["ContentUri"]
-        )
-        return content / "python" if (content / "python").is_dir() else content
+        """Return a layer's folder for the path: `python`, as in Lambda, or the layer itself if not built."""
+        content_uri = self._resolver.resolve(self._resources[name]["Properties"]["ContentUri"])
+        content: Path = self._folder / content_uri
+        built = content / "python"
+        return built if built.is_dir() else content
 
-    def _event(self, function: str, name: str, kind: str, properties: Mapping[str, Any]) -> None:
-        match kind:
+    def _add_event(self, function: str, name: str, event_type: str, properties: Mapping[str, Any]) -> None:
+        match event_type:
             case "HttpApi":
                 method, path = properties.get("Method", "").upper(), properties.get("Path", "")
                 api = self._resources.get(properties.get("ApiId", ""), {}).get("Properties", {})
-                asked = authorizer(self._resolver.resolve(api.get("Auth", {})), properties.get("Auth", {}))
-                self.routes.append(Route(method, path, function, asked))
+                api_auth = self._resolver.resolve(api.get("Auth", {}))
+                route_authorizer = authorizer(api_auth, properties.get("Auth", {}))
+                self.routes.append(Route(method, path, function, route_authorizer))
             case "SQS":
                 self.sources.append(
                     QueueSource(
@@ -184,12 +191,12 @@ class Template:
                 self.schedules.append(Schedule(function, name, properties.get("Input")))
             case _:
                 raise CannotStart(
-                    f"{function} has an event of type {kind}, not supported by local/template/template.py"
+                    f"{function} has an event of type {event_type}, not supported in local/template"
                 )
 
     def _attribute(self, resource: str, attribute: str) -> str:
-        kind = self._resources.get(resource, {}).get("Type")
-        match kind, attribute:
+        resource_type = self._resources.get(resource, {}).get("Type")
+        match resource_type, attribute:
             case "AWS::SQS::Queue", "Arn":
                 return _queue_arn(self._queue_name(resource))
             case "AWS::SQS::Queue", "QueueName":
@@ -202,7 +209,9 @@ class Template:
                 return self._gateway
         if attribute == "FunctionUrl" and resource.removesuffix("Url") in self._resources:
             return f"{self._gateway}/lambda-url/{resource.removesuffix('Url')}/"
-        raise CannotStart(f"the template asks for {resource}.{attribute}, for which there is no value here")
+        raise CannotStart(
+            f"the template refers to {resource}.{attribute}, which has no value on this machine"
+        )
 
 
 def function_arn(name: str) -> str:

@@ -1,1 +1,1 @@
-"""What invokes a function: HTTP, the Invoke API, queues and schedules."""
+"""What invokes a function: HTTP requests, the Invoke API, queues and schedules."""

@@ -1,6 +1,7 @@
-"""Lambda's own API, as far as it invokes a function: for `local keys` and `local replay`, and for `aws lambda
-invoke --endpoint-url`. What may invoke functions may do anything, so that it has a port of its own, to which
-no tunnel to the API leads.
+"""Lambda's Invoke API, for `python -m local keys` and `replay`, and for `aws lambda invoke --endpoint-url`.
+
+Whoever can invoke functions can do anything, so this API has a port of its own. A tunnel to the HTTP API does
+not lead to it.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 """
@@ -22,7 +23,7 @@ class Invocations:
         self._functions = functions
         self._show = show
 
-    def answer(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response:
         response = self._invoke(request)
         self._show(f"{request.method} {request.path} {response.status}")
         return response
@@ -41,5 +42,5 @@ class Invocations:
         except ValueError:
             return json_response(400, {"Message": "Could not parse request body into json"})
         except FunctionError as error:
-            told = {"errorType": error.error_type, "errorMessage": error.message}
-            return json_response(200, told, [("X-Amz-Function-Error", "Unhandled")])
+            details = {"errorType": error.error_type, "errorMessage": error.message}
+            return json_response(200, details, [("X-Amz-Function-Error", "Unhandled")])

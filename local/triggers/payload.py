@@ -1,7 +1,9 @@
 """Payload format 2.0: an HTTP request as a function's event, and a function's result as an HTTP response.
 
-Follows AWS in what surprises: an HTTP API hands on its path decoded, a function URL as it came; cookies
-leave the headers; a form is binary.
+As in AWS, an HTTP API decodes the path and a function URL does not; cookies are not among the headers; and a
+form is binary.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
 
 import base64
@@ -26,12 +28,12 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class BadResponseError(Exception):
-    """The function's result is not what a response can be made of."""
+    """The function's result is not an HTTP response."""
 
 
 @dataclass(frozen=True)
-class Entrance:
-    """Where a request came in."""
+class Endpoint:
+    """The HTTP API, or a function's own URL."""
 
     api_id: str
     domain: str
@@ -39,38 +41,41 @@ class Entrance:
     decodes_path: bool
 
 
-HTTP_API = Entrance("local", f"local.execute-api.{REGION}.amazonaws.com", ACCOUNT, decodes_path=True)
+HTTP_API = Endpoint("local", f"local.execute-api.{REGION}.amazonaws.com", ACCOUNT, decodes_path=True)
 ARN = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{HTTP_API.api_id}"
-"""Of that API; a route's goes on after it."""
+"""The ARN of the HTTP API. The ARN of a route begins with it."""
 
 
-def function_url(function: str) -> Entrance:
+def function_url(function: str) -> Endpoint:
     label = function.lower()
-    return Entrance(label, f"{label}.lambda-url.{REGION}.on.aws", "anonymous", decodes_path=False)
+    return Endpoint(label, f"{label}.lambda-url.{REGION}.on.aws", "anonymous", decodes_path=False)
 
 
-def event(
+def http_event(
     request: Request,
-    entrance: Entrance,
+    endpoint: Endpoint,
     path: str,
     route: str = "$default",
     variables: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """`path` is the request's as the function is to see it, encoded; `variables` are the route's, decoded."""
-    raw_path = unquote(path) if entrance.decodes_path else path
+    """Return the event of a request.
+
+    `path` is the encoded path that the function sees, and `variables` are the route's decoded variables.
+    """
+    raw_path = unquote(path) if endpoint.decodes_path else path
     headers, cookies = _headers(request)
     now = time.time()
-    made: dict[str, Any] = {
+    event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route,
         "rawPath": raw_path,
         "rawQueryString": request.query,
         "headers": headers,
         "requestContext": {
-            "accountId": entrance.account,
-            "apiId": entrance.api_id,
-            "domainName": entrance.domain,
-            "domainPrefix": entrance.domain.partition(".")[0],
+            "accountId": endpoint.account,
+            "apiId": endpoint.api_id,
+            "domainName": endpoint.domain,
+            "domainPrefix": endpoint.domain.partition(".")[0],
             "http": {
                 "method": request.method,
                 "path": raw_path,
@@ -87,53 +92,65 @@ def event(
         "isBase64Encoded": False,
     }
     if cookies:
-        made["cookies"] = cookies
-    if query := _joined(parse_qsl(request.query, keep_blank_values=True, errors="replace")):
-        made["queryStringParameters"] = query
+        event["cookies"] = cookies
+    if query := _join_values(parse_qsl(request.query, keep_blank_values=True, errors="replace")):
+        event["queryStringParameters"] = query
     if variables:
-        made["pathParameters"] = dict(variables)
+        event["pathParameters"] = dict(variables)
     if request.body:
-        made["body"], made["isBase64Encoded"] = _body(request.body, headers.get("content-type", ""))
-    return made
+        event["body"], event["isBase64Encoded"] = _body(request.body, headers.get("content-type", ""))
+    return event
 
 
-def authorized(event: dict[str, Any], caller: Mapping[str, Any]) -> dict[str, Any]:
-    """The event with what its authorizer said of it."""
-    return event | {"requestContext": event["requestContext"] | {"authorizer": {"lambda": caller}}}
+def with_caller(event: dict[str, Any], caller: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event with the context from its authorizer."""
+    context = event["requestContext"] | {"authorizer": {"lambda": caller}}
+    return event | {"requestContext": context}
 
 
-def response(result: Any) -> Response:
+def http_response(result: Any) -> Response:
     if not isinstance(result, dict) or "statusCode" not in result:
         text = result if isinstance(result, str) else json.dumps(result)
         return Response(200, text.encode("utf-8", "replace"), [("content-type", "application/json")])
-    headers = [
-        (str(name).lower(), _header(name, value)) for name, value in (result.get("headers") or {}).items()
-    ]
-    headers = [(name, value) for name, value in headers if name not in _HOP_BY_HOP]
+    return Response(_status(result["statusCode"]), _response_body(result), _response_headers(result))
+
+
+def _response_headers(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    headers: list[tuple[str, str]] = []
+    for name, value in (result.get("headers") or {}).items():
+        header_value = _header(name, value)
+        if str(name).lower() not in _HOP_BY_HOP:
+            headers.append((str(name).lower(), header_value))
     if not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", "text/plain;charset=UTF-8"))
-    headers += [("set-cookie", _header("set-cookie", cookie)) for cookie in result.get("cookies") or []]
-    return Response(_status(result["statusCode"]), _response_body(result), headers)
+    cookies = result.get("cookies") or []
+    return headers + [("set-cookie", _header("set-cookie", cookie)) for cookie in cookies]
 
 
 def _headers(request: Request) -> tuple[dict[str, str], list[str]]:
-    pairs = [(name.lower(), value) for name, value in request.headers]
-    cookies = [part.strip() for name, value in pairs if name == "cookie" for part in value.split(";")]
-    added = {
+    """Return the headers as a dictionary, and the cookies."""
+    pairs: list[tuple[str, str]] = []
+    cookies: list[str] = []
+    for header, value in request.headers:
+        name = header.lower()
+        if name == "cookie":
+            cookies += [cookie.strip() for cookie in value.split(";") if cookie.strip()]
+        elif name not in _HOP_BY_HOP:
+            pairs.append((name, value))
+    headers = _join_values(pairs)
+    if request.body:
+        headers["content-length"] = str(len(request.body))
+    headers |= {
         "x-amzn-trace-id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}",
         "x-forwarded-for": request.client,
         "x-forwarded-proto": "https",
         "x-forwarded-port": "443",
     }
-    headers = _joined(
-        [(name, value) for name, value in pairs if name != "cookie" and name not in _HOP_BY_HOP]
-    )
-    if request.body:
-        headers["content-length"] = str(len(request.body))
-    return {**headers, **added}, [cookie for cookie in cookies if cookie]
+    return headers, cookies
 
 
-def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
+def _join_values(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Join the values of each name with commas."""
     joined: dict[str, str] = {}
     for name, value in pairs:
         joined[name] = f"{joined[name]},{value}" if name in joined else value
@@ -141,6 +158,7 @@ def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def _body(body: bytes, content_type: str) -> tuple[str, bool]:
+    """Return the body as text, and whether it is base64."""
     if _TEXT.match(content_type):
         try:
             return body.decode(), False
@@ -151,10 +169,10 @@ def _body(body: bytes, content_type: str) -> tuple[str, bool]:
 
 def _status(value: object) -> int:
     try:
-        status = int(value)  # type: ignore[call-overload]  # anything may stand there
+        status = int(value)  # type: ignore[call-overload]  # it may be any value
     except (TypeError, ValueError):
         raise BadResponseError(f"statusCode is {value!r}") from None
-    if not HTTPStatus.CONTINUE <= status < 600:  # any number of three digits up to 5xx
+    if not HTTPStatus.CONTINUE <= status < 600:  # also statuses that HTTPStatus does not name
         raise BadResponseError(f"statusCode is {status}")
     return int(status)
 
@@ -162,7 +180,7 @@ def _status(value: object) -> int:
 def _header(name: object, value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if not _HEADER_NAME.fullmatch(str(name)) or _CONTROL.search(text):
-        raise BadResponseError(f"header {name!r} is not one")
+        raise BadResponseError(f"header {name!r} is not valid")
     return text.encode("utf-8", "replace").decode("latin-1")
 
 

@@ -1,4 +1,4 @@
-"""Event source mappings: what lies in a queue is handed to a function, and taken out once it is done."""
+"""Event source mappings: pass a queue's messages to a function, and delete those that it has processed."""
 
 import threading
 from typing import TYPE_CHECKING, Any
@@ -11,32 +11,33 @@ from local.template.template import REGION, QueueSource
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, MessageTypeDef
 
 WAIT_SECONDS = 1
-"""Of a poll that finds nothing. A short one costs little here, and lets everything stop soon."""
+"""How long a poll waits for messages. A short wait costs little here, and everything stops soon."""
 RETRY_SECONDS = 0.5
 
 
 class Poller:
-    """Threads that take turns at asking for a batch, each waiting for the function before its next turn."""
+    """Threads that take turns to receive a batch. Each waits for the function before its next turn."""
 
-    def __init__(self, source: QueueSource, function: Function, client: "SQSClient", pollers: int) -> None:
+    def __init__(self, source: QueueSource, function: Function, client: "SQSClient", threads: int) -> None:
         self._source = source
         self._queue = source.queue
         self._function = function
         self._client = client
         self._stopped = threading.Event()
         self._turn = threading.Lock()
-        pollers = min(pollers, source.concurrency) if source.concurrency else pollers
-        self._threads = [threading.Thread(target=self._poll, daemon=True) for _ in range(pollers)]
+        if source.concurrency:
+            threads = min(threads, source.concurrency)
+        self._threads = [threading.Thread(target=self._poll, daemon=True) for _ in range(threads)]
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Does not wait: a poll that is under way ends with its queue, a function with its environment."""
+        """Return at once: a running poll ends with its queue, and a running function with its environment."""
         self._stopped.set()
 
     def _poll(self) -> None:
@@ -44,9 +45,9 @@ class Poller:
             try:
                 with self._turn:
                     messages = self._receive()
-                self._hand_over(messages)
+                self._process(messages)
             except (BotoCoreError, ClientError):
-                self._stopped.wait(RETRY_SECONDS)  # the queue is away, or not there again yet
+                self._stopped.wait(RETRY_SECONDS)  # the queue is unavailable, or does not exist yet
 
     def _receive(self) -> list["MessageTypeDef"]:
         received = self._client.receive_message(
@@ -58,7 +59,7 @@ class Poller:
         )
         return received.get("Messages", [])
 
-    def _hand_over(self, messages: list["MessageTypeDef"]) -> None:
+    def _process(self, messages: list["MessageTypeDef"]) -> None:
         if not messages or self._stopped.is_set():
             return
         try:
@@ -66,20 +67,24 @@ class Poller:
                 {"Records": [_record(message, self._queue.arn) for message in messages]}
             )
         except FunctionError:
-            return  # it is in the function's log; the messages come back when their visibility ends
-        done = self._done(messages, result)
-        if done:
-            entries = [{"Id": str(n), "ReceiptHandle": done[n]["ReceiptHandle"]} for n in range(len(done))]
-            self._client.delete_message_batch(QueueUrl=self._queue.url, Entries=entries)  # type: ignore[arg-type]  # plain dicts
+            return  # it is in the function's log; the messages return after their visibility timeout
+        processed = self._processed(messages, result)
+        if processed:
+            entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                for number, message in enumerate(processed)
+            ]
+            self._client.delete_message_batch(QueueUrl=self._queue.url, Entries=entries)
 
-    def _done(self, messages: list["MessageTypeDef"], result: Any) -> list["MessageTypeDef"]:
+    def _processed(self, messages: list["MessageTypeDef"], result: Any) -> list["MessageTypeDef"]:
+        """Return the messages that the result does not report as failed."""
         if not self._source.reports_failures or not result:
             return messages
         try:
             failures = result["batchItemFailures"] or []
             failed = {failure["itemIdentifier"] for failure in failures}
         except (TypeError, KeyError):
-            return []  # as Lambda: what cannot be understood is a failure of the whole batch
+            return []  # as in Lambda, an invalid response is a failure of the whole batch
         if failed - {message["MessageId"] for message in messages}:
             return []
         return [message for message in messages if message["MessageId"] not in failed]

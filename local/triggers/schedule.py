@@ -1,4 +1,4 @@
-"""Schedules: each fires every few seconds, whatever its expression says: nobody waits minutes at a desk."""
+"""Schedules. Each fires every few seconds, whatever its expression says, so that nobody waits minutes."""
 
 import json
 import threading
@@ -13,10 +13,10 @@ from local.template.template import ACCOUNT, REGION, Schedule
 
 
 class Timer:
-    def __init__(self, schedule: Schedule, function: Function, every: float) -> None:
+    def __init__(self, schedule: Schedule, function: Function, interval: float) -> None:
         self._schedule = schedule
         self._function = function
-        self._every = every
+        self._interval = interval
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -27,13 +27,13 @@ class Timer:
         self._stopped.set()
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._every):
-            with suppress(FunctionError):  # it is in the function's log, and the next time is the retry
-                self._function.invoke(event(self._schedule))
+        while not self._stopped.wait(self._interval):
+            with suppress(FunctionError):  # it is in the function's log; the next run is the retry
+                self._function.invoke(schedule_event(self._schedule))
 
 
-def event(schedule: Schedule) -> Any:
-    """As EventBridge Scheduler makes it for a target without an input of its own."""
+def schedule_event(schedule: Schedule) -> Any:
+    """Return the schedule's input, or else the event that EventBridge Scheduler makes."""
     if schedule.input is not None:
         return json.loads(schedule.input)
     return {

@@ -77,7 +77,7 @@ def delivered(url: str) -> list[int]:
 
 
 def test_it_says_each_step_and_then_what_to_try(first: FirstRun) -> None:
-    begun = ["Postgres: ", "A provider", "SQS"]  # in whatever order
+    begun = ["Postgres: ", "Provider simulator: ", "SQS"]  # in whatever order
     then = ["Functions: ", "Migrating", "Ready: ", "Try", "Stopping"]
     lines = [line for line in first.output.splitlines() if line.startswith((*begun, *then))]
     assert sorted(next(step for step in begun if line.startswith(step)) for line in lines[:3]) == sorted(

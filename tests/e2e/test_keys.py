@@ -58,7 +58,7 @@ CLOSED = [
     *(target(route.key) for route in template().routes if route.path and route.key not in OPEN),
     *(Target(method, "/nothing", None) for method in ("GET", "POST", "PUT", "DELETE")),
     Target("DELETE", "/api/conversations/1", None),
-    Target("GET", "/", None),
+    Target("GET", "/api", None),
 ]
 """Of $default what leads nowhere, and what is no method of its path."""
 ROUTES = pytest.mark.parametrize("route", CLOSED, ids=lambda route: f"{route.method} {route.path}")
@@ -152,7 +152,7 @@ def test_what_stands_open_asks_nobody(closed: Stack, route: str) -> None:
 
 def test_the_open_routes_of_the_function_s_own_urls_tell_nothing_but_of_webhooks(closed: Stack) -> None:
     """A function's URL has no authorizer before it: it serves what a provider posts, and no other route."""
-    for name in closed.urls:
+    for name in closed.functions_with_url:
         for path in ("api/conversations", "api/messages/1", "api/admin/keys"):
             assert call("GET", closed.function_url(name) + path).status == 405
             assert call("POST", closed.function_url(name) + path, "{}").status == 404
@@ -160,10 +160,10 @@ def test_the_open_routes_of_the_function_s_own_urls_tell_nothing_but_of_webhooks
 
 def test_a_key_that_is_revoked_is_refused_once_the_answer_is_forgotten(closed: Stack) -> None:
     routes = [
-        replace(route, authorizer=replace(route.authorizer, seconds=1)) if route.authorizer else route
+        replace(route, authorizer=replace(route.authorizer, cache_seconds=1)) if route.authorizer else route
         for route in closed.template.routes
     ]
-    server = Server("127.0.0.1", 0, Gateway(routes, closed.functions, lambda _: None, auth=True).answer)
+    server = Server("127.0.0.1", 0, Gateway(routes, closed.functions, lambda _: None, auth=True).respond)
     server.start()
     try:
         key, url = make(closed, "read"), f"{server.url}/api/conversations"

@@ -10,7 +10,7 @@ from local import Stack
 from local.functions.function import Function
 from local.http.server import Server
 from local.template.routes import Authorizer, Route, Routes
-from local.triggers.authorizer import OPERATOR, Gate, Refused
+from local.triggers.authorizer import OPERATOR, Authorizers, Rejection
 from local.triggers.gateway import Gateway
 from tests.local.test_gateway import Answer, ask
 from tests.support.waiting import eventually
@@ -25,7 +25,7 @@ FORGED = {
 def closed(stack: Stack) -> Iterator[str]:
     """The same functions behind a gateway that asks."""
     gateway = Gateway(stack.template.routes, stack.functions, lambda _: None, auth=True)
-    server = Server("127.0.0.1", 0, gateway.answer)
+    server = Server("127.0.0.1", 0, gateway.respond)
     server.start()
     yield server.url
     server.stop()
@@ -134,20 +134,20 @@ def question(header: str) -> dict[str, Any]:
 
 
 def test_what_was_said_is_forgotten_in_time(doorman: Function) -> None:
-    gate, authorizer, asked = (
-        Gate({"Doorman": doorman}),
+    authorizers, authorizer, asked = (
+        Authorizers({"Doorman": doorman}),
         Authorizer("Doorman", ("Authorization",), 0.2),
         said(),
     )
-    first = gate.caller(authorizer, question(asked))["asked"]
-    eventually(lambda: gate.caller(authorizer, question(asked))["asked"] != first)
+    first = authorizers.caller(authorizer, question(asked))["asked"]
+    eventually(lambda: authorizers.caller(authorizer, question(asked))["asked"] != first)
 
 
 def test_an_authorizer_is_not_waited_for_for_ever(doorman: Function) -> None:
-    gate = Gate({"Doorman": doorman}, patience=0.2)
-    with pytest.raises(Refused) as refused:
-        gate.caller(Authorizer("Doorman", ("Authorization",), 60), question("sleep"))
-    assert refused.value.response.status == 500
+    authorizers = Authorizers({"Doorman": doorman}, wait_seconds=0.2)
+    with pytest.raises(Rejection) as rejection:
+        authorizers.caller(Authorizer("Doorman", ("Authorization",), 60), question("sleep"))
+    assert rejection.value.response.status == 500
 
 
 def test_what_is_left_of_a_path_matches_last() -> None:

@@ -176,8 +176,8 @@ def test_the_default_route_takes_what_no_other_does() -> None:
 
 @pytest.fixture
 def impatient(stack: Stack) -> Iterator[str]:
-    gateway = Gateway(stack.template.routes, stack.functions, lambda _: None, patience=0.3)
-    server = Server("127.0.0.1", 0, gateway.answer)
+    gateway = Gateway(stack.template.routes, stack.functions, lambda _: None, wait_seconds=0.3)
+    server = Server("127.0.0.1", 0, gateway.respond)
     server.start()
     yield server.url
     server.stop()

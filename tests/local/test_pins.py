@@ -51,7 +51,7 @@ def test_the_pins_of_this_repository_fit() -> None:
             "layers/messaging/requirements.txt",
             "^",
             "--index-url https://example.com/\n",
-            "it names a package index",
+            "must not name a package index",
         ),
     ],
 )

@@ -58,7 +58,7 @@ def test_every_dead_letter_is_put_back_as_it_was(aws: LocalAws, options: Options
     put(aws, "Dead", "with more", MessageAttributes={"a": {"DataType": "String", "StringValue": "b"}})
     said: list[str] = []
     assert redrive(options, said.append) == 0
-    assert said == ["Dead: 26 put back to Queue"]
+    assert said == ["Dead: 26 moved to Queue"]
     assert bodies(aws, "Dead") == []
     found = taken(aws, "Queue")
     assert sorted(message["Body"] for message in found) == sorted(
@@ -71,7 +71,7 @@ def test_every_dead_letter_is_put_back_as_it_was(aws: LocalAws, options: Options
 def test_where_there_is_nothing_it_says_so(options: Options) -> None:
     said: list[str] = []
     redrive(options, said.append)
-    assert said == ["Dead: 0 put back to Queue"]
+    assert said == ["Dead: 0 moved to Queue"]
 
 
 def test_a_letter_that_cannot_be_put_back_stays_where_it_is(aws: LocalAws, options: Options) -> None:
@@ -91,7 +91,7 @@ def test_it_is_a_command_that_says_where_it_looked(
     command = ["local", "redrive", "--template", str(options.template), "--aws-port", str(options.aws_port)]
     monkeypatch.setattr("sys.argv", command)
     assert main() == 0
-    assert capsys.readouterr().out == "Dead: 0 put back to Queue\n"
+    assert capsys.readouterr().out == "Dead: 0 moved to Queue\n"
     nobody = ports.choose("127.0.0.1", 0, "")
     monkeypatch.setattr("sys.argv", [*command[:-1], str(nobody)])
     assert main() == 1

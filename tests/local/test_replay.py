@@ -65,7 +65,7 @@ def test_says_apart_what_nobody_is_configured_to_read(port: int, answers: list[d
     said: list[str] = []
     assert replay(Options(lambda_port=port), {"unparsed": True}, said.append) == 0
     assert said == [
-        "SmsWebhook: 1 replayed, 0 failed, 3 left as they were: their providers are not configured",
+        "SmsWebhook: 1 replayed, 0 failed, 3 skipped because their providers are not configured",
         "EmailWebhook: 0 replayed, 0 failed",
     ]
 

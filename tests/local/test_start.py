@@ -104,7 +104,7 @@ def test_a_provider_that_nobody_knows_ends_what_was_begun(folder: Path) -> None:
     assert run.output.splitlines()[-1].startswith(
         "error: SendMessage does not start: PROVIDERS: 'twillio' is of the type 'twillio'; the types are "
     )
-    assert "Not played here, and not sent to without a secret of yours: twillio\n" in run.output
+    assert "Not simulated; these providers need a secret of yours: twillio\n" in run.output
 
 
 def test_a_signal_while_it_starts_ends_everything(folder: Path, template: Path) -> None:

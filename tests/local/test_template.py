@@ -66,10 +66,10 @@ def test_a_variable_of_no_value_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("expression", "complaint"),
     [
-        ("!Select [0, [a]]", "uses Fn::Select, which is not known here"),
+        ("!Select [0, [a]]", "uses Fn::Select"),
         ("!Ref Nothing", "refers to Nothing"),
-        ("!GetAtt Q.Colour", r"asks for Q\.Colour"),
-        ("!If [Nowhere, a, b]", "no condition Nowhere"),
+        ("!GetAtt Q.Colour", r"refers to Q\.Colour"),
+        ("!If [Nowhere, a, b]", "does not declare the condition Nowhere"),
     ],
 )
 def test_what_is_not_known_is_an_error_and_no_guess(tmp_path: Path, expression: str, complaint: str) -> None:
@@ -81,8 +81,8 @@ def test_what_is_not_known_is_an_error_and_no_guess(tmp_path: Path, expression: 
     ("given", "complaint"),
     [
         ({"Colour": "red"}, "no parameter Colour"),
-        ({"Mode": "medium"}, "Mode may be slow, fast; not medium"),
-        ({"Url": "https://a/b"}, "Url has to be as .* says; not https://a/b"),
+        ({"Mode": "medium"}, "Mode must be one of slow, fast; not medium"),
+        ({"Url": "https://a/b"}, "Url must match .*; not https://a/b"),
     ],
 )
 def test_a_parameter_is_checked(tmp_path: Path, given: dict[str, str], complaint: str) -> None:

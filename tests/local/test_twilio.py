@@ -142,5 +142,5 @@ def test_what_it_has_taken_can_be_listed_the_newest_first(product: Listener) -> 
     assert len(messages.list(date_sent_after=now - hour, date_sent_before=now + hour)) == 3
     assert messages.list(date_sent_before=now - hour) == messages.list(date_sent_after=now + hour) == []
     assert product.provider.lookups[0].body == {}
-    with pytest.raises(TwilioException, match="not of its form"):
+    with pytest.raises(TwilioException, match="has the wrong format"):
         messages.list(date_sent="yesterday")

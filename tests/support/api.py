@@ -85,7 +85,7 @@ def call(
     match = Routes(template().routes).match(method, path)
     assert match
     folder = next(one.folder.name for one in template().functions if one.name == match.route.function)
-    event = payload.event(
+    event = payload.http_event(
         _request(method, target, body, headers),
         payload.HTTP_API,
         path,
@@ -93,7 +93,7 @@ def call(
         match.variables,
     )
     if match.route.authorizer and caller is not None:
-        event = payload.authorized(event, caller)
+        event = payload.with_caller(event, caller)
     if "body_changed_to" in changes:
         changes["body"] = changes.pop("body_changed_to")
     return answer(invoke(folder, event | changes))
@@ -104,11 +104,11 @@ def call_url(
 ) -> Answer:
     """By the function's own URL."""
     request = _request(method, target, body, headers)
-    return answer(invoke(folder, payload.event(request, payload.function_url(folder), request.path)))
+    return answer(invoke(folder, payload.http_event(request, payload.function_url(folder), request.path)))
 
 
 def answer(result: object) -> Answer:
-    response = payload.response(result)
+    response = payload.http_response(result)
     return Answer(response.status, dict(response.headers), response.body)
 
 

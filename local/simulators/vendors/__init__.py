@@ -1,4 +1,4 @@
-"""The types of providers that can be played, each a file of its own."""
+"""The types of providers that the simulator supports, one file each."""
 
 from collections.abc import Mapping
 
@@ -12,4 +12,4 @@ VENDORS: Mapping[str, type[Vendor]] = {
     "sendgrid": sendgrid.SendGrid,
 }
 DEFAULT_INSTANCES = {"sms": "sms", "email": "email"}
-"""Instances, each with its type: what is played where nothing else is asked for."""
+"""The instances, each with its type, if the template's parameter Providers is empty."""

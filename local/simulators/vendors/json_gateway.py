@@ -1,5 +1,8 @@
-"""Plays the house contract from the other side: POST /<instance> sends, GET /<instance>/lookup?reference=...
-tells whether a message of this reference was taken."""
+"""Simulates a JSON gateway, which the product's built-in providers `sms` and `email` call.
+
+POST /<instance>                        sends a message
+GET  /<instance>/lookup?reference=...   returns the id of the message with a reference, or 404
+"""
 
 import json
 import uuid
@@ -12,97 +15,107 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from local.http.server import Request, Response, json_response
 from local.simulators.behaviour import Behaviour
-from local.simulators.reports import Post
-from local.simulators.vendor import FAILURE, Answered, Asked, Letter, headers
+from local.simulators.vendor import FAILURE, InboundMessage, VendorRequest, VendorResponse, headers
+from local.simulators.webhook_sender import SignedWebhook
 
-UNSIGNED = json_response(401, {"message": "the signature does not match"})
+BAD_SIGNATURE = json_response(401, {"message": "the signature does not match"})
 
 
-class House:
+class JsonGateway:
     channel: ClassVar[str]
-    words: ClassVar[frozenset[str]] = frozenset({"sent", "delivered", "read", "failed"})
+    report_statuses: ClassVar[frozenset[str]] = frozenset({"sent", "delivered", "read", "failed"})
     id_field: ClassVar[str]
 
     def __init__(self, name: str, gateway: str, secret: str) -> None:
         self._name = name
-        self.webhook = f"{gateway}/api/webhooks/{self.channel}" + (f"/{name}" if name != self.channel else "")
+        self.webhook_url = f"{gateway}/api/webhooks/{self.channel}"
+        if name != self.channel:
+            self.webhook_url += f"/{name}"
         self._secret = secret
         self._signer = Webhook(secret)
-        self._taken: dict[str, str] = {}
+        self._ids_by_reference: dict[str, str] = {}
 
     def credentials(self, url: str) -> dict[str, Any]:
         return {"url": url, "signing_secret": self._secret, "lookup_url": f"{url}/lookup"}
 
-    def read(self, request: Request, path: Sequence[str]) -> Asked | None:
+    def parse_request(self, request: Request, path: Sequence[str]) -> VendorRequest | None:
         match request.method, path:
             case "POST", []:
                 try:
                     message = self._signer.verify(request.body, headers(request))
                 except (WebhookVerificationError, ValueError):
-                    return Asked(request.body.decode("utf-8", "replace"), refusal=UNSIGNED)
-                return Asked(message, str(message.get("reference")))
+                    text = request.body.decode("utf-8", "replace")
+                    return VendorRequest(text, rejection=BAD_SIGNATURE)
+                return VendorRequest(message, str(message.get("reference")))
             case "GET", ["lookup"]:
                 reference = parse_qs(request.query).get("reference", [""])[0]
-                asked = {"reference": reference}
+                fields = {"reference": reference}
                 try:
                     self._signer.verify(request.body, headers(request), json_parse=False)
                 except (WebhookVerificationError, ValueError):
-                    return Asked(asked, looks_up=True, refusal=UNSIGNED)
-                return Asked(asked, reference, looks_up=True)
+                    return VendorRequest(fields, is_status_lookup=True, rejection=BAD_SIGNATURE)
+                return VendorRequest(fields, reference, is_status_lookup=True)
         return None
 
-    def answer(self, asked: Asked) -> Answered:
-        if asked.looks_up:
-            found = self._taken.get(asked.reference)
-            return Answered(found, self._named(found) if found else self.failure(404))
-        id = f"{self._name}-{uuid.uuid4()}"
-        self._taken.setdefault(asked.reference, id)
-        return Answered(id, self._named(id))
+    def respond(self, request: VendorRequest) -> VendorResponse:
+        if request.is_status_lookup:
+            known_id = self._ids_by_reference.get(request.reference)
+            response = self._id_response(known_id) if known_id else self.failure_response(404)
+            return VendorResponse(known_id, response)
+        message_id = f"{self._name}-{uuid.uuid4()}"
+        self._ids_by_reference.setdefault(request.reference, message_id)
+        return VendorResponse(message_id, self._id_response(message_id))
 
-    def failure(self, status: int) -> Response:
-        return json_response(status, {"message": "told to fail"})
+    def failure_response(self, status: int) -> Response:
+        return json_response(status, {"message": "simulated failure"})
 
-    def reports(self, asked: Asked, id: str, told: Behaviour) -> list[Post]:
-        named = {self.id_field: id} | ({"reference": asked.reference} if told.reference else {})
-        failed = {"error": FAILURE}
-        return [
-            self._post(named | {"status": status} | (failed if status == "failed" else {}))
-            for status in told.reports
-        ]
+    def report_webhooks(
+        self, request: VendorRequest, message_id: str, behaviour: Behaviour
+    ) -> list[SignedWebhook]:
+        webhooks: list[SignedWebhook] = []
+        for status in behaviour.reports:
+            report: dict[str, Any] = {self.id_field: message_id, "status": status}
+            if behaviour.reference:
+                report["reference"] = request.reference
+            if status == "failed":
+                report["error"] = FAILURE
+            webhooks.append(self._webhook(report))
+        return webhooks
 
-    def inbound(self, letter: Letter) -> Post:
-        mms = "mms" if letter.attachments and self.channel == "sms" else self.channel
-        told = {
-            "from": letter.sender,
-            "to": letter.recipient,
-            "type": mms,
-            self.id_field: letter.id or f"{self._name}-{uuid.uuid4()}",
-            "body": letter.html or letter.body,
-            "attachments": letter.urls or None,
+    def inbound_webhook(self, message: InboundMessage) -> SignedWebhook:
+        fields = {
+            "from": message.sender,
+            "to": message.recipient,
+            "type": "mms" if message.attachments and self.channel == "sms" else self.channel,
+            self.id_field: message.id or f"{self._name}-{uuid.uuid4()}",
+            "body": message.html or message.body,
+            "attachments": message.urls or None,
         }
-        return self._post(told | ({"subject": letter.subject} if letter.subject else {}))
+        if message.subject:
+            fields["subject"] = message.subject
+        return self._webhook(fields)
 
-    def _named(self, id: str) -> Response:
-        return json_response(200, {self.id_field: id})
+    def _id_response(self, message_id: str) -> Response:
+        return json_response(200, {self.id_field: message_id})
 
-    def _post(self, fields: Mapping[str, Any]) -> Post:
+    def _webhook(self, fields: Mapping[str, Any]) -> SignedWebhook:
         body = json.dumps({**fields, "timestamp": datetime.now(UTC).isoformat()})
-        return Post(self.webhook, body.encode(), "application/json", self._sign)
+        return SignedWebhook(self.webhook_url, body.encode(), "application/json", self._sign)
 
-    def _sign(self, _: str, body: bytes) -> Mapping[str, str]:
-        now, message_id = datetime.now(UTC), f"msg_{uuid.uuid4().hex}"
+    def _sign(self, _url: str, body: bytes) -> Mapping[str, str]:
+        now, webhook_id = datetime.now(UTC), f"msg_{uuid.uuid4().hex}"
         return {
-            "webhook-id": message_id,
+            "webhook-id": webhook_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(message_id, now, body.decode()),
+            "webhook-signature": self._signer.sign(webhook_id, now, body.decode()),
         }
 
 
-class Sms(House):
+class Sms(JsonGateway):
     channel = "sms"
     id_field = "messaging_provider_id"
 
 
-class Email(House):
+class Email(JsonGateway):
     channel = "email"
     id_field = "xillio_id"

@@ -1,4 +1,4 @@
-"""Plays Twilio: POST /<instance>/2010-04-01/Accounts/<account>/Messages.json sends, GET lists what was sent.
+"""Simulates Twilio: POST /<instance>/2010-04-01/Accounts/<account>/Messages.json sends, GET lists messages.
 
 https://www.twilio.com/docs/messaging/api/message-resource
 https://www.twilio.com/docs/messaging/guides/webhook-request
@@ -11,67 +11,79 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, urldefrag, urlencode, urlsplit
 
 from local.http.server import Request, Response, json_response
 from local.simulators.behaviour import Behaviour
-from local.simulators.reports import Post
-from local.simulators.vendor import FAILURE, Answered, Asked, Letter, headers, key
+from local.simulators.vendor import (
+    FAILURE,
+    InboundMessage,
+    VendorRequest,
+    VendorResponse,
+    derive_key,
+    headers,
+)
+from local.simulators.webhook_sender import SignedWebhook
 
 VERSION = "2010-04-01"
 SERVICE_NUMBER = "+15005550006"
-"""What a messaging service sends from."""
+"""The number that a messaging service sends from."""
 UNDELIVERED = ("failed", "undelivered")
 Form = Mapping[str, Any]
-Refusal = tuple[int, int, str]
-"""HTTP's status, Twilio's code and message."""
+
+
+class TwilioError(NamedTuple):
+    status: int
+    code: int
+    message: str
 
 
 class Twilio:
     channel: ClassVar[str] = "sms"
-    words: ClassVar[frozenset[str]] = frozenset(
+    report_statuses: ClassVar[frozenset[str]] = frozenset(
         {"accepted", "queued", "sending", "sent", "delivered", "read", *UNDELIVERED}
     )
 
     def __init__(self, name: str, gateway: str, secret: str) -> None:
-        self._webhook = f"{gateway}/api/webhooks/{self.channel}/{name}"
-        self._account = "AC" + key(secret, "twilio account").hex()[:32]
-        self._token = key(secret, "twilio token").hex()[:32]
+        self._webhook_url = f"{gateway}/api/webhooks/{self.channel}/{name}"
+        self._account = "AC" + derive_key(secret, "twilio account").hex()[:32]
+        self._token = derive_key(secret, "twilio token").hex()[:32]
         self._messages: list[dict[str, Any]] = []
 
     def credentials(self, url: str) -> dict[str, Any]:
         return {"account_sid": self._account, "auth_token": self._token, "api_url": url}
 
-    def read(self, request: Request, path: Sequence[str]) -> Asked | None:
+    def parse_request(self, request: Request, path: Sequence[str]) -> VendorRequest | None:
         match request.method, path:
             case "POST", [version, "Accounts", account, "Messages.json"] if version == VERSION:
-                text, looks_up = request.body.decode("utf-8", "replace"), False
+                text, is_status_lookup = request.body.decode("utf-8", "replace"), False
             case "GET", [version, "Accounts", account, "Messages.json"] if version == VERSION:
-                text, looks_up = request.query, True
+                text, is_status_lookup = request.query, True
             case _:
                 return None
-        fields: dict[str, Any] = {
-            name: values if name == "MediaUrl" else values[-1]
-            for name, values in parse_qs(text, keep_blank_values=True).items()
-        }
+        fields = _parse_form(text)
         basic = b64encode(f"{self._account}:{self._token}".encode()).decode()
         if account != self._account or headers(request).get("authorization") != f"Basic {basic}":
-            refused: Refusal | None = (401, 20003, "Authenticate")
+            error: TwilioError | None = TwilioError(401, 20003, "Authenticate")
+        elif is_status_lookup:
+            error = _lookup_error(fields)
         else:
-            refused = _asked_wrongly(fields) if looks_up else _sent_wrongly({"MediaUrl": []} | fields)
-        return Asked(fields, text, looks_up, _error(*refused) if refused else None)
+            error = _send_error({"MediaUrl": []} | fields)
+        return VendorRequest(fields, text, is_status_lookup, _error_response(error) if error else None)
 
-    def answer(self, asked: Asked) -> Answered:
-        return self._find(asked.body) if asked.looks_up else self._take(asked.body)
+    def respond(self, request: VendorRequest) -> VendorResponse:
+        if request.is_status_lookup:
+            return self._list_messages(request.body)
+        return self._send_message(request.body)
 
-    def _take(self, form: Form) -> Answered:
+    def _send_message(self, form: Form) -> VendorResponse:
         media = form.get("MediaUrl", [])
-        id = ("MM" if media else "SM") + uuid.uuid4().hex
+        message_id = ("MM" if media else "SM") + uuid.uuid4().hex
         now = format_datetime(datetime.now(UTC))
-        uri = f"/{VERSION}/Accounts/{self._account}/Messages/{id}"
+        uri = f"/{VERSION}/Accounts/{self._account}/Messages/{message_id}"
         created = {
-            "sid": id,
+            "sid": message_id,
             "account_sid": self._account,
             "messaging_service_sid": form.get("MessagingServiceSid"),
             "api_version": VERSION,
@@ -92,88 +104,94 @@ class Twilio:
             "uri": f"{uri}.json",
             "subresource_uris": {"media": f"{uri}/Media.json"},
         }
-        listed = {"status": "sent", "date_sent": now, "from": form.get("From", SERVICE_NUMBER)}
-        self._messages.append(created | listed)
-        return Answered(id, json_response(201, created))
+        sent = {"status": "sent", "date_sent": now, "from": form.get("From", SERVICE_NUMBER)}
+        self._messages.append(created | sent)
+        return VendorResponse(message_id, json_response(201, created))
 
-    def _find(self, query: Form) -> Answered:
-        """The newest first, as Twilio's client and its users ask for them."""
-        size, place = int(query.get("PageSize", 50)), int(query.get("Page", 0))
-        found = [message for message in reversed(self._messages) if _matches(message, query)]
-        shown = found[place * size : (place + 1) * size]
+    def _list_messages(self, query: Form) -> VendorResponse:
+        """List the newest message first, as Twilio does."""
+        size, page = int(query.get("PageSize", 50)), int(query.get("Page", 0))
+        matches = [message for message in reversed(self._messages) if _matches(message, query)]
+        start, end = page * size, (page + 1) * size
+        page_of_matches = matches[start:end]
 
-        def uri(page: int) -> str:
-            filters = urlencode({**query, "PageSize": size, "Page": page})
-            return f"/{VERSION}/Accounts/{self._account}/Messages.json?{filters}"
+        def uri(number: int) -> str:
+            parameters = urlencode({**query, "PageSize": size, "Page": number})
+            return f"/{VERSION}/Accounts/{self._account}/Messages.json?{parameters}"
 
-        page = {
-            "messages": shown,
-            "page": place,
+        body = {
+            "messages": page_of_matches,
+            "page": page,
             "page_size": size,
-            "start": place * size,
-            "end": place * size + max(len(shown) - 1, 0),
-            "uri": uri(place),
+            "start": start,
+            "end": start + max(len(page_of_matches) - 1, 0),
+            "uri": uri(page),
             "first_page_uri": uri(0),
-            "next_page_uri": uri(place + 1) if len(found) > (place + 1) * size else None,
-            "previous_page_uri": uri(place - 1) if place else None,
+            "next_page_uri": uri(page + 1) if len(matches) > end else None,
+            "previous_page_uri": uri(page - 1) if page else None,
         }
-        return Answered(shown[0]["sid"] if shown else None, json_response(200, page))
+        message_id = page_of_matches[0]["sid"] if page_of_matches else None
+        return VendorResponse(message_id, json_response(200, body))
 
-    def failure(self, status: int) -> Response:
-        return _error(status, 20000 + status, "told to fail")
+    def failure_response(self, status: int) -> Response:
+        return _error_response(TwilioError(status, 20000 + status, "simulated failure"))
 
-    def reports(self, asked: Asked, id: str, told: Behaviour) -> list[Post]:
-        """Our id is in the URL that the product has given: they name it whatever they are told."""
-        if "StatusCallback" not in asked.body:
+    def report_webhooks(
+        self, request: VendorRequest, message_id: str, behaviour: Behaviour
+    ) -> list[SignedWebhook]:
+        """Post to StatusCallback. The product puts our message id into this URL, whatever the behaviour."""
+        if "StatusCallback" not in request.body:
             return []
-        told_of = {
-            "AccountSid": self._account,
-            "ApiVersion": VERSION,
-            "From": asked.body.get("From", SERVICE_NUMBER),
-            "MessageSid": id,
-            "SmsSid": id,
-            "To": asked.body["To"],
-        }
-        if service := asked.body.get("MessagingServiceSid"):
-            told_of["MessagingServiceSid"] = service
-        failed = {"ErrorCode": FAILURE["code"]}
-        return [
-            self._post(
-                asked.body["StatusCallback"],
-                told_of
-                | {"MessageStatus": status, "SmsStatus": status}
-                | (failed if status in UNDELIVERED else {}),
-            )
-            for status in told.reports
-        ]
+        webhooks: list[SignedWebhook] = []
+        for status in behaviour.reports:
+            fields = {
+                "AccountSid": self._account,
+                "ApiVersion": VERSION,
+                "From": request.body.get("From", SERVICE_NUMBER),
+                "MessageSid": message_id,
+                "SmsSid": message_id,
+                "To": request.body["To"],
+                "MessageStatus": status,
+                "SmsStatus": status,
+            }
+            if service := request.body.get("MessagingServiceSid"):
+                fields["MessagingServiceSid"] = service
+            if status in UNDELIVERED:
+                fields["ErrorCode"] = FAILURE["code"]
+            webhooks.append(self._webhook(request.body["StatusCallback"], fields))
+        return webhooks
 
-    def inbound(self, letter: Letter) -> Post:
-        id = letter.id or ("MM" if letter.urls else "SM") + uuid.uuid4().hex
-        told = dict.fromkeys(("MessageSid", "SmsSid", "SmsMessageSid"), id) | {
+    def inbound_webhook(self, message: InboundMessage) -> SignedWebhook:
+        urls = message.urls
+        message_id = message.id or ("MM" if urls else "SM") + uuid.uuid4().hex
+        fields = {
+            "MessageSid": message_id,
+            "SmsSid": message_id,
+            "SmsMessageSid": message_id,
             "AccountSid": self._account,
             "ApiVersion": VERSION,
-            "From": letter.sender,
-            "To": letter.recipient,
-            "Body": letter.body,
+            "From": message.sender,
+            "To": message.recipient,
+            "Body": message.body,
             "SmsStatus": "received",
-            "NumMedia": str(len(letter.urls)),
+            "NumMedia": str(len(urls)),
             "NumSegments": "1",
-            "FromCity": "",  # it has blanks for what it does not know, and signs them
+            "FromCity": "",  # Twilio sends blanks for what it does not know, and signs them
             "FromCountry": "US",
         }
-        for place, url in enumerate(letter.urls):
-            told[f"MediaUrl{place}"] = url
-            told[f"MediaContentType{place}"] = mimetypes.guess_type(url)[0] or "application/octet-stream"
-        return self._post(self._webhook, told)
+        for index, url in enumerate(urls):
+            fields[f"MediaUrl{index}"] = url
+            fields[f"MediaContentType{index}"] = mimetypes.guess_type(url)[0] or "application/octet-stream"
+        return self._webhook(self._webhook_url, fields)
 
-    def _post(self, url: str, form: Mapping[str, str]) -> Post:
-        """What follows a # is for Twilio itself, and neither called nor signed."""
-        return Post(
-            urldefrag(url)[0],
-            urlencode(form).encode(),
-            "application/x-www-form-urlencoded; charset=UTF-8",
-            lambda called, _: {"x-twilio-signature": self._signature(called, form)},
-        )
+    def _webhook(self, url: str, form: Mapping[str, str]) -> SignedWebhook:
+        """Drop the fragment of the URL: it holds options for Twilio, which Twilio does not sign."""
+
+        def sign(called_url: str, _body: bytes) -> Mapping[str, str]:
+            return {"x-twilio-signature": self._signature(called_url, form)}
+
+        content_type = "application/x-www-form-urlencoded; charset=UTF-8"
+        return SignedWebhook(urldefrag(url)[0], urlencode(form).encode(), content_type, sign)
 
     def _signature(self, url: str, form: Mapping[str, str]) -> str:
         """https://www.twilio.com/docs/usage/security#validating-requests"""
@@ -181,43 +199,63 @@ class Twilio:
         return b64encode(hmac.digest(self._token.encode(), signed.encode(), "sha1")).decode()
 
 
-def _sent_wrongly(form: Form) -> Refusal | None:
-    rules = [
-        (not form.get("To"), 21604, "A 'To' phone number is required."),
-        (not form.get("From") and not form.get("MessagingServiceSid"), 21603, "A 'From' number is required."),
-        (not form.get("Body") and not form["MediaUrl"], 21602, "Message body is required."),
-        (len(form.get("Body", "")) > 1600, 21617, "The message body is longer than 1600 characters."),
-        (len(form["MediaUrl"]) > 10, 21623, "There are more than 10 media."),
-        (not _is_url(form.get("StatusCallback", "http://a")), 21609, "The StatusCallback is no valid URL."),
-    ]
-    return next(((400, code, message) for wrong, code, message in rules if wrong), None)
+def _parse_form(text: str) -> dict[str, Any]:
+    """Return each field's last value; MediaUrl is a list."""
+    fields: dict[str, Any] = {}
+    for name, values in parse_qs(text, keep_blank_values=True).items():
+        fields[name] = values if name == "MediaUrl" else values[-1]
+    return fields
 
 
-def _asked_wrongly(query: Form) -> Refusal | None:
+def _send_error(form: Form) -> TwilioError | None:
+    error: tuple[int, str] | None = None
+    if not form.get("To"):
+        error = 21604, "A 'To' phone number is required."
+    elif not form.get("From") and not form.get("MessagingServiceSid"):
+        error = 21603, "A 'From' number is required."
+    elif not form.get("Body") and not form["MediaUrl"]:
+        error = 21602, "Message body is required."
+    elif len(form.get("Body", "")) > 1600:
+        error = 21617, "The message body is longer than 1600 characters."
+    elif len(form["MediaUrl"]) > 10:
+        error = 21623, "There are more than 10 media."
+    elif not _is_url(form.get("StatusCallback", "http://a")):
+        error = 21609, "The StatusCallback is not a valid URL."
+    return TwilioError(400, *error) if error else None
+
+
+def _lookup_error(query: Form) -> TwilioError | None:
     try:
-        _matches({"to": None, "from": None, "date_sent": format_datetime(datetime.now(UTC))}, query)
-        int(query.get("PageSize", 50)), int(query.get("Page", 0))
+        _sent_within(datetime.now(UTC), query)
+        int(query.get("PageSize", 50))
+        int(query.get("Page", 0))
     except ValueError:
-        return 400, 20001, "A parameter is not of its form."
+        return TwilioError(400, 20001, "A parameter has the wrong format.")
     return None
 
 
 def _matches(message: Form, query: Form) -> bool:
-    for name, field in (("To", "to"), ("From", "from")):
-        if query.get(name, message[field]) != message[field]:
-            return False
-    sent = parsedate_to_datetime(message["date_sent"])
-    return _moment(query.get("DateSent"), sent).date() == sent.date() and _moment(
-        query.get("DateSent>"), sent
-    ) <= sent <= _moment(query.get("DateSent<"), sent)
+    if query.get("To", message["to"]) != message["to"]:
+        return False
+    if query.get("From", message["from"]) != message["from"]:
+        return False
+    return _sent_within(parsedate_to_datetime(message["date_sent"]), query)
 
 
-def _moment(text: str | None, otherwise: datetime) -> datetime:
-    """Of a day its beginning."""
+def _sent_within(sent: datetime, query: Form) -> bool:
+    """Whether a time is on the day, or between the times, that a query asks for."""
+    day = _parse_time(query.get("DateSent"), sent)
+    earliest = _parse_time(query.get("DateSent>"), sent)
+    latest = _parse_time(query.get("DateSent<"), sent)
+    return day.date() == sent.date() and earliest <= sent <= latest
+
+
+def _parse_time(text: str | None, default: datetime) -> datetime:
+    """A date without a time is the beginning of its day, in UTC."""
     if text is None:
-        return otherwise
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return default
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _is_url(text: str) -> bool:
@@ -225,6 +263,7 @@ def _is_url(text: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _error(status: int, code: int, message: str) -> Response:
-    more = f"https://www.twilio.com/docs/errors/{code}"
-    return json_response(status, {"code": code, "message": message, "more_info": more, "status": status})
+def _error_response(error: TwilioError) -> Response:
+    more_info = f"https://www.twilio.com/docs/errors/{error.code}"
+    fields = {"code": error.code, "message": error.message, "more_info": more_info, "status": error.status}
+    return json_response(error.status, fields)
