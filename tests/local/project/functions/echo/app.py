@@ -1,4 +1,4 @@
-"""Answers with what it was given, or does what its path says."""
+"""Returns the event that it received, or does what the path or the event's `do` names."""
 
 import json
 import os
@@ -8,10 +8,23 @@ from typing import Any
 
 from words import FAREWELL
 
+RESPONSES = {
+    "nonsense": {"statusCode": "none"},
+    "picture": {
+        "statusCode": 200,
+        "headers": {"content-type": "image/png"},
+        "isBase64Encoded": True,
+        "body": "AAEC",
+    },
+    "cookies": {"statusCode": 204, "cookies": ["a=1", "b=2; Secure"]},
+}
+
 
 def handler(event: Any, context: Any) -> Any:
-    what = event.get("do") or event.get("rawPath", "").partition("/act/")[2]
-    match what:
+    action = event.get("do") or event.get("rawPath", "").partition("/act/")[2]
+    if action in RESPONSES:
+        return RESPONSES[action]
+    match action:
         case "raise":
             raise ValueError("as asked")
         case "exit":
@@ -28,16 +41,5 @@ def handler(event: Any, context: Any) -> Any:
             return {**values, "get_remaining_time_in_millis": context.get_remaining_time_in_millis()}
         case "big":
             return "x" * 7_000_000
-        case "nonsense":
-            return {"statusCode": "none"}
-        case "picture":
-            return {
-                "statusCode": 200,
-                "headers": {"content-type": "image/png"},
-                "isBase64Encoded": True,
-                "body": "AAEC",
-            }
-        case "cookies":
-            return {"statusCode": 204, "cookies": ["a=1", "b=2; Secure"]}
     body = json.dumps(event)
     return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": body}
