@@ -1,4 +1,4 @@
-"""functions/deliver_message: from its event to the provider, and back to the queue what could not be done."""
+"""functions/deliver_message: from its event to the provider, and which records go back to the queue."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def test_the_message_of_the_sample_event_is_sent(providers: ProviderSimulator) -
     call("POST", SMS, NEW_SMS)
     assert invoke("deliver_message", event("deliver_message")) == {"batchItemFailures": []}
     [request] = providers.requests
-    assert request.status == 200  # which it is only for a signature that holds
+    assert request.status == 200  # the simulator verifies the signature
     sent = message(1)
     assert (sent["status"], sent["provider_message_id"]) == ("sent", request.id)
     [attempt] = sent["events"]
@@ -42,7 +42,7 @@ def test_a_message_that_is_queued_twice_is_sent_once(providers: ProviderSimulato
 def test_a_failed_attempt_does_not_keep_the_record_in_the_queue(
     providers: ProviderSimulator, aws: Aws
 ) -> None:
-    """The message is queued again by what is kept of it, not by the queue."""
+    """The message is tried again because of its row, not because of the record in the queue."""
     call("POST", SMS, NEW_SMS)
     providers.behave(Behaviour(status=503))
     assert deliver(1) == []

@@ -1,4 +1,4 @@
-"""delivery_policy in a send request: what it may say on both routes, and what a replay makes of it."""
+"""delivery_policy in a send request: its values on both routes, and its effect on a replay."""
 
 import pytest
 
@@ -42,8 +42,8 @@ def test_without_a_policy_the_deployment_s_applies(
     database: Database, configure: Configure, route: str, fields: dict[str, str], default: str
 ) -> None:
     configure(DELIVERY_POLICY=default)
-    for told in ({}, {"delivery_policy": None}):
-        assert call("POST", route, {**fields, **told}).status == 202
+    for policy in ({}, {"delivery_policy": None}):
+        assert call("POST", route, {**fields, **policy}).status == 202
     assert database.rows(POLICIES) == [[default]] * 2
 
 
@@ -61,9 +61,9 @@ def test_the_same_key_replays_the_same_policy_and_conflicts_with_another(
     database: Database, configure: Configure
 ) -> None:
     key = {"idempotency-key": "key"}
-    asked = {**NEW_SMS, "delivery_policy": "at_least_once"}
-    assert call("POST", SMS, asked, key).status == 202
-    again = call("POST", SMS, asked, key)
+    request = {**NEW_SMS, "delivery_policy": "at_least_once"}
+    assert call("POST", SMS, request, key).status == 202
+    again = call("POST", SMS, request, key)
     assert (again.status, again.json["id"], again.headers["idempotency-replayed"]) == (202, 1, "true")
     for other in (NEW_SMS, {**NEW_SMS, "delivery_policy": "at_most_once"}):
         assert call("POST", SMS, other, key).status == 422

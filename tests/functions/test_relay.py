@@ -1,4 +1,4 @@
-"""functions/relay: from its event to what is queued again."""
+"""functions/relay: from its event to what it dispatches, expires and deletes."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ DUE = "UPDATE outbound_queue SET dispatch_at = clock_timestamp()"
 def test_lost_dispatches_are_sent_again(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
     for _ in range(12):
         call("POST", SMS, NEW_SMS)
-    aws.queued()  # lost, all of them
+    aws.queued()  # every dispatch is lost
     database.rows(DUE)
     assert invoke("relay", event("relay")) == {
         "leases_expired": 0,
@@ -65,7 +65,7 @@ def test_pending_reports_are_applied_when_their_attempt_is_known(database: Datab
 def test_expired_rows_are_deleted(
     database: Database, aws: Aws, configure: Configure, days: str, left: int
 ) -> None:
-    """Of raw requests the deployment says how long that is."""
+    """RAW_RETENTION_DAYS says when webhook requests expire."""
     configure(RAW_RETENTION_DAYS=days)
     messages.report(Status.DELIVERED, "p-1")
     database.rows("UPDATE pending_reports SET created_at = now() - interval '8 days'")

@@ -1,4 +1,4 @@
-"""functions/send_message: from its event to what is kept, queued and answered."""
+"""functions/send_message: from its event to what is stored, queued and answered."""
 
 import pytest
 

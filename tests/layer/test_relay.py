@@ -1,136 +1,91 @@
-"""What was left behind: dispatches that were lost, and claims whose worker never came back."""
+"""A round of the relay: what it dispatches, expires and deletes, and when it stops."""
 
 from datetime import timedelta
 
 import pytest
 
-from messaging.conversations.responses import MessageError
-from messaging.models import Status
-from messaging.outbound import attempts, store
-from messaging.outbound.attempts import Dispatch
-from tests.support import messages
-from tests.support.admin import make_account
+from local.simulators.provider import ProviderSimulator
+from messaging import relay
+from messaging.models import NewSms, Status
+from messaging.outbound import accept, attempts, delivery
+from tests.support.api import NEW_SMS
+from tests.support.aws import Aws
 from tests.support.database import Database
+from tests.support.messages import ACCOUNT, key
 
-DUE = "UPDATE outbound_queue SET dispatch_at = now()"
-WAIT = "SELECT round(extract(epoch FROM dispatch_at - clock_timestamp()) / 60)::int FROM outbound_queue"
-
-
-def test_a_dispatch_counts_as_lost_a_minute_after_its_message_was_accepted(database: Database) -> None:
-    messages.accept()
-    assert attempts.take_due_dispatches(10) == []
-    database.rows("UPDATE outbound_queue SET dispatch_at = dispatch_at - interval '59 s'")
-    assert attempts.take_due_dispatches(10) == []
-    database.rows("UPDATE outbound_queue SET dispatch_at = dispatch_at - interval '1 s'")
-    assert attempts.take_due_dispatches(10) == [Dispatch(1, 1)]
-    assert attempts.take_due_dispatches(10) == []
+pytestmark = pytest.mark.usefixtures("providers")
 
 
-def test_the_time_between_dispatches_doubles_up_to_an_hour(database: Database) -> None:
-    messages.accept()
-    waits = []
-    for _ in range(9):
-        database.rows(DUE)
-        assert len(attempts.take_due_dispatches(10)) == 1
-        waits.append(database.value(WAIT))
-    assert waits == [2, 4, 8, 16, 32, 60, 60, 60, 60]
+def sms() -> NewSms:
+    return NewSms.model_validate(NEW_SMS)
 
 
-def test_an_attempt_resets_the_time_between_dispatches(database: Database) -> None:
-    messages.accept()
-    for _ in range(5):
-        database.rows(DUE)
-        attempts.take_due_dispatches(10)
-    claimed = messages.claim(1)
-    attempts.record(claimed.token, Status.QUEUED, wait=timedelta())
-    assert database.value(WAIT) == 1
-    database.rows(DUE)
-    attempts.take_due_dispatches(10)
-    assert database.value(WAIT) == 2
+def run_relay(seconds: float = 55) -> dict[str, int]:
+    return relay.relay(lambda: seconds)
 
 
-def test_the_longest_overdue_are_taken_first_up_to_the_limit(database: Database) -> None:
-    for _ in range(5):
-        messages.accept()
-    database.rows("UPDATE outbound_queue SET dispatch_at = now() - message_id * interval '1 s'")
-    assert {dispatch.message_id for dispatch in attempts.take_due_dispatches(2)} == {4, 5}
-    assert {dispatch.message_id for dispatch in attempts.take_due_dispatches(2)} == {2, 3}
-    assert {dispatch.message_id for dispatch in attempts.take_due_dispatches(2)} == {1}
-    assert attempts.take_due_dispatches(2) == []
+def test_only_messages_that_are_due_are_dispatched(database: Database, aws: Aws) -> None:
+    for _ in range(3):
+        accept.accept(ACCOUNT, sms())
+    aws.queued()
+    database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp() WHERE message_id > 1")
+    assert run_relay() == {"leases_expired": 0, "reports_applied": 0, "dispatched": 2, "deleted": 0}
+    assert sorted(dispatch["Body"] for dispatch in aws.queued()) == ["2", "3"]
+    assert run_relay() == {"leases_expired": 0, "reports_applied": 0, "dispatched": 0, "deleted": 0}
 
 
-def test_only_queued_messages_and_open_unknown_outcomes_are_dispatched(database: Database) -> None:
-    messages.accept()
-    messages.claimed()
-    messages.sent(messages.claimed())
-    messages.receive()
-    unknown = messages.claimed()
-    attempts.record(unknown.token, Status.UNKNOWN, wait=timedelta(seconds=15))
-    database.rows(DUE)
-    assert sorted(attempts.take_due_dispatches(10)) == [Dispatch(1, 1), Dispatch(unknown.id, 1)]
-    attempts.resolve(unknown.token, Status.UNKNOWN, "no_evidence", "")
-    database.rows(DUE)
-    assert attempts.take_due_dispatches(10) == [Dispatch(1, 1)]
+def test_a_backlog_longer_than_a_batch_is_dispatched(
+    database: Database, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "BATCH_SIZE", 7)
+    for _ in range(20):
+        accept.accept(ACCOUNT, sms())
+    aws.queued()
+    database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp()")
+    assert run_relay()["dispatched"] == 20
+    assert len(aws.queued()) == 20
 
 
-def test_a_message_that_the_queue_did_not_take_is_due_at_once(database: Database) -> None:
-    ids = [messages.accept(messages.apart())[1].id for _ in range(3)]
-    claimed = messages.claim(ids[1])
-    attempts.leave_to_relay(ids[:2])
-    assert attempts.take_due_dispatches(10) == [Dispatch(ids[0], 1)]
-    attempts.record(claimed.token, Status.QUEUED, wait=timedelta(minutes=10))
-    attempts.leave_to_relay([claimed.id, 99])
-    assert attempts.take_due_dispatches(10) == [], "a retry not before its time"
-    database.rows("UPDATE outbound_queue SET next_attempt_at = now()")
-    attempts.leave_to_relay([claimed.id])
-    assert attempts.take_due_dispatches(10) == [Dispatch(claimed.id, 1)]
+def test_no_batch_begins_without_time_for_it(database: Database, aws: Aws) -> None:
+    accept.accept(ACCOUNT, sms())
+    aws.queued()
+    database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp()")
+    assert run_relay(seconds=4)["dispatched"] == 0
+    assert aws.queued() == []
 
 
-@pytest.mark.usefixtures("database")
-def test_a_claim_whose_lease_ran_out_is_an_unknown_outcome() -> None:
-    id = messages.accept()[1].id
-    attempts.claim([id], timedelta(seconds=-1))
-    assert attempts.expire_leases(10) == 1
-    seen = messages.seen(id)
-    error = MessageError(code="lease_expired", reason="The delivery ended without a record.")
-    assert (seen.status, seen.error) == (Status.UNKNOWN, error)
-    [event] = seen.events
-    assert (event.kind, event.attempt, event.status, event.code) == (
-        "attempt",
-        1,
-        Status.UNKNOWN,
-        "lease_expired",
-    )
-    assert messages.claim_all([id]) == []
-    assert attempts.expire_leases(10) == 0
-    assert messages.report(Status.DELIVERED, "p-1", id)[0] == "moved"
-    assert (messages.seen(id).status, messages.seen(id).error) == (Status.DELIVERED, None)
+def test_messages_that_the_queue_does_not_take_are_due_in_the_next_round(
+    database: Database, aws: Aws
+) -> None:
+    accept.accept(ACCOUNT, sms())
+    database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp()")
+    aws.lose_the_queues()
+    assert run_relay()["dispatched"] == 0
+    assert database.value("SELECT dispatch_at <= clock_timestamp() FROM outbound_queue")
 
 
-@pytest.mark.usefixtures("database")
-def test_leases_of_running_and_finished_workers_do_not_expire() -> None:
-    messages.claimed()
-    done = messages.claimed()
-    messages.sent(done)
-    reported = messages.accept()[1].id
-    attempts.claim([reported], timedelta(seconds=-1))
-    messages.report(Status.SENT, reference=reported)
-    assert attempts.expire_leases(10) == 0
-    assert messages.seen(reported).status is Status.SENT
+def test_an_expired_lease_is_an_unknown_outcome_and_a_late_record_still_counts(
+    database: Database, aws: Aws, providers: ProviderSimulator
+) -> None:
+    accept.accept(ACCOUNT, sms())
+    [claimed] = attempts.claim([1], timedelta(seconds=30)).messages
+    assert run_relay()["leases_expired"] == 0
+    database.rows("UPDATE leases SET expires_at = clock_timestamp()")
+    assert run_relay()["leases_expired"] == 1
+    [[status, code]] = database.rows("SELECT status, error_code FROM messages")
+    assert (status, code) == ("unknown", "lease_expired")
+    delivery.deliver([1], lambda: 30)
+    assert providers.requests == []
+    # The worker was only slow: its record counts.
+    assert attempts.record(claimed.token, Status.SENT, provider_message_id="late").status == "sent"
 
 
-@pytest.mark.usefixtures("database")
-def test_leases_expire_up_to_the_limit() -> None:
-    ids = [messages.accept(messages.apart())[1].id for _ in range(5)]
-    attempts.claim(ids, timedelta(seconds=-1))
-    assert [attempts.expire_leases(2) for _ in range(4)] == [2, 2, 1, 0]
-
-
-def test_a_batch_keeps_to_the_limit_for_any_number_of_accounts(database: Database) -> None:
-    for number in range(5):
-        account = make_account(f"Shop {number}", f"shop{number}@example.com")
-        store.accept_message(account, messages.email(**{"from": f"shop{number}@example.com"}), ["email"])
-    database.rows("UPDATE outbound_queue SET dispatch_at = now() - message_id * interval '1 second'")
-    longest = [dispatch.message_id for dispatch in attempts.take_due_dispatches(3)]
-    assert sorted(longest) == [3, 4, 5]
-    assert sorted(dispatch.message_id for dispatch in attempts.take_due_dispatches(3)) == [1, 2]
+def test_idempotency_keys_are_deleted_after_a_day(database: Database) -> None:
+    accept.accept(ACCOUNT, sms(), key("old"))
+    accept.accept(ACCOUNT, sms(), key("new"))
+    old = "UPDATE idempotency_keys SET created_at = clock_timestamp() - interval '24 hours' WHERE key = 'old'"
+    database.rows(old)
+    assert run_relay()["deleted"] == 1
+    assert database.rows("SELECT key FROM idempotency_keys") == [["new"]]
+    assert accept.accept(ACCOUNT, sms(), key("new")).replayed
+    assert not accept.accept(ACCOUNT, sms(), key("old")).replayed

@@ -1,4 +1,4 @@
-"""Messages on their way out: made, delivered, and looked at in the database."""
+"""Outbound messages of a test: accepted, delivered, and read from the database."""
 
 from itertools import count
 
@@ -15,7 +15,7 @@ _contacts = count(1)
 
 
 def accept(aws: Aws, count: int = 1, **changes: object) -> list[int]:
-    """The ids of new messages, each in a conversation of its own; their dispatches are taken away."""
+    """Accepts messages, each in a conversation of its own, and empties the queue. Returns their ids."""
     ids = [outbound_accept.accept(ACCOUNT, _message(changes)).message.id for _ in range(count)]
     aws.queued()
     return ids
@@ -42,17 +42,17 @@ def events(database: Database, id: int = 1) -> list[list[object]]:
 
 def wait(database: Database, id: int = 1) -> float:
     """Seconds until the next attempt."""
-    found = database.value(
+    seconds = database.value(
         "SELECT extract(epoch FROM next_attempt_at - updated_at)::float"
         " FROM messages JOIN outbound_queue ON message_id = id WHERE id = :id",
         id=id,
     )
-    assert isinstance(found, float)
-    return found
+    assert isinstance(seconds, float)
+    return seconds
 
 
 def let_pass(database: Database, seconds: float) -> None:
-    """As if so much time had gone by since everything that is there."""
+    """Moves every time in the database back, as if so many seconds had passed."""
     times = {
         "messages": ("created_at", "updated_at"),
         "outbound_queue": ("next_attempt_at", "dispatch_at"),
@@ -66,7 +66,7 @@ def let_pass(database: Database, seconds: float) -> None:
 
 
 def relayed(aws: Aws) -> list[int]:
-    """The ids that a round of the relay dispatches; what was queued before is taken away."""
+    """Empties the queue and runs a round of the relay. Returns the ids that it dispatched."""
     aws.queued()
     relay.relay(lambda: 30)
     return sorted(int(dispatch["Body"]) for dispatch in aws.queued())

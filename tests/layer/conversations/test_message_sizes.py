@@ -1,4 +1,4 @@
-"""What is kept can be shown: an answer of Lambda ends at 6 MB, and carries its body as JSON within JSON."""
+"""Every stored message fits into a response: Lambda's limit is 6 MB, with the body as JSON in JSON."""
 
 import json
 
@@ -11,7 +11,7 @@ from messaging.outbound import store
 from tests.support.database import Database
 from tests.support.messages import ACCOUNT
 
-LAMBDA = 6_291_556  # bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+LAMBDA_LIMIT = 6_291_556  # bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
 
 def email(body: str, html: str | None = None) -> NewEmail:
@@ -20,27 +20,27 @@ def email(body: str, html: str | None = None) -> NewEmail:
     )
 
 
-def shown(document: str) -> int:
+def response_size(document: str) -> int:
     return len(json.dumps({"statusCode": 200, "body": document}, ensure_ascii=False).encode())
 
 
 @pytest.mark.parametrize("character", ["x", '"', "\\", "\n", "\x01", "é", "\U0001f600"])
 def test_pages_of_large_messages_fit_into_a_response_and_show_all(database: Database, character: str) -> None:
-    kept = [store.accept_message(ACCOUNT, email(character * 200_000), ["email"])[1] for _ in range(8)]
-    found: list[int] = []
+    stored = [store.accept_message(ACCOUNT, email(character * 200_000), ["email"])[1] for _ in range(8)]
+    listed: list[int] = []
     page = reads.list_messages(ACCOUNT, 1, 200)
     while page and page.items:
-        assert shown(",".join(page.items)) < LAMBDA
-        found += [json.loads(item)["id"] for item in page.items]
+        assert response_size(",".join(page.items)) < LAMBDA_LIMIT
+        listed += [json.loads(item)["id"] for item in page.items]
         page = reads.list_messages(ACCOUNT, 1, 200, page.next_cursor)
-    assert found == [message.id for message in kept if message]
+    assert listed == [message.id for message in stored if message]
 
 
 @pytest.mark.parametrize("character", ['"', "\\", "\n"])
 def test_a_mebibyte_of_escaped_characters_is_accepted_and_shown(database: Database, character: str) -> None:
-    _, kept, _ = store.accept_message(ACCOUNT, email(character * 2**20), ["email"])
-    assert kept
-    assert shown(reads.get_message(ACCOUNT, kept.id) or "") < LAMBDA
+    _, stored, _ = store.accept_message(ACCOUNT, email(character * 2**20), ["email"])
+    assert stored
+    assert response_size(reads.get_message(ACCOUNT, stored.id) or "") < LAMBDA_LIMIT
 
 
 @pytest.mark.parametrize("message", [("\x01" * 990_000, None), ('"' * 2**20, '"' * 2**20)])

@@ -1,4 +1,4 @@
-"""Where a page ends, and who may go on from there."""
+"""Where a page ends, and which cursors continue it."""
 
 import json
 from datetime import datetime
@@ -25,7 +25,7 @@ def ids(page: Page | None) -> list[int]:
 
 @pytest.fixture
 def messages(database: Database) -> Database:
-    """Five of one conversation, and one of another."""
+    """Five messages of one conversation, and one of another."""
     for number in range(5):
         support_messages.receive(f"id-{number}")
     support_messages.accept(support_messages.email())
@@ -46,8 +46,8 @@ def test_pages_have_the_requested_size(limit: int) -> None:
             if token is None or len(pages[-1]) < limit:
                 break
         order = [5, 4, 3, 2, 1] if newest_first else [1, 2, 3, 4, 5]
-        assert [id for found in pages for id in found] == order
-        assert {len(found) for found in pages[:-1]} <= {limit}
+        assert [id for page_ids in pages for id in page_ids] == order
+        assert {len(page_ids) for page_ids in pages[:-1]} <= {limit}
         assert token is None or not newest_first
 
 
@@ -69,7 +69,7 @@ def test_newest_first_ends_and_oldest_first_can_be_continued() -> None:
 
 @pytest.mark.usefixtures("messages")
 def test_a_conversation_without_messages_still_has_a_page_and_a_cursor(messages: Database) -> None:
-    """As it is for a moment where its first message is not committed with it."""
+    """A conversation without messages cannot be made through the API, but the page must not fail."""
     messages.rows("DELETE FROM messages")
     page = reads.list_messages(ACCOUNT, 1, 5)
     assert page is not None
@@ -87,9 +87,9 @@ def test_a_page_ends_just_before_four_megabytes(length: int, newest_first: bool)
         support_messages.accept(support_messages.sms(body="x" * length))
     first = reads.list_messages(ACCOUNT, 1, 200, newest_first=newest_first)
     assert first is not None
-    together = len(",".join(first.items))
-    assert together <= MAX_PAGE_BYTES
-    assert together + length + ENVELOPE_BYTES * (len(first.items) + 1) > MAX_PAGE_BYTES
+    total = len(",".join(first.items))
+    assert total <= MAX_PAGE_BYTES
+    assert total + length + ENVELOPE_BYTES * (len(first.items) + 1) > MAX_PAGE_BYTES
     second = reads.list_messages(ACCOUNT, 1, 200, first.next_cursor, newest_first=newest_first)
     walked = ids(first) + ids(second)
     assert walked == sorted(range(1, messages + 1), reverse=newest_first)
@@ -108,7 +108,7 @@ def test_a_page_has_at_least_one_message_of_any_size(database: Database) -> None
         assert ids(page) == [2]
 
 
-CONVERSATIONS: list[dict[str, Any]] = [
+FILTERS: list[dict[str, Any]] = [
     {},
     {"address": CUSTOMER},
     {"address": support_messages.CONTACT},
@@ -119,17 +119,17 @@ CONVERSATIONS: list[dict[str, Any]] = [
 
 
 @pytest.mark.usefixtures("messages")
-@pytest.mark.parametrize("filters", CONVERSATIONS)
+@pytest.mark.parametrize("filters", FILTERS)
 def test_a_cursor_is_valid_only_with_the_same_filters(filters: dict[str, Any]) -> None:
     support_messages.receive("another", **{"from": "+18045550001"})
     support_messages.receive("and-another", **{"from": "+18045550002", "to": support_messages.CONTACT})
     token = reads.list_conversations(ACCOUNT, 1, **filters).next_cursor
     assert token
     assert reads.list_conversations(ACCOUNT, 1, token, **filters).items
-    for others in CONVERSATIONS:
-        if others != filters:
+    for other_filters in FILTERS:
+        if other_filters != filters:
             with pytest.raises(Unreadable):
-                reads.list_conversations(ACCOUNT, 1, token, **others)
+                reads.list_conversations(ACCOUNT, 1, token, **other_filters)
     for id in (1, 2, 99):
         with pytest.raises(Unreadable):
             reads.list_messages(ACCOUNT, id, 1, token)

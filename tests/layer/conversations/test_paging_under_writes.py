@@ -1,4 +1,4 @@
-"""Walks through pages while others write: nothing is shown twice, and nothing is missed."""
+"""Paging while others write: nothing is shown twice, and nothing is missed."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from tests.support.messages import ACCOUNT
 
 @pytest.fixture
 def slow_commits(database: Database) -> Iterator[None]:
-    """Lets a transaction that wrote a message take its time to commit, each another one."""
+    """Delays each commit of a message by a random time, so that they commit out of order."""
     database.rows(
         "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN PERFORM pg_sleep(random() * 0.01); RETURN NULL; END $$"
@@ -31,7 +31,7 @@ def slow_commits(database: Database) -> Iterator[None]:
 
 
 def write(number: int) -> None:
-    """To one conversation, from either side."""
+    """Adds a message to one conversation, inbound or outbound in turn."""
     if number % 2:
         messages.accept()
     else:
@@ -39,7 +39,7 @@ def write(number: int) -> None:
 
 
 def write_to(number: int) -> None:
-    """To a conversation of its own."""
+    """Adds a message to a conversation of its own."""
     messages.accept(messages.sms(to=f"+1804555{number:04}"))
 
 
@@ -49,20 +49,20 @@ def ids(page: Page | None) -> list[int]:
 
 
 def walk(page: Callable[[str | None], Page | None]) -> list[int]:
-    """All that a walk from the first page to the last one shows."""
+    """Returns the ids on all pages, from the first to the last."""
     shown: list[int] = []
     cursor: str | None = None
     while True:
-        found = page(cursor)
-        assert found is not None
-        shown += ids(found)
-        cursor = found.next_cursor
-        if cursor is None or not found.items:
+        result = page(cursor)
+        assert result is not None
+        shown += ids(result)
+        cursor = result.next_cursor
+        if cursor is None or not result.items:
             return shown
 
 
-def done(writing: list[Future[Any]]) -> bool:
-    return all(one.done() for one in writing)
+def done(writes: list[Future[Any]]) -> bool:
+    return all(future.done() for future in writes)
 
 
 @pytest.mark.usefixtures("slow_commits")
@@ -71,22 +71,22 @@ def test_a_follower_gets_every_message_in_order_while_eight_processes_write(
 ) -> None:
     write(0)
     writing = [environments.submit(write, number) for number in range(1, 200)]
-    seen: list[int] = []
+    read: list[int] = []
     cursor: str | None = None
     pages = 0
     while True:
-        finished = done(writing)  # before the look: what comes after it is seen by the next
+        finished = done(writing)  # read before the page: later messages are on the next page
         page = reads.list_messages(ACCOUNT, 1, 7, cursor)
         assert page is not None
-        assert page.next_cursor is not None, "a follower can always ask for what comes next"
-        seen, cursor, pages = seen + ids(page), page.next_cursor, pages + bool(page.items)
+        assert page.next_cursor is not None, "a follower always gets a cursor"
+        read, cursor, pages = read + ids(page), page.next_cursor, pages + bool(page.items)
         if finished and not page.items:
             break
-    for one in writing:
-        one.result()
-    assert seen == [row[0] for row in database.rows("SELECT id FROM messages ORDER BY id")]
-    assert len(seen) == 200
-    assert pages > 29, "it followed, and did not come when all was over"
+    for future in writing:
+        future.result()
+    assert read == [row[0] for row in database.rows("SELECT id FROM messages ORDER BY id")]
+    assert len(read) == 200
+    assert pages > 29, "it read while the others wrote, and not only afterwards"
 
 
 def test_paging_shows_each_message_once_while_others_are_written(
@@ -94,17 +94,17 @@ def test_paging_shows_each_message_once_while_others_are_written(
 ) -> None:
     for number in range(50):
         write(number)
-    there = list(range(1, 51))
+    existing = list(range(1, 51))
     writing = [environments.submit(write, number) for number in range(50, 250)]
     while not done(writing):
         newest_first = walk(lambda cursor: reads.list_messages(ACCOUNT, 1, 7, cursor, newest_first=True))
         assert newest_first == sorted(set(newest_first), reverse=True)
-        assert newest_first[-50:] == there[::-1]
+        assert newest_first[-50:] == existing[::-1]
         oldest_first = walk(lambda cursor: reads.list_messages(ACCOUNT, 1, 50, cursor))
         assert oldest_first == sorted(set(oldest_first))
-        assert oldest_first[:50] == there
-    for one in writing:
-        one.result()
+        assert oldest_first[:50] == existing
+    for future in writing:
+        future.result()
     assert len(walk(lambda cursor: reads.list_messages(ACCOUNT, 1, 7, cursor))) == 250
     assert database.value("SELECT count(*) FROM messages") == 250
 
@@ -115,15 +115,15 @@ def test_paging_shows_no_conversation_twice_and_updated_since_finds_those_that_m
     for number in range(60):
         write_to(number)
     quiet = set(range(31, 61))
-    [[begun]] = database.rows("SELECT clock_timestamp()")
-    assert isinstance(begun, datetime)
+    [[started]] = database.rows("SELECT clock_timestamp()")
+    assert isinstance(started, datetime)
     writing = [environments.submit(write_to, number % 30) for number in range(500)]
     while not done(writing):
         shown = walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor))
         assert len(shown) == len(set(shown))
         assert quiet <= set(shown)
-    for one in writing:
-        one.result()
-    moved = walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor, updated_since=begun))
+    for future in writing:
+        future.result()
+    moved = walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor, updated_since=started))
     assert sorted(moved) == list(range(1, 31))
     assert walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor))[:30] == moved

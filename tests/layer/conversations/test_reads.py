@@ -16,19 +16,19 @@ from tests.support.database import Database
 from tests.support.messages import ACCOUNT, CONTACT, CUSTOMER
 
 
-def shown(page: Page | None) -> list[dict[str, Any]]:
+def items(page: Page | None) -> list[dict[str, Any]]:
     assert page is not None
     return [json.loads(item) for item in page.items]
 
 
 def ids(page: Page | None) -> list[int]:
-    return [item["id"] for item in shown(page)]
+    return [item["id"] for item in items(page)]
 
 
 def conversation(id: int) -> Conversation:
-    found = reads.get_conversation(ACCOUNT, id)
-    assert found is not None
-    return Conversation.model_validate_json(found)
+    text = reads.get_conversation(ACCOUNT, id)
+    assert text is not None
+    return Conversation.model_validate_json(text)
 
 
 @pytest.mark.usefixtures("database")
@@ -84,14 +84,14 @@ def test_a_message_has_all_fields_and_its_events_oldest_first() -> None:
     }
     messages.sent(messages.claim(1))
     messages.report(Status.FAILED, "p-1", code="30003", timestamp="2024-11-01T14:00:01.25Z")
-    seen = json.loads(reads.get_message(ACCOUNT, 1) or "")
-    assert (seen["status"], seen["error"]) == ("failed", {"code": "30003", "reason": None})
-    assert [(event["kind"], event["status"]) for event in seen["events"]] == [
+    message = json.loads(reads.get_message(ACCOUNT, 1) or "")
+    assert (message["status"], message["error"]) == ("failed", {"code": "30003", "reason": None})
+    assert [(event["kind"], event["status"]) for event in message["events"]] == [
         ("attempt", "sent"),
         ("report", "failed"),
     ]
-    assert seen["events"][1]["occurred_at"] == "2024-11-01T14:00:01.250000Z"
-    assert set(seen["events"][1]) == set(MessageEvent.model_fields)
+    assert message["events"][1]["occurred_at"] == "2024-11-01T14:00:01.250000Z"
+    assert set(message["events"][1]) == set(MessageEvent.model_fields)
 
 
 def test_times_are_in_utc_in_any_time_zone_of_the_server(database: Database) -> None:
@@ -102,9 +102,9 @@ def test_times_are_in_utc_in_any_time_zone_of_the_server(database: Database) -> 
     try:
         messages.receive(timestamp="2024-07-02T14:00:00")
         messages.accept(messages.email())
-        found = [conversation(1).last_message_at, messages.seen(1).timestamp, messages.seen(2).timestamp]
-        assert found[1:] == [datetime(2024, 7, day, 14, tzinfo=UTC) for day in (1, 2)]
-        assert abs(found[0] - datetime.now(UTC)) < timedelta(seconds=10)
+        times = [conversation(1).last_message_at, messages.seen(1).timestamp, messages.seen(2).timestamp]
+        assert times[1:] == [datetime(2024, 7, day, 14, tzinfo=UTC) for day in (1, 2)]
+        assert abs(times[0] - datetime.now(UTC)) < timedelta(seconds=10)
         first = reads.list_conversations(ACCOUNT, 1)
         assert ids(first) == [2]
         assert ids(reads.list_conversations(ACCOUNT, 1, first.next_cursor)) == [1]
@@ -122,12 +122,12 @@ def test_a_conversation_previews_its_last_message_with_200_characters() -> None:
     assert last.preview == "\U0001f600\u00e4" * 100
     messages.accept(messages.sms(body="", attachments=["https://example.com/a.jpg"]))
     assert conversation(1).last_message.preview == ""
-    assert [item["last_message"]["id"] for item in shown(reads.list_conversations(ACCOUNT, 10))] == [3]
+    assert [item["last_message"]["id"] for item in items(reads.list_conversations(ACCOUNT, 10))] == [3]
 
 
 @pytest.fixture
 def threads(database: Database) -> Database:
-    """Five conversations, of which the first two moved last."""
+    """Five conversations. The first two have the newest messages."""
     messages.receive("1", type="sms")
     messages.receive("2", type="mms", **{"from": "+18045550002"})
     messages.accept(messages.sms(**{"from": "+12016660003"}))
@@ -147,7 +147,7 @@ def test_the_newest_activity_comes_first() -> None:
 
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize(
-    ("filters", "found"),
+    ("filters", "expected"),
     [
         ({"address": CUSTOMER}, [1, 2]),
         ({"address": CONTACT}, [1, 5, 3]),
@@ -162,15 +162,17 @@ def test_the_newest_activity_comes_first() -> None:
         ({"address": CONTACT, "type": Channel.EMAIL}, []),
     ],
 )
-def test_filters_by_address_and_type_apply_to_every_page(filters: dict[str, Any], found: list[int]) -> None:
-    assert ids(reads.list_conversations(ACCOUNT, 10, **filters)) == found
+def test_filters_by_address_and_type_apply_to_every_page(
+    filters: dict[str, Any], expected: list[int]
+) -> None:
+    assert ids(reads.list_conversations(ACCOUNT, 10, **filters)) == expected
     page, walked = reads.list_conversations(ACCOUNT, 1, **filters), []
     while page.items:
         walked += ids(page)
         if page.next_cursor is None:
             break
         page = reads.list_conversations(ACCOUNT, 1, page.next_cursor, **filters)
-    assert walked == found
+    assert walked == expected
 
 
 @pytest.mark.usefixtures("threads")
@@ -182,8 +184,8 @@ def test_updated_since_includes_that_moment() -> None:
     assert ids(reads.list_conversations(ACCOUNT, 10, updated_since=datetime.max.replace(tzinfo=UTC))) == []
     always = datetime.min.replace(tzinfo=UTC)
     assert ids(reads.list_conversations(ACCOUNT, 10, updated_since=always)) == [1, 2, 5, 4, 3]
-    found = reads.list_conversations(ACCOUNT, 10, updated_since=moment, address=CONTACT, type=Channel.SMS)
-    assert ids(found) == [1, 5]
+    page = reads.list_conversations(ACCOUNT, 10, updated_since=moment, address=CONTACT, type=Channel.SMS)
+    assert ids(page) == [1, 5]
 
 
 @pytest.mark.usefixtures("database")

@@ -1,4 +1,4 @@
-"""Attempts: who may try a message, under what, and what is written of how that ended."""
+"""Attempts: who may claim a message, and what is recorded about how the attempt ended."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -29,12 +29,12 @@ def test_a_claim_returns_the_accepted_message_with_a_token_of_its_own(database: 
         messages.email(subject="\u00e4", html="<p>"),
     ]
     ids = [messages.accept(content)[1].id for content in contents]
-    claimed = sorted(messages.claim_all(ids), key=lambda one: one.id)
-    assert [one.id for one in claimed] == ids
-    assert [one.content() for one in claimed] == [content.content() for content in contents]
-    assert {one.attempt for one in claimed} == {1}
-    assert {one.provider for one in claimed} == {"sms"}
-    assert len({one.token for one in claimed}) == 3
+    claimed = sorted(messages.claim_all(ids), key=lambda message: message.id)
+    assert [message.id for message in claimed] == ids
+    assert [message.content() for message in claimed] == [content.content() for content in contents]
+    assert {message.attempt for message in claimed} == {1}
+    assert {message.provider for message in claimed} == {"sms"}
+    assert len({message.token for message in claimed}) == 3
     assert [message(id).status for id in ids] == [Status.SENDING] * 3
     leased = "leases JOIN messages ON id = message_id"
     lease = f"SELECT bool_and(expires_at - updated_at BETWEEN '29 s' AND '31 s') FROM {leased}"
@@ -45,8 +45,8 @@ def test_a_claim_returns_the_accepted_message_with_a_token_of_its_own(database: 
 def test_only_a_queued_message_is_claimed_and_only_once() -> None:
     ids = [messages.accept(messages.apart())[1].id for _ in range(2)]
     inbound = messages.receive()[1].id
-    assert [one.id for one in messages.claim_all([ids[0]])] == [ids[0]]
-    assert [one.id for one in messages.claim_all([*ids, inbound, 99, 0, -1])] == [ids[1]]
+    assert [message.id for message in messages.claim_all([ids[0]])] == [ids[0]]
+    assert [message.id for message in messages.claim_all([*ids, inbound, 99, 0, -1])] == [ids[1]]
     assert messages.claim_all(ids) == []
     assert messages.claim_all([]) == []
 
@@ -107,11 +107,11 @@ def test_a_retry_is_due_after_its_wait_and_for_the_relay_a_minute_later(database
 def test_recording_an_attempt_twice_changes_nothing(status: Status, words: dict[str, str]) -> None:
     token = messages.claimed().token
     first = attempts.record(token, status, provider_message_id=words.get("provider_message_id"))
-    seen = message()
+    before = message()
     for _ in range(2):
         again = attempts.record(token, status, provider_message_id=words.get("provider_message_id"))
         assert again.status is first.status
-    assert message() == seen
+    assert message() == before
 
 
 @pytest.mark.usefixtures("database")
@@ -142,7 +142,7 @@ def test_a_success_that_is_recorded_late_stops_the_next_attempt() -> None:
 
 
 def superseded() -> tuple[OutboundMessage, OutboundMessage]:
-    """A message's first attempt, and its second, which is at work."""
+    """The first attempt of a message, and the second, which is not finished."""
     first = messages.claimed()
     attempts.record(first.token, Status.QUEUED, wait=timedelta())
     return first, messages.claim(first.id)

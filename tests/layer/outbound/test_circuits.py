@@ -1,4 +1,4 @@
-"""Circuits: when a provider is let alone, who tries it again, and what that changes."""
+"""Circuits: when a provider is skipped, which message tries it again, and what closes the circuit."""
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,27 +15,27 @@ from tests.support.aws import Aws
 from tests.support.database import Database
 from tests.support.delivery import let_pass, relayed
 
-FAULTS = ["temporary", "misconfigured", "unknown"]
-ANSWERS = ["permanent", "opted_out"]
-UNASKED = ["unready", "unsendable"]
-LATER = timedelta(hours=1)
+PROVIDER_FAILURES = ["temporary", "misconfigured", "unknown"]
+REFUSALS = ["permanent", "opted_out"]
+NOT_SENT = ["unready", "unsendable"]
+RETRY_WAIT = timedelta(hours=1)
 CIRCUIT = "SELECT changed_at, open_until, openings FROM circuits"
 OPEN_FOR = "SELECT round(extract(epoch FROM open_until - changed_at))::int FROM circuits"
 
 
-def end(claimed: OutboundMessage, failure: str | None) -> Recorded:
-    """Records as delivery does after a failure of this kind, or after a success."""
+def record(claimed: OutboundMessage, failure: str | None) -> Recorded:
+    """Records what delivery records after a failure of this kind, or after a success (None)."""
     if failure is None:
         return attempts.record(claimed.token, Status.SENT)
-    if failure in (*ANSWERS, "unsendable"):
+    if failure in (*REFUSALS, "unsendable"):
         return attempts.record(claimed.token, Status.FAILED, failure=failure)
     status = Status.UNKNOWN if failure == "unknown" else Status.QUEUED
-    return attempts.record(claimed.token, status, failure=failure, wait=LATER)
+    return attempts.record(claimed.token, status, failure=failure, wait=RETRY_WAIT)
 
 
 def attempt(*failures: str | None) -> list[bool]:
-    """One attempt after the other, of a message each: whether it opened the circuit."""
-    return [end(messages.claimed(), failure).circuit_opened for failure in failures]
+    """Makes attempts with a message each. Returns for each whether it opened the circuit."""
+    return [record(messages.claimed(), failure).circuit_opened for failure in failures]
 
 
 def accept() -> int:
@@ -46,28 +46,28 @@ def open_circuit() -> None:
     assert attempt(*["temporary"] * 10)[-1]
 
 
-def tried(ids: Sequence[int]) -> list[OutboundMessage]:
+def claim(ids: Sequence[int]) -> list[OutboundMessage]:
     return attempts.claim(ids, messages.LEASE).messages
 
 
-def trials(id: int) -> int:
-    return len(tried([id]))
+def claim_count(id: int) -> int:
+    return len(claim([id]))
 
 
 @pytest.mark.usefixtures("database")
-@pytest.mark.parametrize("failure", FAULTS)
+@pytest.mark.parametrize("failure", PROVIDER_FAILURES)
 def test_a_circuit_opens_when_half_of_ten_attempts_failed_through_the_provider(failure: str) -> None:
     assert circuits.list_open() == []
     assert attempt(*[None] * 5, *[failure] * 5) == [False] * 9 + [True]
     assert circuits.list_open() == ["sms"]
-    assert tried([accept()]) == []
+    assert claim([accept()]) == []
 
 
 @pytest.mark.usefixtures("database")
 def test_timeouts_that_end_after_a_burst_of_successes_open_nothing() -> None:
     slow, quick = ([messages.claimed() for _ in range(count)] for count in (10, 30))
-    assert not any(end(one, None).circuit_opened for one in quick)
-    assert not any(end(one, "unknown").circuit_opened for one in slow)
+    assert not any(record(message, None).circuit_opened for message in quick)
+    assert not any(record(message, "unknown").circuit_opened for message in slow)
 
 
 @pytest.mark.usefixtures("database")
@@ -77,15 +77,15 @@ def test_timeouts_that_end_after_a_burst_of_successes_open_nothing() -> None:
         ["temporary"] * 9,
         [None] * 6 + ["temporary"] * 5,
         ["throttled"] * 20,
-        *([answer] * 20 for answer in ANSWERS),
-        *([unasked] * 20 + ["temporary"] * 9 for unasked in UNASKED),
+        *([answer] * 20 for answer in REFUSALS),
+        *([failure] * 20 + ["temporary"] * 9 for failure in NOT_SENT),
         [None] * 20 + ["temporary"] * 9,
     ],
-    ids=["nine", "five of eleven", "throttled", *ANSWERS, *UNASKED, "nine of the last twenty"],
+    ids=["nine", "five of eleven", "throttled", *REFUSALS, *NOT_SENT, "nine of the last twenty"],
 )
 def test_fewer_failures_leave_the_circuit_closed(failures: list[str | None]) -> None:
     assert not any(attempt(*failures))
-    assert trials(accept()) == 1
+    assert claim_count(accept()) == 1
 
 
 @pytest.mark.usefixtures("database")
@@ -105,7 +105,7 @@ def test_each_provider_has_its_own_circuit() -> None:
     open_circuit()
     _, email, _ = store.accept_message(messages.ACCOUNT, messages.email(), ["email"])
     assert email is not None
-    assert trials(email.id) == 1
+    assert claim_count(email.id) == 1
 
 
 def test_a_postponed_message_is_dispatched_when_the_circuit_is_half_open(
@@ -113,15 +113,15 @@ def test_a_postponed_message_is_dispatched_when_the_circuit_is_half_open(
 ) -> None:
     open_circuit()
     id = accept()
-    assert trials(id) == 0
-    postpone = """
+    assert claim_count(id) == 0
+    postponed = """
         SELECT status, attempt_count, dispatch_at = open_until
           FROM messages JOIN outbound_queue ON message_id = id, circuits WHERE id = :id"""
-    assert database.rows(postpone, id=id) == [["queued", 0, True]]
+    assert database.rows(postponed, id=id) == [["queued", 0, True]]
     assert relayed(aws) == []
     let_pass(database, 30)
     assert relayed(aws) == [id]
-    assert trials(id) == 1
+    assert claim_count(id) == 1
 
 
 def test_only_one_of_eight_workers_tries_a_half_open_provider(
@@ -131,7 +131,7 @@ def test_only_one_of_eight_workers_tries_a_half_open_provider(
     for _ in range(3):
         ids = [accept() for _ in range(8)]
         let_pass(database, 31)
-        assert sum(environments.map(trials, ids)) == 1
+        assert sum(environments.map(claim_count, ids)) == 1
 
 
 def test_a_success_closes_the_circuit(database: Database) -> None:
@@ -139,10 +139,10 @@ def test_a_success_closes_the_circuit(database: Database) -> None:
     let_pass(database, 30)
     assert attempt(None) == [False]
     assert circuits.list_open() == []
-    assert len(tried([accept() for _ in range(5)])) == 5
+    assert len(claim([accept() for _ in range(5)])) == 5
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("answer", REFUSALS)
 def test_a_refused_message_closes_the_circuit_too(database: Database, answer: str) -> None:
     open_circuit()
     let_pass(database, 30)
@@ -150,10 +150,12 @@ def test_a_refused_message_closes_the_circuit_too(database: Database, answer: st
     assert circuits.list_open() == []
 
 
-@pytest.mark.parametrize("failure", UNASKED)
+@pytest.mark.parametrize("failure", NOT_SENT)
 def test_an_attempt_that_did_not_reach_the_provider_does_not_count(database: Database, failure: str) -> None:
     attempt(*["temporary"] * 9, *[failure] * 20)
-    assert attempt("temporary") == [True], "they are not among the last twenty"
+    assert attempt("temporary") == [True], (
+        "attempts that did not reach the provider are not among the last twenty"
+    )
     let_pass(database, 31)
     before = database.rows("SELECT changed_at, openings FROM circuits")
     assert attempt(failure) == [False]
@@ -183,43 +185,43 @@ def test_a_throttled_trial_closes_the_circuit(database: Database) -> None:
     open_circuit()
     let_pass(database, 31)
     attempt("throttled")
-    assert [trials(accept()), trials(accept())] == [1, 1]
+    assert [claim_count(accept()), claim_count(accept())] == [1, 1]
 
 
 def test_a_postponed_message_stays_first_in_its_conversation(database: Database) -> None:
     open_circuit()
     first, second = (messages.accept()[1].id for _ in range(2))
-    assert tried([first, second]) == []
+    assert claim([first, second]) == []
     let_pass(database, 31)
     attempt(None)
-    assert [one.id for one in tried([second])] == [first]
+    assert [message.id for message in claim([second])] == [first]
 
 
 def test_a_trial_whose_worker_died_is_followed_by_another(database: Database) -> None:
     open_circuit()
     let_pass(database, 31)
-    assert [trials(accept()), trials(accept())] == [1, 0]
+    assert [claim_count(accept()), claim_count(accept())] == [1, 0]
     let_pass(database, 31)
-    assert [trials(accept()), trials(accept())] == [1, 0]
+    assert [claim_count(accept()), claim_count(accept())] == [1, 0]
 
 
-@pytest.mark.parametrize("failure", [None, "permanent", *FAULTS])
+@pytest.mark.parametrize("failure", [None, "permanent", *PROVIDER_FAILURES])
 def test_attempts_that_began_before_the_circuit_changed_do_not_change_it(
     database: Database, failure: str | None
 ) -> None:
     late = [messages.claimed() for _ in range(4)]
     open_circuit()
     before = database.rows(CIRCUIT)
-    assert not end(late[0], failure).circuit_opened
-    assert database.rows(CIRCUIT) == before, "while it is open"
+    assert not record(late[0], failure).circuit_opened
+    assert database.rows(CIRCUIT) == before, "while the circuit is open"
     let_pass(database, 31)
     before = database.rows(CIRCUIT)
-    assert not end(late[1], failure).circuit_opened
-    assert database.rows(CIRCUIT) == before, "once its time is up"
+    assert not record(late[1], failure).circuit_opened
+    assert database.rows(CIRCUIT) == before, "while it is half-open"
     attempt(None)
     before = database.rows(CIRCUIT)
-    assert [end(one, failure).circuit_opened for one in late[2:]] == [False, False]
-    assert database.rows(CIRCUIT) == before, "once it is closed"
+    assert [record(message, failure).circuit_opened for message in late[2:]] == [False, False]
+    assert database.rows(CIRCUIT) == before, "after it closed"
 
 
 def test_failures_before_the_circuit_closed_do_not_open_it_again(database: Database) -> None:
@@ -231,19 +233,19 @@ def test_failures_before_the_circuit_closed_do_not_open_it_again(database: Datab
 
 
 def test_health_shows_circuits_in_detail(database: Database) -> None:
-    def told() -> list[tuple[str, str, bool]]:
+    def health() -> list[tuple[str, str, bool]]:
         answer = call("GET", "/healthz?detail=true")
         assert answer.status == 200
         assert answer.json["status"] == "ok"
-        shown = answer.json["providers"]
-        return [(one["name"], one["circuit"], one["open_until"] is None) for one in shown]
+        providers = answer.json["providers"]
+        return [(entry["name"], entry["circuit"], entry["open_until"] is None) for entry in providers]
 
-    well = ("email", "closed", True)
-    assert told() == [("sms", "closed", True), well]
+    email_closed = ("email", "closed", True)
+    assert health() == [("sms", "closed", True), email_closed]
     open_circuit()
-    assert told() == [("sms", "open", False), well]
+    assert health() == [("sms", "open", False), email_closed]
     let_pass(database, 30)
-    assert told() == [("sms", "half_open", False), well]
+    assert health() == [("sms", "half_open", False), email_closed]
     attempt(None)
-    assert told() == [("sms", "closed", True), well]
+    assert health() == [("sms", "closed", True), email_closed]
     assert call("GET", "/healthz").json == {"status": "ok"}

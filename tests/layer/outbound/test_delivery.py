@@ -1,4 +1,4 @@
-"""Delivering: what each fate of a call makes of its message, and when it is tried again."""
+"""Delivery: what each result of a call does to its message, and when the message is sent again."""
 
 import time
 from typing import Any
@@ -59,7 +59,9 @@ def test_each_failure_leads_to_its_status(
     deliver(1)
     assert state(database) == (status, code, 1)
     assert events(database) == [["attempt", 1, status, code]]
-    assert len(aws.queued()) + aws.delayed() == (status != "failed")  # the unknown one is to be looked at
+    assert len(aws.queued()) + aws.delayed() == (
+        status != "failed"
+    )  # an unknown outcome is dispatched for its lookup
     make_due(database)
     providers.behave()
     deliver(1)
@@ -82,12 +84,14 @@ def test_a_message_that_is_not_due_yet_is_not_sent(
     assert state(database) == ("queued", "503", 1)
 
 
-@pytest.mark.parametrize(("asked", "least", "most"), [(0, 0, 4), (120, 120, 120), (10**13, 86400, 86400)])
+@pytest.mark.parametrize(
+    ("retry_after", "least", "most"), [(0, 0, 4), (120, 120, 120), (10**13, 86400, 86400)]
+)
 def test_a_retry_waits_as_long_as_the_provider_asks_up_to_a_day(
-    database: Database, aws: Aws, providers: ProviderSimulator, asked: int, least: float, most: float
+    database: Database, aws: Aws, providers: ProviderSimulator, retry_after: int, least: float, most: float
 ) -> None:
     accept(aws)
-    providers.behave(Behaviour(status=429, retry_after=asked))
+    providers.behave(Behaviour(status=429, retry_after=retry_after))
     deliver(1)
     assert least - 0.5 <= wait(database) <= most
 
@@ -107,7 +111,9 @@ def test_waits_are_spread_over_a_window_that_doubles_up_to_an_hour(
         waits = [wait(database, id) for id in ids]
         window = min(3600, 2 * 2.0**attempt)
         assert max(waits) <= window
-        assert min(waits) < window / 2 < max(waits)  # spread over all of it: they do not come back as one
+        assert (
+            min(waits) < window / 2 < max(waits)
+        )  # spread over the whole window: they do not all return at once
         database.rows("DELETE FROM attempts")
 
 
@@ -125,7 +131,7 @@ def test_a_message_fails_after_its_last_attempt(
     assert len(providers.requests) == 3
 
 
-class Faulty(json_gateway.Sms):
+class BuggyProvider(json_gateway.Sms):
     def send(self, message: OutboundMessage) -> ProviderResult:
         if message.body == "fault":
             raise KeyError(message.body)
@@ -141,7 +147,7 @@ def test_a_bug_in_a_provider_makes_only_its_own_message_unknown(
     printed: Printed,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(registry.REGISTRY, "sms", Faulty)
+    monkeypatch.setitem(registry.REGISTRY, "sms", BuggyProvider)
     for body in ("fault", "nothing", "Hello"):
         accept(aws, body=body)
     deliver(1, 2, 3)
@@ -155,9 +161,9 @@ def test_a_bug_in_a_provider_makes_only_its_own_message_unknown(
 def test_ten_calls_run_at_the_same_time(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
     ids = accept(aws, 10)
     providers.behave(Behaviour(delay=0.5))
-    began = time.monotonic()
+    started = time.monotonic()
     deliver(*ids)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - started < 2.5
     assert database.value("SELECT count(*) FROM messages WHERE status = 'sent'") == 10
 
 
@@ -177,17 +183,17 @@ def test_a_claim_outlives_its_invocation(database: Database, aws: Aws, providers
     accept(aws)
     providers.behave(Behaviour(close="after"))
     lease = "SELECT expires_at - clock_timestamp() FROM leases"
-    seen: list[Any] = []
+    leases: list[Any] = []
 
-    class Looking(json_gateway.Sms):
+    class SeesLease(json_gateway.Sms):
         def send(self, message: OutboundMessage) -> ProviderResult:
-            seen.append(database.value(lease))
+            leases.append(database.value(lease))
             return super().send(message)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(registry.REGISTRY, "sms", Looking)
+        patch.setitem(registry.REGISTRY, "sms", SeesLease)
         deliver(1, seconds=30)
-    assert 30 < seen[0].total_seconds() <= 45
+    assert 30 < leases[0].total_seconds() <= 45
 
 
 def test_messages_that_are_not_queued_are_ignored(

@@ -1,4 +1,4 @@
-"""Delivering while something is away: the provider's secret, the queue, Postgres itself."""
+"""Delivery while something is unavailable: the providers' secret, the queue, or Postgres."""
 
 import threading
 import time
@@ -38,24 +38,28 @@ def with_a_broken_secret(aws: Aws) -> Mapping[str, str]:
     }
 
 
-@pytest.mark.parametrize("spoilt", [without_provider, with_a_broken_secret])
+@pytest.mark.parametrize("broken_configuration", [without_provider, with_a_broken_secret])
 def test_an_unusable_provider_costs_an_attempt_but_no_message(
-    database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure, spoilt: Any
+    database: Database,
+    aws: Aws,
+    providers: ProviderSimulator,
+    configure: Configure,
+    broken_configuration: Any,
 ) -> None:
     accept(aws)
     before = {"PROVIDERS": "sms,email", "PROVIDER_SECRET_ARN": ""}
-    configure(**before | spoilt(aws))
+    configure(**before | broken_configuration(aws))
     deliver(1)
     assert state(database) == ("queued", "not_configured", 1)
-    mended = {"sms": {"url": f"{providers.url}/sms", "signing_secret": SIGNING_SECRET}}
-    configure(PROVIDERS="sms", PROVIDER_SECRET_ARN=aws.keep(mended))
+    fixed = {"sms": {"url": f"{providers.url}/sms", "signing_secret": SIGNING_SECRET}}
+    configure(PROVIDERS="sms", PROVIDER_SECRET_ARN=aws.keep(fixed))
     make_due(database)
     deliver(1)
     assert state(database) == ("sent", None, 2)
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "reason"),
+    ("broken_configuration", "reason"),
     [
         (without_provider, "PROVIDERS does not name sms."),
         (with_a_broken_secret, "The signing_secret of sms is none."),
@@ -66,13 +70,13 @@ def test_the_log_says_what_is_misconfigured(
     aws: Aws,
     configure: Configure,
     caplog: pytest.LogCaptureFixture,
-    spoilt: Any,
+    broken_configuration: Any,
     reason: str,
 ) -> None:
     accept(aws)
-    configure(**{"PROVIDERS": "sms,email", "PROVIDER_SECRET_ARN": ""} | spoilt(aws))
+    configure(**{"PROVIDERS": "sms,email", "PROVIDER_SECRET_ARN": ""} | broken_configuration(aws))
     deliver(1)
-    [line] = [one.__dict__ for one in caplog.records if one.levelname == "ERROR"]
+    [line] = [record.__dict__ for record in caplog.records if record.levelname == "ERROR"]
     assert (line["msg"], line["provider"], line["reason"]) == ("Provider misconfigured", "sms", reason)
 
 
@@ -103,10 +107,10 @@ def test_a_hanging_secrets_manager_costs_seconds_but_no_message(
     accept(aws)
     with playing(hang) as address:
         aws_at(f"http://{address}")
-        began = time.monotonic()
+        started = time.monotonic()
         with pytest.raises(Unavailable):
             deliver(1)
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - started < 8
     assert state(database) == ("queued", None, 0)
 
 
@@ -124,7 +128,7 @@ def test_nothing_is_claimed_while_the_database_is_unavailable(
 
 @pytest.fixture
 def server(tmp_path: Path, configure: Configure) -> Iterator[Postgres]:
-    """A Postgres of the test's own, to be stopped and started; the product is configured for it."""
+    """A Postgres that the test can stop and start. The product is configured for it."""
     server = Postgres(tmp_path, ports.choose("127.0.0.1", 0, ""), durable=False)
     server.start()
     configure(DATABASE_URL=server.url)
@@ -136,7 +140,7 @@ def server(tmp_path: Path, configure: Configure) -> Iterator[Postgres]:
 
 
 class Delivery(threading.Thread):
-    """One that goes on while the test stops Postgres."""
+    """A delivery in a thread, which goes on while the test stops Postgres."""
 
     def __init__(self, ids: list[int]) -> None:
         super().__init__()
@@ -153,10 +157,10 @@ class Delivery(threading.Thread):
 
 
 def rows(server: Postgres, sql: str) -> list[list[object]]:
-    own = Database(server.url)
-    found = own.rows(sql)
-    own.close()
-    return found
+    database = Database(server.url)
+    rows = database.rows(sql)
+    database.close()
+    return rows
 
 
 def wait_for_claims(server: Postgres, count: int) -> None:
@@ -191,5 +195,5 @@ def test_the_batch_stays_in_the_queue_if_postgres_is_not_back_in_time(
     delivery.join(timeout=30)
     assert isinstance(delivery.ended_with, Unavailable)
     server.start()
-    # Their leases run out, and the relay makes them visible as unknown.
+    # Their leases run out later, and the relay makes them unknown.
     assert rows(server, "SELECT status, attempt_count FROM messages") == [["sending", 1]] * 3

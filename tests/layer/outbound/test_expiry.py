@@ -1,4 +1,4 @@
-"""What ends a message that nobody takes, its age or its attempts, and what lets it wait for long."""
+"""What ends a message that no provider takes: MAX_AGE or MAX_ATTEMPTS. And how long a retry can wait."""
 
 import pytest
 
@@ -32,12 +32,12 @@ def test_a_message_that_was_never_tried_expires(
     let_pass(database, MAX_AGE)
     assert relayed(aws) == [1]
     deliver(1)
-    shown = message(1)
-    assert shown["status"] == "failed"
-    assert shown["error"] == {"code": "expired", "reason": "It was too old to be tried again."}
-    [event] = shown["events"]
+    expired = message(1)
+    assert expired["status"] == "failed"
+    assert expired["error"] == {"code": "expired", "reason": "It was too old to be tried again."}
+    [event] = expired["events"]
     assert (event["kind"], event["status"], event["code"]) == ("resolved", "failed", "expired")
-    assert event["reason"] == shown["error"]["reason"]
+    assert event["reason"] == expired["error"]["reason"]
     assert database.rows(QUEUED) == []
     assert providers.requests == []
 
@@ -46,15 +46,15 @@ def test_a_message_that_waits_for_a_retry_expires_with_the_last_reason(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
     accept(aws)
-    told = {"error": {"code": "30001", "reason": "Queue overflow"}}
-    providers.behave(Behaviour(status=503, body=told, retry_after=MAX_AGE))
+    body = {"error": {"code": "30001", "reason": "Queue overflow"}}
+    providers.behave(Behaviour(status=503, body=body, retry_after=MAX_AGE))
     deliver(1)
     let_pass(database, MAX_AGE)
     assert relayed(aws) == [1]
     deliver(1)
-    shown = message(1)
-    assert (shown["status"], shown["error"]["code"]) == ("failed", "expired")
-    assert shown["error"]["reason"].endswith("The last failure was: Queue overflow")
+    expired = message(1)
+    assert (expired["status"], expired["error"]["code"]) == ("failed", "expired")
+    assert expired["error"]["reason"].endswith("The last failure was: Queue overflow")
     assert events(database) == [["attempt", 1, "queued", "30001"], ["resolved", 1, "failed", "expired"]]
     assert len(providers.requests) == 1
 

@@ -1,4 +1,4 @@
-"""Idempotency-Keys: the same key and body give the same message, until the key's time is up."""
+"""Idempotency keys: the same key and body return the same message, until the key expires."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from tests.support.database import Database
 from tests.support.messages import ACCOUNT, key
 
 
-def grow_old(database: Database, name: str, age: str = "24 h") -> None:
+def make_older(database: Database, name: str, age: str = "24 h") -> None:
     database.rows(f"UPDATE idempotency_keys SET created_at = now() - interval '{age}' WHERE key = '{name}'")
 
 
@@ -51,26 +51,26 @@ def test_keys_with_other_names_or_routes_are_independent(database: Database) -> 
 @pytest.mark.parametrize("fingerprint", ["print", "other"])
 def test_an_expired_key_can_be_used_again(database: Database, fingerprint: str) -> None:
     _, first = messages.accept(under=key())
-    grow_old(database, "key")
+    make_older(database, "key")
     outcome, second = messages.accept(under=key(fingerprint=fingerprint))
     assert outcome is AcceptOutcome.CREATED
     assert second.id != first.id
     outcome, again = messages.accept(under=key(fingerprint=fingerprint))
     assert (outcome, again.id) == (AcceptOutcome.REPLAYED, second.id)
-    kept = "SELECT message_id, fingerprint, created_at > now() - interval '1 min' FROM idempotency_keys"
-    assert database.rows(kept) == [[second.id, fingerprint, True]]
+    stored_key = "SELECT message_id, fingerprint, created_at > now() - interval '1 min' FROM idempotency_keys"
+    assert database.rows(stored_key) == [[second.id, fingerprint, True]]
 
 
 def test_a_key_is_valid_for_a_day(database: Database) -> None:
     assert timedelta(hours=24) == KEY_AGE
     messages.accept(under=key())
-    grow_old(database, "key", "23 h 59 min")
+    make_older(database, "key", "23 h 59 min")
     assert messages.accept(under=key())[0] is AcceptOutcome.REPLAYED
     assert store.delete_expired_keys(10) == 0
 
 
 def test_a_failed_insert_does_not_use_its_key(database: Database) -> None:
-    """The key is written before the message, and goes with it."""
+    """The key is inserted before the message, and both are rolled back."""
     database.rows("ALTER TABLE messages ADD CONSTRAINT no CHECK (body <> 'no') NOT VALID")
     try:
         with pytest.raises(StatementRejected, match="23514"):
@@ -86,11 +86,11 @@ def test_only_expired_keys_are_deleted_the_oldest_first(database: Database) -> N
     for name in "abcde":
         messages.accept(under=key(name))
     for name, age in {"a": "23 h", "b": "24 h", "c": "25 h", "d": "26 h"}.items():
-        grow_old(database, name, age)
-    left = "SELECT key FROM idempotency_keys ORDER BY key"
+        make_older(database, name, age)
+    remaining = "SELECT key FROM idempotency_keys ORDER BY key"
     assert store.delete_expired_keys(2) == 2
-    assert database.rows(left) == [["a"], ["b"], ["e"]]
+    assert database.rows(remaining) == [["a"], ["b"], ["e"]]
     assert store.delete_expired_keys(2) == 1
     assert store.delete_expired_keys(2) == 0
-    assert database.rows(left) == [["a"], ["e"]]
+    assert database.rows(remaining) == [["a"], ["e"]]
     assert database.value("SELECT count(*) FROM messages") == 5

@@ -1,4 +1,4 @@
-"""What delivery and the relay count, of which alarms and operators are told: each metric for its cause."""
+"""Metrics of delivery and the relay, which alarms and operators use: each has its cause."""
 
 import pytest
 
@@ -19,7 +19,7 @@ CAUSES = {"Sent", "Failed", "Misconfigured", "OptedOut", "CircuitOpened", "OpenC
 
 @pytest.fixture(autouse=True)
 def _clear_metrics() -> None:
-    """Who delivers without its function leaves what was counted to the next one."""
+    """A test that delivers without the function does not flush what it counted."""
     metrics.clear_metrics()
 
 
@@ -33,7 +33,7 @@ def open_circuit(aws: Aws, provider: ProviderSimulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("behaviour", "expected"),
     [
         (Behaviour(), {"Sent": [1]}),
         (Behaviour(status=400), {"Failed": [1]}),
@@ -50,11 +50,11 @@ def test_an_attempt_is_counted_by_its_outcome(
     aws: Aws,
     providers: ProviderSimulator,
     printed: Printed,
-    told: Behaviour,
+    behaviour: Behaviour,
     expected: dict[str, list[float]],
 ) -> None:
     accept(aws)
-    providers.behave(told)
+    providers.behave(behaviour)
     deliver(1)
     assert counted(printed) == expected
 
@@ -113,7 +113,9 @@ def test_a_circuit_is_counted_when_it_opens_and_in_each_round_while_it_is_open(
     assert counted(printed) == {"CircuitOpened": [1], "OpenCircuits": [1, 1]}
     let_pass(database, 31)
     invoke("relay", event("relay"))
-    assert counted(printed) == {"CircuitOpened": [1], "OpenCircuits": [1, 1]}, "its time is up"
+    assert counted(printed) == {"CircuitOpened": [1], "OpenCircuits": [1, 1]}, (
+        "a half-open circuit is not counted"
+    )
 
 
 def test_the_log_names_the_provider_whose_circuit_opened(

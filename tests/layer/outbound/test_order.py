@@ -1,4 +1,4 @@
-"""A conversation's messages go out one after the other, in the order in which they were accepted."""
+"""The messages of a conversation are sent one at a time, in the order in which they were accepted."""
 
 import random
 from concurrent.futures import ProcessPoolExecutor
@@ -24,7 +24,7 @@ def ids(claimed: Claimed) -> tuple[list[int], list[int]]:
 
 
 def send(dispatches: list[int]) -> None:
-    """As a delivery does: claims at each dispatch, records, and takes the dispatch that follows."""
+    """Does what a delivery does: claims, records, and dispatches the next message."""
     while dispatches:
         claimed = attempts.claim([dispatches.pop()], LEASE)
         for message in claimed.messages:
@@ -47,8 +47,8 @@ def test_messages_behind_an_attempt_wait_and_the_next_is_dispatched_again(databa
 
 
 def test_a_claim_takes_one_message_of_a_conversation_and_blocks_no_other(database: Database) -> None:
-    first, second, elsewhere = accept(), accept(), accept(CONTACTS[1])
-    assert ids(attempts.claim([first, second, elsewhere], LEASE)) == ([first, elsewhere], [])
+    first, second, other = accept(), accept(), accept(CONTACTS[1])
+    assert ids(attempts.claim([first, second, other], LEASE)) == ([first, other], [])
 
 
 def test_a_message_that_waits_for_a_retry_does_not_block_the_others(database: Database) -> None:
@@ -75,13 +75,13 @@ def test_an_expired_lease_does_not_block_the_next_message(database: Database) ->
 def test_eight_workers_keep_every_conversation_in_order(
     database: Database, environments: ProcessPoolExecutor
 ) -> None:
-    everything = [accept(contact) for _ in range(12) for contact in CONTACTS]
-    shuffled = [random.sample(everything, len(everything)) for _ in range(8)]
+    accepted = [accept(contact) for _ in range(12) for contact in CONTACTS]
+    shuffled = [random.sample(accepted, len(accepted)) for _ in range(8)]
     list(environments.map(send, shuffled))
-    # Whoever lost a race leaves its dispatch to the queue, which brings it again.
-    send([*everything])
-    assert database.value("SELECT count(*) FROM messages WHERE status = 'sent'") == len(everything)
-    assert database.value("SELECT count(*) FROM attempts") == len(everything)
+    # An id whose worker lost a race stays in the queue and is delivered again.
+    send([*accepted])
+    assert database.value("SELECT count(*) FROM messages WHERE status = 'sent'") == len(accepted)
+    assert database.value("SELECT count(*) FROM attempts") == len(accepted)
     out_of_order = """
         SELECT count(*) FROM (
             SELECT a.started_at, lag(a.ended_at) OVER (PARTITION BY m.conversation_id ORDER BY m.id) AS before
@@ -91,9 +91,9 @@ def test_eight_workers_keep_every_conversation_in_order(
 
 
 def postpone(database: Database, id: int) -> None:
-    """As the relay does with what lies far behind in a backlog."""
-    far = "dispatch_at = now() + interval '1 hour', dispatch_count = 6"
-    database.rows(f"UPDATE outbound_queue SET {far} WHERE message_id = :id", id=id)
+    """Does what the relay does with a message far back in a backlog."""
+    late = "dispatch_at = now() + interval '1 hour', dispatch_count = 6"
+    database.rows(f"UPDATE outbound_queue SET {late} WHERE message_id = :id", id=id)
 
 
 def seconds_until_dispatch(database: Database, id: int) -> float:
@@ -102,7 +102,6 @@ def seconds_until_dispatch(database: Database, id: int) -> float:
 
 
 def test_the_next_message_is_due_within_a_minute_if_its_dispatch_is_lost(database: Database) -> None:
-    """However long it has waited behind the others."""
     first, second, third = accept(), accept(), accept()
     [message] = attempts.claim([first], LEASE).messages
     postpone(database, second)

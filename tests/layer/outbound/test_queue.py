@@ -1,4 +1,4 @@
-"""Nudges: ids in the queue at once or later; a queue that is away costs a second and loses no message."""
+"""The outbound queue: ids with a delay, and failures that cost a second but lose no message."""
 
 import json
 import socket
@@ -13,14 +13,16 @@ from tests.support.aws import Aws
 from tests.support.configuration import Configure
 from tests.support.tcp_server import Script, answering, hang, playing, read_request, reset
 
-NUDGES = [Dispatch(id, 1) for id in range(1, 26)]
+DISPATCHES = [Dispatch(id, 1) for id in range(1, 26)]
 
 
 def test_the_queue_carries_only_ids(aws: Aws) -> None:
-    assert queue.send(NUDGES) == []
-    found = aws.queued()
-    assert sorted(int(message["Body"]) for message in found) == [dispatch.message_id for dispatch in NUDGES]
-    assert not any("MessageAttributes" in message for message in found)
+    assert queue.send(DISPATCHES) == []
+    received = aws.queued()
+    assert sorted(int(message["Body"]) for message in received) == [
+        dispatch.message_id for dispatch in DISPATCHES
+    ]
+    assert not any("MessageAttributes" in message for message in received)
 
 
 def test_each_account_is_a_message_group(aws: Aws) -> None:
@@ -35,8 +37,8 @@ def test_no_dispatches_make_no_request(aws: Aws) -> None:
 
 
 @pytest.fixture
-def asked(aws_at: Callable[[str], None]) -> Iterator[list[dict[str, object]]]:
-    """What a queue of our own is asked for, which refuses the ids that are odd."""
+def requests(aws_at: Callable[[str], None]) -> Iterator[list[dict[str, object]]]:
+    """The requests to a queue that refuses odd ids."""
     requests: list[dict[str, object]] = []
 
     def script(client: socket.socket) -> None:
@@ -52,9 +54,9 @@ def asked(aws_at: Callable[[str], None]) -> Iterator[list[dict[str, object]]]:
         yield requests
 
 
-def test_returns_the_ids_that_the_queue_did_not_take(asked: list[dict[str, object]]) -> None:
-    assert queue.send(NUDGES) == [id for id in range(1, 26) if id % 2]
-    assert [len(str(request["Entries"]).split("MessageBody")) - 1 for request in asked] == [10, 10, 5]
+def test_returns_the_ids_that_the_queue_did_not_take(requests: list[dict[str, object]]) -> None:
+    assert queue.send(DISPATCHES) == [id for id in range(1, 26) if id % 2]
+    assert [len(str(request["Entries"]).split("MessageBody")) - 1 for request in requests] == [10, 10, 5]
 
 
 @pytest.mark.parametrize(
@@ -62,11 +64,11 @@ def test_returns_the_ids_that_the_queue_did_not_take(asked: list[dict[str, objec
     [(0, 0), (0.1, 1), (1.4, 2), (1.6, 2), (60, 60), (900, 900), (901, 900), (86400, 900)],
 )
 def test_a_delay_is_rounded_up_to_seconds_and_limited_to_15_minutes(
-    asked: list[dict[str, object]], delay: float, seconds: int
+    requests: list[dict[str, object]], delay: float, seconds: int
 ) -> None:
-    """SQS counts whole seconds, up to 900; a delivery that is too early finds nothing due."""
+    """SQS counts in seconds, up to 900. A delivery that comes too early finds nothing due."""
     queue.send([Dispatch(2, 1)], delay)
-    [request] = asked
+    [request] = requests
     assert isinstance(request["Entries"], list)
     assert request["Entries"][0]["DelaySeconds"] == seconds
 
@@ -94,14 +96,14 @@ def test_a_failing_queue_costs_a_second_and_returns_every_id(
 ) -> None:
     with playing(script) as address:
         aws_at(f"http://{address}")
-        queue.send(NUDGES[:1])  # makes the client, which takes its time once
-        began = time.monotonic()
-        assert queue.send(NUDGES) == [dispatch.message_id for dispatch in NUDGES]
-        assert time.monotonic() - began < 2.5
+        queue.send(DISPATCHES[:1])  # the first call creates the client, which takes longer
+        started = time.monotonic()
+        assert queue.send(DISPATCHES) == [dispatch.message_id for dispatch in DISPATCHES]
+        assert time.monotonic() - started < 2.5
 
 
 def test_a_dead_connection_is_replaced(aws_at: Callable[[str], None]) -> None:
-    """As after a pause of the environment: it looks alive, and takes the request."""
+    """After a pause of the environment a connection may accept a request although it is dead."""
     taken: list[bytes] = []
 
     def script(client: socket.socket) -> None:
@@ -118,15 +120,15 @@ def test_a_dead_connection_is_replaced(aws_at: Callable[[str], None]) -> None:
 
 def test_a_deleted_queue_returns_every_id(aws: Aws) -> None:
     aws.lose_the_queues()
-    assert queue.send(NUDGES) == [dispatch.message_id for dispatch in NUDGES]
+    assert queue.send(DISPATCHES) == [dispatch.message_id for dispatch in DISPATCHES]
 
 
 @pytest.mark.parametrize("url", ["", "nowhere", "http://127.0.0.1:9/x"])
 def test_an_invalid_queue_url_returns_every_id(aws: Aws, configure: Configure, url: str) -> None:
     configure(OUTBOUND_QUEUE_URL=url)
-    assert queue.send(NUDGES) == [dispatch.message_id for dispatch in NUDGES]
+    assert queue.send(DISPATCHES) == [dispatch.message_id for dispatch in DISPATCHES]
 
 
 def test_a_refused_connection_returns_every_id(aws_at: Callable[[str], None]) -> None:
     aws_at("http://127.0.0.1:9")
-    assert queue.send(NUDGES) == [dispatch.message_id for dispatch in NUDGES]
+    assert queue.send(DISPATCHES) == [dispatch.message_id for dispatch in DISPATCHES]

@@ -1,4 +1,4 @@
-"""Looks at messages of unknown outcome: when, by whom, and what a failed, a killed and a late one do."""
+"""Status lookups: when they are made, and what a failed, a repeated and a late lookup does."""
 
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
@@ -21,44 +21,44 @@ from tests.support.delivery import accept, deliver, events, let_pass, relayed, s
 
 pytestmark = pytest.mark.usefixtures("aws")
 
-FIRST_LOOK, BELIEVED_AFTER, UNKNOWN_AFTER = 15, 60, 600
+FIRST_LOOKUP, NOT_FOUND_AFTER, UNKNOWN_AFTER = 15, 60, 600
 LOST = ["attempt", 1, "unknown", "no_answer"]
-NEXT_LOOK = """
+NEXT_LOOKUP = """
     SELECT extract(epoch FROM q.next_attempt_at - a.ended_at)::float, q.dispatch_at = q.next_attempt_at
       FROM outbound_queue q JOIN attempts a ON a.message_id = q.message_id"""
 
 
-def lose(aws: Aws, provider: ProviderSimulator, policy: str | None = None) -> None:
-    """The answer to message 1, which the provider has taken."""
+def lose_answer(aws: Aws, provider: ProviderSimulator, policy: str | None = None) -> None:
+    """Makes message 1 unknown: the provider takes it, and its answer is lost."""
     accept(aws, delivery_policy=policy)
     provider.behave(Behaviour(close="after"))
     deliver(1)
     provider.behave()
 
 
-def look() -> UnknownOutcome:
+def claim_lookup() -> UnknownOutcome:
     [unknown] = attempts.claim([1], messages.LEASE).unknown
     return unknown
 
 
-def looks(id: int) -> int:
+def lookup_count(id: int) -> int:
     return len(attempts.claim([id], messages.LEASE).unknown)
 
 
 def test_lookups_are_spaced_out_until_the_outcome_is_resolved(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
-    lose(aws, providers)
+    lose_answer(aws, providers)
     times = [0.0]
     while len(events(database)) == 1:
-        [[after, dispatched]] = database.rows(NEXT_LOOK)
+        [[after, dispatched]] = database.rows(NEXT_LOOKUP)
         assert isinstance(after, float)
         assert len(times) == 1 or dispatched
         let_pass(database, after - times[-1])
         deliver(1)
         times.append(after)
     waits = [later - earlier for earlier, later in pairwise(times)]
-    assert times[1] == pytest.approx(FIRST_LOOK, abs=1)
+    assert times[1] == pytest.approx(FIRST_LOOKUP, abs=1)
     assert waits[1:-1] == sorted(waits[1:-1])
     assert 4 <= len(waits) <= 8
     assert UNKNOWN_AFTER <= times[-1] <= UNKNOWN_AFTER + 2
@@ -70,21 +70,21 @@ def test_fifty_claims_at_once_make_one_lookup(
     ids = accept(aws, 3)
     providers.behave(Behaviour(close="after"))
     deliver(*ids)
-    # Far from its end: there it is looked at each second, which fifty may outlast.
+    # Not at the end, where lookups are a second apart: fifty claims may take longer.
     let_pass(database, UNKNOWN_AFTER / 2)
-    assert [sum(environments.map(looks, [id] * 50)) for id in ids] == [1, 1, 1]
+    assert [sum(environments.map(lookup_count, [id] * 50)) for id in ids] == [1, 1, 1]
 
 
 def test_a_lookup_knows_when_the_attempt_began(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
-    lose(aws, providers)
+    lose_answer(aws, providers)
     let_pass(database, UNKNOWN_AFTER)
-    assert look().message.attempted_at == database.value("SELECT started_at FROM attempts")
+    assert claim_lookup().message.attempted_at == database.value("SELECT started_at FROM attempts")
 
 
-class Mistaken(json_gateway.Sms):
-    """Tells messages apart by what they say, and has one of two."""
+class FindsAnother(json_gateway.Sms):
+    """Finds another message: it compares messages by their text."""
 
     def fetch_status(self, message: OutboundMessage) -> ProviderResult:
         return ProviderResult("p-1")
@@ -93,10 +93,10 @@ class Mistaken(json_gateway.Sms):
 def test_the_id_of_another_message_is_not_evidence(
     database: Database, aws: Aws, providers: ProviderSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lose(aws, providers)
+    lose_answer(aws, providers)
     messages.sent(messages.claimed(), "p-1")
-    monkeypatch.setitem(registry.REGISTRY, "sms", Mistaken)
-    let_pass(database, FIRST_LOOK)
+    monkeypatch.setitem(registry.REGISTRY, "sms", FindsAnother)
+    let_pass(database, FIRST_LOOKUP)
     deliver(1)
     assert state(database, 1) == ("unknown", "no_answer", 1)
     let_pass(database, UNKNOWN_AFTER)
@@ -108,9 +108,9 @@ def test_the_id_of_another_message_is_not_evidence(
 def test_a_late_lookup_does_not_resolve_the_next_attempt(
     database: Database, aws: Aws, askable: ProviderSimulator, status: Status
 ) -> None:
-    lose(aws, askable)
-    let_pass(database, FIRST_LOOK)
-    late = look()
+    lose_answer(aws, askable)
+    let_pass(database, FIRST_LOOKUP)
+    late = claim_lookup()
     assert attempts.resolve(late.message.token, Status.QUEUED, "not_found", "") == (1, 1)
     again = messages.claim(1)
     attempts.record(again.token, Status.UNKNOWN, failure="unknown", wait=messages.LEASE)
@@ -122,16 +122,16 @@ def test_a_late_lookup_does_not_resolve_the_next_attempt(
     assert database.value("SELECT provider_message_id FROM messages") is None
     assert "late" not in [code for *_, code in events(database)]
     let_pass(database, messages.LEASE.total_seconds())
-    assert look().message.token == again.token, "it is still looked at"
+    assert claim_lookup().message.token == again.token, "lookups of the next attempt go on"
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.UNKNOWN])
 def test_resolving_an_attempt_twice_changes_nothing(
     database: Database, aws: Aws, providers: ProviderSimulator, status: Status
 ) -> None:
-    lose(aws, providers)
+    lose_answer(aws, providers)
     let_pass(database, UNKNOWN_AFTER)
-    token = look().message.token
+    token = claim_lookup().message.token
     assert attempts.resolve(token, status, "first", "") == (1, 1)
     found = messages.seen(1)
     for other in (Status.QUEUED, Status.UNKNOWN):
@@ -140,7 +140,7 @@ def test_resolving_an_attempt_twice_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "told",
+    "behaviour",
     [
         *(Behaviour(status=status) for status in (302, 400, 401, 429, 500, 503)),
         Behaviour(close="before"),
@@ -151,16 +151,16 @@ def test_resolving_an_attempt_twice_changes_nothing(
     ],
 )
 def test_a_failed_lookup_is_not_evidence_and_is_repeated(
-    database: Database, aws: Aws, askable: ProviderSimulator, told: Behaviour
+    database: Database, aws: Aws, askable: ProviderSimulator, behaviour: Behaviour
 ) -> None:
-    lose(aws, askable)
-    askable.behave(told, at="sms/lookup")
-    let_pass(database, BELIEVED_AFTER)
+    lose_answer(aws, askable)
+    askable.behave(behaviour, at="sms/lookup")
+    let_pass(database, NOT_FOUND_AFTER)
     deliver(1)
     assert state(database) == ("unknown", "no_answer", 1)
     assert len(events(database)) == len(askable.lookups) == 1
     askable.behave()
-    let_pass(database, 2 * BELIEVED_AFTER)
+    let_pass(database, 2 * NOT_FOUND_AFTER)
     assert relayed(aws) == [1]
     deliver(1)
     assert state(database) == ("sent", None, 1)
@@ -170,7 +170,7 @@ def test_a_failed_lookup_is_not_evidence_and_is_repeated(
 def test_the_policy_decides_if_every_lookup_fails(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
-    lose(aws, askable, "at_least_once")
+    lose_answer(aws, askable, "at_least_once")
     askable.behave(Behaviour(status=500), at="sms/lookup")
     let_pass(database, UNKNOWN_AFTER)
     for _ in range(2):
@@ -179,7 +179,7 @@ def test_the_policy_decides_if_every_lookup_fails(
     assert len(askable.lookups) == 1
 
 
-class Faulty(json_gateway.Sms):
+class BuggyProvider(json_gateway.Sms):
     def fetch_status(self, message: OutboundMessage) -> ProviderResult | None:
         raise KeyError(message.body)
 
@@ -187,8 +187,8 @@ class Faulty(json_gateway.Sms):
 def test_a_bug_in_a_lookup_does_not_affect_other_messages(
     database: Database, aws: Aws, askable: ProviderSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lose(aws, askable)
-    monkeypatch.setitem(registry.REGISTRY, "sms", Faulty)
+    lose_answer(aws, askable)
+    monkeypatch.setitem(registry.REGISTRY, "sms", BuggyProvider)
     [other] = accept(aws)
     let_pass(database, UNKNOWN_AFTER)
     deliver(1, other)
@@ -199,11 +199,11 @@ def test_a_bug_in_a_lookup_does_not_affect_other_messages(
 def test_a_lookup_whose_worker_died_is_repeated(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
-    lose(aws, askable)
-    let_pass(database, FIRST_LOOK)
-    look()
+    lose_answer(aws, askable)
+    let_pass(database, FIRST_LOOKUP)
+    claim_lookup()
     assert relayed(aws) == []
-    let_pass(database, 2 * FIRST_LOOK)
+    let_pass(database, 2 * FIRST_LOOKUP)
     assert relayed(aws) == [1]
     deliver(1)
     assert state(database) == ("sent", None, 1)
@@ -212,9 +212,9 @@ def test_a_lookup_whose_worker_died_is_repeated(
 def test_the_last_lookup_is_repeated_too_if_its_worker_died(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
-    lose(aws, providers)
+    lose_answer(aws, providers)
     let_pass(database, UNKNOWN_AFTER)
-    look()
+    claim_lookup()
     let_pass(database, 1)
     assert relayed(aws) == [1]
     deliver(1)
@@ -224,7 +224,7 @@ def test_the_last_lookup_is_repeated_too_if_its_worker_died(
 def test_a_provider_that_was_removed_cannot_be_asked(
     database: Database, aws: Aws, askable: ProviderSimulator, configure: Configure
 ) -> None:
-    lose(aws, askable)
+    lose_answer(aws, askable)
     configure(PROVIDERS="email")
     let_pass(database, UNKNOWN_AFTER)
     deliver(1)

@@ -1,4 +1,4 @@
-"""What accepting and receiving keep: the message as it was given, once, in its conversation."""
+"""What accepting and receiving store: each message once, without changes, in its conversation."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +33,7 @@ def test_an_accepted_message_is_queued_with_its_conversation_contact_and_partici
     participants = "SELECT conversation_id, address, role FROM conversation_participants ORDER BY role"
     assert database.rows(participants) == [[1, CONTACT, "contact"], [1, CUSTOMER, "customer"]]
     dispatch = "SELECT dispatch_at - next_attempt_at BETWEEN '59 s' AND '61 s' FROM outbound_queue"
-    assert database.value(dispatch) is True, "its first dispatch is on its way; then the relay's is due"
+    assert database.value(dispatch) is True, "the first dispatch counts as lost after a minute"
 
 
 def test_a_received_message_is_stored_with_its_conversation_and_extra_fields(database: Database) -> None:
@@ -43,8 +43,8 @@ def test_a_received_message_is_stored_with_its_conversation_and_extra_fields(dat
     assert (message.direction, message.status) == (Direction.INBOUND, Status.RECEIVED)
     assert (message.sender, message.recipient, message.body) == (CONTACT, CUSTOMER, "in")
     assert (message.provider, message.provider_message_id) == ("sms", "id-1")
-    kept = "SELECT customer_address, contact_address FROM conversations"
-    assert database.rows(kept) == [[CUSTOMER, CONTACT]]
+    stored = "SELECT customer_address, contact_address FROM conversations"
+    assert database.rows(stored) == [[CUSTOMER, CONTACT]]
     assert database.value("SELECT extra FROM messages") == extra
     assert database.rows("SELECT FROM outbound_queue") == []
 
@@ -68,36 +68,36 @@ def test_a_received_message_is_stored_with_its_conversation_and_extra_fields(dat
     ids=lambda content: f"{content.type}-{len(content.body)}",
 )
 def test_a_message_is_stored_without_changes(content: NewSms | NewEmail) -> None:
-    assert given(messages.accept(content)[1]) == content.content()
+    assert content_of(messages.accept(content)[1]) == content.content()
 
 
-def given(message: Message) -> dict[str, Any]:
-    """What its caller gave, out of a message."""
+def content_of(message: Message) -> dict[str, Any]:
+    """The fields of a message that its caller sets."""
     return Content.model_validate(message.model_dump(include=set(Content.model_fields))).content()
 
 
 def test_cc_addresses_of_emails_become_participants(database: Database) -> None:
-    others = (
+    cc_participants = (
         "SELECT conversation_id, address FROM conversation_participants WHERE role = 'cc' ORDER BY address"
     )
     email = {"type": "email", "from": "contact@example.org", "to": "user@example.com"}
     messages.accept(messages.email(cc=["b@example.org", "contact@example.org", "user@example.com"]))
     messages.receive("id-1", **email, cc=["c@example.org", "b@example.org"])
     messages.receive("id-1", **email, cc=["d@example.org"])
-    assert database.rows(others) == [[1, "b@example.org"], [1, "c@example.org"]]
+    assert database.rows(cc_participants) == [[1, "b@example.org"], [1, "c@example.org"]]
     assert database.value("SELECT count(*) FROM conversation_participants") == 4
 
 
 def test_a_stored_attachment_is_shown_by_its_path_in_the_api(database: Database) -> None:
     _, message = messages.receive("id-1", attachments=[PICTURE, PICTURE])
-    kept = '{"key": "k", "name": "n", "content_type": "text/plain", "size": 1}'
-    database.rows(f"UPDATE messages SET attachments = attachments || '{kept}'::jsonb")
+    stored = '{"key": "k", "name": "n", "content_type": "text/plain", "size": 1}'
+    database.rows(f"UPDATE messages SET attachments = attachments || '{stored}'::jsonb")
     assert messages.seen(message.id).attachments == [PICTURE, PICTURE, "/api/messages/1/attachments/3"]
 
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("text", "time"),
     [
         ("2024-11-01T14:00:00Z", datetime(2024, 11, 1, 14, tzinfo=UTC)),
         ("2024-11-01T14:00:00", datetime(2024, 11, 1, 14, tzinfo=UTC)),
@@ -106,20 +106,20 @@ def test_a_stored_attachment_is_shown_by_its_path_in_the_api(database: Database)
         ("9999-12-31T23:59:59.999999Z", datetime.max.replace(tzinfo=UTC)),
     ],
 )
-def test_a_time_is_stored_to_the_microsecond_from_year_1_to_9999(written: str, meant: datetime) -> None:
-    assert messages.accept(messages.sms(timestamp=written))[1].timestamp == meant
-    assert messages.receive(timestamp=written)[1].timestamp == meant
+def test_a_time_is_stored_to_the_microsecond_from_year_1_to_9999(text: str, time: datetime) -> None:
+    assert messages.accept(messages.sms(timestamp=text))[1].timestamp == time
+    assert messages.receive(timestamp=text)[1].timestamp == time
 
 
 def test_both_directions_and_all_types_between_two_addresses_are_one_conversation(database: Database) -> None:
-    made = [
+    stored = [
         messages.accept()[1],
         messages.accept(messages.sms(attachments=[PICTURE]))[1],
         messages.receive("id-1")[1],
         messages.receive("id-2", type="mms", attachments=[PICTURE])[1],
     ]
-    assert {message.conversation_id for message in made} == {1}
-    assert [message.id for message in made] == [1, 2, 3, 4]
+    assert {message.conversation_id for message in stored} == {1}
+    assert [message.id for message in stored] == [1, 2, 3, 4]
     assert database.rows("SELECT types FROM conversations") == [[["sms", "mms"]]]
 
 
@@ -130,10 +130,10 @@ def test_a_contact_is_the_same_for_all_customer_addresses(database: Database) ->
 
 
 def test_swapped_customer_and_contact_are_another_conversation(database: Database) -> None:
-    """Both of them ours, each the other's contact."""
-    there = messages.accept()[1]
-    back = messages.accept(messages.sms(**{"from": CONTACT, "to": CUSTOMER}))[1]
-    assert there.conversation_id != back.conversation_id
+    """Both addresses belong to customers, and each is the contact of the other."""
+    first = messages.accept()[1]
+    swapped = messages.accept(messages.sms(**{"from": CONTACT, "to": CUSTOMER}))[1]
+    assert first.conversation_id != swapped.conversation_id
     assert database.value("SELECT count(*) FROM contacts") == 2
 
 
@@ -162,7 +162,7 @@ def test_the_same_id_of_another_provider_is_another_message(database: Database) 
     messages.receive("id-1")
     assert messages.keep(messages.inbound("id-1"), "other").outcome == "created"
     claimed = messages.claimed()
-    messages.sent(claimed, "id-1")  # and so is the id of one that we sent
+    messages.sent(claimed, "id-1")  # the id of an outbound message is independent too
     assert database.value("SELECT count(*) FROM messages WHERE provider_message_id = 'id-1'") == 3
 
 

@@ -1,4 +1,4 @@
-"""What the database promises to those who come at the same time: real processes, a connection each."""
+"""What the database guarantees to concurrent callers: real processes with a connection each."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -11,21 +11,21 @@ from tests.support.race import Race
 
 
 def send(key: str | None) -> tuple[str, int]:
-    outcome, kept = messages.accept(under=messages.key(key) if key else None)
-    return outcome, kept.id
+    outcome, message = messages.accept(under=messages.key(key) if key else None)
+    return outcome, message.id
 
 
 def receive(id: str) -> tuple[bool, int]:
-    created, kept = messages.receive(id)
-    return created, kept.id
+    created, message = messages.receive(id)
+    return created, message.id
 
 
-def either_way(number: int) -> int:
+def send_or_receive(number: int) -> int:
     return send(None)[1] if number % 2 else receive(f"id-{number}")[1]
 
 
 def claim(ids: list[int]) -> list[int]:
-    return [one.id for one in messages.claim_all(ids)]
+    return [message.id for message in messages.claim_all(ids)]
 
 
 def take_due(limit: int) -> list[int]:
@@ -35,16 +35,16 @@ def take_due(limit: int) -> list[int]:
 def test_a_hundred_first_messages_create_one_conversation_and_one_contact(
     database: Database, race: Race
 ) -> None:
-    ids = race("contact_addresses", either_way, range(100))
+    ids = race("contact_addresses", send_or_receive, range(100))
     assert sorted(ids) == list(range(1, 101))
     assert database.value("SELECT count(*) FROM messages") == 100
-    for one in ("conversations", "contacts", "contact_addresses"):
-        assert database.value(f"SELECT count(*) FROM {one}") == 1
+    for table in ("conversations", "contacts", "contact_addresses"):
+        assert database.value(f"SELECT count(*) FROM {table}") == 1
     assert database.value("SELECT count(*) FROM conversation_participants") == 2
 
 
 def to(number: int) -> int:
-    """A new conversation for each, with one of two contacts."""
+    """Starts a conversation of its own for each number, with one of two contacts."""
     message = messages.sms(**{"from": f"+1201666{number:04}", "to": f"+1804555000{number % 2}"})
     return messages.accept(message)[1].conversation_id
 
@@ -52,8 +52,8 @@ def to(number: int) -> int:
 def test_concurrent_first_messages_create_no_unused_contact(database: Database, race: Race) -> None:
     assert len(set(race("contact_addresses", to, range(64)))) == 64
     assert database.value("SELECT count(*) FROM contacts") == 2
-    kept = "SELECT count(*) FROM conversations c JOIN contact_addresses a USING (contact_id)"
-    assert database.value(f"{kept} WHERE a.address = c.contact_address") == 64
+    message = "SELECT count(*) FROM conversations c JOIN contact_addresses a USING (contact_id)"
+    assert database.value(f"{message} WHERE a.address = c.contact_address") == 64
 
 
 def test_fifty_requests_with_one_inbound_id_store_one_row_and_all_return_it(
@@ -91,7 +91,7 @@ def test_one_of_fifty_claims_gets_the_message(database: Database, race: Race) ->
 def test_concurrent_claims_share_the_messages(database: Database, race: Race) -> None:
     ids = [messages.accept(messages.apart())[1].id for _ in range(30)]
     claims = race("messages", claim, [ids, ids[::-1]] * 8)
-    assert sorted(id for some in claims for id in some) == ids
+    assert sorted(id for claimed in claims for id in claimed) == ids
     assert database.value("SELECT count(*) FROM attempts") == 30
 
 
@@ -117,8 +117,8 @@ def test_concurrent_relays_delete_each_key_once(database: Database, race: Race) 
     assert sum(race("idempotency_keys", store.delete_expired_keys, [7] * 8)) == 50
 
 
-def end(work: tuple[str, UUID]) -> str:
-    """Records an attempt, or brings the report of it, which knows it by nothing but its provider's id."""
+def record_or_report(work: tuple[str, UUID]) -> str:
+    """Records an attempt, or delivers the report about it, which has only the provider's id."""
     what, token = work
     if what == "record":
         return attempts.record(token, Status.SENT, provider_message_id=f"p-{token}").status
@@ -128,7 +128,7 @@ def end(work: tuple[str, UUID]) -> str:
 def test_a_report_is_applied_before_and_after_its_attempt_is_recorded(database: Database, race: Race) -> None:
     tokens = [messages.claimed().token for _ in range(60)]
     work = [(what, token) for token in tokens for what in ("record", "report")]
-    outcomes = race("attempts, pending_reports", end, work)
+    outcomes = race("attempts, pending_reports", record_or_report, work)
     assert set(outcomes[1::2]) <= {"moved", "pending"}
     assert database.rows("SELECT status, count(*) FROM messages GROUP BY 1") == [["delivered", 60]]
     assert database.value("SELECT count(*) FROM pending_reports") == 0
@@ -152,7 +152,7 @@ def test_concurrent_reports_move_a_message_only_forward(database: Database, race
     assert database.value("SELECT report_rank FROM messages") == 4
 
 
-def finish(work: tuple[str, UUID]) -> str | int:
+def record_or_expire(work: tuple[str, UUID]) -> str | int:
     what, token = work
     if what == "expire":
         return attempts.expire_leases(1)
@@ -162,6 +162,10 @@ def finish(work: tuple[str, UUID]) -> str | int:
 def test_a_record_wins_against_the_end_of_its_lease_in_either_order(database: Database, race: Race) -> None:
     ids = [messages.accept(messages.apart())[1].id for _ in range(30)]
     claimed = messages.claim_all(ids, timedelta(seconds=-1))
-    race("message_events", finish, [(what, one.token) for one in claimed for what in ("record", "expire")])
+    race(
+        "message_events",
+        record_or_expire,
+        [(what, message.token) for message in claimed for what in ("record", "expire")],
+    )
     assert database.rows("SELECT status, count(*) FROM messages GROUP BY 1") == [["sent", 30]]
     assert database.value("SELECT count(*) FROM messages WHERE error_code IS NOT NULL") == 0

@@ -1,5 +1,4 @@
-"""Messages of unknown outcome: what the provider has is sent, what it has not goes again, and else the policy
-decides."""
+"""Unknown outcomes: resolved by the provider's answer to a lookup, by a report, or by the delivery policy."""
 
 from datetime import timedelta
 
@@ -18,13 +17,13 @@ from tests.support.delivery import accept, deliver, events, let_pass, relayed, s
 
 pytestmark = pytest.mark.usefixtures("aws")
 
-FIRST_LOOK, BELIEVED_AFTER, UNKNOWN_AFTER = 15, 60, 600
+FIRST_LOOKUP, NOT_FOUND_AFTER, UNKNOWN_AFTER = 15, 60, 600
 LOST = ["attempt", 1, "unknown", "no_answer"]
 WAITING = "SELECT message_id FROM outbound_queue"
 
 
-def lose(aws: Aws, provider: ProviderSimulator, *, taken: bool, policy: str | None = None) -> None:
-    """The answer to message 1, which the provider has taken or not."""
+def lose_answer(aws: Aws, provider: ProviderSimulator, *, taken: bool, policy: str | None = None) -> None:
+    """Makes message 1 unknown: its answer is lost, and the provider has `taken` it or not."""
     accept(aws, delivery_policy=policy)
     provider.behave(Behaviour(close="after" if taken else "before"))
     deliver(1)
@@ -34,22 +33,22 @@ def lose(aws: Aws, provider: ProviderSimulator, *, taken: bool, policy: str | No
 def test_a_message_that_the_provider_has_is_sent_with_the_provider_s_id(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
-    lose(aws, askable, taken=True)
-    let_pass(database, FIRST_LOOK)
+    lose_answer(aws, askable, taken=True)
+    let_pass(database, FIRST_LOOKUP)
     deliver(1)
     assert state(database) == ("sent", None, 1)
     [request] = askable.requests
     assert message(1)["provider_message_id"] == request.id is not None
     assert events(database) == [LOST, ["attempt", 1, "sent", None]]
     assert database.rows(WAITING) == []
-    assert [asked.body["reference"] for asked in askable.lookups] == ["1"]
+    assert [lookup.body["reference"] for lookup in askable.lookups] == ["1"]
 
 
 def test_a_message_that_the_provider_does_not_have_is_sent_again(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
-    lose(aws, askable, taken=False)
-    let_pass(database, BELIEVED_AFTER)
+    lose_answer(aws, askable, taken=False)
+    let_pass(database, NOT_FOUND_AFTER)
     aws.queued()
     deliver(1)
     assert state(database) == ("queued", "no_answer", 1)
@@ -64,13 +63,13 @@ def test_a_message_that_the_provider_does_not_have_is_sent_again(
 def test_not_found_is_not_believed_in_the_first_minute(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
-    lose(aws, askable, taken=True)
+    lose_answer(aws, askable, taken=True)
     askable.behave(Behaviour(status=404), at="sms/lookup")
-    let_pass(database, FIRST_LOOK)
+    let_pass(database, FIRST_LOOKUP)
     deliver(1)
     assert events(database) == [LOST]
     askable.behave()
-    let_pass(database, BELIEVED_AFTER)
+    let_pass(database, NOT_FOUND_AFTER)
     deliver(1)
     assert state(database) == ("sent", None, 1)
     assert len(askable.requests) == 1
@@ -80,15 +79,15 @@ def test_not_found_is_believed_when_unknown_after_is_shorter(
     database: Database, aws: Aws, askable: ProviderSimulator, configure: Configure
 ) -> None:
     configure(UNKNOWN_AFTER="20")
-    lose(aws, askable, taken=False)
+    lose_answer(aws, askable, taken=False)
     let_pass(database, 20)
     deliver(1)
     assert events(database)[1:] == [["resolved", 1, "queued", "not_found"]]
 
 
 def test_no_lookup_is_made_before_its_time(database: Database, aws: Aws, askable: ProviderSimulator) -> None:
-    lose(aws, askable, taken=True)
-    let_pass(database, FIRST_LOOK - 10)
+    lose_answer(aws, askable, taken=True)
+    let_pass(database, FIRST_LOOKUP - 10)
     deliver(1)
     assert askable.lookups == []
     assert state(database) == ("unknown", "no_answer", 1)
@@ -97,7 +96,7 @@ def test_no_lookup_is_made_before_its_time(database: Database, aws: Aws, askable
 def test_without_a_lookup_the_outcome_is_resolved_after_unknown_after(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
-    lose(aws, providers, taken=False)
+    lose_answer(aws, providers, taken=False)
     let_pass(database, UNKNOWN_AFTER - 30)
     assert relayed(aws) == [1]
     deliver(1)
@@ -110,9 +109,9 @@ def test_without_a_lookup_the_outcome_is_resolved_after_unknown_after(
     let_pass(database, 10 * UNKNOWN_AFTER)
     assert relayed(aws) == []
     deliver(1)
-    shown = message(1)
-    assert (shown["status"], shown["error"]["code"]) == ("unknown", "no_answer")
-    assert [(one["kind"], one["status"], one["code"]) for one in shown["events"]] == [
+    resolved = message(1)
+    assert (resolved["status"], resolved["error"]["code"]) == ("unknown", "no_answer")
+    assert [(event["kind"], event["status"], event["code"]) for event in resolved["events"]] == [
         ("attempt", "unknown", "no_answer"),
         ("resolved", "unknown", "no_evidence"),
     ]
@@ -123,14 +122,14 @@ def test_unknown_after_is_a_setting(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     configure(UNKNOWN_AFTER="5")
-    lose(aws, providers, taken=False)
+    lose_answer(aws, providers, taken=False)
     let_pass(database, 5)
     deliver(1)
     assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
 
 
 @pytest.mark.parametrize(
-    ("asked_for", "deployment_s", "again"),
+    ("requested", "default", "is_sent_again"),
     [
         (None, "", False),
         (None, "at_most_once", False),
@@ -144,16 +143,16 @@ def test_the_policy_decides_and_the_request_s_overrides_the_deployment_s(
     aws: Aws,
     providers: ProviderSimulator,
     configure: Configure,
-    asked_for: str | None,
-    deployment_s: str,
-    again: bool,
+    requested: str | None,
+    default: str,
+    is_sent_again: bool,
 ) -> None:
-    configure(DELIVERY_POLICY=deployment_s)
-    lose(aws, providers, taken=True, policy=asked_for)
+    configure(DELIVERY_POLICY=default)
+    lose_answer(aws, providers, taken=True, policy=requested)
     let_pass(database, UNKNOWN_AFTER)
     for _ in range(2):
         deliver(1)
-    if again:
+    if is_sent_again:
         assert state(database) == ("sent", None, 2)
         assert events(database)[1:] == [
             ["resolved", 1, "queued", "no_evidence"],
@@ -162,7 +161,7 @@ def test_the_policy_decides_and_the_request_s_overrides_the_deployment_s(
     else:
         assert state(database) == ("unknown", "no_answer", 1)
         assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
-    assert len(providers.requests) == 1 + again
+    assert len(providers.requests) == 1 + is_sent_again
 
 
 @pytest.mark.parametrize("used_up", [{"MAX_ATTEMPTS": "1"}, {"MAX_AGE": str(UNKNOWN_AFTER // 2)}])
@@ -170,7 +169,7 @@ def test_a_message_without_attempts_or_time_left_is_not_sent_again(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure, used_up: dict[str, str]
 ) -> None:
     configure(**used_up)
-    lose(aws, providers, taken=False, policy="at_least_once")
+    lose_answer(aws, providers, taken=False, policy="at_least_once")
     let_pass(database, UNKNOWN_AFTER)
     for _ in range(2):
         deliver(1)
@@ -185,30 +184,30 @@ def test_a_message_without_attempts_or_time_left_is_not_sent_again(
 def test_a_report_by_our_id_resolves_the_outcome_even_after_its_end(
     database: Database, aws: Aws, providers: ProviderSimulator, seconds: int, status: Status
 ) -> None:
-    lose(aws, providers, taken=True)
+    lose_answer(aws, providers, taken=True)
     let_pass(database, seconds)
     deliver(1)
     assert messages.report(status, "p-1", 1)[0] == "moved"
     assert state(database)[0] == status
     assert database.rows(WAITING) == []
-    told = events(database)
+    before = events(database)
     let_pass(database, UNKNOWN_AFTER)
     deliver(1)
-    assert (state(database)[0], events(database)) == (status, told)
+    assert (state(database)[0], events(database)) == (status, before)
 
 
 def test_a_report_without_a_status_resolves_nothing(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
-    lose(aws, askable, taken=True)
+    lose_answer(aws, askable, taken=True)
     assert messages.report(None, None, 1)[0] == "noted"
-    let_pass(database, FIRST_LOOK)
+    let_pass(database, FIRST_LOOKUP)
     deliver(1)
     assert state(database)[0] == "sent"
 
 
-def expire(database: Database, aws: Aws) -> None:
-    """Message 1's lease, whose worker died before it had spoken to the provider; the relay finds it."""
+def expire_lease(database: Database, aws: Aws) -> None:
+    """Makes message 1 unknown: its worker died before the call, and the relay expired the lease."""
     accept(aws)
     attempts.claim([1], timedelta(seconds=1))
     let_pass(database, 2)
@@ -219,10 +218,10 @@ def expire(database: Database, aws: Aws) -> None:
 def test_an_expired_lease_is_looked_up_at_once(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
-    expire(database, aws)
+    expire_lease(database, aws)
     deliver(1)
     assert state(database) == ("unknown", "lease_expired", 1)
-    let_pass(database, BELIEVED_AFTER)
+    let_pass(database, NOT_FOUND_AFTER)
     assert relayed(aws) == [1]
     for _ in range(2):
         deliver(1)
@@ -234,7 +233,7 @@ def test_an_expired_lease_is_looked_up_at_once(
 def test_an_expired_lease_is_resolved_like_any_unknown_outcome(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
-    expire(database, aws)
+    expire_lease(database, aws)
     deliver(1)
     assert database.rows(WAITING) == [[1]]
     let_pass(database, UNKNOWN_AFTER)
