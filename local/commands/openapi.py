@@ -1,10 +1,10 @@
-"""The service's description, generated from the functions; `python -m local openapi` writes the file."""
+"""Generates the OpenAPI document from the functions: `python -m local openapi` writes the file."""
 
 import importlib.util
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
@@ -14,25 +14,35 @@ from pydantic import BaseModel, Field, TypeAdapter
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "functions" / "conversations" / "openapi.json"
 
+Schemas = dict[str, Any]
+"""The JSON schema of each component, by its name."""
+Operation = dict[str, Any]
+"""An operation of the document, such as the POST of a path."""
+
 WEBHOOKS = {"sms_webhook": "/api/webhooks/sms", "email_webhook": "/api/webhooks/email"}
-PROVIDER = {
+PROVIDER_PARAMETER = {
     "required": True,
     "schema": {"type": "string", "title": "Provider"},
     "name": "provider",
     "in": "path",
 }
-LATER = (
-    "It was kept: a report of no message that is known yet, or a request that is read later, when the"
-    " database is back or a fault of ours is mended."
+STORED_FOR_LATER = (
+    "The request is stored. It is a report on a message that is not known yet, or it is processed later,"
+    " because the database is unavailable or because processing failed."
 )
-OPEN = {"Webhooks", "About"}
-"""The tags of what needs no key."""
-KEY = {"type": "http", "scheme": "bearer", "description": "An API key: mk_<id>_<secret>"}
-REFUSALS = {"401": "There is no key.", "403": "The key is not good for this, or not good at all."}
-ABOUT = {
+PUBLIC_TAGS = {"Webhooks", "About"}
+"""The tags of operations that need no API key."""
+SECURITY_SCHEME = {"type": "http", "scheme": "bearer", "description": "An API key: mk_<id>_<secret>"}
+AUTHORIZATION_ERRORS = {
+    "401": "The API key is missing.",
+    "403": "The API key is invalid, or it does not have the scope for this operation.",
+}
+INFO = {
     "title": "Messaging",
     "description": "SMS, MMS and email through any provider, shown as one conversation.",
 }
+FIELDS_OF_THE_PRODUCT = ("files", "extra")
+"""Fields of an inbound message that a webhook does not set."""
 
 
 class FieldError(BaseModel):
@@ -41,7 +51,7 @@ class FieldError(BaseModel):
 
 
 class Problem(BaseModel):
-    """What went wrong, as RFC 9457 has it."""
+    """A problem, as RFC 9457 defines it."""
 
     type: str
     title: str
@@ -51,14 +61,14 @@ class Problem(BaseModel):
     errors: list[FieldError] = Field([], description="The wrong fields, if fields are wrong.")
 
 
-class Refusal(BaseModel):
-    """Said before the request has come to us."""
+class GatewayError(BaseModel):
+    """An error of the API gateway: the request did not reach the service."""
 
     message: str
 
 
-class Kept(BaseModel):
-    """Without a message to show: why."""
+class Stored(BaseModel):
+    """A webhook request that is stored, without a message to show."""
 
     detail: str
 
@@ -70,104 +80,110 @@ def write(say: Callable[[str], None]) -> int:
 
 
 def description() -> str:
-    """The document as it is committed: OpenAPI 3.1, all functions in one."""
+    """Return the OpenAPI 3.1 document of all functions, as it is committed."""
     _add_to_path(ROOT / "layers" / "messaging")
     from messaging import __version__
     from messaging.problems import ProblemCode
 
-    paths: dict[str, Any] = {}
-    schemas: dict[str, Any] = {}
-    for name in ("send_message", "conversations", "admin"):
-        found = json.loads(load(name).app.get_openapi_json_schema(**ABOUT, version=__version__))
-        for path, operations in found["paths"].items():
-            for method, operation in operations.items():
-                # Powertools' id is the route's function and its path; clients want the first alone.
-                route = re.sub(r"\W", "_", path)
-                called = operation["operationId"].removesuffix(f"{route}_{method}")
-                operation["operationId"] = called
-                operation["summary"] = called.replace("_", " ").capitalize()
-            paths[path] = operations
-        schemas |= found.get("components", {}).get("schemas", {})
-    for name, path in WEBHOOKS.items():
-        paths[path] = {"post": _hook(f"{name}_receive_from_house", "Receive from house")}
-        paths[f"{path}/{{provider}}"] = {"post": _hook(f"{name}_receive", "Receive", PROVIDER)}
+    paths: dict[str, dict[str, Operation]] = {}
+    schemas: Schemas = {}
+    for function in ("send_message", "conversations", "admin"):
+        generated = json.loads(load(function).app.get_openapi_json_schema(**INFO, version=__version__))
+        paths |= generated["paths"]
+        schemas |= generated.get("components", {}).get("schemas", {})
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            _name(operation, method, path)
+    for function, path in WEBHOOKS.items():
+        paths[path] = {"post": _webhook(f"{function}_receive_built_in", "Receive from the built-in provider")}
+        paths[f"{path}/{{provider}}"] = {
+            "post": _webhook(f"{function}_receive", "Receive", PROVIDER_PARAMETER)
+        }
     for path, operations in paths.items():
         for operation in operations.values():
-            _finish(path, operation, schemas)
+            _complete(path, operation, schemas)
+    schemas["Problem"]["properties"]["code"]["enum"] = list(get_args(ProblemCode))
     document = {
         "openapi": "3.1.0",
-        "info": ABOUT | {"version": __version__},
+        "info": INFO | {"version": __version__},
         "paths": dict(sorted(paths.items())),
+        "components": {"schemas": _used(paths, schemas), "securitySchemes": {"key": SECURITY_SCHEME}},
     }
-    schemas["Problem"]["properties"]["code"]["enum"] = list(get_args(ProblemCode))
-    document |= {"components": {"schemas": _used(paths, schemas), "securitySchemes": {"key": KEY}}}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _hook(id: str, summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
-    """These functions route by hand; `_finish` says the rest."""
-    operation: dict[str, Any] = {"tags": ["Webhooks"], "summary": summary, "operationId": id}
-    return operation | ({"parameters": list(parameters)} if parameters else {}) | {"responses": {"200": {}}}
+def _name(operation: Operation, method: str, path: str) -> None:
+    """Name an operation by its Python function. Powertools adds the path and the method to the id."""
+    path_and_method = re.sub(r"\W", "_", path) + f"_{method}"
+    name = operation["operationId"].removesuffix(path_and_method)
+    operation["operationId"] = name
+    operation["summary"] = name.replace("_", " ").capitalize()
 
 
-def _used(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """Those that the paths lead to; Powertools brings more."""
+def _webhook(operation_id: str, summary: str, *parameters: Mapping[str, Any]) -> Operation:
+    """Return an operation of a webhook function, which Powertools does not describe."""
+    operation: Operation = {"tags": ["Webhooks"], "summary": summary, "operationId": operation_id}
+    if parameters:
+        operation["parameters"] = list(parameters)
+    return operation | {"responses": {"200": {}}}
 
-    def named(value: object) -> set[str]:
-        return set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(value)))
 
-    used = named(paths)
-    while more := named([schemas[name] for name in used]) - used:
-        used |= more
+def _used(paths: Mapping[str, Any], schemas: Schemas) -> Schemas:
+    """Return the schemas that the paths refer to. Powertools generates more."""
+    used = _references(paths)
+    while indirect := _references([schemas[name] for name in used]) - used:
+        used |= indirect
     return {name: schemas[name] for name in sorted(used)}
 
 
-def _finish(path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """What Powertools does not know of an operation: its problems, and what the built-in webhooks take."""
+def _references(value: object) -> set[str]:
+    return set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(value)))
+
+
+def _complete(path: str, operation: Operation, schemas: Schemas) -> None:
+    """Add what Powertools does not know: problems, the API key, and the bodies of the built-in webhooks."""
+    responses = {status: response for status, response in operation["responses"].items() if status[0] in "23"}
+    responses["default"] = {
+        "description": "A problem",
+        "content": {"application/problem+json": {"schema": _schema(Problem, schemas)}},
+    }
+    operation["responses"] = responses
+    if not PUBLIC_TAGS & set(operation["tags"]):
+        operation["security"] = [{"key": []}]
+        content = {
+            "application/json": {"schema": _schema(GatewayError, schemas)},
+            "application/problem+json": {"schema": _schema(Problem, schemas)},
+        }
+        for status, reason in AUTHORIZATION_ERRORS.items():
+            responses[status] = {"description": reason, "content": content}
+    if path in WEBHOOKS.values():
+        operation["requestBody"] = _webhook_body(path, schemas)
+        message = {"$ref": "#/components/schemas/Message"}
+        responses["200"] = _json_response("The message as it is stored.", message)
+        responses["202"] = _json_response(STORED_FOR_LATER, _schema(Stored, schemas))
+    elif path.startswith(tuple(WEBHOOKS.values())):
+        responses["200"] = {"description": "The response that the provider expects."}
+        responses["202"] = _json_response(STORED_FOR_LATER, _schema(Stored, schemas))
+
+
+def _webhook_body(path: str, schemas: Schemas) -> dict[str, Any]:
+    """Return the body of a built-in webhook: an inbound message or a report."""
     from messaging.providers import json_gateway
 
-    answers = {status: answer for status, answer in operation["responses"].items() if status[0] in "23"}
-    operation["responses"] = answers | {
-        "default": {
-            "description": "A problem",
-            "content": {"application/problem+json": {"schema": _schema(Problem, schemas)}},
-        }
-    }
-    if not OPEN & set(operation["tags"]):
-        told: dict[str, type[BaseModel]] = {"application/json": Refusal, "application/problem+json": Problem}
-        content = {kind: {"schema": _schema(model, schemas)} for kind, model in told.items()}
-        operation["security"] = [{"key": []}]
-        operation["responses"] |= {
-            status: {"description": why, "content": content} for status, why in REFUSALS.items()
-        }
-    bodies: dict[str, type[BaseModel]] = {
-        "/api/webhooks/sms": json_gateway.InboundSms,
-        "/api/webhooks/email": json_gateway.InboundEmail,
-    }
-    if path in bodies:
-        taken = [_schema(bodies[path], schemas), _schema(json_gateway.Report, schemas)]
-        for ours in ("files", "extra"):  # of every inbound message, and none of them is sent
-            schemas[bodies[path].__name__]["properties"].pop(ours)
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": {"anyOf": taken}}},
-        }
-        operation["responses"] |= {
-            "200": _answer("The message as it is kept.", {"$ref": "#/components/schemas/Message"}),
-            "202": _answer(LATER, _schema(Kept, schemas)),
-        }
-    elif path.startswith(tuple(WEBHOOKS.values())):
-        operation["responses"] |= {
-            "200": {"description": "What the provider wants to hear."},
-            "202": _answer(LATER, _schema(Kept, schemas)),
-        }
+    is_sms = path == WEBHOOKS["sms_webhook"]
+    message: type[BaseModel] = json_gateway.InboundSms if is_sms else json_gateway.InboundEmail
+    alternatives = [_schema(message, schemas), _schema(json_gateway.Report, schemas)]
+    for field in FIELDS_OF_THE_PRODUCT:
+        schemas[message.__name__]["properties"].pop(field)
+    return {"required": True, "content": {"application/json": {"schema": {"anyOf": alternatives}}}}
 
 
-def _answer(description: str, schema: dict[str, str]) -> dict[str, Any]:
+def _json_response(description: str, schema: Mapping[str, str]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _schema(model: type[BaseModel], schemas: dict[str, Any]) -> dict[str, str]:
+def _schema(model: type[BaseModel], schemas: Schemas) -> dict[str, str]:
+    """Add a model to the schemas, and return a reference to it."""
     schema = TypeAdapter(model).json_schema(ref_template="#/components/schemas/{model}")
     schemas |= schema.pop("$defs", {})
     schemas[model.__name__] = schema
@@ -175,7 +191,7 @@ def _schema(model: type[BaseModel], schemas: dict[str, Any]) -> dict[str, str]:
 
 
 def load(function: str) -> ModuleType:
-    """The app of a function, as its own process would import it: its folder alone is on the path."""
+    """Import the app of a function. Its folder and the layer are added to the path, as in its own process."""
     folder = ROOT / "functions" / function
     _add_to_path(folder)
     _add_to_path(ROOT / "layers" / "messaging")
