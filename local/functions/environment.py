@@ -75,8 +75,8 @@ class Environment:
 
     def is_ready_within(self, seconds: float) -> bool:
         """Wait until there is a result, or the process is dead."""
-        self._connection.settimeout(max(seconds, 0.001))
         try:
+            self._connection.settimeout(max(seconds, 0.001))
             self._connection.recv(1, socket.MSG_PEEK)
         except TimeoutError:
             return False
@@ -89,8 +89,8 @@ class Environment:
         if not self.is_ready_within(seconds):
             self.end()
             raise FunctionError("Sandbox.Timedout", "Task timed out")
-        self._connection.settimeout(None)
         try:
+            self._connection.settimeout(None)  # fails if another thread has ended this environment
             [length] = LENGTH.unpack(self._read(LENGTH.size))
             response = json.loads(self._read(length))
         except (OSError, EOFError):
