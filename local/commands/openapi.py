@@ -1,6 +1,7 @@
 """Generates the OpenAPI document from the functions: `python -m local openapi` writes the file."""
 
 import importlib.util
+import inspect
 import json
 import re
 import sys
@@ -87,13 +88,14 @@ def description() -> str:
 
     paths: dict[str, dict[str, Operation]] = {}
     schemas: Schemas = {}
-    for function in ("send_message", "conversations", "admin"):
-        generated = json.loads(load(function).app.get_openapi_json_schema(**INFO, version=__version__))
+    for folder in ("send_message", "conversations", "admin"):
+        function = load(folder)
+        generated = json.loads(function.app.get_openapi_json_schema(**INFO, version=__version__))
+        for path, operations in generated["paths"].items():
+            for method, operation in operations.items():
+                _name(operation, method, path, function)
         paths |= generated["paths"]
         schemas |= generated.get("components", {}).get("schemas", {})
-    for path, operations in paths.items():
-        for method, operation in operations.items():
-            _name(operation, method, path)
     for function, path in WEBHOOKS.items():
         paths[path] = {"post": _webhook(f"{function}_receive_built_in", "Receive from the built-in provider")}
         paths[f"{path}/{{provider}}"] = {
@@ -112,12 +114,16 @@ def description() -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _name(operation: Operation, method: str, path: str) -> None:
-    """Name an operation by its Python function. Powertools adds the path and the method to the id."""
+def _name(operation: Operation, method: str, path: str, function: ModuleType) -> None:
+    """Name and describe an operation by its route's Python function.
+
+    Powertools adds the path and the method to the id.
+    """
     path_and_method = re.sub(r"\W", "_", path) + f"_{method}"
     name = operation["operationId"].removesuffix(path_and_method)
     operation["operationId"] = name
     operation["summary"] = name.replace("_", " ").capitalize()
+    operation["description"] = inspect.getdoc(getattr(function, name))
 
 
 def _webhook(operation_id: str, summary: str, *parameters: Mapping[str, Any]) -> Operation:

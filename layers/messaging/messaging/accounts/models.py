@@ -88,6 +88,8 @@ class NewKey(_Request):
 
 
 class Account(Model):
+    """An account."""
+
     id: int
     name: str
     sends_per_second: int | None
@@ -96,6 +98,8 @@ class Account(Model):
 
 
 class AccountAddress(Model):
+    """An address, and the account that owns it."""
+
     address: str
     account_id: int
     created_at: AwareDatetime
@@ -126,27 +130,35 @@ class AuditEvent(Model):
     id: int
     account_id: int
     key_id: int | None
-    actor: Annotated[str, Field(description="operator, or key:<id>")]
+    actor: Annotated[str, Field(description="Who made the change: `operator`, or `key:<id>`.")]
     action: str
     details: dict[str, Any]
     created_at: AwareDatetime
 
 
 class AccountPage(Model):
+    """A page of accounts. `next_cursor` is null on the last page."""
+
     accounts: list[Account]
     next_cursor: str | None
 
 
 class AddressPage(Model):
+    """A page of addresses. `next_cursor` is null on the last page."""
+
     addresses: list[AccountAddress]
     next_cursor: str | None
 
 
 class KeyPage(Model):
+    """A page of API keys. `next_cursor` is null on the last page."""
+
     keys: list[Key]
     next_cursor: str | None
 
 
 class AuditPage(Model):
+    """A page of audit events. `next_cursor` is null on the last page."""
+
     events: list[AuditEvent]
     next_cursor: str | None
