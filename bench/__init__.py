@@ -6,7 +6,7 @@ tests/test_shape.py reads this list and enforces it.
     vocabulary  figure
     harness     requests locustfile worker first bare naive network rounds runtime
     harness     aws database environment stage pgbench
-    figures     imports powertools cold latency cost throughput growth trips delivery load
+    figures     imports powertools cold latency cost throughput growth trips writes delivery load
     report      table picture record run
     entry       __main__
 """

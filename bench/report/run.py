@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from bench.figure import Figure
-from bench.figures import cold, cost, delivery, growth, latency, powertools, throughput, trips
+from bench.figures import cold, cost, delivery, growth, latency, powertools, throughput, trips, writes
 from bench.harness.stage import FOLDER, Stage, stage
 from bench.report import record, table
 from bench.report.record import Record
@@ -14,6 +14,7 @@ SUBJECTS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "throughput": throughput.figures,
     "latency": latency.figures,
     "growth": growth.figures,
+    "writes": writes.figures,
     "cold": cold.figures,
     "delivery": delivery.figures,
     "powertools": powertools.figures,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # ships no types
 
+from messaging.settings import Settings
 from tests.support import transformed_template
 from tests.support.transformed_template import ROOT, inside, listed, of_type
 
@@ -177,3 +178,23 @@ def test_the_access_log_tells_no_path_which_may_hold_an_address(template: dict[s
         *("requestId", "requestTime", "identity.sourceIp", "routeKey", "status", "responseLength"),
         *("responseLatency", "error.message", "integrationErrorMessage"),
     }
+
+
+def test_numbers_have_the_same_bounds_and_defaults_in_the_template_and_in_the_settings() -> None:
+    fields = Settings.model_json_schema()["properties"]
+    compared = []
+    for name, parameter in parameters().items():
+        field = fields.get(snake_case(name))
+        if parameter["Type"] == "Number" and field:
+            compared.append(name)
+            assert (parameter["MinValue"], parameter["Default"]) == (field["minimum"], field["default"]), name
+    assert sorted(compared) == ["MaxAge", "MaxAttempts", "RawRetentionDays", "UnknownAfter"]
+
+
+def parameters() -> dict[str, Any]:
+    declared: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]
+    return declared
+
+
+def snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()

@@ -1,5 +1,8 @@
--- Accounts, their addresses and their keys: each function is told who acts, and writes to the audit, in one
--- transaction, what it has changed. The same call again changes nothing and says so nowhere.
+-- Accounts, their addresses and their keys. Each function gets the actor, and writes its changes to audit_events in
+-- the same transaction. The same call again changes nothing and writes no event. All are called by messaging
+-- (accounts).
+
+-- The following four functions return a row as the administration API shows it.
 
 CREATE OR REPLACE FUNCTION account_json(account accounts) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -13,7 +16,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                              'created_at', rfc3339(owned.created_at))
 $$;
 
--- Never with its hash.
+-- The hash is left out.
 CREATE OR REPLACE FUNCTION key_json(key api_keys) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT json_build_object('id', key.id, 'account_id', key.account_id, 'name', key.name, 'scopes', key.scopes,
@@ -28,34 +31,37 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                              'created_at', rfc3339(event.created_at))
 $$;
 
--- A name is one account's. outcome: created, kept (it is there, with these limits), or taken (with others).
+-- Creates an account. Names are unique.
+-- outcome: created, kept (the account exists with these limits), or taken (it exists with other limits).
 CREATE OR REPLACE FUNCTION create_account(
     in_actor text, in_name text, in_per_second integer, in_per_day integer, OUT outcome text, OUT account text
 )
 LANGUAGE plpgsql AS $$
 DECLARE
-    kept accounts;
+    existing accounts;
 BEGIN
     LOOP
         INSERT INTO accounts (name, sends_per_second, sends_per_day) VALUES (in_name, in_per_second, in_per_day)
-        ON CONFLICT (name) DO NOTHING RETURNING * INTO kept;
+        ON CONFLICT (name) DO NOTHING RETURNING * INTO existing;
         IF FOUND THEN
             outcome := 'created';
             INSERT INTO audit_events (account_id, actor, action, details)
-            VALUES (kept.id, in_actor, 'account.created', account_json(kept)::jsonb - '{id,created_at}'::text[]);
+            VALUES (existing.id, in_actor, 'account.created',
+                    account_json(existing)::jsonb - '{id,created_at}'::text[]);
             EXIT;
         END IF;
-        SELECT * INTO kept FROM accounts a WHERE a.name = in_name;
-        IF FOUND THEN  -- else it has another name by now
-            outcome := CASE WHEN kept.id > 0 AND (kept.sends_per_second, kept.sends_per_day)
+        SELECT * INTO existing FROM accounts a WHERE a.name = in_name;
+        IF FOUND THEN  -- otherwise it was renamed in the meantime
+            outcome := CASE WHEN existing.id > 0 AND (existing.sends_per_second, existing.sends_per_day)
                                  IS NOT DISTINCT FROM (in_per_second, in_per_day) THEN 'kept' ELSE 'taken' END;
             EXIT;
         END IF;
     END LOOP;
-    account := account_json(kept);
+    account := account_json(existing);
 END $$;
 
--- Changes what in_changes names. outcome: kept, missing, or taken (the name, by another).
+-- Changes the fields of an account that in_changes contains.
+-- outcome: kept, missing (no such account), or taken (another account has the name).
 CREATE OR REPLACE FUNCTION change_account(
     in_actor text, in_account bigint, in_changes jsonb, OUT outcome text, OUT account text
 )
@@ -85,7 +91,8 @@ BEGIN
     account := account_json(changed);
 END $$;
 
--- outcome: created, kept (the account has it), taken (another has it), or missing (there is no such account).
+-- Gives an address to an account, with the messages to it that are in the quarantine.
+-- outcome: created, kept (the account has it), taken (another account has it), or missing (no such account).
 CREATE OR REPLACE FUNCTION add_address(
     in_actor text, in_account bigint, in_address text, OUT outcome text, OUT address text
 )
@@ -110,7 +117,7 @@ BEGIN
             EXIT;
         END IF;
         SELECT * INTO owned FROM account_addresses a WHERE a.address = in_address;
-        IF FOUND THEN  -- else it has been removed by now
+        IF FOUND THEN  -- otherwise it was removed in the meantime
             outcome := CASE owned.account_id WHEN in_account THEN 'kept' ELSE 'taken' END;
             EXIT;
         END IF;
@@ -118,7 +125,7 @@ BEGIN
     address := address_json(owned);
 END $$;
 
--- Its conversations stay the account's. Whether it was there.
+-- Takes an address from its account, which keeps its conversations. removed: whether an account had the address.
 CREATE OR REPLACE FUNCTION remove_address(in_actor text, in_address text, OUT removed boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -132,29 +139,29 @@ BEGIN
     removed := owner IS NOT NULL;
 END $$;
 
--- NULL where there is no such account. The same hash is the same key.
+-- Creates an API key. The same hash again returns the same key. key: NULL if there is no such account.
 CREATE OR REPLACE FUNCTION create_key(
     in_actor text, in_account bigint, in_name text, in_scopes text[], in_hash bytea, in_expires_at timestamptz,
     OUT key text
 )
 LANGUAGE plpgsql AS $$
 DECLARE
-    made api_keys;
+    inserted api_keys;
 BEGIN
     INSERT INTO api_keys (account_id, name, scopes, hash, expires_at)
     SELECT a.id, in_name, in_scopes, in_hash, in_expires_at FROM accounts a WHERE a.id = in_account AND a.id > 0
-    ON CONFLICT (hash) DO NOTHING RETURNING * INTO made;
+    ON CONFLICT (hash) DO NOTHING RETURNING * INTO inserted;
     IF FOUND THEN
         INSERT INTO audit_events (account_id, key_id, actor, action, details)
-        VALUES (in_account, made.id, in_actor, 'key.created',
+        VALUES (in_account, inserted.id, in_actor, 'key.created',
                 jsonb_build_object('name', in_name, 'scopes', in_scopes, 'expires_at', rfc3339(in_expires_at)));
     ELSE
-        SELECT * INTO made FROM api_keys k WHERE k.hash = in_hash;
+        SELECT * INTO inserted FROM api_keys k WHERE k.hash = in_hash;
     END IF;
-    key := CASE WHEN made.id IS NOT NULL THEN key_json(made) END;
+    key := CASE WHEN inserted.id IS NOT NULL THEN key_json(inserted) END;
 END $$;
 
--- The key as it then is, NULL where there is none: revoked once, and for good.
+-- Revokes an API key for good. key: the key, or NULL if there is none.
 CREATE OR REPLACE FUNCTION revoke_key(in_actor text, in_key bigint, OUT key text)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -171,7 +178,7 @@ BEGIN
     key := CASE WHEN revoked.id IS NOT NULL THEN key_json(revoked) END;
 END $$;
 
--- At most once a minute, however many ask at once.
+-- Stores that a key was used, at most once a minute, however many requests use it. noted: whether this call did so.
 CREATE OR REPLACE FUNCTION note_key_use(in_key bigint, in_source text, OUT noted boolean)
 LANGUAGE plpgsql AS $$
 DECLARE

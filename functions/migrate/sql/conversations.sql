@@ -7,8 +7,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 
 -- Finds or creates the conversation of two addresses, with its contact, and marks it as active now. The conversation
--- stays locked until the caller's transaction ends. A message that is inserted after this call therefore has a higher id
--- than every message of the conversation that is committed.
+-- stays locked until the caller's transaction ends. A message that is inserted after this call therefore has a higher
+-- id than every message of the conversation that is committed.
 -- Returns the conversation. Called by accept_message, add_inbound and release_quarantined.
 CREATE OR REPLACE FUNCTION touch_conversation(
     in_account bigint, in_customer text, in_contact text, in_type text
@@ -27,8 +27,8 @@ BEGIN
         RETURN conversation;
     END IF;
 
-    -- One statement inserts the address, and the contact only if the address is new. A transaction that loses the race
-    -- waits here for the winner and leaves no contact behind.
+    -- One statement inserts the address, and the contact only if the address is new. A transaction that loses the
+    -- race waits here for the winner and leaves no contact behind.
     WITH new_address AS (
         INSERT INTO contact_addresses (account_id, address, contact_id)
         VALUES (in_account, in_contact, nextval(pg_get_serial_sequence('contacts', 'id')))
@@ -64,7 +64,8 @@ LANGUAGE sql AS $$
     ON CONFLICT DO NOTHING
 $$;
 
--- Returns what identifies an inbound message: its provider and the provider's id. The name of a provider contains no =.
+-- Returns what identifies an inbound message: its provider and the provider's id. The name of a provider contains no
+-- =.
 -- Called by insert_message and add_inbound.
 CREATE OR REPLACE FUNCTION inbound_key(in_provider text, in_provider_message_id text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

@@ -13,15 +13,16 @@ LANGUAGE sql AS $$
     SELECT pg_try_advisory_xact_lock(hashtextextended(in_provider || ':' || in_provider_message_id, 0))
 $$;
 
--- Returns the key of the quarantine's lock. Transactions that put a message into the quarantine share it; one that gives
--- an address to an account has it exclusively. Called by inbound_owner and add_address.
+-- Returns the key of the quarantine's lock. Transactions that put a message into the quarantine share it; one that
+-- gives an address to an account has it exclusively. Called by inbound_owner and add_address.
 CREATE OR REPLACE FUNCTION quarantine_lock() RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT hashtextextended('quarantine', 0)
 $$;
 
--- Returns the account that an inbound message belongs to, or 0 for the quarantine. If an account is getting the address
--- at this moment, either this function returns that account, or the account finds the message in the quarantine.
+-- Returns the account that an inbound message belongs to, or 0 for the quarantine. If an account is getting the
+-- address at this moment, either this function returns that account, or the account finds the message in the
+-- quarantine.
 -- Called by add_inbound.
 CREATE OR REPLACE FUNCTION inbound_owner(in_address text) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -36,9 +37,9 @@ BEGIN
 END $$;
 
 -- Moves the messages of an address (all messages, if it is *) from the quarantine to the account that now owns the
--- address. The caller holds the quarantine's lock. Nobody has read these conversations yet, so they become conversations
--- of the account. If the account has a conversation of the same addresses from an earlier ownership, the messages join
--- it with the ids they have, and a reader that is past these ids does not see them.
+-- address. The caller holds the quarantine's lock. Nobody has read these conversations yet, so they become
+-- conversations of the account. If the account has a conversation of the same addresses from an earlier ownership,
+-- the messages join it with the ids they have, and a reader that is past these ids does not see them.
 -- Called by add_address.
 CREATE OR REPLACE FUNCTION release_quarantined(in_address text, in_account bigint) RETURNS void
 LANGUAGE plpgsql AS $$

@@ -10,8 +10,8 @@ BEGIN
      WHERE l.conversation_id = in_message.conversation_id AND l.message_id = in_message.id;
 END $$;
 
--- Stores a report among the events of its message. The same report again adds nothing. It changes the message only if it
--- is about the latest attempt and its rank is higher than that of the reports before it.
+-- Stores a report among the events of its message. The same report again adds nothing. It changes the message only if
+-- it is about the latest attempt and its rank is higher than that of the reports before it.
 -- Returns whether it changed the message. Called by add_report and use_provider_id.
 CREATE OR REPLACE FUNCTION apply_report(
     in_attempt attempts, in_status text, in_code text, in_reason text, in_occurred_at timestamptz
@@ -51,7 +51,8 @@ LANGUAGE sql AS $$
     RETURNING provider_message_id
 $$;
 
--- Copies the provider's id of an attempt, if it has one, to its message, and applies the reports that were waiting for it.
+-- Copies the provider's id of an attempt, if it has one, to its message, and applies the reports that were waiting
+-- for it.
 -- Called by reported_attempt, record_attempt and apply_pending_reports.
 CREATE OR REPLACE FUNCTION use_provider_id(in_attempt attempts) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -74,8 +75,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Returns the attempt that a report is about, found by the provider's id or by our id (in_reference), or NULL if it is
--- not known yet. An attempt that was found by our id gets the provider's id.
+-- Returns the attempt that a report is about, found by the provider's id or by our id (in_reference), or NULL if it
+-- is not known yet. An attempt that was found by our id gets the provider's id.
 -- Called by add_report and apply_pending_reports.
 CREATE OR REPLACE FUNCTION reported_attempt(
     in_provider text, in_provider_message_id text, in_reference bigint
@@ -98,7 +99,8 @@ BEGIN
     IF NOT FOUND OR in_provider_message_id IS NULL THEN
         RETURN attempt;
     END IF;
-    -- It may also be about an attempt before, whose answer was lost, while this one is under way: its record will tell.
+    -- It may also be about an attempt before, whose answer was lost, while this one is under way: its record will
+    -- tell.
     IF attempt.outcome IS NULL AND EXISTS (
         SELECT FROM attempts a
          WHERE a.message_id = in_reference AND a.provider = in_provider AND a.outcome = 'unknown'
@@ -146,10 +148,10 @@ BEGIN
     END IF;
 END $$;
 
--- Checks the pending reports that are due. Applies those whose attempt is known by now: normally record_attempt does that,
--- if it learns the provider's id. The others wait again, for as long as they have waited, so a report is checked a dozen
--- times in a week. A transaction that works on the reports of a provider's id holds its lock; this function skips ids
--- that are locked, so several calls can run at once.
+-- Checks the pending reports that are due. Applies those whose attempt is known by now: normally record_attempt does
+-- that, if it learns the provider's id. The others wait again, for as long as they have waited, so a report is
+-- checked a dozen times in a week. A transaction that works on the reports of a provider's id holds its lock; this
+-- function skips ids that are locked, so several calls can run at once.
 -- Returns the ids of the pending reports that were applied. Called by the relay.
 CREATE OR REPLACE FUNCTION apply_pending_reports(in_limit integer) RETURNS TABLE (id bigint)
 LANGUAGE plpgsql AS $$

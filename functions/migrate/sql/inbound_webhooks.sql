@@ -1,4 +1,5 @@
--- Stores one part of a webhook request: an inbound message or a report. Returns the outcome of add_inbound or add_report.
+-- Stores one part of a webhook request: an inbound message or a report. Returns the outcome of add_inbound or
+-- add_report.
 -- in_received_at: when this request was received. in_first_received_at: when it was received for the first time.
 -- Called by receive_webhook.
 CREATE OR REPLACE FUNCTION add_part(
@@ -24,16 +25,17 @@ BEGIN
     END IF;
 END $$;
 
--- Stores a verified webhook request and all of its parts in one transaction. The same request again adds nothing; if it
--- could not be read before and now was, it loses its fault.
+-- Stores a verified webhook request and all of its parts in one transaction. The same request again adds nothing; if
+-- it could not be read before and now was, it loses its fault.
 --
--- Normally all parts are stored in the transaction itself, and a part that the database refuses fails the call. The caller
--- then repeats it with in_isolated: each part gets a subtransaction, so that a refused part does not lose the others but
--- becomes the fault of the request. Subtransactions cost a transaction id for each part.
+-- Normally all parts are stored in the transaction itself, and a part that the database refuses fails the call. The
+-- caller then repeats it with in_isolated: each part gets a subtransaction, so that a refused part does not lose the
+-- others but becomes the fault of the request. Subtransactions cost a transaction id for each part.
 --
 -- A replay token that came with another request violates webhook_requests_replay_token_key.
--- Returns one row for each part, in the order of the parts. outcome: created, quarantined or duplicate for a message, one
--- of add_report's outcomes for a report, or refused. fault: why the part was refused. Called by messaging (store).
+-- Returns one row for each part, in the order of the parts. outcome: created, quarantined or duplicate for a message,
+-- one of add_report's outcomes for a report, or refused. fault: why the part was refused. Called by messaging
+-- (store).
 CREATE OR REPLACE FUNCTION receive_webhook(
     in_route text, in_provider text, in_received_at timestamptz, in_verified_at timestamptz,
     in_url text, in_query text, in_headers jsonb, in_body bytea, in_digest bytea, in_replay_token text, in_fault text,
@@ -62,7 +64,8 @@ BEGIN
     -- Locks are taken in one order, whatever the order of the parts: first the providers' ids, then conversations by
     -- their addresses, then the messages that the reports are about.
     PERFORM lock_provider_message(in_provider, part.id)
-       FROM (SELECT DISTINCT p ->> 'provider_message_id' AS id FROM jsonb_array_elements(in_parts) AS p ORDER BY 1) AS part
+       FROM (SELECT DISTINCT p ->> 'provider_message_id' AS id
+               FROM jsonb_array_elements(in_parts) AS p ORDER BY 1) AS part
       WHERE part.id IS NOT NULL;
     FOR listed IN
         SELECT p.part, p.place FROM jsonb_array_elements(in_parts) WITH ORDINALITY AS p (part, place)

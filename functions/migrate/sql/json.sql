@@ -1,16 +1,18 @@
--- Rows in the form in which the HTTP contract shows them: the only place that knows it.
+-- Rows as the HTTP contract shows them. Only this file knows their form.
 
+-- Returns a time in UTC as RFC 3339, whatever the time zone and the date style of the session, with as many digits as
+-- Python writes. Called by the other functions of this file, by outbound_json and by those of accounts.sql.
 CREATE OR REPLACE FUNCTION rfc3339(moment timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    -- Whatever the session's time zone and date style are; with as many digits as Python writes.
     SELECT to_char(moment AT TIME ZONE 'UTC', CASE WHEN moment = date_trunc('second', moment)
                                               THEN 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
                                               ELSE 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"' END)
 $$;
 
+-- Returns a message (responses.Message). Called by accept_message, add_inbound, add_report and the reads.
 CREATE OR REPLACE FUNCTION message_json(message messages, conversation conversations) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT row_to_json(shown) FROM (
+    SELECT row_to_json(fields) FROM (
         SELECT message.id,
                message.conversation_id,
                message.direction,
@@ -25,7 +27,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                message.subject,
                message.body,
                message.html,
-               -- What lies at a URL of its own, or what we keep ourselves.
+               -- Each has a URL of its own, or its file is in our bucket.
                (SELECT coalesce(jsonb_agg(coalesce(
                            listed.attachment ->> 'url',
                            format('/api/messages/%s/attachments/%s', message.id, listed.place)) ORDER BY place), '[]')
@@ -40,12 +42,13 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                rfc3339(message.timestamp) AS timestamp,
                rfc3339(message.created_at) AS created_at,
                rfc3339(message.updated_at) AS updated_at,
-               message.version) AS shown
+               message.version) AS fields
 $$;
 
+-- Returns one event of a message (responses.Event). Called by the reads.
 CREATE OR REPLACE FUNCTION event_json(event message_events) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT row_to_json(shown) FROM (
+    SELECT row_to_json(fields) FROM (
         SELECT event.kind,
                event.attempt,
                event.provider,
@@ -53,12 +56,13 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                event.code,
                event.reason,
                rfc3339(event.occurred_at) AS occurred_at,
-               rfc3339(event.created_at) AS created_at) AS shown
+               rfc3339(event.created_at) AS created_at) AS fields
 $$;
 
+-- Returns a conversation with its last message (responses.Conversation). Called by the reads.
 CREATE OR REPLACE FUNCTION conversation_json(conversation conversations) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT row_to_json(shown) FROM (
+    SELECT row_to_json(fields) FROM (
         SELECT conversation.id,
                conversation.customer_address,
                conversation.contact_address,
@@ -66,10 +70,10 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                (SELECT row_to_json(newest) FROM (
                     SELECT m.id, m.type, m.direction, left(m.body, 200) AS preview
                       FROM messages m
-                     -- A range and no equality, so that one index alone has this order: the primary key would be
-                     -- read through all newer messages wherever this conversation is taken for a crowded one.
+                     -- A range instead of an equality, so that only messages_page_idx has this order. With an
+                     -- equality, the planner may read the primary key backwards, through all newer messages.
                      WHERE m.conversation_id BETWEEN conversation.id AND conversation.id
                      ORDER BY m.conversation_id DESC, m.id DESC LIMIT 1) AS newest) AS last_message,
                rfc3339(conversation.created_at) AS created_at,
-               rfc3339(conversation.last_message_at) AS last_message_at) AS shown
+               rfc3339(conversation.last_message_at) AS last_message_at) AS fields
 $$;

@@ -35,8 +35,8 @@ BEGIN
 END $$;
 
 -- Stores a message to be sent, with its conversation, its contact and its Idempotency-Key, or stores nothing.
--- A call with the same token again returns the message that the first call stored, so a call whose answer was lost can
--- be repeated.
+-- A call with the same token again returns the message that the first call stored, so a call whose answer was lost
+-- can be repeated.
 --
 -- outcome: created; replayed (the key belongs to this message, which is returned as it is now); or without a message:
 -- conflict (the key belongs to another body), not_owned (the account does not own the sending address), limited (the

@@ -1,8 +1,9 @@
 -- Circuit breakers. If a provider keeps failing, its circuit opens and it is skipped for some time. Then one attempt
 -- tries it, and closes the circuit or opens it again for twice as long. All workers share the circuits.
 
--- Returns whether a failure of this kind is the provider's fault. A success (NULL), and a failure that is an answer of a
--- working provider, is not. Returns NULL for a failure that says nothing about the provider, because it was not called.
+-- Returns whether a failure of this kind is the provider's fault. A success (NULL), and a failure that is an answer
+-- of a working provider, is not. Returns NULL for a failure that says nothing about the provider, because it was not
+-- called.
 -- The kinds are those of messaging.failures.Failure; a test compares them. Called by watch_provider.
 CREATE OR REPLACE FUNCTION is_provider_fault(in_failure text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -10,8 +11,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                 ELSE coalesce(in_failure IN ('temporary', 'misconfigured', 'unknown'), false) END
 $$;
 
--- Chooses the provider for the next attempt of a message, from those that it may still go to. If the circuit of one is
--- half-open, only one caller gets that provider.
+-- Chooses the provider for the next attempt of a message, from those that it may still go to. If the circuit of one
+-- is half-open, only one caller gets that provider.
 -- Returns NULL if all their circuits are open. Called by claim_next.
 CREATE OR REPLACE FUNCTION pick_provider(in_message messages) RETURNS text
 LANGUAGE plpgsql AS $$
@@ -37,9 +38,9 @@ BEGIN
     END LOOP;
 END $$;
 
--- Updates the circuit of a provider after an attempt. The circuit opens if, of the provider's last 20 attempts that began
--- within a minute, ten or more have ended and half of these failed by the provider's fault. An attempt that began before
--- the circuit last changed does not change it.
+-- Updates the circuit of a provider after an attempt. The circuit opens if, of the provider's last 20 attempts that
+-- began within a minute, ten or more have ended and half of these failed by the provider's fault. An attempt that
+-- began before the circuit last changed does not change it.
 -- Returns whether this attempt opened the circuit. Called by record_attempt.
 CREATE OR REPLACE FUNCTION watch_provider(in_attempt attempts) RETURNS boolean
 LANGUAGE plpgsql AS $$

@@ -39,9 +39,9 @@ BEGIN
     RETURN candidate;
 END $$;
 
--- Claims the next message of a conversation for one attempt with this token. A message that is too old fails here, and
--- one that no provider can take now is postponed. Nothing is claimed while another message of the conversation is under
--- way: its lease is the lock.
+-- Claims the next message of a conversation for one attempt with this token. A message that is too old fails here,
+-- and one that no provider can take now is postponed. Nothing is claimed while another message of the conversation is
+-- under way: its lease is the lock.
 -- waiting_id: the message that goes next, if another one is under way. expired_ids: the messages that were too old.
 -- Called by claim_messages.
 CREATE OR REPLACE FUNCTION claim_next(
@@ -116,14 +116,15 @@ END $$;
 
 -- Claims messages for one attempt each, with tokens that the caller made. Returns rows of four kinds:
 --
--- claimed  A message to send. An id stands for its conversation, whose messages are sent one after the other in the order
---          of their ids; messages that wait for a retry, and those of unknown outcome, let later ones pass. So the first
---          message that can be sent is claimed. The same tokens again return the same messages while their attempts are
---          open.
+-- claimed  A message to send. An id stands for its conversation, whose messages are sent one after the other in the
+--          order of their ids; messages that wait for a retry, and those of unknown outcome, let later ones pass. So
+--          the first message that can be sent is claimed. The same tokens again return the same messages while their
+--          attempts are open.
 -- waiting  The next message of a conversation in which an attempt is under way. It is to be dispatched again.
 -- expired  A message that was too old, and has failed.
--- unknown  A message of unknown outcome whose provider is to be asked, with the seconds since the attempt ended. No other
---          caller gets it until it is due again: after as long a time, at the latest in_unknown_after after its attempt.
+-- unknown  A message of unknown outcome whose provider is to be asked, with the seconds since the attempt ended. No
+--          other caller gets it until it is due again: after as long a time, at the latest in_unknown_after after its
+--          attempt.
 -- Called by messaging (claim).
 CREATE OR REPLACE FUNCTION claim_messages(
     in_ids bigint[], in_tokens uuid[], in_lease interval, in_max_age interval, in_unknown_after interval
@@ -145,7 +146,8 @@ BEGIN
         LOOP
             next := claim_next(asked.conversation_id, asked.token, in_lease, in_max_age);
             IF next.waiting_id IS NOT NULL THEN
-                RETURN QUERY SELECT 'waiting', next.waiting_id, asked.account_id, NULL, NULL::double precision, NULL::boolean;
+                RETURN QUERY
+                    SELECT 'waiting', next.waiting_id, asked.account_id, NULL, NULL::double precision, NULL::boolean;
             END IF;
             IF next.expired_ids IS NOT NULL THEN
                 RETURN QUERY
@@ -177,14 +179,17 @@ BEGIN
 END $$;
 
 -- Records how an attempt ended. Its event and the provider's id are stored whatever happened to the message in the
--- meantime; the status changes only as can_follow allows, and not after a report. The same record again changes nothing.
--- in_wait: how long the message waits for its next attempt (queued) or check (unknown); NULL if its delivery has ended.
--- in_max_delay: the longest delay of a dispatch. The caller dispatches a message that waits no longer than that, and the
--- relay dispatches the others.
+-- meantime; the status changes only as can_follow allows, and not after a report. The same record again changes
+-- nothing.
+-- in_wait: how long the message waits for its next attempt (queued) or check (unknown); NULL if its delivery has
+-- ended.
+-- in_max_delay: the longest delay of a dispatch. The caller dispatches a message that waits no longer than that, and
+-- the relay dispatches the others.
 --
--- status: of the message now. seconds: since it was accepted. wait: seconds until its next attempt or check; 0 if another
--- provider can take it now. next_id: the message of the conversation that can be sent now; the caller dispatches it, and
--- its dispatch times out as usual, even if it was postponed for longer before. opened: whether this opened the circuit.
+-- status: of the message now. seconds: since it was accepted. wait: seconds until its next attempt or check; 0 if
+-- another provider can take it now. next_id: the message of the conversation that can be sent now; the caller
+-- dispatches it, and its dispatch times out as usual, even if it was postponed for longer before. opened: whether
+-- this opened the circuit.
 -- Called by messaging (record).
 CREATE OR REPLACE FUNCTION record_attempt(
     in_token uuid, in_status text, in_provider_message_id text,
@@ -296,7 +301,8 @@ BEGIN
     -- A message of unknown outcome that is not in the queue was resolved before.
     IF in_status = 'queued' THEN
         UPDATE outbound_queue q
-           SET next_attempt_at = clock_timestamp(), dispatch_at = clock_timestamp() + dispatch_timeout(), dispatch_count = 0
+           SET next_attempt_at = clock_timestamp(), dispatch_at = clock_timestamp() + dispatch_timeout(),
+               dispatch_count = 0
          WHERE q.conversation_id = resolved.conversation_id AND q.message_id = resolved.id;
     ELSE
         DELETE FROM outbound_queue q

@@ -38,9 +38,9 @@ LANGUAGE sql AS $$
     SELECT ended.id FROM ended
 $$;
 
--- Takes messages whose dispatch is due, queued or of unknown outcome, and postpones their next dispatch, twice as long
--- each time, up to an hour: a backlog is not dispatched again every minute. Accounts take turns, each with the messages
--- that have waited longest, so that one account's thousands do not delay another account's one.
+-- Takes messages whose dispatch is due, queued or of unknown outcome, and postpones their next dispatch, twice as
+-- long each time, up to an hour: a backlog is not dispatched again every minute. Accounts take turns, each with the
+-- messages that have waited longest, so that one account's thousands do not delay another account's one.
 -- Returns the messages in the order in which they are to be dispatched. Called by the relay.
 CREATE OR REPLACE FUNCTION take_due_dispatches(in_limit integer) RETURNS TABLE (id bigint, account_id bigint)
 LANGUAGE sql AS $$

@@ -1,7 +1,7 @@
 -- How the status of an outbound message may change. Only this file says so.
 
--- Returns whether a step may change the status of a message from in_old to in_new. Each line is one edge: from, to, and
--- the step that makes it. Reports are not steps: they move a message by rank (report_rank).
+-- Returns whether a step may change the status of a message from in_old to in_new. Each line is one edge: from, to,
+-- and the step that makes it. Reports are not steps: they move a message by rank (report_rank).
 -- The table in docs/guarantees.md shows the same edges; a test compares the two.
 -- Called by claim_next, record_attempt, resolve_attempt and expire_leases.
 CREATE OR REPLACE FUNCTION can_follow(in_old text, in_new text, in_step text) RETURNS boolean
@@ -21,13 +21,14 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         ('unknown', 'failed', 'resolve'))          -- the provider does not have it, and no attempt is left
 $$;
 
--- Returns the rank of a report by its status. A report changes a message only if its rank is higher than that of every
--- report before it, so a bounce may follow `delivered`, and nothing leads back. A report whose status we do not know
--- (NULL) has rank 0, as a message without a report: it changes nothing.
+-- Returns the rank of a report by its status. A report changes a message only if its rank is higher than that of
+-- every report before it, so a bounce may follow `delivered`, and nothing leads back. A report whose status we do not
+-- know (NULL) has rank 0, as a message without a report: it changes nothing.
 -- Called by apply_report.
 CREATE OR REPLACE FUNCTION report_rank(in_status text) RETURNS smallint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE in_status WHEN 'sent' THEN 1 WHEN 'delivered' THEN 2 WHEN 'failed' THEN 3 WHEN 'read' THEN 4 ELSE 0 END::smallint
+    SELECT CASE in_status WHEN 'sent' THEN 1 WHEN 'delivered' THEN 2 WHEN 'failed' THEN 3 WHEN 'read' THEN 4
+                          ELSE 0 END::smallint
 $$;
 
 -- Returns how long after its time a dispatch is considered lost, so that the relay repeats it.

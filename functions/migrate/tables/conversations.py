@@ -57,6 +57,7 @@ conversations = Table(
         )
         for channel in ("sms", "mms", "email")
     ),
+    postgresql_with={"fillfactor": 70},  # each message updates the row: there is room for it on its page
 )
 
 conversation_participants = Table(

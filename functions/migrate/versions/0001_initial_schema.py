@@ -267,6 +267,7 @@ def upgrade() -> None:
             "customer_address",
             name=op.f("conversations_account_id_contact_address_customer_address_key"),
         ),
+        postgresql_with={"fillfactor": 70},
     )
     op.create_index("conversations_activity_idx", "conversations", ["account_id", "last_message_at", "id"])
     op.create_index(

@@ -76,7 +76,7 @@ class Settings(BaseModel):
     """How often a message is tried before it fails. 16 attempts take about three hours."""
     max_age: int = Field(86400, ge=1)
     """Seconds after which a message fails if no provider has taken it."""
-    unknown_after: int = Field(600, ge=1)
+    unknown_after: int = Field(600, ge=60)
     """Seconds to look for evidence after an attempt without an answer, before the delivery policy decides."""
     delivery_policy: DeliveryPolicy = "at_most_once"
     """The policy of messages that name none: whether a message of unknown outcome is sent again."""

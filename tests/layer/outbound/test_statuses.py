@@ -10,7 +10,8 @@ from messaging.failures import Failure
 from messaging.models import Status
 from tests.support.database import Database
 
-GUARANTEES = Path(__file__).parents[3] / "docs" / "guarantees.md"
+ROOT = Path(__file__).parents[3]
+GUARANTEES = ROOT / "docs" / "guarantees.md"
 STEPS = ("claim", "record", "resolve", "expire leases")
 Edge = tuple[str, str, str]
 
@@ -63,6 +64,12 @@ def test_reports_rank_sent_delivered_failed_read_above_none_and_unknown_words(da
     rank = "SELECT report_rank(:status)"
     ranks = [database.value(rank, status=status) for status in (None, "sent", "delivered", "failed", "read")]
     assert ranks == [0, 1, 2, 3, 4]
+
+
+def test_a_dispatch_is_lost_when_the_relay_has_run_once_more(database: Database) -> None:
+    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    assert database.value("SELECT dispatch_timeout() = '1 minute'")
+    assert template.count("ScheduleExpression: rate(1 minute)") == 1
 
 
 def kinds(failure: type[Failure] = Failure) -> set[str]:

@@ -75,12 +75,12 @@ def test_not_found_is_not_believed_in_the_first_minute(
     assert len(askable.requests) == 1
 
 
-def test_not_found_is_believed_when_unknown_after_is_shorter(
+def test_not_found_is_believed_at_the_end_of_the_shortest_unknown_after(
     database: Database, aws: Aws, askable: ProviderSimulator, configure: Configure
 ) -> None:
-    configure(UNKNOWN_AFTER="20")
+    configure(UNKNOWN_AFTER="60")
     lose_answer(aws, askable, taken=False)
-    let_pass(database, 20)
+    let_pass(database, 60)
     deliver(1)
     assert events(database)[1:] == [["resolved", 1, "queued", "not_found"]]
 
@@ -121,9 +121,12 @@ def test_without_a_lookup_the_outcome_is_resolved_after_unknown_after(
 def test_unknown_after_is_a_setting(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
-    configure(UNKNOWN_AFTER="5")
+    configure(UNKNOWN_AFTER="90")
     lose_answer(aws, providers, taken=False)
-    let_pass(database, 5)
+    let_pass(database, 80)
+    deliver(1)
+    assert events(database) == [LOST]
+    let_pass(database, 10)
     deliver(1)
     assert events(database)[1:] == [["resolved", 1, "unknown", "no_evidence"]]
 

@@ -45,7 +45,7 @@ def decide(message: OutboundMessage, result: Result) -> Decision:
         return Decision(Status.FAILED, None)
     if isinstance(result, PermanentFailure):
         return Decision(Status.FAILED, None)
-    return Decision(Status.UNKNOWN, timedelta(seconds=min(FIRST_LOOKUP_SECONDS, settings().unknown_after)))
+    return Decision(Status.UNKNOWN, timedelta(seconds=FIRST_LOOKUP_SECONDS))
 
 
 def backoff(

@@ -62,7 +62,7 @@ def _decide(unknown: UnknownOutcome, result: Result) -> Resolution | None:
     Returns None while it is too early for either.
     """
     has_attempts_left = unknown.message.tries < settings().max_attempts
-    if result is None and unknown.seconds >= min(NOT_FOUND_AFTER_SECONDS, settings().unknown_after):
+    if result is None and unknown.seconds >= NOT_FOUND_AFTER_SECONDS:
         status = Status.QUEUED if has_attempts_left else Status.FAILED
         return Resolution(status, "not_found", "The provider does not have the message.")
     if unknown.seconds < settings().unknown_after:

@@ -1,0 +1,199 @@
+"""What a sent message with two reports writes among a million others.
+
+WAL after a checkpoint, when the first change of a page writes the whole page; transaction ids; and the share
+of updates that are HOT, that is, write no index.
+"""
+
+import os
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import NamedTuple
+
+from bench.figure import AT_LEAST, AT_MOST, Figure
+from bench.harness.database import Database
+from bench.harness.stage import Stage
+
+MESSAGES = 1_000_000
+SENT = 3_000
+"""As many as in five minutes at ten a second. Five minutes are Postgres' default between two checkpoints."""
+FIRST = 300
+"""Shown beside it: the first messages write the most pages."""
+BATCH = 10
+LEASE = timedelta(minutes=1)
+HISTORY = """
+INSERT INTO attempts (message_id, number, token, provider, provider_message_id, outcome, ended_at)
+SELECT n, 1, gen_random_uuid(), 'sms', md5('out' || n), 'sent', now()
+  FROM generate_series(4, {messages}, 4) AS n;
+INSERT INTO provider_message_ids (provider, provider_message_id, message_id, attempt)
+SELECT 'sms', md5('out' || n), n, 1 FROM generate_series(4, {messages}, 4) AS n;
+INSERT INTO message_events (message_id, attempt, kind, provider, status, occurred_at)
+SELECT n, 1, kind, 'sms', status, now() FROM generate_series(4, {messages}, 4) AS n,
+       (VALUES ('attempt', 'sent'), ('report', 'sent'), ('report', 'delivered')) AS event (kind, status);
+INSERT INTO webhook_requests (route, provider, received_at, verified_at, url, query, headers, body, digest)
+SELECT 'sms', 'sms', now(), now(), 'https://api.example.com/', '', '{{}}', '', sha256(n::text::bytea)
+  FROM generate_series(1, {messages}, 4) AS n
+"""
+"""A quarter of the messages were sent, and as many requests are stored. Ids of providers and digests are
+random, so that new ones write pages all over their indexes."""
+
+
+class Counters(NamedTuple):
+    """What a step has written."""
+
+    wal: int = 0
+    """Bytes."""
+    transaction_ids: int = 0
+    updates: int = 0
+    hot: int = 0
+
+
+Steps = Mapping[str, Counters]
+
+
+def figures(stage: Stage) -> Iterator[Figure]:
+    stage.say(f"        filling {MESSAGES:,} messages")
+    with stage.server.database("writes", MESSAGES) as database, _product(database):
+        for statement in HISTORY.format(messages=MESSAGES).split(";\n"):
+            database.rows(statement)
+        database.settle()
+        first, steps = _send(database)
+    shares = ", ".join(f"{name} {step.wal / SENT / 1000:.1f}" for name, step in steps.items())
+    yield Figure(
+        f"WAL of a sent message with two reports, {SENT:,} after a checkpoint at 1 million messages",
+        _total(steps).wal / SENT / 1000,
+        "kB",
+        wanted=(AT_MOST, 25),
+        note=f"{shares}; the first {FIRST}: {_total(first).wal / FIRST / 1000:.1f}",
+    )
+    ids = ", ".join(f"{name} {step.transaction_ids / SENT:.2g}" for name, step in steps.items())
+    yield Figure(
+        "transaction ids of a sent message with two reports",
+        _total(steps).transaction_ids / SENT,
+        wanted=(AT_MOST, 4),
+        note=f"{ids}; delivered in tens",
+    )
+    for name in ("claim", "record", "reports"):
+        step = steps[name]
+        yield Figure(f"HOT updates of {name}", step.hot / step.updates, wanted=(AT_LEAST, 0.8))
+
+
+def _total(steps: Steps) -> Counters:
+    return Counters(*map(sum, zip(*steps.values(), strict=True)))
+
+
+@contextmanager
+def _product(database: Database) -> Iterator[None]:
+    """Has the product work in this database."""
+    from messaging import settings
+    from messaging.postgres import database as product
+
+    product.disconnect()
+    os.environ["DATABASE_URL"] = database.url
+    settings.settings.cache_clear()
+    yield
+    product.disconnect()
+
+
+def _send(database: Database) -> tuple[Steps, Steps]:
+    """Sends messages to conversations all over the database. Returns what each step has written, of the first
+    messages and of all."""
+    steps = dict.fromkeys(("accept", "claim", "record", "reports"), Counters())
+    first: Steps = {}
+
+    def measure(name: str, step: Callable[[], None]) -> None:
+        before = _counters(database)
+        step()
+        counted = zip(steps[name], before, _counters(database), strict=True)
+        steps[name] = Counters(*(total + after - before for total, before, after in counted))
+
+    database.rows("CHECKPOINT")
+    contacts = random.Random(1).sample(range(2, MESSAGES // 10), SENT)
+    for start in range(0, SENT, BATCH):
+        if start == FIRST:
+            first = dict(steps)
+        batch = Batch(database, contacts[start : start + BATCH])
+        measure("accept", batch.accept)
+        measure("claim", batch.claim)
+        measure("record", batch.record)
+        measure("reports", batch.report)
+    return first, steps
+
+
+def _counters(database: Database) -> Counters:
+    """As they are now; the product's connection reports its updates first."""
+    from messaging.postgres.database import run
+
+    run("SELECT pg_stat_force_next_flush()")
+    run("SELECT 1")
+    [row] = database.rows(
+        "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint,"
+        "       pg_snapshot_xmax(pg_current_snapshot())::text::bigint,"
+        "       sum(n_tup_upd)::bigint, sum(n_tup_hot_upd)::bigint FROM pg_stat_user_tables"
+    )
+    return Counters(*row)
+
+
+class Batch:
+    """Messages on their way from being accepted to their second report."""
+
+    def __init__(self, database: Database, contacts: Sequence[int]) -> None:
+        self._database = database
+        self._contacts = contacts
+
+    def accept(self) -> None:
+        """One transaction for each, as the function does it."""
+        self._ids = [id for contact in self._contacts for id in self._database.queue([contact])]
+
+    def claim(self) -> None:
+        from messaging.outbound import attempts
+
+        self._claimed = attempts.claim(self._ids, LEASE).messages
+        assert len(self._claimed) == len(self._contacts)
+
+    def record(self) -> None:
+        from messaging.models import Status
+        from messaging.outbound import attempts
+
+        for message in self._claimed:
+            attempts.record(message.token, Status.SENT, provider_message_id=_provider_id(message.id))
+
+    def report(self) -> None:
+        """One request for each."""
+        from messaging.models import Status
+
+        for status in (Status.SENT, Status.DELIVERED):
+            for message in self._claimed:
+                _report(message.id, status)
+
+
+def _report(id: int, status: str) -> None:
+    from messaging.inbound import store
+    from messaging.inbound.webhook_request import RawRequest
+    from messaging.models import DeliveryReport
+
+    now = datetime.now(UTC)
+    report = DeliveryReport.model_validate(
+        {"provider_message_id": _provider_id(id), "reference": id, "status": status, "timestamp": now}
+    )
+    request = RawRequest.model_validate(
+        {
+            "route": "sms",
+            "provider": "sms",
+            "url": "https://api.example.com/api/webhooks/sms",
+            "query": "",
+            "headers": {"content-type": "application/json", "user-agent": "provider/1.0"},
+            "body": report.model_dump_json().encode(),
+            "received_at": now,
+            "verified_at": now,
+        }
+    )
+    [stored] = store.keep(request, [report])
+    assert stored.outcome == "moved"
+
+
+def _provider_id(id: int) -> str:
+    """A random one, as most providers give."""
+    return sha256(str(id).encode()).hexdigest()[:32]
