@@ -89,11 +89,11 @@ def description() -> str:
     paths: dict[str, dict[str, Operation]] = {}
     schemas: Schemas = {}
     for folder in ("send_message", "conversations", "admin"):
-        function = load(folder)
-        generated = json.loads(function.app.get_openapi_json_schema(**INFO, version=__version__))
+        module = load(folder)
+        generated = json.loads(module.app.get_openapi_json_schema(**INFO, version=__version__))
         for path, operations in generated["paths"].items():
             for method, operation in operations.items():
-                _name(operation, method, path, function)
+                _name(operation, method, path, module)
         paths |= generated["paths"]
         schemas |= generated.get("components", {}).get("schemas", {})
     for function, path in WEBHOOKS.items():
@@ -114,7 +114,7 @@ def description() -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _name(operation: Operation, method: str, path: str, function: ModuleType) -> None:
+def _name(operation: Operation, method: str, path: str, module: ModuleType) -> None:
     """Name and describe an operation by its route's Python function.
 
     Powertools adds the path and the method to the id.
@@ -123,7 +123,7 @@ def _name(operation: Operation, method: str, path: str, function: ModuleType) ->
     name = operation["operationId"].removesuffix(path_and_method)
     operation["operationId"] = name
     operation["summary"] = name.replace("_", " ").capitalize()
-    operation["description"] = inspect.getdoc(getattr(function, name))
+    operation["description"] = inspect.getdoc(getattr(module, name))
 
 
 def _webhook(operation_id: str, summary: str, *parameters: Mapping[str, Any]) -> Operation:
