@@ -171,14 +171,14 @@ class Batch:
 
 def _report(id: int, status: str) -> None:
     from messaging.inbound import store
-    from messaging.inbound.webhook_request import RawRequest
+    from messaging.inbound.webhook_request import WebhookRequest
     from messaging.models import DeliveryReport
 
     now = datetime.now(UTC)
     report = DeliveryReport.model_validate(
         {"provider_message_id": _provider_id(id), "reference": id, "status": status, "timestamp": now}
     )
-    request = RawRequest.model_validate(
+    request = WebhookRequest.model_validate(
         {
             "route": "sms",
             "provider": "sms",
@@ -190,7 +190,7 @@ def _report(id: int, status: str) -> None:
             "verified_at": now,
         }
     )
-    [stored] = store.keep(request, [report])
+    [stored] = store.store_request(request, [report])
     assert stored.outcome == "moved"
 
 
