@@ -118,9 +118,13 @@ def proxy(database: Database, configure: Configure) -> Iterator[Proxy]:
 @pytest.fixture(scope="session")
 def environments(database_url: str) -> Iterator[ProcessPoolExecutor]:
     """Eight processes with a connection each: as parallel as eight environments of a function."""
+    from tests.support.race import PROCESSES, join_pool  # imports the product
+
+    spawn = get_context("spawn")
+    barrier = spawn.Barrier(PROCESSES)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("DATABASE_URL", database_url)
-        with ProcessPoolExecutor(8, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(PROCESSES, spawn, join_pool, (barrier,)) as pool:
             list(pool.map(os.getpgid, [0] * 64))
             yield pool
 
