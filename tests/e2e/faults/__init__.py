@@ -1,6 +1,6 @@
-"""What goes wrong between 202 and the provider's last word, with real processes.
+"""Faults between the 202 and the last report, with real processes.
 
-`make test` runs the short form; `make faults` the long one, which prints what became of it in tables.
+`make test` runs the short form. `make faults` runs the long form and prints its results as tables.
 """
 
 import os

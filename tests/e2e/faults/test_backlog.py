@@ -1,5 +1,5 @@
-"""Thousands of queued messages drain to the end while the provider fails now and then: nothing is left
-behind, and nothing is sent twice."""
+"""Thousands of queued messages are delivered while the provider sometimes fails: each gets a final status,
+and none is sent twice."""
 
 import time
 from collections import Counter
@@ -17,35 +17,35 @@ from tests.support.http_client import post
 from tests.support.waiting import eventually
 
 MESSAGES = 10_000 if LONG else 300
-CONVERSATION = 3 if LONG else 1
-"""Messages in each."""
+CONVERSATION_LENGTH = 3 if LONG else 1
+"""Messages in each conversation."""
 DELIVERIES = 24 if LONG else 10
-"""At once, of up to ten messages: most of them wait for a time-out."""
-SENDERS = {"asked": "+12016660001", "unasked": "+12016660002"}
-ENDS = ("sent", "unknown", "failed")
+"""Concurrent deliveries of up to ten messages. Most of them wait for a timeout."""
+SENDERS = {"with_lookup": "+12016660001", "without_lookup": "+12016660002"}
+FINAL_STATUSES = ("sent", "unknown", "failed")
 PARAMETERS = {
-    "Providers": "asked=sms,unasked=sms",
-    "SenderProviders": '{"+12016660001": ["asked"], "+12016660002": ["unasked"]}',
+    "Providers": "with_lookup=sms,without_lookup=sms",
+    "SenderProviders": '{"+12016660001": ["with_lookup"], "+12016660002": ["without_lookup"]}',
     "MaxConcurrentDeliveries": str(DELIVERIES),
     "UnknownAfter": "30" if LONG else "3",
 }
-TROUBLE = (
+FAULTS = (
     Behaviour(status=500, share=0.05),
     Behaviour(delay=30, close="before", share=0.025),
     Behaviour(delay=30, close="after", reports=(), share=0.025),
     Behaviour(delay=(0, 0.1), reports=()),
 )
-"""Of the requests that time out half were taken."""
+"""Half of the requests that time out were taken by the provider."""
 
 
 class Drained(NamedTuple):
     ids: dict[str, list[int]]
-    """Of the messages that each provider got."""
+    """The messages of each provider."""
     statuses: dict[int, str]
     taken: Counter[int]
-    """How often the provider has each."""
+    """How often the provider took each message."""
     timed_out: Counter[int]
-    """How often a request for each had no answer."""
+    """How many requests for each message had no answer."""
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,9 @@ def drained() -> Iterator[Drained]:
         polling=False,
         concurrency=DELIVERIES,
         parameters=PARAMETERS,
-        without_status_lookup=["unasked"],
+        without_status_lookup=["without_lookup"],
     ) as stack:
-        stack.provider.behave(*TROUBLE, seed=1)
+        stack.provider.behave(*FAULTS, seed=1)
         ids = {instance: accept(stack, sender) for instance, sender in SENDERS.items()}
         pollers = list(stack.pollers(DELIVERIES))
         started = time.monotonic()
@@ -65,23 +65,23 @@ def drained() -> Iterator[Drained]:
             poller.start()
         wait_until_all_is_done(stack, 900 if LONG else 90)
         seconds = time.monotonic() - started
-        eventually(lambda: lying_in_queues(stack) == 0, 60)
+        eventually(lambda: queued_messages(stack) == 0, 60)
         for poller in pollers:
             poller.stop()
-        found = statuses(stack)
+        final = statuses(stack)
         calls = stack.provider.requests
         rows = [
             (
                 name,
-                *(sum(found[id] == status for id in ids[name]) for status in ("sent", "unknown", "failed")),
+                *(sum(final[id] == status for id in ids[name]) for status in ("sent", "unknown", "failed")),
             )
             for name in SENDERS
         ]
         title = f"{MESSAGES} messages drained in {seconds:.0f} seconds with {len(calls)} calls"
-        result_tables.tell(title, [("the provider is", *ENDS), *rows])
+        result_tables.add(title, [("the provider is", *FINAL_STATUSES), *rows])
         yield Drained(
             ids,
-            found,
+            final,
             Counter(int(call.body["reference"]) for call in calls if call.id is not None),
             Counter(int(call.body["reference"]) for call in calls if call.status is None),
         )
@@ -89,7 +89,7 @@ def drained() -> Iterator[Drained]:
 
 def accept(stack: Stack, sender: str) -> list[int]:
     def accept(number: int) -> int:
-        contact = f"+1804{number // CONVERSATION:07}"
+        contact = f"+1804{number // CONVERSATION_LENGTH:07}"
         answer = post(f"{stack.url}/api/messages/sms", {"from": sender, "to": contact, "body": "Hello"})
         assert answer.status == 202, answer
         return int(answer.body["id"])
@@ -98,34 +98,34 @@ def accept(stack: Stack, sender: str) -> list[int]:
         return list(threads.map(accept, range(MESSAGES // len(SENDERS))))
 
 
-def lying_in_queues(stack: Stack) -> int:
-    """Dead letters and all."""
+def queued_messages(stack: Stack) -> int:
+    """Counts the messages of all queues, dead letters included."""
     sqs = stack.sqs()
-    found = 0
+    total = 0
     for queue in stack.template.queues:
         attributes = sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["All"])["Attributes"]
         names = [name for name in attributes if name.startswith("ApproximateNumberOfMessages")]
-        found += sum(int(attributes[name]) for name in names)
-    return found
+        total += sum(int(attributes[name]) for name in names)
+    return total
 
 
-def test_nothing_is_left_behind(drained: Drained) -> None:
+def test_every_message_has_a_final_status(drained: Drained) -> None:
     accepted = sorted(id for ids in drained.ids.values() for id in ids)
     assert len(accepted) == MESSAGES
     assert list(drained.statuses) == accepted
 
 
-def test_each_is_sent_once_where_the_provider_can_be_asked(drained: Drained) -> None:
-    assert drained.timed_out.keys() & set(drained.ids["asked"])
-    assert {drained.statuses[id] for id in drained.ids["asked"]} == {"sent"}
-    assert {drained.taken[id] for id in drained.ids["asked"]} == {1}
+def test_each_message_is_sent_once_if_the_provider_supports_status_lookup(drained: Drained) -> None:
+    assert drained.timed_out.keys() & set(drained.ids["with_lookup"])
+    assert {drained.statuses[id] for id in drained.ids["with_lookup"]} == {"sent"}
+    assert {drained.taken[id] for id in drained.ids["with_lookup"]} == {1}
 
 
-def test_each_is_sent_once_or_visibly_unknown_where_it_cannot(drained: Drained) -> None:
-    unknown = {id for id in drained.ids["unasked"] if drained.statuses[id] == "unknown"}
-    assert unknown == drained.timed_out.keys() & set(drained.ids["unasked"])
+def test_each_message_is_sent_once_or_unknown_if_it_does_not(drained: Drained) -> None:
+    unknown = {id for id in drained.ids["without_lookup"] if drained.statuses[id] == "unknown"}
+    assert unknown == drained.timed_out.keys() & set(drained.ids["without_lookup"])
     assert unknown
-    sent = set(drained.ids["unasked"]) - unknown
+    sent = set(drained.ids["without_lookup"]) - unknown
     assert {drained.statuses[id] for id in sent} == {"sent"}
     assert {drained.taken[id] for id in sent} == {1}
     assert {drained.taken[id] for id in unknown} <= {0, 1}

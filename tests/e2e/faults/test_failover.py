@@ -1,5 +1,5 @@
-"""Two providers of one channel: the second is tried where the first provably did not take the message, and
-the first is let alone once it keeps failing."""
+"""Two providers of one channel: the second is tried if the first did not take the message, and the first is
+skipped if it keeps failing."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,18 +14,18 @@ from local import Behaviour, Stack, running
 from local.services import ports
 from local.simulators.provider import ProviderSimulator
 from tests.support.database import Database
-from tests.support.faults.provider_outcomes import HANGS, SILENT
+from tests.support.faults.provider_outcomes import NEVER, SILENT
 from tests.support.http_client import get
 from tests.support.outbound import attempts, message, sent
 from tests.support.waiting import eventually
 
-OPENS = 10
-"""Attempts in a row that open a circuit."""
-WELL, LET_ALONE = ["closed", "closed"], ["open", "closed"]
+OPENING_FAILURES = 10
+"""Failed attempts in a row that open a circuit."""
+BOTH_CLOSED, FIRST_OPEN = ["closed", "closed"], ["open", "closed"]
 Ends = Sequence[tuple[int, str, str | None]]
 REFUSED: Ends = [(1, "queued", "not_connected"), (2, "sent", None)]
 BUSY: Ends = [(1, "queued", "503"), (2, "sent", None)]
-AT_ONCE: Ends = [(1, "sent", None)]
+SENT_AT_ONCE: Ends = [(1, "sent", None)]
 UNKNOWN: Ends = [(1, "unknown", "no_answer")]
 _contacts = count(1)
 
@@ -36,7 +36,7 @@ class Calls(NamedTuple):
 
 
 class Deployment:
-    """`first` has a port of its own, at which it is or is not; `second` is the stack's provider."""
+    """`first` has a port of its own and can be started and stopped; `second` is the stack's simulator."""
 
     def __init__(self, stack: Stack, port: int, database: Database) -> None:
         self.stack = stack
@@ -55,10 +55,10 @@ class Deployment:
         self.first.stop()
 
     def send(self, number: int = 1) -> list[Ends]:
-        """At once, to as many contacts; how the attempts of each ended, those with the fewest first."""
-        return self.ends(self.begin(number))
+        """Sends messages at once, to as many contacts. Returns the ends of the attempts, the fewest first."""
+        return self.ends(self.accept(number))
 
-    def begin(self, number: int = 1) -> list[int]:
+    def accept(self, number: int = 1) -> list[int]:
         with ThreadPoolExecutor(number) as threads:
             contacts = [f"+1804557{next(_contacts):04}" for _ in range(number)]
             return list(threads.map(partial(sent, self.stack), contacts))
@@ -72,22 +72,22 @@ class Deployment:
         return [ends for _ in range(number) for ends in self.send()]
 
     def calls(self) -> Calls:
-        """Since they were last asked for."""
+        """Returns the number of calls since this method was last called."""
         providers = [self.first, self.stack.provider]
-        found = Calls(*(len(provider.requests) if provider else 0 for provider in providers))
+        calls = Calls(*(len(provider.requests) if provider else 0 for provider in providers))
         for provider in providers:
             if provider:
                 provider.clear()
-        return found
+        return calls
 
     def circuits(self) -> list[str]:
-        """Of the first and of the second."""
+        """Returns the states of both circuits."""
         providers = get(f"{self.stack.url}/healthz?detail=true").body["providers"]
         assert [provider["name"] for provider in providers] == ["first", "second"]
         return [provider["circuit"] for provider in providers]
 
-    def let_time_pass(self) -> None:
-        """Until an open circuit lets one attempt through."""
+    def half_open(self) -> None:
+        """Makes open circuits half-open."""
         self._database.rows("UPDATE circuits SET open_until = clock_timestamp() WHERE open_until IS NOT NULL")
         assert self.circuits() == ["half_open", "closed"]
 
@@ -108,49 +108,50 @@ def deployment() -> Iterator[Deployment]:
         yield Deployment(stack, port, database)
 
 
-def test_who_is_called_how_often_while_the_first_provider_fails_in_every_way(deployment: Deployment) -> None:
-    it = deployment
+def test_how_often_each_provider_is_called_while_the_first_fails_in_every_way(deployment: Deployment) -> None:
+    # It refuses connections: each message goes to the second provider, until the circuit opens.
+    assert deployment.send_one_by_one(OPENING_FAILURES) == [REFUSED] * OPENING_FAILURES
+    assert (deployment.calls(), deployment.circuits()) == (Calls(0, OPENING_FAILURES), FIRST_OPEN)
+    assert deployment.send(5) == [SENT_AT_ONCE] * 5
+    assert deployment.calls() == Calls(0, 5)
 
-    # Refusing connections: each message goes on to the second, until the first is let alone.
-    assert it.send_one_by_one(OPENS) == [REFUSED] * OPENS
-    assert (it.calls(), it.circuits()) == (Calls(0, OPENS), LET_ALONE)
-    assert it.send(5) == [AT_ONCE] * 5
-    assert it.calls() == Calls(0, 5)
-
-    with it.with_first() as first:
-        # Answering 503, and asking for time: one of several messages tries it, and goes on at once.
+    with deployment.with_first() as first:
+        # It answers 503 with Retry-After: one of several messages tries it, then the second.
         first.behave(Behaviour(status=503, retry_after=600))
-        it.let_time_pass()
-        assert it.send(5) == [*[AT_ONCE] * 4, BUSY]
-        assert (it.calls(), it.circuits()) == (Calls(1, 5), LET_ALONE)
+        deployment.half_open()
+        assert deployment.send(5) == [*[SENT_AT_ONCE] * 4, BUSY]
+        assert (deployment.calls(), deployment.circuits()) == (Calls(1, 5), FIRST_OPEN)
 
-        # Well again, though slow: as long as one message tries it the others go elsewhere, and then to it.
+        # It works again, but slowly: while one message tries it, the others go to the second.
         first.behave(Behaviour(delay=9, reports=()))
-        it.let_time_pass()
-        trial = it.begin()
+        deployment.half_open()
+        trial = deployment.accept()
         eventually(lambda: first.requests)
-        assert it.send(2) == [AT_ONCE] * 2
-        assert (it.calls(), it.circuits()) == (Calls(1, 2), LET_ALONE)
+        assert deployment.send(2) == [SENT_AT_ONCE] * 2
+        assert (deployment.calls(), deployment.circuits()) == (Calls(1, 2), FIRST_OPEN)
         first.behave(SILENT)
-        assert it.ends(trial) == [AT_ONCE]
-        assert it.circuits() == WELL
-        assert it.send(5) == [AT_ONCE] * 5
-        assert it.calls() == Calls(5, 0)
+        assert deployment.ends(trial) == [SENT_AT_ONCE]
+        assert deployment.circuits() == BOTH_CLOSED
+        assert deployment.send(5) == [SENT_AT_ONCE] * 5
+        assert deployment.calls() == Calls(5, 0)
 
-        # Answering 503 once more: five failures are half of the last ten.
+        # It answers 503 again: five failures are half of the last ten.
         first.behave(Behaviour(status=503, retry_after=600))
-        assert it.send_one_by_one(OPENS - 5) == [BUSY] * (OPENS - 5)
-        assert (it.calls(), it.circuits()) == (Calls(OPENS - 5, OPENS - 5), LET_ALONE)
+        assert deployment.send_one_by_one(OPENING_FAILURES - 5) == [BUSY] * (OPENING_FAILURES - 5)
+        assert (deployment.calls(), deployment.circuits()) == (
+            Calls(OPENING_FAILURES - 5, OPENING_FAILURES - 5),
+            FIRST_OPEN,
+        )
 
-        # Hanging: it may have each of them, so nobody else gets it.
+        # It hangs: it may have taken each message, so the second provider gets none.
         first.behave(SILENT)
-        it.let_time_pass()
-        assert it.send() == [AT_ONCE]
-        first.behave(Behaviour(delay=HANGS, close="before"))
-        it.calls()
-        assert it.send(OPENS) == [UNKNOWN] * OPENS
-        assert (it.calls(), it.circuits()) == (Calls(OPENS, 0), LET_ALONE)
-        assert it.send(5) == [AT_ONCE] * 5
-        assert it.calls() == Calls(0, 5)
+        deployment.half_open()
+        assert deployment.send() == [SENT_AT_ONCE]
+        first.behave(Behaviour(delay=NEVER, close="before"))
+        deployment.calls()
+        assert deployment.send(OPENING_FAILURES) == [UNKNOWN] * OPENING_FAILURES
+        assert (deployment.calls(), deployment.circuits()) == (Calls(OPENING_FAILURES, 0), FIRST_OPEN)
+        assert deployment.send(5) == [SENT_AT_ONCE] * 5
+        assert deployment.calls() == Calls(0, 5)
 
-    assert it.stack.log("DeliverMessage").count('"CircuitOpened":') == 4
+    assert deployment.stack.log("DeliverMessage").count('"CircuitOpened":') == 4

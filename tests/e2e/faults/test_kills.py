@@ -1,5 +1,5 @@
-"""Deliveries are killed, each in the middle of a step, and then healthy ones go on: nothing is lost, and
-nothing is sent twice but where that was asked for."""
+"""Deliveries are killed in the middle of every step, and others continue: no message is lost, and only those
+with the policy at_least_once are sent twice."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,23 +20,23 @@ from tests.support.outbound import message
 from tests.support.waiting import eventually
 
 KILLS = 20 if LONG else 1
-"""At each step, in each world."""
+"""Kills at each step in each setting."""
 CASES = [(step, world) for step in STEPS for world in worlds(step.story)]
 
 
 class End(NamedTuple):
     status: str
     taken: int
-    """How often the provider's record has it."""
+    """How often the provider took the message."""
 
 
 class Results(NamedTuple):
     calls: Mapping[Story, Mapping[str, Sequence[str]]]
-    """What whole deliveries have to do with others."""
+    """The calls of complete deliveries, by story and wire."""
     ends: Mapping[tuple[Step, World], Sequence[End]]
     bystanders: Sequence[End]
     unknown: Sequence[Mapping[str, Any]]
-    """As the API shows them."""
+    """Messages of unknown outcome, as the API shows them."""
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,8 @@ def results() -> Iterator[Results]:
 
 
 def _heal(stack: Stack, database: Database) -> None:
-    """Deliveries that nobody kills, and the relay, until there is nothing left to do."""
-    if not LONG:  # those of the dead: they take half a minute
+    """Runs deliveries and the relay until every message is finished."""
+    if not LONG:  # the leases of killed deliveries take half a minute to expire
         database.rows("UPDATE leases SET expires_at = now()")
     pollers = list(stack.pollers(4))
     for poller in pollers:
@@ -70,7 +70,7 @@ def _heal(stack: Stack, database: Database) -> None:
 
 
 def _is_done(stack: Stack, database: Database) -> bool:
-    if not LONG:  # lost dispatches take a minute
+    if not LONG:  # the relay finds lost dispatches after a minute
         soon = "now() + interval '5 s'"
         free = f"SELECT message_id FROM outbound_queue WHERE dispatch_at > {soon} FOR UPDATE SKIP LOCKED"
         database.rows(f"UPDATE outbound_queue SET dispatch_at = {soon} WHERE message_id IN ({free})")
@@ -79,28 +79,28 @@ def _is_done(stack: Stack, database: Database) -> bool:
 
 
 def _results(stack: Stack, killing: Killing, calls: Mapping[Story, Mapping[str, Sequence[str]]]) -> Results:
-    taken = Counter(one.body["reference"] for one in stack.provider.requests if one.id is not None)
-    ids = [*(one.id for one in killing.killed), *killing.bystanders]
+    taken = Counter(call.body["reference"] for call in stack.provider.requests if call.id is not None)
+    ids = [*(victim.id for victim in killing.killed), *killing.bystanders]
     messages = {id: message(stack, id) for id in ids}
-    found = {id: End(messages[id]["status"], taken[str(id)]) for id in ids}
+    final = {id: End(messages[id]["status"], taken[str(id)]) for id in ids}
     ends: dict[tuple[Step, World], list[End]] = {}
-    for one in killing.killed:
-        ends.setdefault((one.step, one.world), []).append(found[one.id])
+    for victim in killing.killed:
+        ends.setdefault((victim.step, victim.world), []).append(final[victim.id])
     rows: list[Sequence[object]] = [("step", "policy", "kills", "sent", "unknown", "twice")]
-    for (step, world), all in sorted(ends.items(), key=lambda one: CASES.index(one[0])):
-        statuses = Counter(end.status for end in all)
-        twice = sum(end.taken > 1 for end in all)
-        rows.append((step.name, world, len(all), statuses["sent"], statuses["unknown"], twice))
-    result_tables.tell("Deliveries that were killed", rows)
+    for (step, world), ended in sorted(ends.items(), key=lambda item: CASES.index(item[0])):
+        statuses = Counter(end.status for end in ended)
+        twice = sum(end.taken > 1 for end in ended)
+        rows.append((step.name, world, len(ended), statuses["sent"], statuses["unknown"], twice))
+    result_tables.add("Deliveries that were killed", rows)
     return Results(
         calls,
         ends,
-        [found[id] for id in killing.bystanders],
-        [one for one in messages.values() if one["status"] == "unknown"],
+        [final[id] for id in killing.bystanders],
+        [message for message in messages.values() if message["status"] == "unknown"],
     )
 
 
-@pytest.mark.parametrize(("step", "world"), CASES, ids=lambda one: getattr(one, "name", one))
+@pytest.mark.parametrize(("step", "world"), CASES, ids=lambda value: getattr(value, "name", value))
 def test_a_message_whose_delivery_was_killed_is_sent_or_unknown(
     results: Results, step: Step, world: World
 ) -> None:
@@ -109,26 +109,28 @@ def test_a_message_whose_delivery_was_killed_is_sent_or_unknown(
     assert set(ends) == {End(*ENDS[step.known][world])}
 
 
-def test_those_who_waited_beside_it_or_behind_it_are_sent_once(results: Results) -> None:
+def test_other_messages_of_the_batch_and_the_conversation_are_sent_once(results: Results) -> None:
     assert set(results.bystanders) == {End("sent", 1)}
 
 
-def test_an_unknown_outcome_is_seen(results: Results) -> None:
+def test_an_unknown_outcome_is_visible_in_the_api(results: Results) -> None:
     assert results.unknown
-    for one in results.unknown:
-        assert one["error"]["code"] == "lease_expired"
-        assert [(event["kind"], event["status"]) for event in one["events"]] == [
+    for unknown in results.unknown:
+        assert unknown["error"]["code"] == "lease_expired"
+        assert [(event["kind"], event["status"]) for event in unknown["events"]] == [
             ("attempt", "unknown"),
             ("resolved", "unknown"),
         ]
 
 
-def test_no_step_is_left_out(results: Results) -> None:
-    """From the claim on, a delivery does nothing with others at which none was killed."""
-    made: set[tuple[str, str]] = set()
+def test_every_call_of_a_delivery_is_a_step(results: Results) -> None:
+    """From the claim on, a delivery makes no call at which none was killed."""
+    calls_made: set[tuple[str, str]] = set()
     for calls in results.calls.values():
         statements = calls["postgres"][calls["postgres"].index("claim_messages") :]
-        made |= {(wire, call) for wire, names in {**calls, "postgres": statements}.items() for call in names}
+        calls_made |= {
+            (wire, call) for wire, names in {**calls, "postgres": statements}.items() for call in names
+        }
     for side in (Side.REQUEST, Side.ANSWER):
-        assert {(step.wire, step.call) for step in STEPS if step.side is side} == made
-    assert {step.wire for step in STEPS if step.side is Side.CONNECTION} == {wire for wire, _ in made}
+        assert {(step.wire, step.call) for step in STEPS if step.side is side} == calls_made
+    assert {step.wire for step in STEPS if step.side is Side.CONNECTION} == {wire for wire, _ in calls_made}

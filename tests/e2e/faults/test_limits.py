@@ -1,4 +1,4 @@
-"""What ends a message that nobody takes, and what does not."""
+"""What ends a message that no provider takes, and what does not."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +18,7 @@ DAY = "interval '1 day'"
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """Its provider cannot be asked."""
+    """A stack whose provider has no status lookup."""
     parameters = {"MaxAttempts": str(ATTEMPTS), "UnknownAfter": "2"}
     with running(relay_every=0.5, parameters=parameters, without_status_lookup=["sms"]) as stack:
         yield stack
@@ -26,14 +26,14 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def database(stack: Stack) -> Iterator[Database]:
-    """Of a provider that has no past: enough failures within a minute, and it were let alone."""
+    """The database, with all attempts long ago: failures within a minute would open the circuit."""
     with closing(Database(stack.database_url)) as database:
         database.rows("UPDATE attempts SET ended_at = ended_at - interval '1 hour'")
         yield database
 
 
 def try_again(stack: Stack, database: Database, id: int) -> None:
-    """Once it waits for that: now."""
+    """Waits until the message waits for a retry, and makes the retry due now."""
     eventually(lambda: message(stack, id)["status"] == "queued" and attempts(message(stack, id)))
     database.rows(
         "UPDATE outbound_queue SET next_attempt_at = clock_timestamp() WHERE message_id = :id", id=id
@@ -41,11 +41,11 @@ def try_again(stack: Stack, database: Database, id: int) -> None:
     deliver_again(stack, id)
 
 
-def grow_old(database: Database, id: int) -> None:
+def make_older(database: Database, id: int) -> None:
     database.rows(f"UPDATE messages SET created_at = created_at - {DAY} WHERE id = :id", id=id)
 
 
-def test_our_own_misconfiguration_is_no_reason_to_end_a_message_and_one_to_sound_an_alarm(
+def test_a_misconfigured_provider_ends_no_message_and_is_counted(
     stack: Stack, database: Database, contact: str
 ) -> None:
     times = ATTEMPTS + 2
@@ -53,42 +53,42 @@ def test_our_own_misconfiguration_is_no_reason_to_end_a_message_and_one_to_sound
     id = sent(stack, contact)
     for _ in range(times):
         try_again(stack, database, id)
-    found = wait_for(stack, id, "sent")
+    final = wait_for(stack, id, "sent")
     refused = [(number, "queued", "401") for number in range(1, times + 1)]
-    assert attempts(found) == [*refused, (times + 1, "sent", None)]
+    assert attempts(final) == [*refused, (times + 1, "sent", None)]
     assert stack.log("DeliverMessage").count('"Misconfigured":') == times
 
 
 @pytest.mark.parametrize("status", [503, 401])
-def test_a_message_that_is_too_old_is_not_tried_again_and_says_why(
+def test_a_message_past_max_age_fails_with_the_reason(
     stack: Stack, database: Database, contact: str, status: int
 ) -> None:
     stack.provider.behave(Behaviour(status=status, retry_after=900))
     id = sent(stack, contact)
     eventually(lambda: attempts(message(stack, id)))
-    grow_old(database, id)
+    make_older(database, id)
     try_again(stack, database, id)
-    found = wait_for(stack, id, "failed")
-    assert found["error"]["code"] == "expired"
-    assert f"The provider answered {status}." in found["error"]["reason"]
-    assert found["events"][-1]["kind"] == "resolved"
+    final = wait_for(stack, id, "failed")
+    assert final["error"]["code"] == "expired"
+    assert f"The provider answered {status}." in final["error"]["reason"]
+    assert final["events"][-1]["kind"] == "resolved"
     assert len(calls(stack, id)) == 1
 
 
-def test_a_message_that_is_too_old_is_not_sent_again_on_suspicion(
+def test_an_unknown_outcome_past_max_age_is_not_sent_again(
     stack: Stack, database: Database, contact: str
 ) -> None:
     stack.provider.behave(Behaviour(close="before", times=1), SILENT)
     fields = {"from": "+12016661234", "to": contact, "body": "Hello", "delivery_policy": "at_least_once"}
     id = int(post(f"{stack.url}/api/messages/sms", fields).body["id"])
     wait_for(stack, id, "unknown")
-    grow_old(database, id)
+    make_older(database, id)
     eventually(lambda: message(stack, id)["events"][-1]["kind"] == "resolved")
     assert message(stack, id)["status"] == "unknown"
     assert len(calls(stack, id)) == 1
 
 
-def test_a_wait_that_is_longer_than_the_queue_s_longest_is_kept_to(
+def test_a_wait_longer_than_the_queue_s_maximum_is_respected(
     stack: Stack, database: Database, contact: str
 ) -> None:
     stack.provider.behave(Behaviour(status=429, retry_after=2000, times=1), SILENT)

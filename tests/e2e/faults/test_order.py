@@ -1,5 +1,5 @@
-"""The messages of a conversation reach the provider one after the other, in the order in which they were
-accepted, whoever delivers them."""
+"""The messages of a conversation reach the provider one at a time, in the order in which they were accepted,
+with any number of concurrent deliveries."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,19 +15,19 @@ from tests.support.faults.final_states import assert_one_after_the_other, wait_u
 from tests.support.outbound import sent
 
 CONVERSATIONS, MESSAGES = (20, 100) if LONG else (6, 10)
-EVERY = 0.65
-"""Seconds from one message of a conversation to its next: a little more than it takes to deliver one."""
+INTERVAL = 0.65
+"""Seconds between the messages of a conversation: a little more than the delivery of one takes."""
 DELAY = (0, 0.3)
 DELIVERIES = 4
 P99 = 5.0  # seconds
 
 
-def converse(stack: Stack, number: int) -> list[int]:
-    """The ids of a conversation's messages, in the order in which they were accepted."""
-    begin = time.monotonic() + EVERY * number / CONVERSATIONS
+def send_conversation(stack: Stack, number: int) -> list[int]:
+    """Sends a conversation. Returns the ids of its messages in the order in which they were accepted."""
+    start = time.monotonic() + INTERVAL * number / CONVERSATIONS
     ids = []
     for message in range(MESSAGES):
-        time.sleep(max(0, begin + EVERY * message - time.monotonic()))
+        time.sleep(max(0, start + INTERVAL * message - time.monotonic()))
         ids.append(sent(stack, f"+1804555{number:04}"))
     return ids
 
@@ -45,18 +45,18 @@ def latencies(stack: Stack, ids: list[int]) -> list[float]:
 
 
 def warm_up(stack: Stack) -> None:
-    """A process starts once, and what is measured here is not that."""
+    """Starts the processes before the measurement."""
     with ThreadPoolExecutor(CONVERSATIONS) as threads:
         list(threads.map(partial(sent, stack), [f"+1804556{number:04}" for number in range(40)]))
     wait_until_all_is_done(stack, 60)
 
 
-def test_a_conversation_s_messages_are_sent_in_their_order_by_several_at_once() -> None:
+def test_concurrent_deliveries_send_a_conversation_in_order() -> None:
     with running(relay_every=60, concurrency=DELIVERIES) as stack:
         stack.provider.behave(Behaviour(delay=DELAY, reports=()))
         warm_up(stack)
         with ThreadPoolExecutor(CONVERSATIONS) as threads:
-            accepted = list(threads.map(partial(converse, stack), range(CONVERSATIONS)))
+            accepted = list(threads.map(partial(send_conversation, stack), range(CONVERSATIONS)))
         wait_until_all_is_done(stack, 90)
         calls = stack.provider.requests
         seconds = latencies(stack, [id for ids in accepted for id in ids])
@@ -67,5 +67,5 @@ def test_a_conversation_s_messages_are_sent_in_their_order_by_several_at_once() 
     p50, p99 = (quantiles(seconds, n=100)[percent - 1] for percent in (50, 99))
     row = (CONVERSATIONS, MESSAGES, DELIVERIES, f"{p50:.2f}", f"{p99:.2f}", f"{max(seconds):.2f}")
     columns = ("conversations", "messages each", "processes", "p50", "p99", "longest")
-    result_tables.tell("Seconds from accepted to sent", [columns, row])
+    result_tables.add("Seconds from accepted to sent", [columns, row])
     assert not LONG or p99 < P99

@@ -1,4 +1,4 @@
-"""What is delivered a thousand times is sent once, and the queue comes to its end."""
+"""A message that is delivered a thousand times is sent once, and the queue is empty in the end."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,24 +14,26 @@ TIMES = 1000
 
 
 def deliver(stack: Stack, id: int) -> list[Any]:
-    """As often as there are times, in as many processes at once as there may be."""
+    """Delivers the message a thousand times, in as many processes as the stack has."""
     event = {"Records": [{"messageId": "record", "body": str(id)}]}
     with ThreadPoolExecutor(8) as threads:
         return list(threads.map(lambda _: stack.invoke("DeliverMessage", event), range(TIMES)))
 
 
-def test_a_thousand_deliveries_of_a_message_are_one_call_to_the_provider(
+def test_a_thousand_deliveries_of_a_message_make_one_call(
     stack: Stack, stack_database: Database, contact: str
 ) -> None:
     id = add_undispatched(stack_database, contact)
-    stack.provider.behave(Behaviour(delay=1, times=1))  # many come while it is under way, and others after
+    stack.provider.behave(
+        Behaviour(delay=1, times=1)
+    )  # many deliveries come during the call, and the others after it
     assert deliver(stack, id) == [{"batchItemFailures": []}] * TIMES
     wait_for(stack, id, "delivered")
     assert len(calls(stack, id)) == 1
     assert attempts(message(stack, id)) == [(1, "sent", None)]
 
 
-def test_a_thousand_dispatches_of_two_messages_of_a_conversation_are_a_call_for_each(
+def test_a_thousand_dispatches_of_two_messages_make_one_call_each(
     stack: Stack, stack_database: Database, contact: str
 ) -> None:
     ids = [add_undispatched(stack_database, contact) for _ in range(2)]

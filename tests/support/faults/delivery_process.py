@@ -1,4 +1,4 @@
-"""Deliveries to be killed: each a process of its own, with the variables that the deployment gives it."""
+"""Deliveries to kill: each is a process of its own, with the variables of the deployment."""
 
 import json
 import os
@@ -15,19 +15,26 @@ from local.functions import environment
 from local.services.process import own_process_group
 from local.template.template import Function
 
-FORKER = Path(__file__).with_name("fork_server.py")
-PATIENCE = 30  # seconds
+FORK_SERVER = Path(__file__).with_name("fork_server.py")
+TIMEOUT = 30  # seconds
 
 
 class Victims:
-    """One at a time; a fork of a process that has imported the function (forker.py)."""
+    """One process at a time, forked from one that has imported the function (fork_server.py)."""
 
     def __init__(self, function: Function, variables: Mapping[str, str], log: Path) -> None:
         ours, theirs = socket.socketpair()
         folders = (function.folder, *function.layers)
         with theirs, log.open("ab") as output:
-            self._forker = subprocess.Popen(
-                [sys.executable, "-I", FORKER, str(theirs.fileno()), function.handler, *map(str, folders)],
+            self._fork_server = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-I",
+                    FORK_SERVER,
+                    str(theirs.fileno()),
+                    function.handler,
+                    *map(str, folders),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -36,41 +43,41 @@ class Victims:
                 pass_fds=(theirs.fileno(),),
                 **own_process_group(),
             )
-        ours.settimeout(PATIENCE)
+        ours.settimeout(TIMEOUT)
         self._connection = ours
         self._lines = ours.makefile("rb")
-        self._told: dict[str, Any] = {}
+        self._answers: dict[str, Any] = {}
 
     def begin(self, event: object, seconds: float, variables: Mapping[str, str]) -> int:
-        """The number of the process that now handles the event, with `variables` of its own."""
-        self._told = {}
+        """Starts a process that handles the event with these variables. Returns its pid."""
+        self._answers = {}
         request = {"event": event, "seconds": seconds, "variables": dict(variables)}
         self._connection.sendall(json.dumps(request).encode() + b"\n")
-        return int(self._hear("pid"))
+        return int(self._wait_for("pid"))
 
     def result(self) -> Any:
-        """What its function returns. It lives on."""
-        return self._hear("result")
+        """Returns what the function returned. The process stays alive."""
+        return self._wait_for("result")
 
     def kill(self, pid: int) -> None:
-        """Returns when it is gone, by this alone."""
+        """Kills the process. Fails if it ended by itself."""
         os.kill(pid, signal.SIGKILL)
-        assert self._hear("ended") == -signal.SIGKILL
+        assert self._wait_for("ended") == -signal.SIGKILL
 
     def close(self) -> None:
-        if "pid" in self._told and "ended" not in self._told:
+        if "pid" in self._answers and "ended" not in self._answers:
             with suppress(ProcessLookupError):
-                os.kill(self._told["pid"], signal.SIGKILL)
+                os.kill(self._answers["pid"], signal.SIGKILL)
         self._connection.shutdown(socket.SHUT_RDWR)
         self._lines.close()
         self._connection.close()
-        self._forker.wait(PATIENCE)
+        self._fork_server.wait(TIMEOUT)
 
-    def _hear(self, name: str) -> Any:
-        """What is told under this name; what comes before it is kept."""
-        while name not in self._told:
+    def _wait_for(self, name: str) -> Any:
+        """Waits for the answer with this name. Other answers are stored."""
+        while name not in self._answers:
             line = self._lines.readline()
-            assert line, "the process that forks is gone: see its log"
-            self._told |= json.loads(line)
-            assert name == "ended" or "ended" not in self._told, f"it ended before its {name}: see its log"
-        return self._told[name]
+            assert line, "the fork server died: see its log"
+            self._answers |= json.loads(line)
+            assert name == "ended" or "ended" not in self._answers, f"it ended before its {name}: see its log"
+        return self._answers[name]

@@ -1,4 +1,4 @@
-"""The steps of a delivery, each of which may be its last. None is left out: see test_kills.py."""
+"""The steps of a delivery at which it is killed. test_kills.py checks that no step is missing."""
 
 from collections.abc import Sequence
 from enum import Enum, StrEnum, auto
@@ -8,49 +8,49 @@ from tests.support.faults.proxies import Side
 
 
 class World(StrEnum):
-    """What decides of an outcome that nobody knows."""
+    """What resolves an unknown outcome."""
 
     ONCE = "at_most_once"
     AGAIN = "at_least_once"
-    ASKED = "its provider is asked"
+    LOOKUP = "status lookup"
 
 
 class Story(StrEnum):
-    """What a delivery is about, because of which it takes a step."""
+    """What happens in a delivery, and so which steps it has."""
 
     TAKEN = "taken"
     WAITING = "beside one whose conversation is busy"
-    """Another message of the same batch cannot go yet, and is to be delivered again."""
+    """Another message of the same batch is blocked and must be dispatched again."""
     NEXT = "followed by the next"
-    """Of its conversation."""
+    """The next message of its conversation can be sent."""
     RETRY = "to be retried"
-    """The provider has no time for it."""
+    """The provider throttles it."""
     FOUND = "looked up and found"
     MISSED = "looked up and missed"
-    """The provider did not take it, and has not answered that."""
-    SETTLED = "settled by its policy"
-    """The provider took it, has not answered that, and cannot be asked."""
+    """The provider did not take it, and the answer was lost."""
+    RESOLVED = "resolved by its policy"
+    """The provider took it, the answer was lost, and there is no status lookup."""
 
 
 class Known(Enum):
-    """What is told of a message when the process that delivers it dies, and by what."""
+    """What is recorded about a message when its delivery dies."""
 
     NOTHING = auto()
-    """It is queued."""
+    """The message is queued."""
     CLAIM = auto()
-    """Of an attempt, and the provider does not have it."""
+    """An attempt is claimed, and the provider does not have the message."""
     TAKEN = auto()
-    """Of an attempt, and the provider has it."""
+    """An attempt is claimed, and the provider has the message."""
     SENT = auto()
 
 
 ENDS = {
     Known.NOTHING: dict.fromkeys(World, ("sent", 1)),
-    Known.CLAIM: {World.ONCE: ("unknown", 0), World.AGAIN: ("sent", 1), World.ASKED: ("sent", 1)},
-    Known.TAKEN: {World.ONCE: ("unknown", 1), World.AGAIN: ("sent", 2), World.ASKED: ("sent", 1)},
+    Known.CLAIM: {World.ONCE: ("unknown", 0), World.AGAIN: ("sent", 1), World.LOOKUP: ("sent", 1)},
+    Known.TAKEN: {World.ONCE: ("unknown", 1), World.AGAIN: ("sent", 2), World.LOOKUP: ("sent", 1)},
     Known.SENT: dict.fromkeys(World, ("sent", 1)),
 }
-"""A message's status in the end, and how often the provider took it."""
+"""The final status of a message, and how often the provider took it."""
 
 
 class Step(NamedTuple):
@@ -66,7 +66,7 @@ class Step(NamedTuple):
             Side.CONNECTION: f"no connection to {self.wire}",
             Side.REQUEST: f"{self.call} is not passed on",
             Side.ANSWER: f"{self.call} has no answer",
-            Side.AFTER: "all is done and it is still in the queue",
+            Side.AFTER: "it is finished and still in the queue",
         }
         return f"{self.story}: {what[self.side]}"
 
@@ -74,8 +74,8 @@ class Step(NamedTuple):
 def _call(
     story: Story, wire: str, call: str, before: Known, after: Known, *, connects: bool = False
 ) -> list[Step]:
-    """Before it is passed on, and before its answer is passed back; where it is the first to go this way,
-    also before the connection is made. With what is known before the call, and after it."""
+    """The steps of a call: before the request is forwarded, before its answer is, and with `connects` also
+    before the connection is made. `before` and `after` is what is recorded around the call."""
     return [
         *[Step(story, wire, "", Side.CONNECTION, before)] * connects,
         Step(story, wire, call, Side.REQUEST, before),
@@ -104,24 +104,24 @@ STEPS = [
     Step(Story.MISSED, "provider", "GET", Side.ANSWER, Known.CLAIM),
     *_call(Story.MISSED, "postgres", "resolve_attempt", Known.CLAIM, Known.NOTHING),
     *_dispatch(Story.MISSED, Known.NOTHING),
-    *_call(Story.SETTLED, "postgres", "resolve_attempt", Known.TAKEN, Known.TAKEN),
+    *_call(Story.RESOLVED, "postgres", "resolve_attempt", Known.TAKEN, Known.TAKEN),
 ]
 
 
 def worlds(story: Story) -> Sequence[World]:
-    """In which it can come to this."""
+    """The settings in which this story can happen."""
     match story:
         case Story.FOUND | Story.MISSED:
-            return [World.ASKED]
-        case Story.SETTLED:
+            return [World.LOOKUP]
+        case Story.RESOLVED:
             return [World.ONCE, World.AGAIN]
     return list(World)
 
 
 def made_unknown_at(story: Story) -> Step | None:
-    """The step at which an earlier delivery has died, where the story is about what became of it."""
+    """The step at which an earlier delivery died, if the story is about its unknown outcome."""
     match story:
-        case Story.FOUND | Story.SETTLED:
+        case Story.FOUND | Story.RESOLVED:
             return _at("POST", Side.ANSWER)
         case Story.MISSED:
             return _at("POST", Side.REQUEST)
@@ -129,7 +129,7 @@ def made_unknown_at(story: Story) -> Step | None:
 
 
 CLAIMED = Step(Story.TAKEN, "postgres", "claim_messages", Side.ANSWER, Known.CLAIM)
-"""A conversation is busy while nobody knows yet that whoever was at this is dead."""
+"""After this step the conversation is busy until the lease of the dead delivery runs out."""
 
 
 def _at(call: str, side: Side) -> Step:

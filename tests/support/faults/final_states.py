@@ -1,4 +1,4 @@
-"""When all is said and done of the messages of a stack, and what is to be seen of it."""
+"""The final states of a stack's messages."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -18,14 +18,14 @@ def wait_until_all_is_done(stack: Stack, seconds: float) -> None:
 
 
 def statuses(stack: Stack) -> dict[int, str]:
-    """What each message that was sent has become."""
+    """The status of each outbound message, by its id."""
     with closing(Database(stack.database_url)) as database:
         rows = database.rows("SELECT id, status FROM messages WHERE direction = 'outbound' ORDER BY id")
     return {int(str(id)): str(status) for id, status in rows}
 
 
 def assert_one_after_the_other(calls: Sequence[RecordedRequest]) -> None:
-    """None came before the provider had done with the one before it."""
+    """Checks that each call began after the provider had answered the one before it."""
     for earlier, later in pairwise(calls):
         assert earlier.ended is not None
         assert datetime.fromisoformat(earlier.ended) <= datetime.fromisoformat(later.time)

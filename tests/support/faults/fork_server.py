@@ -1,7 +1,7 @@
-"""A process that has imported a function, and forks one that runs it for each event: one that can be killed.
+"""A process that has imported a function, and forks a child for each event that can be killed.
 
 Started by path as `python -I fork_server.py <socket> <handler> <folder> ...` with the function's variables.
-It holds no connection and has no thread, so that a fork of it is what a new environment is after its import.
+It has no connection and no thread, so a fork of it equals a new environment after its imports.
 Requests come as lines of JSON on the socket, and so do the answers: {"pid"}, {"result"}, {"ended"}.
 """
 
@@ -40,7 +40,7 @@ def main(channel: str, handler: str, *folders: str) -> None:
     sys.path[:0] = folders
     module, _, name = handler.rpartition(".")
     function = getattr(importlib.import_module(module), name)
-    # What boto3 reads anew for each of its sessions is read once here: half of what a delivery takes.
+    # boto3 reads these files for each session. Reading them once here halves the time of a delivery.
     JSONFileLoader.load_file = staticmethod(cache(JSONFileLoader().load_file))  # type: ignore[method-assign]  # bound once for all
     boto3.client("sqs")
     boto3.client("secretsmanager")
@@ -49,24 +49,24 @@ def main(channel: str, handler: str, *folders: str) -> None:
         child = os.fork()
         if not child:
             _run(connection, function, request)
-        _tell(connection, pid=child)
+        _answer(connection, pid=child)
         _, status = os.waitpid(child, 0)
-        _tell(connection, ended=os.waitstatus_to_exitcode(status))
+        _answer(connection, ended=os.waitstatus_to_exitcode(status))
 
 
 def _run(connection: socket.socket, function: Callable[[Any, Any], Any], request: dict[str, Any]) -> None:
-    """Does not return, and lives on when the function has, as an environment does."""
+    """Does not return: like an environment, the process stays alive after the function has returned."""
     try:
         os.environ.update(request["variables"])
-        _tell(connection, result=function(request["event"], Context(request["seconds"])))
-        connection.recv(1)  # nothing comes, but the end of whoever began it
-    except BaseException:  # noqa: BLE001  # it must not go on as its parent would
+        _answer(connection, result=function(request["event"], Context(request["seconds"])))
+        connection.recv(1)  # returns when the process that started it ends
+    except BaseException:  # noqa: BLE001  # the child must not continue the loop of its parent
         traceback.print_exc()
     finally:
         os._exit(1)
 
 
-def _tell(connection: socket.socket, **what: object) -> None:
+def _answer(connection: socket.socket, **what: object) -> None:
     connection.sendall(json.dumps(what).encode() + b"\n")
 
 

@@ -1,4 +1,4 @@
-"""Kills deliveries in the middle of a step, each with a message and a conversation of its own."""
+"""Kills deliveries in the middle of a step, each with its own message and conversation."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 FUNCTION = "DeliverMessage"
 SECONDS = 21
-"""That a killed delivery has: about the fewest with which it begins, so that its lease ends soon."""
+"""The time that a killed delivery has. It is near the minimum, so that the lease ends soon."""
 SILENT = Behaviour(reports=())
-"""No report tells what became of a message."""
+"""No report resolves an outcome."""
 BUSY = Behaviour(status=429, times=1)
-SENDERS = {World.ONCE: "+12016660001", World.AGAIN: "+12016660001", World.ASKED: "+12016660002"}
+SENDERS = {World.ONCE: "+12016660001", World.AGAIN: "+12016660001", World.LOOKUP: "+12016660002"}
 OPTIONS = {
     "relay_every": 0,
     "polling": False,
@@ -39,11 +39,11 @@ OPTIONS = {
         "UnknownAfter": "2",
     },
 }
-"""Of the stack whose messages are delivered by those who are killed."""
+"""The options of the stack whose deliveries are killed."""
 
 
 class Killed(NamedTuple):
-    """The message of a delivery that was."""
+    """The message of a killed delivery."""
 
     id: int
     world: World
@@ -58,7 +58,7 @@ class Killing:
         self.queue = OutboundQueue(stack)
         self.killed: list[Killed] = []
         self.bystanders: list[int] = []
-        """Messages that were to be delivered beside those, or after them."""
+        """Other messages of the same batches and conversations."""
         aws, postgres = urlsplit(stack.aws_endpoint), urlsplit(stack.database_url)
         provider = urlsplit(stack.provider.url)
         self._wires = {
@@ -71,7 +71,7 @@ class Killing:
         platform = {**CREDENTIALS, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         declared = stack.functions[FUNCTION].declared
         self._victims = Victims(declared, platform, stack.folder / "victims.log")
-        self._keep_secrets()
+        self._create_secrets()
 
     def close(self) -> None:
         with ExitStack() as undo:
@@ -81,15 +81,15 @@ class Killing:
             undo.enter_context(closing(self._victims))
 
     def at(self, step: Step, world: World) -> None:
-        """Kills the delivery of a new message in the middle of this step."""
+        """Kills the delivery of a new message at this step."""
         ids = self._prepared(step.story, world)
         self._kill(step, ids)
         self.killed.append(Killed(ids[0], world, step))
         if step.story in (Story.RETRY, Story.MISSED):
-            self.queue.lose(ids[0])  # it came back before the message was due again
+            self.queue.lose(ids[0])  # the dispatch came before the message was due
 
     def calls(self, story: Story, world: World) -> Mapping[str, list[str]]:
-        """All that a delivery has to do with others, by the wire; it is killed when it is done."""
+        """Returns all calls of a complete delivery, by wire."""
         ids = self._prepared(story, world)
         pid = self._begin(Step(story, "", "", Side.AFTER, Known.SENT), ids)
         assert self._victims.result() == {"batchItemFailures": []}
@@ -98,7 +98,7 @@ class Killing:
         return seen
 
     def _prepared(self, story: Story, world: World) -> list[int]:
-        """The messages whose dispatches a delivery of this story gets, the first of them its own."""
+        """Prepares a story. Returns the ids of the batch, the message of the story first."""
         id, contact = self._accept(world)
         if story is Story.NEXT:
             self.bystanders.append(self._accept(world, contact)[0])
@@ -116,14 +116,14 @@ class Killing:
 
     def _accept(self, world: World, contact: str = "") -> tuple[int, str]:
         to = contact or f"+1804{next(self._contacts):07}"
-        policy = {} if world is World.ASKED else {"delivery_policy": world}
+        policy = {} if world is World.LOOKUP else {"delivery_policy": world}
         fields = {"from": SENDERS[world], "to": to, "body": "Hello", **policy}
         answer = post(f"{self._stack.url}/api/messages/sms", fields)
         assert answer.status == 202, answer
         return int(answer.body["id"]), to
 
     def _pass_the_clock(self, id: int) -> None:
-        """Half a minute, after which the relay makes it unknown, and as long as evidence is waited for."""
+        """Expires the lease and moves the attempt back, so that the outcome can be resolved."""
         self._database.rows("UPDATE leases SET expires_at = '-infinity' WHERE message_id = :id", id=id)
         assert self._database.rows("SELECT expire_leases(1)") == [[id]]
         earlier = "UPDATE attempts SET ended_at = ended_at - interval '1 h' WHERE message_id = :id"
@@ -136,11 +136,11 @@ class Killing:
         elif step.side is Side.AFTER:
             assert self._victims.result() == {"batchItemFailures": []}
         else:
-            assert self._wires[step.wire].held.wait(15), f"it did not come to this: {step.name}"
+            assert self._wires[step.wire].held.wait(15), f"the delivery did not reach the step: {step.name}"
         self._end(pid)
 
     def _begin(self, step: Step, ids: list[int]) -> int:
-        """The number of the process that now delivers these, and will come to the step."""
+        """Starts a delivery that stops at the step. Returns its pid."""
         self._stack.provider.behave(*[BUSY] * (step.story is Story.RETRY), SILENT)
         if step.side in (Side.REQUEST, Side.ANSWER):
             self._wires[step.wire].hold(step.call, step.side)
@@ -154,7 +154,7 @@ class Killing:
             wire.drop()
 
     def _variables(self, door: str) -> dict[str, str]:
-        """Those of a deployment in which a wire stands before everything, and before one thing the door."""
+        """The variables of a deployment behind the wires, and with the door in place of one of them."""
         ports = {name: wire.port for name, wire in self._wires.items()} | {door: self._door.port}
         database = urlsplit(self._stack.database_url)
         place = f"{database.username}:{database.password}@127.0.0.1:{ports['postgres']}"
@@ -165,8 +165,8 @@ class Killing:
             "PROVIDER_SECRET_ARN": _secret(ports["provider"]),
         }
 
-    def _keep_secrets(self) -> None:
-        """What leads to the provider by its wire, and before the door."""
+    def _create_secrets(self) -> None:
+        """Creates secrets with the provider's URL at its wire, and at the door."""
         client: SecretsManagerClient = boto3.client(
             "secretsmanager",
             endpoint_url=self._stack.aws_endpoint,
@@ -174,12 +174,12 @@ class Killing:
             aws_access_key_id="local",
             aws_secret_access_key="local",
         )
-        kept = client.get_secret_value(SecretId=SECRET)["SecretString"]
+        secret = client.get_secret_value(SecretId=SECRET)["SecretString"]
         for port in (self._wires["provider"].port, self._door.port):
-            led = kept.replace(self._stack.provider.url, f"http://127.0.0.1:{port}")
-            client.create_secret(Name=_secret(port), SecretString=led)
+            changed = secret.replace(self._stack.provider.url, f"http://127.0.0.1:{port}")
+            client.create_secret(Name=_secret(port), SecretString=changed)
 
 
 def _secret(port: int) -> str:
-    """The name of the one that leads to the provider by this port."""
+    """The name of the secret with the provider's URL at this port."""
     return f"provider-at-{port}"

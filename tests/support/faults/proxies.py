@@ -1,4 +1,4 @@
-"""Proxies before Postgres, SQS, Secrets Manager and the provider that stop what passes at a named moment."""
+"""Proxies for Postgres, SQS, Secrets Manager and the provider that stop the traffic at a named moment."""
 
 import re
 import socket
@@ -17,25 +17,25 @@ PARSE, QUERY = b"P", b"Q"
 
 class Side(StrEnum):
     CONNECTION = "connection"
-    """Before it is made: whoever asks for it waits."""
+    """Before the connection is made: the client waits for it."""
     REQUEST = "request"
-    """Written, and not passed on."""
+    """The request is written and not forwarded."""
     ANSWER = "answer"
-    """Given, with all that it tells of done and committed, and not passed back."""
+    """The work is done and committed, and the answer is not passed back."""
     AFTER = "after"
-    """All of it."""
+    """After the whole delivery."""
 
 
 class Part(NamedTuple):
     data: bytes
     call: str = ""
-    """What it has the other side do; empty where it does nothing by itself."""
+    """What it makes the server do. Empty if it does nothing by itself."""
 
 
 class Protocol(NamedTuple):
     requests: Callable[[IO[bytes]], Iterator[Part]]
     answers: Callable[[IO[bytes]], Iterator[tuple[bytes, bool]]]
-    """With whether it is the last of what answers a call, or near enough: all is done by then."""
+    """Yields data and whether the server has finished the call by then."""
 
 
 # --- Postgres ----------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ def _statements(stream: IO[bytes]) -> Iterator[Part]:
 
 
 def _statement(sql: str) -> str:
-    """The database's function that it calls, or its own words."""
+    """The database function that a statement calls, or its text."""
     called = re.search(r"FROM (\w+)\(", sql)
     return called[1] if called else sql.strip("\0 ")
 
@@ -74,15 +74,15 @@ POSTGRES = Protocol(_statements, _results)
 
 
 def _requests(stream: IO[bytes]) -> Iterator[Part]:
-    """Named by what is asked of AWS, or by their method."""
-    with suppress(OSError, ValueError):  # ended from elsewhere
+    """Requests by the AWS operation, or else by their method."""
+    with suppress(OSError, ValueError):  # another thread closed the socket
         while line := stream.readline():
             head = [line]
             while head[-1].strip():
                 head.append(stream.readline())
             headers = {
                 name.strip().lower(): value.strip()
-                for name, _, value in (one.partition(b":") for one in head)
+                for name, _, value in (line.partition(b":") for line in head)
             }
             body = stream.read(int(headers.get(b"content-length", 0)))
             method = line.decode().split()[0]
@@ -93,7 +93,7 @@ def _requests(stream: IO[bytes]) -> Iterator[Part]:
 def _bytes(stream: IO[bytes]) -> Iterator[tuple[bytes, bool]]:
     with suppress(OSError, ValueError):
         while data := stream.read1():  # type: ignore[attr-defined]  # a socket's file is a BufferedReader
-            yield data, True  # who answers here has done by its first byte what it does
+            yield data, True  # these servers have finished the work before the first byte
 
 
 HTTP = Protocol(_requests, _bytes)
@@ -103,7 +103,7 @@ HTTP = Protocol(_requests, _bytes)
 
 
 class Wire:
-    """Lets everything through until the moment that it is told to hold at; from then on nothing."""
+    """A proxy that forwards everything until the moment set by `hold`, and nothing from then on."""
 
     def __init__(self, port: int, protocol: Protocol) -> None:
         self._target = ("127.0.0.1", port)
@@ -114,16 +114,16 @@ class Wire:
         self._moment: tuple[str, Side] | None = None
         self.held = threading.Event()
         self.calls: list[str] = []
-        """All that were written to it, in their order."""
+        """All calls, in their order."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     def hold(self, call: str, side: Side) -> None:
         self._moment = (call, side)
 
     def drop(self) -> None:
-        """Ends every connection, and holds no more."""
+        """Closes every connection, and stops holding."""
         for end in self._ends:
-            with suppress(OSError):  # the other side was faster
+            with suppress(OSError):  # the other side closed it first
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
         self._ends = []
@@ -177,23 +177,23 @@ class Wire:
 
 
 class Door:
-    """A port behind which somebody listens and nobody comes: whoever connects to it waits."""
+    """A port whose listener never accepts, so that clients wait for their connection."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=0)
         self.port: int = self._listener.getsockname()[1]
         self._queue: list[socket.socket] = []
         with suppress(TimeoutError):
-            while True:  # until the line is full
+            while True:  # until the backlog is full
                 self._queue.append(socket.create_connection(("127.0.0.1", self.port), timeout=0.5))
 
     def waits(self, pid: int) -> bool:
-        """Whether this process stands before it."""
+        """Whether this process waits for a connection."""
         return any(
-            one.status == psutil.CONN_SYN_SENT and one.raddr.port == self.port
-            for one in psutil.Process(pid).net_connections("tcp")
+            connection.status == psutil.CONN_SYN_SENT and connection.raddr.port == self.port
+            for connection in psutil.Process(pid).net_connections("tcp")
         )
 
     def close(self) -> None:
-        for one in (*self._queue, self._listener):
-            one.close()
+        for connection in (*self._queue, self._listener):
+            connection.close()

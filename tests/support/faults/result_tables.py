@@ -1,17 +1,17 @@
-"""What the long form prints at its end."""
+"""The tables that the long form prints at its end."""
 
 from collections.abc import Iterator, Sequence
 
-_TOLD: list[tuple[str, list[list[str]]]] = []
+_TABLES: list[tuple[str, list[list[str]]]] = []
 
 
-def tell(title: str, rows: Sequence[Sequence[object]]) -> None:
-    """A table, its first row the columns' names."""
-    _TOLD.append((title, [[str(cell) for cell in row] for row in rows]))
+def add(title: str, rows: Sequence[Sequence[object]]) -> None:
+    """Adds a table. Its first row has the names of the columns."""
+    _TABLES.append((title, [[str(cell) for cell in row] for row in rows]))
 
 
 def printed() -> Iterator[str]:
-    for title, rows in _TOLD:
+    for title, rows in _TABLES:
         widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
         yield from ("", title, "")
         for row in rows:
