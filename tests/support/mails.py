@@ -1,4 +1,4 @@
-"""A mail that came in, and the message that one of our addresses has of it."""
+"""Inbound mails, and the messages that they become."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,14 +13,14 @@ NOW = datetime(2024, 11, 1, 14, tzinfo=UTC)
 US = "us@example.com"
 
 
-def mailed(**fields: Any) -> Mail:
+def make_mail(**fields: Any) -> Mail:
     return Mail(**{"sender": "Ann <Ann@Example.com>", "message_id": "1@example.com"} | fields)
 
 
 def inbound(
     mail: Mail, to: str, at: datetime = NOW, extra: Mapping[str, Any] | None = None
 ) -> InboundMessage:
-    """Raises Invalid."""
+    """Returns the message of one recipient. Raises Invalid if it is not an address."""
     [message] = mail_inbound.inbound_messages(mail, [to], at, extra)
     if isinstance(message, Invalid):
         raise message

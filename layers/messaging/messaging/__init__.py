@@ -7,7 +7,7 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     aws            signed_client secrets boto_clients
     postgres       driver database uuid7 cursor
     transport      client fetch payload signatures redact aws_call sns
-    mail           charset addresses mime message form inbound
+    mail           charset addresses mime parts message form inbound
     providers      gsm provider credentials ses_events VENDORS
     accounts       caller models keys store
     conversations  responses reads

@@ -1,4 +1,4 @@
-"""What a mail that came in becomes."""
+"""An inbound mail becomes one message for each recipient, without loss of content."""
 
 import json
 import re
@@ -15,11 +15,11 @@ from messaging.mail.addresses import split_mailboxes
 from messaging.mail.mime import make_file
 from messaging.models import MAX_RESPONSE_BYTES, InboundMessage
 from messaging.problems import Invalid
-from tests.support.mails import NOW, US, inbound, mailed
+from tests.support.mails import NOW, US, inbound, make_mail
 
 
-def test_a_mail_becomes_a_message_of_its_recipient() -> None:
-    came = mailed(
+def test_a_mail_becomes_a_message() -> None:
+    mail = make_mail(
         subject="Hello",
         text="text",
         html="<p>text",
@@ -29,8 +29,8 @@ def test_a_mail_becomes_a_message_of_its_recipient() -> None:
         references=["a@example.com", "0@example.com"],
         date=datetime(2024, 10, 31, tzinfo=UTC),
     )
-    found = inbound(came, "Us@Example.com", NOW, {"dkim": "pass"})
-    assert found.content() == {
+    message = inbound(mail, "Us@Example.com", NOW, {"dkim": "pass"})
+    assert message.content() == {
         "type": "email",
         "from": "ann@example.com",
         "to": US,
@@ -43,8 +43,8 @@ def test_a_mail_becomes_a_message_of_its_recipient() -> None:
         "attachments": [],
         "timestamp": "2024-10-31T00:00:00Z",
     }
-    assert re.fullmatch(f"1@example.com/[0-9a-f]{{40}}/{US}", found.provider_message_id)
-    assert found.extra == {
+    assert re.fullmatch(f"1@example.com/[0-9a-f]{{40}}/{US}", message.provider_message_id)
+    assert message.extra == {
         "message_id": "1@example.com",
         "in_reply_to": "0@example.com",
         "references": ["a@example.com", "0@example.com"],
@@ -53,7 +53,7 @@ def test_a_mail_becomes_a_message_of_its_recipient() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "html", "body", "beside"),
+    ("text", "html", "body", "message_html"),
     [
         ("text", None, "text", None),
         ("text", "<p>", "text", "<p>"),
@@ -63,11 +63,11 @@ def test_a_mail_becomes_a_message_of_its_recipient() -> None:
         (None, None, "", None),
     ],
 )
-def test_html_is_the_body_where_there_is_no_text(
-    text: str | None, html: str | None, body: str, beside: str | None
+def test_html_is_the_body_if_there_is_no_text(
+    text: str | None, html: str | None, body: str, message_html: str | None
 ) -> None:
-    found = inbound(mailed(text=text, html=html), US, NOW)
-    assert (found.body, found.html, found.timestamp) == (body, beside, NOW)
+    message = inbound(make_mail(text=text, html=html), US, NOW)
+    assert (message.body, message.html, message.timestamp) == (body, message_html, NOW)
 
 
 @pytest.mark.parametrize(
@@ -83,21 +83,21 @@ def test_html_is_the_body_where_there_is_no_text(
         "Ann <ann@example.com>, Bob <bob@example.com>",
     ],
 )
-def test_a_sender_is_read_out_of_what_stands_around_it(sender: str) -> None:
-    assert inbound(mailed(sender=sender), US, NOW).sender == "ann@example.com"
+def test_the_address_of_a_sender_is_read_without_name_and_comments(sender: str) -> None:
+    assert inbound(make_mail(sender=sender), US, NOW).sender == "ann@example.com"
 
 
 @pytest.mark.parametrize("text", ["", "<>", "Ann", "ann@", "<ann example>", "(" * 5000, "a@b.com" * 5000])
-def test_a_sender_or_a_recipient_that_is_no_address_is_refused_by_name(text: str) -> None:
+def test_an_error_names_the_invalid_sender_or_recipient(text: str) -> None:
     with pytest.raises(Invalid) as sender:
-        inbound(mailed(sender=text), US, NOW)
+        inbound(make_mail(sender=text), US, NOW)
     with pytest.raises(Invalid) as recipient:
-        inbound(mailed(), text, NOW)
-    assert [one.value.errors[0]["field"] for one in (sender, recipient)] == ["from", "to"]
+        inbound(make_mail(), text, NOW)
+    assert [raised.value.errors[0]["field"] for raised in (sender, recipient)] == ["from", "to"]
 
 
 @pytest.mark.parametrize(
-    ("header", "each"),
+    ("header", "mailboxes"),
     [
         ("a@example.com, B <b@example.com>", ["a@example.com", "B <b@example.com>"]),
         ('"B, C" <b@example.com>;a@example.com', ['"B, C" <b@example.com>', "a@example.com"]),
@@ -108,21 +108,23 @@ def test_a_sender_or_a_recipient_that_is_no_address_is_refused_by_name(text: str
         ("", []),
     ],
 )
-def test_a_list_of_addresses_is_taken_apart(header: str, each: list[str]) -> None:
-    assert split_mailboxes(header) == each
+def test_an_address_header_is_split_into_mailboxes(header: str, mailboxes: list[str]) -> None:
+    assert split_mailboxes(header) == mailboxes
 
 
-def test_copies_that_cannot_be_read_and_those_past_the_fiftieth_are_kept_as_text() -> None:
-    many = [f"a{n}@example.com" for n in range(60)]
-    found = inbound(mailed(cc=["nobody", *many], reply_to=["x", "r@example.com", "s@example.com"]), US, NOW)
-    assert found.cc == many[:50]
-    assert found.extra["cc"] == ["nobody", *many[50:]]
-    assert found.reply_to == "r@example.com"
-    assert found.extra["reply_to"] == ["x", "s@example.com"]
+def test_invalid_copies_and_those_over_the_maximum_are_extra_fields() -> None:
+    addresses = [f"a{n}@example.com" for n in range(60)]
+    message = inbound(
+        make_mail(cc=["nobody", *addresses], reply_to=["x", "r@example.com", "s@example.com"]), US, NOW
+    )
+    assert message.cc == addresses[:50]
+    assert message.extra["cc"] == ["nobody", *addresses[50:]]
+    assert message.reply_to == "r@example.com"
+    assert message.extra["reply_to"] == ["x", "s@example.com"]
 
 
 @pytest.mark.parametrize(
-    ("to", "kept"),
+    ("to", "expected"),
     [
         ([], None),
         (["Us <US@example.com>"], None),
@@ -131,76 +133,76 @@ def test_copies_that_cannot_be_read_and_those_past_the_fiftieth_are_kept_as_text
         (["nobody"], ["nobody"]),
     ],
 )
-def test_whom_it_was_written_to_is_kept_where_that_is_not_the_recipient_alone(
-    to: list[str], kept: list[str] | None
+def test_the_to_header_is_an_extra_field_if_it_is_not_only_the_recipient(
+    to: list[str], expected: list[str] | None
 ) -> None:
-    assert inbound(mailed(to=to), US, NOW).extra.get("to") == kept
+    assert inbound(make_mail(to=to), US, NOW).extra.get("to") == expected
 
 
 @pytest.mark.parametrize("text", ["x" * (MAX_BODY + 1), "\x01" * 500_000, "\U0001f600" * 300_000])
-def test_a_text_that_is_too_long_is_a_file_and_the_body_its_beginning(text: str) -> None:
+def test_a_text_that_is_too_long_becomes_a_file_and_the_body_its_beginning(text: str) -> None:
     first = make_file("a.png", "image/png", b"1")
-    found = inbound(mailed(text=text, html=text, files=[first]), US, NOW)
-    assert found.body
-    assert text.startswith(found.body)
-    assert found.html is None
-    assert [one.name for one in found.files] == ["a.png", "body.txt", "body.html"]
-    assert [one.content.decode() for one in found.files[1:]] == [text, text]
-    assert found.extra["cut"] == ["body.txt", "body.html"]
+    message = inbound(make_mail(text=text, html=text, files=[first]), US, NOW)
+    assert message.body
+    assert text.startswith(message.body)
+    assert message.html is None
+    assert [file.name for file in message.files] == ["a.png", "body.txt", "body.html"]
+    assert [file.content.decode() for file in message.files[1:]] == [text, text]
+    assert message.extra["cut"] == ["body.txt", "body.html"]
 
 
-def test_texts_that_fit_stay_whole_and_can_be_shown_together() -> None:
+def test_two_texts_of_the_maximum_size_fit_into_a_response() -> None:
     text = "\x01" * 340_000
-    found = inbound(mailed(text=text, html=text), US, NOW)
-    assert (found.body, found.html, found.files) == (text, text, [])
-    assert len(to_json(to_json(found.content()).decode())) < MAX_RESPONSE_BYTES + 1000
+    message = inbound(make_mail(text=text, html=text), US, NOW)
+    assert (message.body, message.html, message.files) == (text, text, [])
+    assert len(to_json(to_json(message.content()).decode())) < MAX_RESPONSE_BYTES + 1000
 
 
-def test_a_long_subject_is_whole_beside_its_beginning() -> None:
-    found = inbound(mailed(subject="s" * 5000), US, NOW)
-    assert (found.subject, found.extra["subject"]) == ("s" * 1000, "s" * 5000)
+def test_a_long_subject_is_shortened_and_complete_in_an_extra_field() -> None:
+    message = inbound(make_mail(subject="s" * 5000), US, NOW)
+    assert (message.subject, message.extra["subject"]) == ("s" * 1000, "s" * 5000)
 
 
-def test_files_past_the_hundredth_are_one() -> None:
+def test_files_over_the_maximum_are_bundled() -> None:
     files = [make_file("a.txt", "text/plain", b"%d" % n) for n in range(130)]
-    found = inbound(mailed(files=files), US, NOW)
-    assert found == inbound(mailed(files=files), US, NOW)
-    assert found.files[:99] == files[:99]
-    [rest] = found.files[99:]
-    with ZipFile(BytesIO(rest.content)) as archive:
-        assert [archive.read(name) for name in archive.namelist()] == [one.content for one in files[99:]]
+    message = inbound(make_mail(files=files), US, NOW)
+    assert message == inbound(make_mail(files=files), US, NOW)
+    assert message.files[:99] == files[:99]
+    [bundle] = message.files[99:]
+    with ZipFile(BytesIO(bundle.content)) as archive:
+        assert [archive.read(name) for name in archive.namelist()] == [file.content for file in files[99:]]
 
 
-def test_each_address_that_it_reached_has_a_message_of_its_own() -> None:
-    came = mailed(to=["us@example.com"], cc=["Bob <bob@example.com>"], text="hi")
-    first, second, third = mail_inbound.inbound_messages(came, [US, "nobody", "B@example.com", US], NOW)
+def test_each_recipient_has_its_own_message() -> None:
+    mail = make_mail(to=["us@example.com"], cc=["Bob <bob@example.com>"], text="hi")
+    first, second, third = mail_inbound.inbound_messages(mail, [US, "nobody", "B@example.com", US], NOW)
     assert isinstance(second, Invalid)
     assert second.errors[0]["field"] == "to"
-    assert first == inbound(came, US)
-    assert third == inbound(came, "b@example.com")
+    assert first == inbound(mail, US)
+    assert third == inbound(mail, "b@example.com")
     assert isinstance(third, InboundMessage)
     assert (third.recipient, third.extra["to"]) == ("b@example.com", [US])
 
 
 @pytest.mark.parametrize("count", [0, 101])
-def test_recipients_that_are_none_or_too_many_are_refused(count: int) -> None:
-    with pytest.raises(Invalid) as refused:
-        mail_inbound.inbound_messages(mailed(), [f"u{n}@example.com" for n in range(count)], NOW)
-    assert refused.value.errors[0]["field"] == "to"
+def test_no_recipients_and_too_many_recipients_are_refused(count: int) -> None:
+    with pytest.raises(Invalid) as raised:
+        mail_inbound.inbound_messages(make_mail(), [f"u{n}@example.com" for n in range(count)], NOW)
+    assert raised.value.errors[0]["field"] == "to"
 
 
-def test_a_long_text_is_a_file_sooner_where_it_would_be_kept_many_times() -> None:
+def test_the_maximum_text_is_smaller_for_more_recipients() -> None:
     recipients = [f"u{n}@example.com" for n in range(100)]
-    for one in mail_inbound.inbound_messages(mailed(text="x" * 100_000), recipients, NOW):
-        assert isinstance(one, InboundMessage)
-        assert len(one.body) < 100_000
-        assert [file.content for file in one.files] == [b"x" * 100_000]
+    for message in mail_inbound.inbound_messages(make_mail(text="x" * 100_000), recipients, NOW):
+        assert isinstance(message, InboundMessage)
+        assert len(message.body) < 100_000
+        assert [file.content for file in message.files] == [b"x" * 100_000]
 
 
-def test_what_is_too_much_to_stand_beside_a_message_is_a_file() -> None:
+def test_extra_fields_that_are_too_large_become_a_file() -> None:
     references = [f"{n}@example.com" for n in range(5000)]
-    found = inbound(mailed(references=references), US, NOW, {"dkim": "pass"})
-    assert found.extra == {"message_id": "1@example.com", "dkim": "pass", "cut": ["extra.json"]}
-    [rest] = found.files
-    assert rest.name == "extra.json"
-    assert json.loads(rest.content)["references"] == references
+    message = inbound(make_mail(references=references), US, NOW, {"dkim": "pass"})
+    assert message.extra == {"message_id": "1@example.com", "dkim": "pass", "cut": ["extra.json"]}
+    [file] = message.files
+    assert file.name == "extra.json"
+    assert json.loads(file.content)["references"] == references

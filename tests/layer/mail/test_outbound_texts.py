@@ -1,4 +1,4 @@
-"""A mail's two texts on their way out."""
+"""The plain text and the HTML of an outbound mail."""
 
 import pytest
 
@@ -33,18 +33,18 @@ from tests.support.mails import US
         ("<table border=1><tr><td>1</td></tr></table>", True),
     ],
 )
-def test_a_body_is_html_where_it_holds_a_tag(body: str, html: bool) -> None:
+def test_a_body_is_html_if_it_contains_a_tag(body: str, html: bool) -> None:
     content = {"type": "email", "from": US, "to": US, "body": body}
     assert message.text_and_html(Content.model_validate(content)) == ((None, body) if html else (body, None))
 
 
-def test_html_beside_a_body_gives_both() -> None:
+def test_a_mail_with_html_has_both() -> None:
     content = {"type": "email", "from": US, "to": US, "body": "a <b>", "html": "<p>a"}
     assert message.text_and_html(Content.model_validate(content)) == ("a <b>", "<p>a")
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\r\n"])
-def test_html_without_content_is_none(blank: str) -> None:
+def test_blank_html_is_ignored(blank: str) -> None:
     content = {"type": "email", "from": US, "to": US, "html": blank}
     assert message.text_and_html(Content.model_validate({**content, "body": "text"})) == ("text", None)
     assert message.text_and_html(Content.model_validate({**content, "body": "<p>text"})) == (None, "<p>text")

@@ -1,1 +1,1 @@
-"""Email as it travels: MIME, charsets and addresses, in both directions."""
+"""Emails: charsets, MIME and addresses, parsed from inbound mails and prepared for outbound ones."""

@@ -1,4 +1,7 @@
-"""The addresses in a mail's headers, each with whatever its writer put around it."""
+"""Splits the address headers of a mail into mailboxes, and mailboxes into addresses.
+
+A mailbox is an address with its name and comments, such as `Ann <ann@example.com> (Sales)` (RFC 5322).
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,8 +11,8 @@ from pydantic_core import PydanticCustomError
 from messaging import address
 from messaging.mail.charset import decode_header
 
-MAX_READ = 1000  # addresses of a header
-MAX_WRITTEN = 1000  # characters of one, with its name
+MAX_MAILBOXES = 1000  # of a header
+MAX_MAILBOX = 1000  # characters
 
 _COMMENT = re.compile(r"\((?:[^()\\]++|\\.)*+\)")
 _MAILBOX = re.compile(
@@ -19,40 +22,51 @@ _GROUP = re.compile(r'(?:[^"<@:]*+:)?')
 
 
 def split_mailboxes(*lists: str) -> list[str]:
-    """Each address with its name, out of a header's value, also those of a group; what stands past the
-    1,000th of a list is one."""
-    written = (one for text in lists for one in _each(text))
-    found = (one.removeprefix(named[0]).strip() for one in written if (named := _GROUP.match(one)))
-    return [one for one in found if one]
+    """Returns the mailboxes in the values of address headers, also the members of groups.
+
+    After MAX_MAILBOXES, the rest of a value is returned as one mailbox.
+    """
+    mailboxes = []
+    for value in lists:
+        for text in _split(value):
+            group_name = _GROUP.match(text)  # matches every text, maybe with nothing
+            mailbox = text[group_name.end() :].strip() if group_name else text.strip()
+            if mailbox:
+                mailboxes.append(mailbox)
+    return mailboxes
 
 
-def _each(text: str) -> Iterator[str]:
-    for place, one in enumerate(_MAILBOX.finditer(text)):
-        if place == MAX_READ:
-            yield text[one.start() :]
+def _split(value: str) -> Iterator[str]:
+    for number, match in enumerate(_MAILBOX.finditer(value)):
+        if number == MAX_MAILBOXES:
+            yield value[match.start() :]
             return
-        yield one[0]
+        yield match[0]
 
 
-def normalize_mailboxes(written: Sequence[str], most: int) -> tuple[list[str], list[str]]:
-    """Those that can be read, each once, and the others as they were written."""
-    found: dict[str, None] = {}
+def normalize_mailboxes(mailboxes: Sequence[str], limit: int) -> tuple[list[str], list[str]]:
+    """Returns at most `limit` normalized addresses without duplicates, and all other mailboxes as text.
+
+    The others are not valid, or exceed the limit or MAX_MAILBOXES.
+    """
+    addresses: dict[str, None] = {}  # a dictionary keeps the order
     others: list[str] = []
-    for place, one in enumerate(written):
-        read = _normal(one) if place < MAX_READ else None
-        if read is None or (read not in found and len(found) >= most):
-            others.append(decode_header(one))
+    for number, mailbox in enumerate(mailboxes):
+        normalized = _normalize(mailbox) if number < MAX_MAILBOXES else None
+        exceeds_limit = normalized not in addresses and len(addresses) >= limit
+        if normalized is None or exceeds_limit:
+            others.append(decode_header(mailbox))
         else:
-            found[read] = None
-    return list(found), others
+            addresses[normalized] = None
+    return list(addresses), others
 
 
-def _normal(written: str) -> str | None:
-    if len(written) > MAX_WRITTEN:
+def _normalize(mailbox: str) -> str | None:
+    if len(mailbox) > MAX_MAILBOX:
         return None
-    for one in (written, _COMMENT.sub(" ", written)):
+    for text in (mailbox, _COMMENT.sub(" ", mailbox)):
         try:
-            return address.normalize_email(one)
+            return address.normalize_email(text)
         except PydanticCustomError:
             continue
     return None

@@ -1,4 +1,4 @@
-"""Text out of the bytes of mails and forms, in whatever charset: always read, if not always well."""
+"""Decodes the bytes of mails and forms in any charset. Decoding never fails, but it can lose characters."""
 
 import base64
 import codecs
@@ -9,7 +9,8 @@ from encodings import normalize_encoding
 from encodings.aliases import aliases
 from functools import cache
 from pkgutil import iter_modules
-from string import ascii_letters, digits
+from string import ascii_letters
+from string import digits as ascii_digits
 
 from messaging.fields import clean_text
 
@@ -24,8 +25,8 @@ _SUPERSETS = {
     "iso8859-9": "cp1254",
     "shift_jis": "cp932",
 }
-"""What is meant where the smaller one is named, as browsers and mail readers have it."""
-_NO_CHARSETS = {
+"""Browsers and mail readers decode these charsets as their supersets, because senders confuse them."""
+_NOT_CHARSETS = {
     "ascii",
     "idna",
     "mbcs",
@@ -35,19 +36,22 @@ _NO_CHARSETS = {
     "undefined",
     "unicode-escape",
 }
-"""Codecs of Python's that no mail is written in; what is said to be ASCII often is not."""
+"""Python's codecs that no mail uses, and ASCII: mails that declare it often contain other characters."""
 
-_WRITTEN = re.compile(r"^[\s'\"]*(?:x-)?|(?:-i)?[\s'\"]*$")
-"""Around a charset's name: x-sjis is one, and so is iso-8859-8-i, in the order of its reader."""
+_AFFIXES = re.compile(r"^[\s'\"]*(?:x-)?|(?:-i)?[\s'\"]*$")
+"""What can surround the name of a charset: quotes, as in x-sjis, or as in iso-8859-8-i."""
 
-_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?=")
-_WORDS = re.compile(rf"{_WORD.pattern}(?:\s+{_WORD.pattern})*")
-_NO_BASE64 = bytes({*range(256)} - {*(ascii_letters + digits + "+/").encode()})
+_ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?=")
+_ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD.pattern}(?:\s+{_ENCODED_WORD.pattern})*")
+_NOT_BASE64 = bytes({*range(256)} - {*(ascii_letters + ascii_digits + "+/").encode()})
 
 
 def decode(content: bytes, charset: str | None) -> str:
-    """Without a charset, or with one that nobody knows: UTF-8 where it is that, else windows-1252. What the
-    charset does not have becomes a replacement character."""
+    """Returns the text. What the charset cannot decode becomes a replacement character.
+
+    Without a charset, or with an unknown one, the content is decoded as UTF-8 if it is valid, else as
+    windows-1252.
+    """
     codec = _codec(charset)
     try:
         return clean_text(content.decode(codec or "utf-8"))
@@ -56,49 +60,59 @@ def decode(content: bytes, charset: str | None) -> str:
 
 
 def _codec(charset: str | None) -> str | None:
+    """Returns the name of Python's codec for a charset, or None if there is none."""
     if not charset or len(charset) > 40:
         return None
-    wanted = _WRITTEN.sub("", charset.lower())
-    if normalize_encoding(wanted).replace(".", "_") not in _known():
+    charset = _AFFIXES.sub("", charset.lower())
+    if normalize_encoding(charset).replace(".", "_") not in _codec_names():
         return None
     try:
-        name = codecs.lookup(wanted).name
-        "".encode(name)  # refused by a codec of something else than text
+        name = codecs.lookup(charset).name
+        "".encode(name)  # raises LookupError for a codec that is not a text encoding, such as hex
     except (LookupError, ValueError):
         return None
-    return None if name in _NO_CHARSETS else _SUPERSETS.get(name, name)
+    if name in _NOT_CHARSETS:
+        return None
+    return _SUPERSETS.get(name, name)
 
 
 @cache
-def _known() -> frozenset[str]:
-    """All that may be looked up: of others Python keeps each for ever, once it was looked for on the disk."""
+def _codec_names() -> frozenset[str]:
+    """Returns the names that may be looked up. Python would search the disk for others, and cache them."""
     return frozenset({*aliases, *(module.name for module in iter_modules(codec_folder))})
 
 
 def decode_header(header: str) -> str:
-    """A header's value with its encoded words (RFC 2047) decoded; what is not well-formed, or stands past the
-    length that a header has, stays."""
-    return _WORDS.sub(lambda run: _run(run[0]), header[:MAX_HEADER]) + header[MAX_HEADER:]
+    """Returns the header's value with its encoded words (RFC 2047) decoded.
+
+    Malformed words, and everything after MAX_HEADER characters, are not changed.
+    """
+    decoded = _ENCODED_WORDS.sub(lambda words: _decode_words(words[0]), header[:MAX_HEADER])
+    return decoded + header[MAX_HEADER:]
 
 
-def _run(run: str) -> str:
-    """Adjacent words. A character may be cut in two between words of one charset."""
-    decoded: list[tuple[str, bytes]] = []
-    for charset, encoding, text in _WORD.findall(run):
-        content = (
-            decode_base64(text.encode())
-            if encoding in "bB"
-            else quopri.decodestring(text.encode(), header=True)
-        )
-        if decoded and decoded[-1][0] == charset.lower():
-            content = decoded.pop()[1] + content
-        decoded.append((charset.lower(), content))
-    return "".join(decode(content, charset) for charset, content in decoded)
+def _decode_words(words: str) -> str:
+    """Decodes adjacent encoded words.
+
+    A sender may split a character between two words. So the bytes of words with the same charset are joined
+    before they are decoded.
+    """
+    runs: list[tuple[str, bytes]] = []  # charset and content
+    for charset, encoding, text in _ENCODED_WORD.findall(words):
+        if encoding in "bB":
+            content = decode_base64(text.encode())
+        else:
+            content = quopri.decodestring(text.encode(), header=True)
+        if runs and runs[-1][0] == charset.lower():
+            _, previous = runs.pop()
+            content = previous + content
+        runs.append((charset.lower(), content))
+    return "".join(decode(content, charset) for charset, content in runs)
 
 
 def decode_base64(content: bytes) -> bytes:
-    """As much as it holds: without what is not of its alphabet, whether it was padded or not."""
-    held = content.translate(None, _NO_BASE64)
-    if len(held) % 4 == 1:
-        held = held[:-1]
-    return base64.b64decode(held + b"=" * (-len(held) % 4))
+    """Decodes base64 leniently: other characters, missing padding and an incomplete last byte are ignored."""
+    digits = content.translate(None, _NOT_BASE64)
+    if len(digits) % 4 == 1:  # six bits, which are not a byte
+        digits = digits[:-1]
+    return base64.b64decode(digits + b"=" * (-len(digits) % 4))

@@ -1,11 +1,11 @@
-"""A mail that came in, as the messages that are kept of it: one for each of our addresses that it reached."""
+"""Turns an inbound mail into messages: one for each of our addresses that it reached."""
 
 import hashlib
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -15,23 +15,24 @@ from messaging.mail.addresses import normalize_mailboxes, split_mailboxes
 from messaging.mail.charset import decode_header
 from messaging.mail.message import Mail
 from messaging.mail.mime import make_file
-from messaging.models import MAX_RESPONSE_BYTES, Channel, File, InboundMessage
+from messaging.models import MAX_ESCAPED_BYTES, MAX_RESPONSE_BYTES, Channel, File, InboundMessage
 from messaging.problems import Invalid
 
 MAX_RECIPIENTS = 100
-"""Of one mail in one request: it is kept as often."""
+"""Recipients of one mail in one request. The mail is stored once for each of them."""
 MAX_TEXTS = 8 * 2**20
-"""Bytes of its text, and of its HTML, in all the messages together."""
-MAX_EXTRA = 32_000  # bytes
-MAX_SAID = 1000
-"""Bytes of a value that stays where all of them would be more than `extra` holds."""
+"""Bytes of the text, and of the HTML, in the messages of all recipients together."""
+MAX_EXTRA = 32_000  # bytes of JSON
+MAX_EXTRA_VALUE = 1000
+"""Bytes of JSON of a field of `extra` that is kept if all fields together exceed MAX_EXTRA."""
 MAX_COPIES = 50
 MAX_FILES = 100
 MAX_SUBJECT = 1000  # characters
 MAX_MESSAGE_ID = 180
-"""Characters of one that stands in the provider's id, which has 512: beside it, a mark and an address."""
+"""Characters of a Message-ID that becomes part of the provider's id, which has at most 512 with a hash and an
+address."""
 
-_SANE = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")
+_SAFE_MESSAGE_ID = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")
 
 
 def inbound_messages(
@@ -41,62 +42,64 @@ def inbound_messages(
     extra: Mapping[str, Any] | None = None,
     id: str | None = None,
 ) -> list[InboundMessage | Invalid]:
-    """The mail as it reached these addresses of ours, by its envelope; Invalid stands for one that is none.
-    Each is named by `id`, the provider's where one mail has one, and by its recipient. Nothing is lost:
+    """Returns one message for each recipient, or Invalid in its place if it is not an email address.
 
-    - What is no address, and copies and reply addresses past those that a message has, stand in `extra` under
-      the same name; so do the addresses that it was written to, where they are not the recipient alone.
-    - A text that is longer than a message may be is a file, `body.txt` or `body.html`, and the body its
-      beginning; `extra.cut` says so. So it is with the subject, whole in `extra.subject`, and with what is
-      too much for `extra`, in `extra.json`.
-    - Files past the 99th are one, `more.zip`.
-    - Which of them the HTML names (`cid:`) stands in `extra.content_ids`, counted from 1.
+    `recipients` are our addresses in the mail's envelope. The id of each message is `id`, or a hash of the
+    mail if `id` is None, with the recipient's address. No content is lost:
 
-    Raises Invalid, which names the field, where the sender is no address, or recipients are none or too many.
+    - `extra` has what does not fit into a field of the same name: invalid addresses, copies over MAX_COPIES,
+      and the addresses in To if they are not only the recipient.
+    - A text that is too long for a message becomes a file, `body.txt` or `body.html`. The body is its
+      beginning, and `extra.cut` names the file.
+    - A subject that is too long is complete in `extra.subject`.
+    - Fields of `extra` that exceed MAX_EXTRA are in the file `extra.json`.
+    - Files over MAX_FILES are in one file, `more.zip`.
+    - `extra.content_ids` has the number, counted from 1, of each file that the HTML names by `cid:`.
+
+    Raises Invalid, which names the field, if the sender is not an email address, or if there are no
+    recipients or more than MAX_RECIPIENTS.
     """
     recipients = dict.fromkeys(recipients)
-    if not 0 < len(recipients) <= MAX_RECIPIENTS:
-        raise Invalid.field("to", "names nobody whom it reached, or too many")
-    whole = _message(mail, received_at, MAX_TEXTS // len(recipients), dict(extra or {}))
-    written = whole.extra.pop("to", None)
-    to, unread = normalize_mailboxes(mail.to, len(mail.to))
+    if not recipients:
+        raise Invalid.field("to", "must name at least one recipient")
+    if len(recipients) > MAX_RECIPIENTS:
+        raise Invalid.field("to", f"must have at most {MAX_RECIPIENTS} recipients")
+    message = _message(mail, received_at, MAX_TEXTS // len(recipients), dict(extra or {}))
+    mail_to = message.extra.pop("to", None)
+    to_addresses, unreadable_to = normalize_mailboxes(mail.to, len(mail.to))
     id = id or _identity(mail)
-    return [
-        one
-        if isinstance(one, Invalid)
-        else whole.model_copy(
-            update={
-                "recipient": one,
-                "provider_message_id": f"{id}/{one}",
-                "extra": whole.extra | ({"to": written} if written and (unread or to != [one]) else {}),
-            }
-        )
-        for one in map(_read, recipients)
-    ]
+    results: list[InboundMessage | Invalid] = []
+    for recipient in recipients:
+        try:
+            address = _address("to", [recipient])
+        except Invalid as invalid:
+            results.append(invalid)
+            continue
+        own_extra = dict(message.extra)
+        if mail_to and (unreadable_to or to_addresses != [address]):
+            own_extra["to"] = mail_to
+        fields = {"recipient": address, "provider_message_id": f"{id}/{address}", "extra": own_extra}
+        results.append(message.model_copy(update=fields))
+    return results
 
 
-def _message(mail: Mail, received_at: datetime, most: int, extra: dict[str, Any]) -> InboundMessage:
-    """What all of them have alike. `most` bytes of its text are in it, and of its HTML."""
+def _message(mail: Mail, received_at: datetime, max_text: int, extra: dict[str, Any]) -> InboundMessage:
+    """Returns the message without its recipient and id, which differ per recipient.
+
+    `max_text` is the number of bytes that its text, and its HTML, can have.
+    """
     cc, other_cc = normalize_mailboxes(mail.cc, MAX_COPIES)
     reply_to, other_reply_to = normalize_mailboxes(mail.reply_to, 1)
-    body, html, cut = _bodies(mail, min(most, MAX_BODY))
+    body, html, text_files = _bodies(mail, min(max_text, MAX_BODY))
     subject = mail.subject or ""
-    said = {
-        "message_id": mail.message_id,
-        "in_reply_to": mail.in_reply_to,
-        "references": list(mail.references),
-        "content_ids": {id: place + 1 for id, place in mail.content_ids.items() if place < MAX_FILES - 1},
-        "to": [decode_header(one) for one in mail.to],
-        "cc": other_cc,
-        "reply_to": other_reply_to,
-        "subject": subject if len(subject) > MAX_SUBJECT else None,
-        **extra,
-    }
-    said = {name: value for name, value in said.items() if value}
-    told = to_json(said)
-    if len(told) > MAX_EXTRA:
-        cut.append(make_file("extra.json", "application/json", told))
-        said = {name: value for name, value in said.items() if len(to_json(value)) <= MAX_SAID}
+    extra = _extra(mail, other_cc, other_reply_to) | extra
+    extra = {name: value for name, value in extra.items() if value}
+    extra_json = to_json(extra)
+    if len(extra_json) > MAX_EXTRA:
+        text_files.append(make_file("extra.json", "application/json", extra_json))
+        extra = {name: value for name, value in extra.items() if len(to_json(value)) <= MAX_EXTRA_VALUE}
+    if text_files:
+        extra["cut"] = [file.name for file in text_files]
     try:
         return InboundMessage.model_validate(
             {
@@ -104,72 +107,109 @@ def _message(mail: Mail, received_at: datetime, most: int, extra: dict[str, Any]
                 "from": _address("from", [mail.sender, *split_mailboxes(mail.sender)]),
                 "to": "",
                 "cc": cc,
-                "reply_to": next(iter(reply_to), None),
+                "reply_to": reply_to[0] if reply_to else None,
                 "subject": mail.subject and subject[:MAX_SUBJECT],
                 "body": body,
                 "html": html,
                 "timestamp": mail.date or received_at,
-                "files": _bundled([*mail.files, *cut]),
+                "files": _bundle([*mail.files, *text_files]),
                 "provider_message_id": "-",
-                "extra": said | ({"cut": [one.name for one in cut]} if cut else {}),
+                "extra": extra,
             }
         )
     except ValidationError as error:
-        raise Invalid.found(error.errors(include_input=False, include_url=False)) from None
+        raise Invalid.of(error) from None
 
 
-def _read(recipient: str) -> str | Invalid:
-    try:
-        return _address("to", [recipient])
-    except Invalid as invalid:
-        return invalid
+def _extra(mail: Mail, other_cc: Sequence[str], other_reply_to: Sequence[str]) -> dict[str, Any]:
+    """Returns the fields of a mail that a message does not have. A field without content is empty or None."""
+    content_ids = {}
+    for content_id, index in mail.content_ids.items():
+        if index < MAX_FILES - 1:  # the others are inside more.zip
+            content_ids[content_id] = index + 1
+    is_cut = len(mail.subject or "") > MAX_SUBJECT
+    return {
+        "message_id": mail.message_id,
+        "in_reply_to": mail.in_reply_to,
+        "references": list(mail.references),
+        "content_ids": content_ids,
+        "to": [decode_header(mailbox) for mailbox in mail.to],
+        "cc": other_cc,
+        "reply_to": other_reply_to,
+        "subject": mail.subject if is_cut else None,
+    }
 
 
-def _address(field: str, written: Iterable[str]) -> str:
-    for one in normalize_mailboxes(list(written), 1)[0]:
-        return one
-    raise Invalid.field(field, "is not an email address")
+def _address(field: str, mailboxes: Sequence[str]) -> str:
+    """Returns the first valid address. Raises Invalid if there is none."""
+    addresses, _ = normalize_mailboxes(mailboxes, 1)
+    if not addresses:
+        raise Invalid.field(field, "is not an email address")
+    return addresses[0]
 
 
-def _bodies(mail: Mail, most: int) -> tuple[str, str | None, list[File]]:
-    """Body and HTML, and as files those of them that are too long."""
-    text = mail.text if (mail.text or "").strip() or not mail.html else None
-    both = {"body.txt": text, "body.html": mail.html}
-    long = {name: one for name, one in both.items() if one and not _fits(one, most)}
-    files = [
-        make_file(name, "text/plain" if name.endswith("txt") else "text/html", one.encode())
-        for name, one in long.items()
-    ]
-    body = text if text is not None else mail.html or ""
-    html = mail.html if text is not None and "body.html" not in long else None
-    return body if _fits(body, most) else body[: most // 4], html, files
+class _Bodies(NamedTuple):
+    body: str
+    html: str | None
+    files: list[File]
+    """The texts that are too long, complete."""
 
 
-def _fits(text: str, most: int) -> bool:
-    """Whether it may stand in a message beside another like it (Content)."""
-    if len(text.encode()) > most:
+def _bodies(mail: Mail, max_bytes: int) -> _Bodies:
+    """Returns the body and the HTML, each of at most `max_bytes`. Without text, the HTML is the body."""
+    text, html = mail.text, mail.html
+    if html and not (text or "").strip():
+        text = None
+    files: list[File] = []
+    if text and not _fits(text, max_bytes):
+        files.append(make_file("body.txt", "text/plain", text.encode()))
+    html_fits = not html or _fits(html, max_bytes)
+    if html and not html_fits:
+        files.append(make_file("body.html", "text/html", html.encode()))
+    if text is None:
+        return _Bodies(_shorten(html or "", max_bytes), None, files)
+    return _Bodies(_shorten(text, max_bytes), html if html_fits else None, files)
+
+
+def _shorten(text: str, max_bytes: int) -> str:
+    return text if _fits(text, max_bytes) else text[: max_bytes // 4]  # a character has up to four bytes
+
+
+def _fits(text: str, max_bytes: int) -> bool:
+    """Whether the text fits into a message beside another text of the same size (see models.Content)."""
+    if len(text.encode()) > max_bytes:
         return False
-    return (
-        len(text) * 7 < MAX_RESPONSE_BYTES // 2
-        or len(to_json(to_json(text).decode())) < MAX_RESPONSE_BYTES // 2 - 100
-    )
+    max_escaped = MAX_RESPONSE_BYTES // 2
+    if len(text) * MAX_ESCAPED_BYTES < max_escaped:
+        return True
+    return len(to_json(to_json(text).decode())) < max_escaped - 100
 
 
-def _bundled(files: Sequence[File]) -> list[File]:
+def _bundle(files: Sequence[File]) -> list[File]:
+    """Puts the last files into `more.zip` if there are more than MAX_FILES."""
     if len(files) <= MAX_FILES:
         return list(files)
-    from zipfile import ZipFile, ZipInfo
+    from zipfile import ZipFile, ZipInfo  # here: a cold start without such a mail does not pay for it
 
+    first, others = files[: MAX_FILES - 1], files[MAX_FILES - 1 :]
     bundle = io.BytesIO()
     with ZipFile(bundle, "w") as archive:
-        for place, one in enumerate(files[MAX_FILES - 1 :], MAX_FILES):
-            archive.writestr(ZipInfo(f"{place}-{one.name}"), one.content)  # the same bytes each time
-    return [*files[: MAX_FILES - 1], make_file("more.zip", "application/zip", bundle.getvalue())]
+        for number, file in enumerate(others, MAX_FILES):
+            # ZipInfo has a constant date: a redelivered mail must have the same bytes.
+            archive.writestr(ZipInfo(f"{number}-{file.name}"), file.content)
+    return [*first, make_file("more.zip", "application/zip", bundle.getvalue())]
 
 
 def _identity(mail: Mail) -> str:
-    """The Message-ID, which anyone may give to any mail, and what is the same each time that this comes."""
-    told = [mail.message_id, mail.sender, *mail.to, mail.subject, mail.text, mail.html, str(mail.date)]
-    hashed = hashlib.sha256(to_json([*told, *(one.key for one in mail.files)]))
-    id, mark = mail.message_id or "", hashed.hexdigest()[:40]
-    return f"{id}/{mark}" if len(id) < MAX_MESSAGE_ID and _SANE.fullmatch(id) else mark
+    """Returns an id that is the same each time that the mail is delivered.
+
+    It is a hash of the content, because different mails can have the same Message-ID: their senders choose
+    it.
+    """
+    fields = [mail.message_id, mail.sender, *mail.to, mail.subject, mail.text, mail.html, str(mail.date)]
+    file_keys = [file.key for file in mail.files]
+    content_hash = hashlib.sha256(to_json([*fields, *file_keys])).hexdigest()[:40]
+    message_id = mail.message_id or ""
+    if len(message_id) < MAX_MESSAGE_ID and _SAFE_MESSAGE_ID.fullmatch(message_id):
+        return f"{message_id}/{content_hash}"
+    return content_hash

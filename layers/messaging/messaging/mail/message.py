@@ -1,4 +1,4 @@
-"""What providers of email share: a mail's two texts on their way out, and a mail that came in."""
+"""Mails: the text and HTML of an outbound one, and the fields of an inbound one."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,8 @@ from email.utils import parsedate_to_datetime
 from messaging.fields import clean_text
 from messaging.mail.addresses import split_mailboxes
 from messaging.mail.charset import decode_header
-from messaging.mail.mime import Headers, check_header_count, first_header, parse_parts, split_head
+from messaging.mail.mime import Headers, check_header_count, count_headers, first_header, split_head
+from messaging.mail.parts import parse_parts
 from messaging.models import Content, File
 from messaging.problems import Unreadable
 
@@ -21,24 +22,29 @@ _ELEMENTS = (
     "|textarea|tfoot|th|thead|time|title|tr|tt|u|ul|var|video|wbr"
 )
 _TAG = re.compile(rf"(?i)<(?:!doctype\s[^<>]*>|!--|/?(?:{_ELEMENTS})(?=[\s/>])[^<>]*>)")
-"""Of HTML alone: <name> in a text is a placeholder, <user@example.com> an address."""
+"""A tag of HTML. In a plain text, `<name>` is a placeholder and `<user@example.com>` is an address."""
 
 _MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
 
 
 def text_and_html(message: Content) -> tuple[str | None, str | None]:
-    """Text and HTML of a mail to be sent. Its body is HTML where it holds a tag and `html` is not given."""
+    """Returns the plain text and the HTML of an outbound mail, of which one can be None.
+
+    If `html` is blank, the body is HTML if it contains a tag, else plain text.
+    """
     if message.html and message.html.strip():
         return message.body, message.html
-    return (None, message.body) if _TAG.search(message.body) else (message.body, None)
-
-
-# --- In ----------------------------------------------------------------------------------------------
+    if _TAG.search(message.body):
+        return None, message.body
+    return message.body, None
 
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail that came in, as far as it could be read. Addresses are as they were written, each a mailbox."""
+    """An inbound mail. Fields that are missing or malformed are empty.
+
+    Addresses are mailboxes as the sender wrote them.
+    """
 
     sender: str
     to: Sequence[str] = ()
@@ -49,7 +55,7 @@ class Mail:
     html: str | None = None
     files: Sequence[File] = ()
     content_ids: Mapping[str, int] = field(default_factory=dict)
-    """By which the HTML names an image (`cid:`): its place among the files."""
+    """The index in `files` of each image that the HTML names by `cid:`."""
     message_id: str | None = None
     in_reply_to: str | None = None
     references: Sequence[str] = ()
@@ -57,12 +63,15 @@ class Mail:
 
 
 def parse_mail(raw: bytes) -> Mail:
-    """A mail as it travels. Raises Unreadable where it is none, or has too many headers or parts."""
+    """Parses a raw mail (RFC 5322).
+
+    Raises Unreadable if it has no From header, or too many headers or parts.
+    """
     headers, content = split_head(raw)
     if "from" not in headers:
-        raise Unreadable("This is not a mail: it has no From.")
-    found = parse_parts(headers, content)
-    return build_mail(headers, found.text, found.html, found.files, found.content_ids)
+        raise Unreadable("The mail has no From header.")
+    parts = parse_parts(headers, content)
+    return build_mail(headers, parts.text, parts.html, parts.files, parts.content_ids)
 
 
 def build_mail(
@@ -72,11 +81,12 @@ def build_mail(
     files: Sequence[File] = (),
     content_ids: Mapping[str, int] | None = None,
 ) -> Mail:
-    """A mail by its headers (`mime.headers` reads a block of them) and what its provider made of the rest.
-    Raises Unreadable where those are too many."""
-    headers = {
-        name: [clean_text(value) for value in values] for name, values in check_header_count(headers).items()
-    }
+    """Returns the mail with these headers, texts and files, for providers that parse the content themselves.
+
+    Raises Unreadable if there are too many headers.
+    """
+    check_header_count(count_headers(headers))
+    headers = {name: [clean_text(value) for value in values] for name, values in headers.items()}
     return Mail(
         sender=first_header(headers, "from"),
         to=split_mailboxes(*headers.get("to", ())),
@@ -87,19 +97,21 @@ def build_mail(
         html=html and clean_text(html),
         files=files,
         content_ids=content_ids or {},
-        message_id=_id(first_header(headers, "message-id")),
-        in_reply_to=_id(first_header(headers, "in-reply-to")),
+        message_id=_message_id(first_header(headers, "message-id")),
+        in_reply_to=_message_id(first_header(headers, "in-reply-to")),
         references=_MESSAGE_ID.findall(first_header(headers, "references")),
         date=_date(first_header(headers, "date")),
     )
 
 
-def _id(text: str) -> str | None:
-    found = _MESSAGE_ID.search(text)
-    return (found[1] if found else text.strip("<> \t\r\n")) or None
+def _message_id(text: str) -> str | None:
+    match = _MESSAGE_ID.search(text)
+    id = match[1] if match else text.strip("<> \t\r\n")
+    return id or None
 
 
 def _date(text: str) -> datetime | None:
+    """Returns the time in UTC, or None if the text is not a date. A date without an offset is UTC."""
     try:
         time = parsedate_to_datetime(text[:200])
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
