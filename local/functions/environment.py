@@ -69,8 +69,8 @@ class Environment:
 
     def send(self, request: Mapping[str, Any]) -> None:
         frame = json.dumps(request).encode()
-        self._connection.settimeout(None)
-        with suppress(OSError):  # the process died while idle; `receive` raises
+        with suppress(OSError):  # the process died, or was ended, while idle; `receive` raises
+            self._connection.settimeout(None)
             self._connection.sendall(LENGTH.pack(len(frame)) + frame)
 
     def is_ready_within(self, seconds: float) -> bool:
