@@ -56,6 +56,7 @@ def alembic(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_three_at_once_on_an_empty_database_migrate_it_once(empty: Database) -> None:
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
         assert list(pool.map(migrate, range(3))) == [{"revision": HEAD}] * 3
@@ -96,6 +97,7 @@ def test_a_migration_that_fails_leaves_nothing(empty: Database) -> None:
     assert empty.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [["message_events"]]
 
 
+@pytest.mark.slow
 def test_the_migrations_make_the_tables_that_the_product_speaks_of(empty: Database) -> None:
     migrate()
     found = alembic("check")
@@ -125,6 +127,7 @@ def test_the_migrations_make_what_the_check_does_not_compare(empty: Database) ->
         assert empty.rows(description) == rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -140,6 +143,7 @@ def test_a_database_that_drifted_is_noticed(empty: Database, change: str) -> Non
     assert alembic("check").returncode != 0
 
 
+@pytest.mark.slow
 def test_the_command_migrates_as_well(empty: Database) -> None:
     assert alembic("upgrade", "head").returncode == 0
     assert alembic("current").stdout.split() == [HEAD, "(head)"]
@@ -162,6 +166,7 @@ def test_another_revision_is_unavailable(empty: Database) -> None:
         reads.check_schema()
 
 
+@pytest.mark.slow
 def test_a_migration_that_loses_a_deadlock_is_tried_again(empty: Database) -> None:
     migrate()
     with closing(Database(empty.url)) as other, ThreadPoolExecutor(1) as pool:

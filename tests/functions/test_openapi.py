@@ -51,6 +51,7 @@ def test_what_is_committed_is_what_the_code_describes() -> None:
     assert FILE.read_text(encoding="utf-8") == description()
 
 
+@pytest.mark.slow
 def test_it_is_valid_openapi() -> None:
     assert DOCUMENT["openapi"].startswith("3.1.")
     schemathesis.openapi.from_dict(DOCUMENT).validate()

@@ -66,6 +66,7 @@ def test_keeps_what_was_held_once(
     assert aws.objects() == []
 
 
+@pytest.mark.slow
 def test_what_cannot_be_kept_yet_comes_again_later_and_waits_for_nobody(
     database: Database, configure: Configure, aws: Aws, hold: Any
 ) -> None:

@@ -80,6 +80,7 @@ def test_what_cannot_be_noted_is_not_done(shop: Database, change: Callable[[], o
     assert everything(shop) == before
 
 
+@pytest.mark.slow
 @CHANGES
 def test_a_change_that_is_cut_off_is_done_and_noted_once(
     shop: Database, environments: ProcessPoolExecutor, change: Callable[[], object], action: str

@@ -93,6 +93,7 @@ def test_the_log_names_once_each_instance_that_the_secret_lacks(
     assert logged == [("email", arn), ("mail", arn)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["open-sesame", "{'a': 'open-sesame'}", '{"a": "open-sesame"', '["open-sesame"]', '"open-sesame"', "5"],
@@ -118,6 +119,7 @@ def test_an_unreachable_secrets_manager_is_unavailable(aws_at: Callable[[str], N
         get_secret(MISSING)
 
 
+@pytest.mark.slow
 def test_a_secrets_manager_that_never_responds_times_out(aws_at: Callable[[str], None]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         aws_at(f"http://127.0.0.1:{server.getsockname()[1]}")

@@ -78,6 +78,7 @@ def test_a_conversation_without_messages_still_has_a_page_and_a_cursor(messages:
     assert ids(reads.list_messages(ACCOUNT, 1, 5, page.next_cursor)) == [7]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("length", [19_900, 99_000, 1_000_000])

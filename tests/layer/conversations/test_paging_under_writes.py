@@ -109,6 +109,7 @@ def test_paging_shows_each_message_once_while_others_are_written(
     assert database.value("SELECT count(*) FROM messages") == 250
 
 
+@pytest.mark.slow
 def test_paging_shows_no_conversation_twice_and_updated_since_finds_those_that_moved(
     database: Database, environments: ProcessPoolExecutor
 ) -> None:

@@ -140,6 +140,7 @@ def test_a_deployment_without_a_bucket_keeps_messages_without_files(configure: C
         media.store_files([File(name="a", content_type="b/c", content=b"")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [

@@ -95,6 +95,7 @@ SIX = (SENT, DELIVERED, Report(None), DELIVERED, FAILED, READ)
 """One of them twice, at another time: that is another report."""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("place", range(7))
 def test_every_order_of_six_reports_ends_the_same_wherever_our_own_record_falls(place: int) -> None:
@@ -130,6 +131,7 @@ RECORDS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(
     st.tuples(st.lists(REPORTS, max_size=6), st.lists(RECORDS, max_size=1)).flatmap(
         lambda parts: st.permutations([*parts[0], *parts[1]])

@@ -75,6 +75,7 @@ def test_what_is_no_request_is_told_apart(body: str) -> None:
         spool.parse_record(body)
 
 
+@pytest.mark.slow
 def test_a_record_that_is_put_off_comes_again_later(aws: Aws) -> None:
     spool.spool_request(messages.request(b"now"))
     spool.spool_request(messages.request(b"later"))
@@ -95,6 +96,7 @@ def test_waits_double_up_to_a_quarter_of_an_hour_and_outlast_ten_days() -> None:
     assert sum(spool.delay(receives) for receives in range(1, 1001)) > TEN_DAYS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [

@@ -91,6 +91,7 @@ def test_a_token_lets_one_request_in_however_often_it_comes(database: Database) 
     assert database.value(REQUESTS) == 2
 
 
+@pytest.mark.slow
 def test_of_eight_at_once_with_one_token_one_is_let_in(
     database: Database, environments: ProcessPoolExecutor
 ) -> None:

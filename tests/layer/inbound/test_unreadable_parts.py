@@ -20,6 +20,7 @@ class Batch(json_gateway.Sms):
         return [Invalid.field(f"events.{n}", "is no object") for n in range(int(webhook.body))]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("providers")
 @pytest.mark.parametrize(("parts", "more"), [(10, ""), (2500, "; and 2490 more")])
 def test_ten_of_its_faults_are_told(

@@ -144,6 +144,7 @@ def test_a_message_is_accepted_without_a_queue_and_due_for_the_relay(database: D
     assert wait(database) <= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outage", ["refuses", "hangs"])
 def test_an_unavailable_queue_delays_an_accept_by_a_second(
     database: Database, configure: Configure, aws_at: Callable[[str], None], outage: str

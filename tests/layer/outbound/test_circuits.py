@@ -124,6 +124,7 @@ def test_a_postponed_message_is_dispatched_when_the_circuit_is_half_open(
     assert claim_count(id) == 1
 
 
+@pytest.mark.slow
 def test_only_one_of_eight_workers_tries_a_half_open_provider(
     database: Database, environments: ProcessPoolExecutor
 ) -> None:

@@ -96,6 +96,7 @@ def test_a_retry_waits_as_long_as_the_provider_asks_up_to_a_day(
     assert least - 0.5 <= wait(database) <= most
 
 
+@pytest.mark.slow
 def test_waits_are_spread_over_a_window_that_doubles_up_to_an_hour(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:

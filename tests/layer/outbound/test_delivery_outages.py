@@ -101,6 +101,7 @@ def test_nothing_is_claimed_while_the_secret_is_unavailable(
     assert state(database) == ("queued", None, 0)
 
 
+@pytest.mark.slow
 def test_a_hanging_secrets_manager_costs_seconds_but_no_message(
     database: Database, aws: Aws, providers: ProviderSimulator, aws_at: Callable[[str], None]
 ) -> None:
@@ -168,6 +169,7 @@ def wait_for_claims(server: Postgres, count: int) -> None:
     eventually(lambda: rows(server, sending) == [[count]])
 
 
+@pytest.mark.slow
 def test_outcomes_are_recorded_when_postgres_is_back(
     server: Postgres, aws: Aws, providers: ProviderSimulator
 ) -> None:
@@ -184,6 +186,7 @@ def test_outcomes_are_recorded_when_postgres_is_back(
     assert rows(server, "SELECT count(*) FROM message_events") == [[3]]
 
 
+@pytest.mark.slow
 def test_the_batch_stays_in_the_queue_if_postgres_is_not_back_in_time(
     server: Postgres, aws: Aws, providers: ProviderSimulator
 ) -> None:

@@ -73,6 +73,7 @@ def test_a_delay_is_rounded_up_to_seconds_and_limited_to_15_minutes(
     assert request["Entries"][0]["DelaySeconds"] == seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from messaging.models import Status
 from messaging.outbound import attempts, store
 from tests.support import messages
@@ -159,6 +161,7 @@ def record_or_expire(work: tuple[str, UUID]) -> str | int:
     return attempts.record(token, Status.SENT, provider_message_id=f"p-{token}").status
 
 
+@pytest.mark.slow
 def test_a_record_wins_against_the_end_of_its_lease_in_either_order(database: Database, race: Race) -> None:
     ids = [messages.accept(messages.apart())[1].id for _ in range(30)]
     claimed = messages.claim_all(ids, timedelta(seconds=-1))

@@ -35,6 +35,7 @@ def test_a_connection_that_ended_while_idle_is_replaced(
     assert not caplog.records
 
 
+@pytest.mark.slow
 def test_a_connection_that_went_silent_is_replaced(database: Database, proxy: Proxy) -> None:
     proxy.end_all(End.SILENT)
     started = time.monotonic()
@@ -59,6 +60,7 @@ def test_refused_connections_are_unavailable_until_the_server_accepts_again(
     assert {record.message for record in caplog.records} == {"Database unavailable"}
 
 
+@pytest.mark.slow
 def test_a_connection_that_the_server_terminated_is_replaced(database: Database) -> None:
     for _ in range(3):
         reads.check_schema()
@@ -81,6 +83,7 @@ def server(tmp_path: Path, configure: Configure) -> Iterator[Postgres]:
     server.clear()
 
 
+@pytest.mark.slow
 def test_statements_work_after_a_restart_of_the_server(server: Postgres, context: Context) -> None:
     load("migrate").handler({}, context)
     messages.own_all()
@@ -116,6 +119,7 @@ def test_missing_database_settings_are_named(configure: Configure) -> None:
         product.connect()
 
 
+@pytest.mark.slow
 def test_a_statement_runs_again_after_a_deadlock_and_takes_effect_once(
     database: Database, other: Database
 ) -> None:

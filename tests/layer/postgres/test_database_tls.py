@@ -244,6 +244,7 @@ def secured(installed: Path, tmp_path: Path, authority: Authority, configure: Co
     server.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("secured")
 def test_tls_works_with_the_implementation_of_postgres(configure: Configure, tmp_path: Path) -> None:
     assert tls_version().startswith("TLSv1.")

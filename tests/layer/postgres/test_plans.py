@@ -19,6 +19,8 @@ from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.messages import ACCOUNT
 
+pytestmark = pytest.mark.slow
+
 ROWS = 100_000
 CROWDED = 60_000
 """Messages of the first conversation, the oldest ones; the others have one each, as far as they last."""

@@ -196,6 +196,7 @@ def test_any_form_is_parsed_or_refused(noise: bytes, kind: str, at: int) -> None
 # --- Memory and time ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parse", "unit", "end"),
     [

@@ -138,6 +138,7 @@ def test_of_a_mail_that_is_not_there_it_says_so() -> None:
         parse(payload("received_bucket"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "problem"),
     [

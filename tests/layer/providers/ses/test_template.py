@@ -30,6 +30,7 @@ def test_grants_what_sending_and_reading_need_and_no_more(
     assert statement == {"Effect": "Allow", "Action": actions, "Resource": resource}
 
 
+@pytest.mark.slow
 def test_without_the_parameters_nothing_is_granted() -> None:
     parameters = transformed_template.template()["Parameters"]
     assert {parameters[name]["Default"] for name in ("AmazonSendingArns", "AmazonMailBucket")} == {""}
