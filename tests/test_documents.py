@@ -115,6 +115,18 @@ def test_the_api_page_names_every_problem_code() -> None:
     assert set(get_args(ProblemCode)) <= first_column(section("docs/api.md", "Errors"))
 
 
+def test_every_log_line_of_the_operations_page_is_one_of_the_product() -> None:
+    rows = re.findall(
+        r"^\| (?:ERROR|WARNING|INFO) \| ([^|]+) \|", section("docs/operations.md", "Log lines"), re.MULTILINE
+    )
+    documented = {line for row in rows for line in re.findall("`([^`]+)`", row)}
+    files = [file for folder in ("layers", "functions") for file in (ROOT / folder).rglob("*.py")]
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert len(documented) > 15
+    assert documented <= texts
+
+
 def test_the_provider_tables_have_a_row_for_each_type() -> None:
     assert first_column(section("docs/providers.md", "What each type can do")) >= REGISTRY.keys()
     assert first_column(section("README.md", "Providers")) >= REGISTRY.keys()
