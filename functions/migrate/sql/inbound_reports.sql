@@ -1,13 +1,13 @@
 -- Ends what was still to be done for a message: it waits for no attempt, and none is under way.
 -- The caller has updated the message, so its row is locked before these rows are (see outbound_queue).
 -- Called by apply_report and record_attempt.
-CREATE OR REPLACE FUNCTION end_delivery(in_message messages) RETURNS void
+CREATE OR REPLACE FUNCTION end_delivery(in_conversation bigint, in_message bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM outbound_queue q
-     WHERE q.conversation_id = in_message.conversation_id AND q.message_id = in_message.id;
-    DELETE FROM leases l
-     WHERE l.conversation_id = in_message.conversation_id AND l.message_id = in_message.id;
+    DELETE FROM leases l WHERE l.conversation_id = in_conversation AND l.message_id = in_message;
+    IF NOT FOUND THEN  -- what has a lease is not in the queue
+        DELETE FROM outbound_queue q WHERE q.conversation_id = in_conversation AND q.message_id = in_message;
+    END IF;
 END $$;
 
 -- Stores a report among the events of its message. The same report again adds nothing. It changes the message only if
@@ -18,7 +18,7 @@ CREATE OR REPLACE FUNCTION apply_report(
 ) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
-    changed messages;
+    conversation bigint;
 BEGIN
     INSERT INTO message_events (account_id, message_id, attempt, kind, provider, status, code, reason, occurred_at)
     VALUES (in_attempt.account_id, in_attempt.message_id, in_attempt.number, 'report', in_attempt.provider,
@@ -29,12 +29,12 @@ BEGIN
            updated_at = clock_timestamp(), error_code = in_code, error_reason = in_reason
      WHERE m.id = in_attempt.message_id AND m.attempt_count = in_attempt.number
        AND m.report_rank < report_rank(in_status)
-    RETURNING m.* INTO changed;
+    RETURNING m.conversation_id INTO conversation;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
     IF in_attempt.outcome IS DISTINCT FROM 'sent' THEN  -- a recorded success has ended the delivery
-        PERFORM end_delivery(changed);
+        PERFORM end_delivery(conversation, in_attempt.message_id);
     END IF;
     RETURN true;
 END $$;

@@ -8,21 +8,22 @@ CREATE OR REPLACE FUNCTION add_part(
 )
 LANGUAGE plpgsql AS $$
 DECLARE
+    result record;
     occurred_at timestamptz;
 BEGIN
     IF in_part ->> 'kind' = 'inbound' THEN
-        SELECT i.outcome, i.message INTO STRICT outcome, message
-          FROM add_inbound(in_provider, in_part ->> 'provider_message_id', in_part -> 'content',
-                           nullif(in_part -> 'extra', 'null')) AS i;
+        result := add_inbound(in_provider, in_part ->> 'provider_message_id', in_part -> 'content',
+                              nullif(in_part -> 'extra', 'null'));
     ELSE
         -- A report without a time of its own has the time of its first arrival.
         occurred_at := (in_part ->> 'occurred_at')::timestamptz;
-        SELECT r.outcome, r.message INTO STRICT outcome, message
-          FROM add_report(
-                   in_provider, in_part ->> 'provider_message_id', (in_part ->> 'reference')::bigint,
-                   in_part ->> 'status', in_part ->> 'code', in_part ->> 'reason',
-                   CASE occurred_at WHEN in_received_at THEN in_first_received_at ELSE occurred_at END) AS r;
+        result := add_report(
+            in_provider, in_part ->> 'provider_message_id', (in_part ->> 'reference')::bigint,
+            in_part ->> 'status', in_part ->> 'code', in_part ->> 'reason',
+            CASE occurred_at WHEN in_received_at THEN in_first_received_at ELSE occurred_at END);
     END IF;
+    outcome := result.outcome;
+    message := result.message;
 END $$;
 
 -- Stores a verified webhook request and all of its parts in one transaction. The same request again adds nothing; if

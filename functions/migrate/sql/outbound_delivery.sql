@@ -25,19 +25,15 @@ LANGUAGE sql AS $$
             in_message.status, in_code, in_reason, clock_timestamp())
 $$;
 
--- Returns the first message of a conversation that can be sent now, or NULL.
--- Called by claim_next and record_attempt.
-CREATE OR REPLACE FUNCTION next_in_line(in_conversation bigint) RETURNS messages
-LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    candidate messages;
-BEGIN
-    SELECT m.* INTO candidate
+-- Returns the first message of a conversation that can be sent now, or no row.
+-- Called by claim_next, record_attempt and expire_leases.
+CREATE OR REPLACE FUNCTION next_in_line(in_conversation bigint) RETURNS SETOF messages
+LANGUAGE sql STABLE ROWS 1 AS $$
+    SELECT m.*
       FROM outbound_queue q JOIN messages m ON m.id = q.message_id AND m.status = 'queued'
      WHERE q.conversation_id = in_conversation AND q.next_attempt_at <= clock_timestamp()
-     ORDER BY q.message_id LIMIT 1;
-    RETURN candidate;
-END $$;
+     ORDER BY q.message_id LIMIT 1
+$$;
 
 -- Claims the next message of a conversation for one attempt with this token. A message that is too old fails here,
 -- and one that no provider can take now is postponed. Nothing is claimed while another message of the conversation is
@@ -54,8 +50,8 @@ DECLARE
     chosen_provider text;
 BEGIN
     FOR turn IN 1..100 LOOP  -- each turn but the last ends a message, or has lost a race
-        next := next_in_line(in_conversation);
-        IF next.id IS NULL THEN
+        SELECT * INTO next FROM next_in_line(in_conversation);
+        IF NOT FOUND THEN
             RETURN;
         ELSIF EXISTS (SELECT FROM leases l WHERE l.conversation_id = in_conversation) THEN
             waiting_id := next.id;
@@ -256,7 +252,7 @@ BEGIN
            AND m.report_rank = 0 AND m.attempt_count = ended.number
         RETURNING m.* INTO message;
         IF FOUND THEN
-            PERFORM end_delivery(message);
+            PERFORM end_delivery(message.conversation_id, message.id);
             IF in_wait IS NOT NULL THEN
                 timeout := CASE WHEN in_wait <= in_max_delay THEN dispatch_timeout() ELSE '0' END;
                 INSERT INTO outbound_queue (account_id, conversation_id, message_id, next_attempt_at, dispatch_at)
@@ -276,8 +272,8 @@ BEGIN
         SELECT extract(epoch FROM q.next_attempt_at - clock_timestamp()) INTO wait FROM outbound_queue q
          WHERE q.conversation_id = message.conversation_id AND q.message_id = message.id;
     END IF;
-    next_id := (next_in_line(message.conversation_id)).id;
-    IF next_id IS NOT NULL THEN
+    SELECT next.id INTO next_id FROM next_in_line(message.conversation_id) AS next;
+    IF FOUND THEN
         UPDATE outbound_queue q SET dispatch_count = 0, dispatch_at = clock_timestamp() + dispatch_timeout()
          WHERE q.conversation_id = message.conversation_id AND q.message_id = record_attempt.next_id
            AND q.dispatch_at > clock_timestamp() + dispatch_timeout();
