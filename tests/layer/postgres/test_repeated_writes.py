@@ -1,4 +1,4 @@
-"""Every write whose answer was lost is run again: it gives the row that it made, and makes nothing new."""
+"""A write whose response was lost runs again. It returns the same row, and adds nothing."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,103 +15,116 @@ from tests.support.database_reset import TABLES
 from tests.support.postgres_proxy import End, Loss, Proxy
 from tests.support.waiting import eventually
 
-Act = Callable[[], object]
-"""The write, giving what must be the same where it was run twice."""
+Write = Callable[[], object]
+"""A write. It returns what must be the same if it runs twice."""
 
 
-def shown(message: Message | None) -> object:
+def summary(message: Message | None) -> object:
     assert message is not None
     return message.id, message.status, message.provider_message_id
 
 
-def accepting() -> Act:
-    messages.accept()  # so that there is a conversation to wait for
-    return lambda: shown(messages.accept()[1])
+def accepting() -> Write:
+    messages.accept()  # creates a conversation, for whose lock the write waits
+    return lambda: summary(messages.accept()[1])
 
 
-def accepting_under_a_key() -> Act:
+def accepting_with_a_key() -> Write:
     messages.accept()
     return lambda: messages.accept(under=messages.key())[0]
 
 
-def replaying() -> Act:
+def replaying() -> Write:
     messages.accept(under=messages.key())
     return lambda: messages.accept(under=messages.key())[0]
 
 
-def conflicting() -> Act:
+def conflicting() -> Write:
     messages.accept(under=messages.key())
     return lambda: store.accept_message(
         messages.ACCOUNT, messages.sms(), ["sms"], messages.key(fingerprint="other")
     )
 
 
-def receiving() -> Act:
+def receiving() -> Write:
     messages.receive("before")
-    return lambda: shown(messages.receive("new")[1])
+    return lambda: summary(messages.receive("new")[1])
 
 
-def claiming() -> Act:
+def claiming() -> Write:
     ids = [messages.accept(messages.apart())[1].id for _ in range(3)]
-    return lambda: sorted((one.id, one.attempt, one.body) for one in messages.claim_all(ids))
+    return lambda: sorted((message.id, message.attempt, message.body) for message in messages.claim_all(ids))
 
 
-def recording_sent() -> Act:
+def recording_sent() -> Write:
     messages.report(Status.DELIVERED, "p-1")
     token = messages.claimed().token
     return lambda: attempts.record(token, Status.SENT, provider_message_id="p-1").status
 
 
-def recording_a_retry() -> Act:
+def recording_a_retry() -> Write:
     token = messages.claimed().token
     return lambda: attempts.record(token, Status.QUEUED, code="503", wait=timedelta(minutes=1)).status
 
 
-def reporting_by_the_provider_s_id() -> Act:
+def reporting_by_the_provider_s_id() -> Write:
     messages.sent(messages.claimed())
-    return lambda: shown(messages.report(Status.DELIVERED, "p-1")[1])
+    return lambda: summary(messages.report(Status.DELIVERED, "p-1")[1])
 
 
-def reporting_by_our_id() -> Act:
+def reporting_by_our_id() -> Write:
     id = messages.sent(messages.claimed())
-    return lambda: shown(messages.report(Status.FAILED, reference=id, code="30003")[1])
+    return lambda: summary(messages.report(Status.FAILED, reference=id, code="30003")[1])
 
 
-def reporting_what_we_do_not_know() -> Act:
+def reporting_an_unknown_status() -> Write:
     id = messages.sent(messages.claimed())
-    return lambda: shown(messages.report(None, reference=id)[1])
+    return lambda: summary(messages.report(None, reference=id)[1])
 
 
-def parking() -> Act:
+def reporting_before_the_attempt() -> Write:
     messages.accept()
     return lambda: messages.report(Status.DELIVERED, "p-9")
 
 
-def expiring() -> Act:
+def expiring() -> Write:
     messages.claimed()
     attempts.claim([messages.accept()[1].id], timedelta(seconds=-1))
 
     def expire() -> None:
-        attempts.expire_leases(10)  # gives how many were left, which a second run cannot know
+        attempts.expire_leases(10)  # its result is the number of leases, which differs in a second run
 
     return expire
 
 
-WAITING = [
-    *(accepting, accepting_under_a_key, receiving, claiming, recording_sent, recording_a_retry),
-    *(reporting_by_the_provider_s_id, reporting_by_our_id),
+LOCKING_WRITES = [
+    accepting,
+    accepting_with_a_key,
+    receiving,
+    claiming,
+    recording_sent,
+    recording_a_retry,
+    reporting_by_the_provider_s_id,
+    reporting_by_our_id,
 ]
-"""Those that wait where somebody else has the rows of messages and conversations."""
-WRITES = [*WAITING, replaying, conflicting, reporting_what_we_do_not_know, parking, expiring]
+"""The writes that wait while another session has locked the messages and the conversations."""
+WRITES = [
+    *LOCKING_WRITES,
+    replaying,
+    conflicting,
+    reporting_an_unknown_status,
+    reporting_before_the_attempt,
+    expiring,
+]
 
 
-def counted(database: Database) -> dict[str, object]:
+def row_counts(database: Database) -> dict[str, object]:
     return {name: database.value(f"SELECT count(*) FROM {name}") for name in TABLES.split(", ")}
 
 
-def once(database: Database, prepare: Callable[[], Act]) -> tuple[object, dict[str, object]]:
-    """What comes of the write where nothing is lost; then the database is empty again."""
-    expected = prepare()(), counted(database)
+def expected_result(database: Database, prepare: Callable[[], Write]) -> tuple[object, dict[str, object]]:
+    """Runs the write without a loss, and empties the database again."""
+    expected = prepare()(), row_counts(database)
     database.clear()
     return expected
 
@@ -128,30 +141,30 @@ def once(database: Database, prepare: Callable[[], Act]) -> tuple[object, dict[s
     ],
     ids=lambda loss: f"{loss.end.name}-{loss.answered if loss.arrives else 'before'}",
 )
-def test_a_write_whose_answer_was_lost_is_done_once(
-    database: Database, proxy: Proxy, prepare: Callable[[], Act], loss: Loss
+def test_a_write_takes_effect_once_if_its_response_is_lost(
+    database: Database, proxy: Proxy, prepare: Callable[[], Write], loss: Loss
 ) -> None:
-    expected = once(database, prepare)
-    act, connections = prepare(), proxy.connection_count
+    expected = expected_result(database, prepare)
+    write, connections = prepare(), proxy.connection_count
     proxy.lose(loss)
-    assert (act(), counted(database)) == expected
+    assert (write(), row_counts(database)) == expected
     assert proxy.connection_count == connections + 1
 
 
-@pytest.mark.parametrize("prepare", WAITING)
-def test_a_write_whose_first_run_is_still_at_work_is_done_once(
-    database: Database, other: Database, proxy: Proxy, prepare: Callable[[], Act]
+@pytest.mark.parametrize("prepare", LOCKING_WRITES)
+def test_a_write_takes_effect_once_if_its_first_run_is_still_running(
+    database: Database, other: Database, proxy: Proxy, prepare: Callable[[], Write]
 ) -> None:
-    expected = once(database, prepare)
-    act = prepare()
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    expected = expected_result(database, prepare)
+    write = prepare()
+    waiting_locks = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     other.rows("BEGIN")
     other.rows("SELECT 1 FROM conversations FOR UPDATE")
     other.rows("SELECT 1 FROM messages FOR UPDATE")
     with ThreadPoolExecutor(1) as pool:
-        result = pool.submit(act)
-        eventually(lambda: database.value(waiting) == 1)
+        result = pool.submit(write)
+        eventually(lambda: database.value(waiting_locks) == 1)
         proxy.end_all(End.RESET)
-        eventually(lambda: database.value(waiting) == 2)
+        eventually(lambda: database.value(waiting_locks) == 2)
         other.rows("COMMIT")
-        assert (result.result(), counted(database)) == expected
+        assert (result.result(), row_counts(database)) == expected
