@@ -1,4 +1,4 @@
-"""Messages and reports as tests want them, made through the product."""
+"""Messages and reports for tests, made through the product, for account 1."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ _others = count(1)
 
 
 def own_all() -> None:
-    """Has the first account send from every address, as in a service here."""
+    """Lets the first account send from every address, as a local stack does."""
     database.run(OWN_ALL)
 
 
@@ -42,7 +42,7 @@ def sms(**fields: Any) -> NewSms:
 
 
 def apart() -> NewSms:
-    """A message in a conversation of its own, which waits for no other."""
+    """An SMS to a new contact, so that no other message of its conversation blocks it."""
     return sms(to=f"+1804444{next(_others) % 10000:04}")
 
 
@@ -58,34 +58,36 @@ def key(name: str = "key", fingerprint: str = "print") -> IdempotencyKey:
 def accept(
     content: Content | None = None, under: IdempotencyKey | None = None
 ) -> tuple[AcceptOutcome, Message]:
-    outcome, kept, _ = store.accept_message(ACCOUNT, content or sms(), ["sms"], under)
-    assert kept is not None
-    return outcome, kept
+    """Accepts a message, an SMS unless `content` is given, with the idempotency key `under`."""
+    outcome, message, _ = store.accept_message(ACCOUNT, content or sms(), ["sms"], under)
+    assert message is not None
+    return outcome, message
 
 
 def inbound(id: str = "id-1", **fields: Any) -> InboundMessage:
-    given = {"type": "sms", "from": CONTACT, "to": CUSTOMER, "body": "in", "provider_message_id": id}
-    return InboundMessage.model_validate(given | fields)
+    defaults = {"type": "sms", "from": CONTACT, "to": CUSTOMER, "body": "in", "provider_message_id": id}
+    return InboundMessage.model_validate(defaults | fields)
 
 
 def receive(id: str = "id-1", **fields: Any) -> tuple[bool, Message]:
-    kept = keep(inbound(id, **fields))
-    assert kept.message is not None
-    return kept.outcome is inbound_store.PartOutcome.CREATED, Message.model_validate_json(kept.message)
+    """Stores an inbound message. Returns whether it is new, and the message."""
+    stored = keep(inbound(id, **fields))
+    assert stored.message is not None
+    return stored.outcome is inbound_store.PartOutcome.CREATED, Message.model_validate_json(stored.message)
 
 
 def keep(part: InboundMessage | DeliveryReport, provider: str = "sms") -> StoredPart:
-    """What became of the only part of a request."""
-    [kept] = inbound_store.store_request(request(provider=provider), [part])
-    return kept
+    """Stores a request with one part. Returns the outcome of the part."""
+    [stored] = inbound_store.store_request(request(provider=provider), [part])
+    return stored
 
 
 def request(body: bytes | None = None, **fields: Any) -> WebhookRequest:
-    """One that is like no other, unless its body is given."""
+    """A webhook request. Without a `body` it gets a unique one."""
     now = datetime.now(UTC)
-    given = {"route": "sms", "provider": "sms", "url": "https://example.com/", "query": "", "headers": {}}
+    defaults = {"route": "sms", "provider": "sms", "url": "https://example.com/", "query": "", "headers": {}}
     times = {"received_at": now, "verified_at": now}
-    return WebhookRequest.model_validate(given | times | {"body": body or uuid4().bytes} | fields)
+    return WebhookRequest.model_validate(defaults | times | {"body": body or uuid4().bytes} | fields)
 
 
 def claim(id: int) -> OutboundMessage:
@@ -98,11 +100,12 @@ def claim_all(ids: Sequence[int], lease: timedelta = LEASE) -> list[OutboundMess
 
 
 def claimed() -> OutboundMessage:
+    """Accepts a message in a conversation of its own, and claims it."""
     return claim(accept(apart())[1].id)
 
 
 def lost() -> OutboundMessage:
-    """One whose answer never came, to be looked at right away."""
+    """A message of unknown outcome that is due for a lookup."""
     sent = claimed()
     attempts.record(sent.token, Status.UNKNOWN, wait=timedelta())
     return sent
@@ -116,20 +119,21 @@ def report(
     provider: str = "sms",
     **fields: Any,
 ) -> tuple[inbound_store.PartOutcome, Message | None]:
-    given = {"provider_message_id": id, "reference": reference, "status": status}
-    fields = given | {"timestamp": datetime.now(UTC)} | fields
-    kept = keep(DeliveryReport.model_validate(fields), provider)
-    return kept.outcome, Message.model_validate_json(kept.message) if kept.message else None
+    """Stores a delivery report. Returns its outcome, and the message if it is known."""
+    defaults = {"provider_message_id": id, "reference": reference, "status": status}
+    fields = defaults | {"timestamp": datetime.now(UTC)} | fields
+    stored = keep(DeliveryReport.model_validate(fields), provider)
+    return stored.outcome, Message.model_validate_json(stored.message) if stored.message else None
 
 
 def sent(claimed: OutboundMessage, id: str = "p-1") -> int:
-    """Our id of a message that a provider took under this id of its own."""
+    """Records a claimed message as sent, with the provider's id. Returns our id."""
     attempts.record(claimed.token, Status.SENT, provider_message_id=id)
     return claimed.id
 
 
 def seen(id: int) -> MessageWithEvents:
-    """The message as it is read, with its events."""
-    found = reads.get_message(ACCOUNT, id)
-    assert found is not None
-    return MessageWithEvents.model_validate_json(found)
+    """The message as clients read it, with its events."""
+    text = reads.get_message(ACCOUNT, id)
+    assert text is not None
+    return MessageWithEvents.model_validate_json(text)
