@@ -1,4 +1,4 @@
-"""Files that came inside webhooks: kept once, before their message, and never lost while anything is away."""
+"""Files inside webhooks: stored once, before their message, and not lost during an outage."""
 
 import base64
 import json
@@ -28,29 +28,29 @@ from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.tcp_server import Script, answering, hang, playing, reset
 
-AWAY = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
+UNREACHABLE = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
 FILES = "SELECT attachments FROM messages ORDER BY id"
 
 
-class Mailing(json_gateway.Email):
-    """As the built-in one, and with files."""
+class EmailWithFiles(json_gateway.Email):
+    """The built-in email provider, with files."""
 
     def parse(self, webhook: Webhook) -> Sequence[Any]:
         files = [
             File(name=name, content_type=kind, content=base64.b64decode(content))
             for name, kind, content in json_object(webhook.body).get("files", [])
         ]
-        found = super().parse(webhook)
+        parts = super().parse(webhook)
         return [
-            one.model_copy(update={"files": files, "extra": {}})
-            for one in found
-            if isinstance(one, InboundMessage)
+            part.model_copy(update={"files": files, "extra": {}})
+            for part in parts
+            if isinstance(part, InboundMessage)
         ]
 
 
 @pytest.fixture(autouse=True)
-def mailing(monkeypatch: pytest.MonkeyPatch, providers: object, database: Database) -> None:
-    monkeypatch.setitem(REGISTRY, "email", Mailing)
+def _email_with_files(monkeypatch: pytest.MonkeyPatch, providers: object, database: Database) -> None:
+    monkeypatch.setitem(REGISTRY, "email", EmailWithFiles)
 
 
 def body(*files: tuple[str, str, bytes], id: str = "message-1", **fields: object) -> bytes:
@@ -63,7 +63,7 @@ def receive(brought: bytes) -> Answer:
     return inbound_receive.receive(Channel.EMAIL, "email", webhook)
 
 
-def shown(answer: Answer) -> Any:
+def stored_message(answer: Answer) -> Any:
     assert answer.status == 200
     return json.loads(answer.body)
 
@@ -74,7 +74,7 @@ TEXT = ("b.txt", "text/plain", b"b")
 
 def test_files_follow_the_urls_and_are_objects_of_the_bucket(aws: Aws, database: Database) -> None:
     url = "https://example.com/received.pdf"
-    message = shown(receive(body(PNG, TEXT, attachments=[url])))
+    message = stored_message(receive(body(PNG, TEXT, attachments=[url])))
     assert message["attachments"] == [url, "/api/messages/1/attachments/2", "/api/messages/1/attachments/3"]
     keys = [sha256(content).hexdigest() for _, _, content in (PNG, TEXT)]
     assert database.value(FILES) == [
@@ -85,7 +85,7 @@ def test_files_follow_the_urls_and_are_objects_of_the_bucket(aws: Aws, database:
     assert [aws.content(aws.media, key) for key in keys] == [PNG[2], TEXT[2]]
 
 
-def test_the_same_file_is_one_object_whoever_sends_it_and_however_often(aws: Aws, database: Database) -> None:
+def test_the_same_content_is_one_object(aws: Aws, database: Database) -> None:
     for id in ("message-1", "message-1", "message-2"):
         receive(body(PNG, PNG, id=id))
     replay.replay(Selector(Channel.EMAIL, provider="email"), 0, lambda: 30)
@@ -93,19 +93,24 @@ def test_the_same_file_is_one_object_whoever_sends_it_and_however_often(aws: Aws
     assert [len(row[0]) for row in database.rows(FILES) if isinstance(row[0], list)] == [2, 2]
 
 
-def test_a_hundred_files_are_kept(aws: Aws) -> None:
+def test_a_hundred_files_are_stored(aws: Aws) -> None:
     assert (
-        len(shown(receive(body(*(("a", "text/plain", b"%d" % n) for n in range(100)))))["attachments"]) == 100
+        len(
+            stored_message(receive(body(*(("a", "text/plain", b"%d" % n) for n in range(100)))))[
+                "attachments"
+            ]
+        )
+        == 100
     )
     assert len(aws.objects(aws.media)) == 100
 
 
-def test_what_nobody_signed_leaves_no_file(aws: Aws) -> None:
+def test_an_unsigned_webhook_stores_no_file(aws: Aws) -> None:
     assert call("POST", "/api/webhooks/email", body(PNG)).status == 403
     assert aws.objects(aws.media) == []
 
 
-def test_a_message_whose_files_cannot_be_kept_waits_with_them(
+def test_a_message_is_spooled_if_its_files_cannot_be_stored(
     aws: Aws, database: Database, configure: Configure
 ) -> None:
     configure(MEDIA_BUCKET="nowhere")
@@ -120,11 +125,11 @@ def test_a_message_whose_files_cannot_be_kept_waits_with_them(
     assert len(aws.objects(aws.media)) == 1
 
 
-def test_while_the_database_is_away_the_files_wait_in_the_request_too(
+def test_files_are_spooled_with_their_request_while_the_database_is_unavailable(
     aws: Aws, database: Database, configure: Configure
 ) -> None:
     product.disconnect()
-    configure(DATABASE_URL=AWAY)
+    configure(DATABASE_URL=UNREACHABLE)
     assert receive(body(PNG)).status == 202
     configure(DATABASE_URL=database.url)
     [record] = aws.held()
@@ -133,9 +138,9 @@ def test_while_the_database_is_away_the_files_wait_in_the_request_too(
     assert database.value("SELECT count(*) FROM messages") == 1
 
 
-def test_a_deployment_without_a_bucket_keeps_messages_without_files(configure: Configure) -> None:
+def test_without_a_bucket_only_messages_without_files_are_stored(configure: Configure) -> None:
     configure(MEDIA_BUCKET="")
-    assert shown(receive(body()))["attachments"] == []
+    assert stored_message(receive(body()))["attachments"] == []
     with pytest.raises(Unavailable):
         media.store_files([File(name="a", content_type="b/c", content=b"")])
 
@@ -150,7 +155,7 @@ def test_a_deployment_without_a_bucket_keeps_messages_without_files(configure: C
         pytest.param(answering(b"HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\n{}"), id="refuses"),
     ],
 )
-def test_a_bucket_in_trouble_costs_a_few_seconds_however_many_files_there_are(
+def test_a_failing_bucket_costs_a_few_seconds_for_any_number_of_files(
     aws_at: Callable[[str], None], script: Script
 ) -> None:
     files = [File(name="a", content_type="b/c", content=b"%d" % n) for n in range(100)]
@@ -166,25 +171,27 @@ def test_a_bucket_in_trouble_costs_a_few_seconds_however_many_files_there_are(
 
 
 def link(name: str = "a.png", kind: str = "image/png") -> dict[str, list[str]]:
-    found = media.download_url({"key": "key", "name": name, "content_type": kind, "size": 1})
-    return parse_qs(urlsplit(found).query)
+    url = media.download_url({"key": "key", "name": name, "content_type": kind, "size": 1})
+    return parse_qs(urlsplit(url).query)
 
 
-def test_a_link_is_good_for_a_quarter_of_an_hour() -> None:
-    found = link()
-    assert found["X-Amz-Expires"] == ["900"]
-    assert found["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+def test_a_download_url_is_valid_for_15_minutes() -> None:
+    params = link()
+    assert params["X-Amz-Expires"] == ["900"]
+    assert params["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
     assert (
-        abs(datetime.strptime(found["X-Amz-Date"][0] + "+0000", "%Y%m%dT%H%M%SZ%z").timestamp() - time.time())
+        abs(
+            datetime.strptime(params["X-Amz-Date"][0] + "+0000", "%Y%m%dT%H%M%SZ%z").timestamp() - time.time()
+        )
         < 60
     )
 
 
-def test_a_link_leads_to_the_bucket_s_own_host(configure: Configure) -> None:
+def test_a_download_url_has_the_host_of_the_bucket(configure: Configure) -> None:
     configure(AWS_DEFAULT_REGION="eu-central-1", MEDIA_BUCKET="files")
     boto_clients.s3.cache_clear()
-    found = urlsplit(media.download_url({"key": "key", "name": "a", "content_type": "a/b", "size": 1}))
-    assert (found.netloc, found.path) == ("files.s3.eu-central-1.amazonaws.com", "/key")
+    url = urlsplit(media.download_url({"key": "key", "name": "a", "content_type": "a/b", "size": 1}))
+    assert (url.netloc, url.path) == ("files.s3.eu-central-1.amazonaws.com", "/key")
     boto_clients.s3.cache_clear()
 
 
@@ -201,14 +208,14 @@ def test_a_link_leads_to_the_bucket_s_own_host(configure: Configure) -> None:
         ("application/xhtml+xml", "application/octet-stream"),
     ],
 )
-def test_no_type_that_a_browser_would_run_is_served(kind: str, served: str) -> None:
+def test_a_type_that_a_browser_may_execute_is_served_as_a_download(kind: str, served: str) -> None:
     assert link(kind=kind)["response-content-type"] == [served]
 
 
 @pytest.mark.parametrize(
     "name", ["a.png", 'a"; filename="b.exe', "a\r\nSet-Cookie: b", "\u65e5\u672c.png", "a%b'c"]
 )
-def test_a_file_is_saved_under_its_own_name_whatever_that_holds(name: str) -> None:
+def test_a_file_keeps_its_name_whatever_characters_it_has(name: str) -> None:
     [disposition] = link(name)["response-content-disposition"]
     kind, _, quoted = disposition.partition("; filename*=UTF-8''")
     assert kind == "attachment"

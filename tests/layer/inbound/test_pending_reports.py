@@ -1,4 +1,4 @@
-"""Reports that wait for an attempt: the relay applies those that were left, once, and forgets the old."""
+"""Pending reports: each is applied once when its attempt is recorded, and deleted after a week."""
 
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
@@ -11,51 +11,51 @@ from messaging.outbound import attempts
 from tests.support import messages as support_messages
 from tests.support.database import Database
 
-PARKED = "SELECT count(*) FROM pending_reports"
-BEHIND_OUR_BACK = """
+PENDING = "SELECT count(*) FROM pending_reports"
+SET_PROVIDER_ID = """
     WITH attempt AS (
         UPDATE attempts SET provider_message_id = :id WHERE message_id = :message RETURNING *)
     INSERT INTO provider_message_ids
     SELECT account_id, provider, provider_message_id, message_id, number FROM attempt"""
-"""As by a delivery that died between two steps, if there were any."""
+"""Like a delivery that died between recording the id and applying the reports, if these were two steps."""
 DUE = "UPDATE pending_reports SET next_check_at = now()"
 
 
-def left_behind(database: Database, *ids: str) -> list[int]:
-    """Messages whose attempt has an id for which reports are parked."""
+def accept_with_pending_reports(database: Database, *ids: str) -> list[int]:
+    """Messages whose attempt has a provider's id with pending reports."""
     messages = []
     for id in ids:
         for status in (Status.DELIVERED, Status.SENT):
             assert support_messages.report(status, id)[0] == "pending"
         messages.append(support_messages.claimed().id)
-        database.rows(BEHIND_OUR_BACK, id=id, message=messages[-1])
+        database.rows(SET_PROVIDER_ID, id=id, message=messages[-1])
     return messages
 
 
-def reported(id: int) -> list[Status | None]:
+def report_statuses(id: int) -> list[Status | None]:
     return [event.status for event in support_messages.seen(id).events if event.kind == "report"]
 
 
-def test_what_matches_by_now_is_applied_in_the_order_in_which_it_came(database: Database) -> None:
-    [id] = left_behind(database, "p-1")
+def test_reports_are_applied_in_order_when_their_attempt_is_recorded(database: Database) -> None:
+    [id] = accept_with_pending_reports(database, "p-1")
     support_messages.report(Status.DELIVERED, "unheard-of")
     assert store.apply_pending_reports(10) == 2
-    assert (support_messages.seen(id).status, reported(id)) == (
+    assert (support_messages.seen(id).status, report_statuses(id)) == (
         Status.DELIVERED,
         [Status.DELIVERED, Status.SENT],
     )
     assert support_messages.seen(id).provider_message_id == "p-1"
-    assert database.value(PARKED) == 1
+    assert database.value(PENDING) == 1
     assert store.apply_pending_reports(10) == 0
 
 
-def test_no_more_are_looked_at_than_were_asked_for(database: Database) -> None:
-    left_behind(database, *(f"p-{n}" for n in range(5)))
+def test_at_most_the_limit_is_checked(database: Database) -> None:
+    accept_with_pending_reports(database, *(f"p-{n}" for n in range(5)))
     assert [store.apply_pending_reports(4) for _ in range(4)] == [4, 4, 2, 0]
-    assert database.value(PARKED) == 0
+    assert database.value(PENDING) == 0
 
 
-def test_what_does_not_match_is_looked_at_again_when_it_is_twice_as_old(database: Database) -> None:
+def test_a_report_without_an_attempt_is_checked_again_when_it_is_twice_as_old(database: Database) -> None:
     support_messages.report(Status.DELIVERED, "p-1")
     wait = "SELECT round(extract(epoch FROM next_check_at - now()) / 60)::int FROM pending_reports"
     for minutes, expected in ((0, 1), (1, 1), (7, 7), (600, 600)):
@@ -65,16 +65,18 @@ def test_what_does_not_match_is_looked_at_again_when_it_is_twice_as_old(database
         assert database.value(wait) == expected
 
 
-def test_several_at_once_apply_each_once(database: Database, environments: ProcessPoolExecutor) -> None:
-    ids = left_behind(database, *(f"p-{n}" for n in range(40)))
+def test_concurrent_rounds_apply_each_report_once(
+    database: Database, environments: ProcessPoolExecutor
+) -> None:
+    ids = accept_with_pending_reports(database, *(f"p-{n}" for n in range(40)))
     applied = [*environments.map(store.apply_pending_reports, [15] * 8), store.apply_pending_reports(80)]
     assert sum(applied) == 2 * len(ids)
-    assert database.value(PARKED) == 0
-    assert all(len(reported(id)) == 2 for id in ids)
+    assert database.value(PENDING) == 0
+    assert all(len(report_statuses(id)) == 2 for id in ids)
 
 
-def test_what_somebody_is_at_work_on_is_left_to_them(database: Database, other: Database) -> None:
-    left_behind(database, "p-1", "p-2")
+def test_a_report_that_another_connection_has_locked_is_skipped(database: Database, other: Database) -> None:
+    accept_with_pending_reports(database, "p-1", "p-2")
     other.rows("BEGIN")
     other.rows("SELECT lock_provider_message('sms', 'p-1')")
     assert store.apply_pending_reports(10) == 2
@@ -82,25 +84,25 @@ def test_what_somebody_is_at_work_on_is_left_to_them(database: Database, other: 
     assert store.apply_pending_reports(10) == 2
 
 
-@pytest.mark.parametrize(("hours", "forgotten"), [(7 * 24 - 1, 0), (7 * 24, 1)])
-def test_one_that_nothing_ever_matched_is_forgotten_after_a_week(
-    database: Database, hours: int, forgotten: int
+@pytest.mark.parametrize(("hours", "deleted"), [(7 * 24 - 1, 0), (7 * 24, 1)])
+def test_a_report_without_an_attempt_is_deleted_after_a_week(
+    database: Database, hours: int, deleted: int
 ) -> None:
     support_messages.report(Status.DELIVERED, "p-1", timestamp=datetime.now(UTC))
     database.rows(f"UPDATE pending_reports SET created_at = now() - interval '{hours} hours'")
-    assert store.delete_pending_reports(10) == forgotten
-    assert database.value(PARKED) == 1 - forgotten
+    assert store.delete_pending_reports(10) == deleted
+    assert database.value(PENDING) == 1 - deleted
 
 
-def test_the_same_report_again_is_parked_once(database: Database) -> None:
-    told = datetime.now(UTC)
+def test_the_same_report_is_stored_once(database: Database) -> None:
+    timestamp = datetime.now(UTC)
     for status in (Status.SENT, Status.DELIVERED, Status.SENT):
-        assert support_messages.report(status, "p-1", timestamp=told)[0] == "pending"
-    assert database.value(PARKED) == 2
+        assert support_messages.report(status, "p-1", timestamp=timestamp)[0] == "pending"
+    assert database.value(PENDING) == 2
 
 
-def under_way_again() -> OutboundMessage:
-    """A message's second attempt, under way; what became of the first nobody knows."""
+def claim_second_attempt() -> OutboundMessage:
+    """The second attempt of a message, in progress. The outcome of the first is unknown."""
     first = support_messages.lost()
     attempts.resolve(first.token, Status.QUEUED, "no_evidence", "It is sent again.")
     second = support_messages.claim(first.id)
@@ -114,8 +116,8 @@ def applied(id: int) -> list[tuple[int | None, Status | None]]:
     ]
 
 
-def test_a_late_report_on_the_first_attempt_is_not_taken_for_the_second_s(database: Database) -> None:
-    second = under_way_again()
+def test_a_late_report_on_the_first_attempt_does_not_change_the_second(database: Database) -> None:
+    second = claim_second_attempt()
     assert support_messages.report(Status.FAILED, "p-1", second.id)[0] == "pending"
     assert store.apply_pending_reports(10) == 0
     support_messages.sent(second, "p-2")
@@ -128,17 +130,17 @@ def test_a_late_report_on_the_first_attempt_is_not_taken_for_the_second_s(databa
     ) == (Status.SENT, "p-2")
 
 
-def test_an_early_report_on_the_second_attempt_is_applied_with_its_record(database: Database) -> None:
-    second = under_way_again()
+def test_an_early_report_on_the_second_attempt_is_applied_when_it_is_recorded(database: Database) -> None:
+    second = claim_second_attempt()
     assert support_messages.report(Status.DELIVERED, "p-2", second.id)[0] == "pending"
     support_messages.sent(second, "p-2")
     assert applied(second.id) == [(2, Status.DELIVERED)]
     assert support_messages.seen(second.id).status is Status.DELIVERED
-    assert database.value(PARKED) == 0
+    assert database.value(PENDING) == 0
 
 
-def test_a_report_on_either_of_two_lost_attempts_ends_the_waiting(database: Database) -> None:
-    second = under_way_again()
+def test_a_report_on_one_of_two_unknown_attempts_resolves_the_message(database: Database) -> None:
+    second = claim_second_attempt()
     assert support_messages.report(Status.DELIVERED, "p-1", second.id)[0] == "pending"
     attempts.record(second.token, Status.UNKNOWN, wait=support_messages.LEASE)
     database.rows(DUE)

@@ -1,4 +1,4 @@
-"""Receiving: a message is kept once, a report moves one only forwards, what is refused leaves nothing."""
+"""Receiving: a message is stored once, reports move it only forward, a rejected request changes nothing."""
 
 import json
 from collections.abc import Mapping
@@ -40,8 +40,8 @@ def message(answer: Answer) -> Any:
     return json.loads(answer.body)
 
 
-def kept(database: Database) -> list[object]:
-    """How many rows every table of what is received holds."""
+def row_counts(database: Database) -> list[object]:
+    """The number of rows in each table that receiving writes."""
     tables = (
         "messages",
         "conversations",
@@ -54,32 +54,32 @@ def kept(database: Database) -> list[object]:
     return [database.value(f"SELECT count(*) FROM {table}") for table in tables]
 
 
-def test_keeps_a_message_and_answers_with_it(database: Database, printed: Printed) -> None:
-    answered = message(receive({**INBOUND_SMS, "carrier": "x"}))
-    assert answered == api.call("GET", "/api/conversations/1/messages").json["messages"][0]
-    assert (answered["direction"], answered["status"], answered["provider"]) == ("inbound", "received", "sms")
-    assert (answered["from"], answered["to"]) == (INBOUND_SMS["from"], INBOUND_SMS["to"])
-    assert answered["provider_message_id"] == "message-1"
+def test_a_message_is_stored_and_returned(database: Database, printed: Printed) -> None:
+    stored = message(receive({**INBOUND_SMS, "carrier": "x"}))
+    assert stored == api.call("GET", "/api/conversations/1/messages").json["messages"][0]
+    assert (stored["direction"], stored["status"], stored["provider"]) == ("inbound", "received", "sms")
+    assert (stored["from"], stored["to"]) == (INBOUND_SMS["from"], INBOUND_SMS["to"])
+    assert stored["provider_message_id"] == "message-1"
     assert database.value("SELECT extra FROM messages") == {"carrier": "x"}
 
 
-def test_answers_a_duplicate_like_the_first(database: Database) -> None:
+def test_a_duplicate_has_the_same_answer_as_the_first(database: Database) -> None:
     first = receive(INBOUND_SMS)
-    before = kept(database)
+    before = row_counts(database)
     for again in (INBOUND_SMS, {**INBOUND_SMS, "body": "other", "from": "+18045550000"}):
         assert receive(again) == first
-    assert kept(database)[:-1] == before[:-1]
-    assert kept(database)[-1] == 2, "requests: one was the same again"
+    assert row_counts(database)[:-1] == before[:-1]
+    assert row_counts(database)[-1] == 2, "requests: one is a redelivery"
 
 
-def test_one_id_of_two_providers_is_two_messages(database: Database, configure: Configure) -> None:
+def test_the_same_id_of_two_providers_is_two_messages(database: Database, configure: Configure) -> None:
     receive(INBOUND_SMS)
     receive({**INBOUND_EMAIL, "xillio_id": "message-1"}, "email", Channel.EMAIL)
     assert database.value("SELECT count(*) FROM messages") == 2
 
 
 @pytest.mark.parametrize(
-    ("known", "changes", "name", "channel"),
+    ("first", "changes", "name", "channel"),
     [
         (INBOUND_SMS, {"from": "+1 (804) 555-1234"}, "sms", Channel.SMS),
         (INBOUND_SMS, {"type": "mms", "attachments": ["https://example.com/i.jpg"]}, "sms", Channel.SMS),
@@ -87,20 +87,20 @@ def test_one_id_of_two_providers_is_two_messages(database: Database, configure: 
         (INBOUND_EMAIL, {"to": "[user@example.com](mailto:user@example.com)"}, "email", Channel.EMAIL),
     ],
 )
-def test_an_address_is_one_however_it_is_written(
-    database: Database, known: dict[str, Any], changes: dict[str, Any], name: str, channel: Channel
+def test_differently_written_addresses_share_a_conversation(
+    database: Database, first: dict[str, Any], changes: dict[str, Any], name: str, channel: Channel
 ) -> None:
-    receive(known, name, channel)
+    receive(first, name, channel)
     receive(
-        {**known, **changes, "messaging_provider_id": "message-2", "xillio_id": "message-2"}, name, channel
+        {**first, **changes, "messaging_provider_id": "message-2", "xillio_id": "message-2"}, name, channel
     )
-    assert kept(database)[:3] == [2, 1, 1]
+    assert row_counts(database)[:3] == [2, 1, 1]
 
 
-def test_what_goes_out_and_what_comes_in_is_one_conversation(database: Database) -> None:
+def test_outbound_and_inbound_messages_share_a_conversation(database: Database) -> None:
     accept.accept(messages.ACCOUNT, NewSms.model_validate(NEW_SMS))
     assert message(receive(INBOUND_SMS))["conversation_id"] == 1
-    assert kept(database)[:3] == [2, 1, 1]
+    assert row_counts(database)[:3] == [2, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -112,15 +112,15 @@ def test_what_goes_out_and_what_comes_in_is_one_conversation(database: Database)
         ("", Channel.SMS, NotFound),
     ],
 )
-def test_a_provider_is_found_only_where_it_serves(
+def test_a_provider_receives_only_on_routes_of_its_channels(
     database: Database, name: str, channel: Channel, problem: type[Problem]
 ) -> None:
     with pytest.raises(problem):
         receive(INBOUND_SMS, name, channel)
-    assert not any(kept(database))
+    assert not any(row_counts(database))
 
 
-def test_what_is_refused_leaves_nothing(database: Database, configure: Configure) -> None:
+def test_a_rejected_request_stores_nothing(database: Database, configure: Configure) -> None:
     with pytest.raises(SignatureRejected):
         receive(INBOUND_SMS, signed=False)
     configure(ALLOW_UNSIGNED_WEBHOOKS="true")
@@ -130,7 +130,7 @@ def test_what_is_refused_leaves_nothing(database: Database, configure: Configure
         receive({**INBOUND_SMS, "more": "a\0"}, signed=False)
     with pytest.raises(Unreadable):
         receive_body(b"{", signed=False)
-    assert not any(kept(database))
+    assert not any(row_counts(database))
 
 
 # --- Reports -----------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def test_what_is_refused_leaves_nothing(database: Database, configure: Configure
 
 @pytest.fixture
 def sent(providers: ProviderSimulator) -> str:
-    """The provider's id of message 1, which it took."""
+    """The provider's id of message 1, which it accepted."""
     accept.accept(messages.ACCOUNT, NewSms.model_validate(NEW_SMS))
     delivery.deliver([1], lambda: 30)
     [request] = providers.requests
@@ -157,12 +157,12 @@ def events() -> list[tuple[str, str | None, str | None]]:
 @pytest.mark.parametrize("by", ["their id", "our id", "both"])
 def test_a_report_moves_the_message_that_it_names(sent: str, by: str) -> None:
     names = {"their id": {"messaging_provider_id": sent}, "our id": {"reference": "1"}}
-    found = names.get(by, names["their id"] | names["our id"])
-    assert message(report("delivered", **found))["status"] == "delivered"
+    reference = names.get(by, names["their id"] | names["our id"])
+    assert message(report("delivered", **reference))["status"] == "delivered"
     assert api.message(1)["status"] == "delivered"
 
 
-def test_reports_move_a_message_only_forwards(sent: str) -> None:
+def test_reports_move_a_message_only_forward(sent: str) -> None:
     for hour, (status, then) in enumerate(
         (
             ("delivered", "delivered"),
@@ -174,49 +174,51 @@ def test_reports_move_a_message_only_forwards(sent: str) -> None:
             ("failed", "read"),
         )
     ):
-        told = report(status, messaging_provider_id=sent, timestamp=f"2024-11-01T{hour:02}:00:00Z")
-        assert message(told)["status"] == then
-    assert len(events()) == 8  # each is told, with the attempt's end before them
+        answer = report(status, messaging_provider_id=sent, timestamp=f"2024-11-01T{hour:02}:00:00Z")
+        assert message(answer)["status"] == then
+    assert len(events()) == 8  # each report is an event, after the attempt's own
 
 
-def test_a_report_that_comes_twice_is_told_once(sent: str) -> None:
+def test_a_repeated_report_is_one_event(sent: str) -> None:
     fields = {"messaging_provider_id": sent, "status": "failed", "error": {"code": "30003"}}
-    for told in (fields, {**fields, "timestamp": "2024-11-01T14:00:00Z"}):
-        first = receive(told)
-        assert receive(told) == first
-        assert receive({**told, "reference": "1"}) == first  # as its provider may put it another time
-    # The first has no time of its own: what is put in other words came at another time.
+    for report_fields in (fields, {**fields, "timestamp": "2024-11-01T14:00:00Z"}):
+        first = receive(report_fields)
+        assert receive(report_fields) == first
+        assert (
+            receive({**report_fields, "reference": "1"}) == first
+        )  # a provider may name the message differently the second time
+    # The first has no time of its own: with other names it is another request, with another time.
     assert [code for _, _, code in events()] == [None, "30003", "30003", "30003"]
 
 
-def test_a_failure_is_told_in_the_provider_s_words(sent: str) -> None:
+def test_an_error_has_the_provider_s_code_and_reason(sent: str) -> None:
     error = {"code": "30003", "reason": "Unreachable"}
     failed = message(report("failed", messaging_provider_id=sent, error=error))
     assert (failed["status"], failed["error"]) == ("failed", error)
     assert events()[-1] == ("report", "failed", "30003")
 
 
-def test_a_word_that_we_do_not_know_moves_nothing_and_is_told(sent: str) -> None:
+def test_an_unknown_status_is_an_event_and_moves_nothing(sent: str) -> None:
     assert message(report("enroute", messaging_provider_id=sent))["status"] == "sent"
     assert events()[-1] == ("report", None, "enroute")
 
 
 @pytest.mark.parametrize("names", [{"messaging_provider_id": "unheard-of"}, {"reference": "999"}])
-def test_a_report_of_no_message_is_taken_for_later(
+def test_a_report_of_an_unknown_message_is_answered_202(
     database: Database, sent: str, names: dict[str, object]
 ) -> None:
-    answered = report("delivered", **names)
-    assert answered.status == 202
+    answer = report("delivered", **names)
+    assert answer.status == 202
     assert api.message(1)["status"] == "sent"
 
 
-def test_a_report_does_not_reach_another_provider_s_message(sent: str) -> None:
+def test_a_report_does_not_change_another_provider_s_message(sent: str) -> None:
     fields = {"status": "delivered", "xillio_id": sent, "reference": "1"}
     assert receive(fields, "email", Channel.EMAIL).status == 202
     assert api.message(1)["status"] == "sent"
 
 
-def test_counts_each_thing_once(printed: Printed, sent: str) -> None:
+def test_each_metric_counts_once(printed: Printed, sent: str) -> None:
     flush()
     assert {name: len(values) for name, values in printed.metrics.items()} == {
         "Accepted": 1,
@@ -239,7 +241,7 @@ def test_counts_each_thing_once(printed: Printed, sent: str) -> None:
     }
 
 
-def test_of_what_was_held_a_second_with_a_token_is_let_go(database: Database) -> None:
+def test_a_spooled_request_with_a_used_replay_token_is_rejected(database: Database) -> None:
     for body in (b"{}", json.dumps(INBOUND_SMS).encode()):
         inbound_receive.store_spooled(messages.request(body, replay_token="token"))
     assert database.value("SELECT count(*) FROM webhook_requests") == 1

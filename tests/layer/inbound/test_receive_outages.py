@@ -1,4 +1,4 @@
-"""What is signed is never lost: not to a fault of our reading, not to a database that is away."""
+"""A signed webhook is never lost: neither by a bug in parsing nor while the database is unavailable."""
 
 import hashlib
 import hmac
@@ -30,14 +30,14 @@ from tests.support.providers.pager import Pager
 
 pytestmark = pytest.mark.usefixtures("providers", "database")
 
-AWAY = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
+UNREACHABLE = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
 MESSAGES = "SELECT count(*) FROM messages"
 REQUESTS = "SELECT fault FROM webhook_requests ORDER BY id"
 UNPARSED = Selector(Channel.SMS, unparsed=True)
 
 
 class Faulty(json_gateway.Sms):
-    """As it may be before it is mended."""
+    """A provider with a bug."""
 
     def parse(self, webhook: Webhook) -> Any:
         raise KeyError(webhook.body)
@@ -56,28 +56,28 @@ def replay(selector: Selector = UNPARSED) -> tuple[int, int, int, int | None]:
 
 
 @pytest.fixture
-def away(configure: Configure, database: Database) -> Any:
-    """Has the database be away, and back again."""
+def set_database_available(configure: Configure, database: Database) -> Any:
+    """Make the database unavailable, or available again."""
 
-    def leave(*, away: bool) -> None:
+    def set_available(available: bool) -> None:
         product.disconnect()
-        configure(DATABASE_URL=AWAY if away else database.url)
+        configure(DATABASE_URL=database.url if available else UNREACHABLE)
 
-    return leave
+    return set_available
 
 
-# --- What cannot be read -----------------------------------------------------------------------------
+# --- Unreadable requests -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("body", [b"{", b"\0", b"[]", b'{"from": 7}', b'{"status": "sent"}'])
-def test_what_is_signed_and_cannot_be_read_is_kept_and_answered_well(
+def test_a_signed_webhook_that_cannot_be_parsed_is_stored_and_answered_202(
     database: Database, printed: Printed, body: bytes
 ) -> None:
     answered = inbound_receive.receive(Channel.SMS, "sms", webhook(body))
     assert answered.status == 202
     assert json.loads(answered.body).keys() == {"detail"}
-    [[kept, fault]] = database.rows("SELECT body, fault FROM webhook_requests")
-    assert kept == body
+    [[stored_body, fault]] = database.rows("SELECT body, fault FROM webhook_requests")
+    assert stored_body == body
     assert str(fault).partition(":")[0] in ("Unreadable", "Invalid")
     flush()
     assert printed.metrics == {"WebhooksUnreadable": [1]}
@@ -85,12 +85,12 @@ def test_what_is_signed_and_cannot_be_read_is_kept_and_answered_well(
     assert line["provider"] == "sms"
 
 
-def test_a_fault_of_ours_is_told_by_its_place_and_replayed_once_it_is_mended(
+def test_a_request_with_a_bug_s_fault_is_replayed_once_after_the_fix(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as faulty:
         faulty.setitem(providers.REGISTRY, "sms", Faulty)
-        for _ in range(2):  # its provider may repeat it
+        for _ in range(2):  # the provider may repeat it
             assert receive(INBOUND_SMS).status == 202
         [[fault]] = database.rows(REQUESTS)
         assert str(fault).startswith("KeyError in test_receive_outages.py, line ")
@@ -103,10 +103,10 @@ def test_a_fault_of_ours_is_told_by_its_place_and_replayed_once_it_is_mended(
     assert database.value(MESSAGES) == 1
 
 
-def test_a_replay_gives_what_its_request_would_have_given_then(
+def test_a_replayed_message_has_the_time_of_its_arrival(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a part has no time of its own, that of its arrival."""
+    """If a part has no time of its own, it has the time of its request."""
     with monkeypatch.context() as faulty:
         faulty.setitem(providers.REGISTRY, "sms", Faulty)
         receive(INBOUND_SMS)
@@ -115,7 +115,7 @@ def test_a_replay_gives_what_its_request_would_have_given_then(
     assert database.value(rows) is True
 
 
-def test_what_the_provider_repeats_after_the_fix_needs_no_replay(
+def test_a_request_that_the_provider_repeats_after_the_fix_needs_no_replay(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as faulty:
@@ -125,7 +125,7 @@ def test_what_the_provider_repeats_after_the_fix_needs_no_replay(
     assert database.rows(REQUESTS) == [[None]]
 
 
-def test_what_bears_no_signature_and_cannot_be_read_is_its_sender_s_fault(
+def test_an_unsigned_webhook_that_cannot_be_parsed_is_a_client_error_and_not_stored(
     database: Database, configure: Configure
 ) -> None:
     with pytest.raises(SignatureRejected):
@@ -137,7 +137,7 @@ def test_what_bears_no_signature_and_cannot_be_read_is_its_sender_s_fault(
     assert database.rows(REQUESTS) == [[None]]
 
 
-def test_one_part_that_cannot_be_read_does_not_lose_the_others(
+def test_a_part_that_cannot_be_parsed_does_not_lose_the_others(
     database: Database, monkeypatch: pytest.MonkeyPatch, aws: Aws, configure: Configure
 ) -> None:
     monkeypatch.setitem(providers.REGISTRY, "pager", Pager)
@@ -151,7 +151,7 @@ def test_one_part_that_cannot_be_read_does_not_lose_the_others(
     assert database.rows(REQUESTS) == [["Invalid: src"]]
 
 
-def test_a_request_of_a_provider_that_is_gone_is_left_and_told_apart(
+def test_a_request_of_a_removed_provider_is_counted_as_not_configured(
     database: Database, configure: Configure
 ) -> None:
     receive(INBOUND_SMS)
@@ -160,7 +160,7 @@ def test_a_request_of_a_provider_that_is_gone_is_left_and_told_apart(
     assert replay(Selector(Channel.SMS, ids=[1, 2])) == (1, 0, 1, None)
 
 
-def test_a_replay_ends_before_its_time_and_says_where_to_go_on(database: Database) -> None:
+def test_a_replay_stops_in_time_and_returns_where_to_continue(database: Database) -> None:
     for n in range(25):
         receive({**INBOUND_SMS, "messaging_provider_id": f"message-{n}"})
     left = iter([20.0] * 12 + [0.0])
@@ -169,26 +169,26 @@ def test_a_replay_ends_before_its_time_and_says_where_to_go_on(database: Databas
     assert inbound_replay.replay(everything, 12, lambda: 20) == (13, 0, 0, None)
 
 
-def test_only_what_came_by_its_route_is_a_function_s_to_replay(database: Database) -> None:
+def test_a_function_replays_only_requests_of_its_route(database: Database) -> None:
     body = json.dumps(INBOUND_EMAIL).encode()
     inbound_receive.receive(Channel.EMAIL, "email", webhook(body))
     assert replay(Selector(Channel.SMS, ids=[1])) == (0, 0, 0, None)
     assert replay(Selector(Channel.EMAIL, ids=[1])) == (1, 0, 0, None)
 
 
-# --- While the database is away ----------------------------------------------------------------------
+# --- While the database is unavailable ----------------------------------------------------------------------
 
 
-def test_what_is_signed_is_held_and_kept_once_when_the_database_is_back(
-    database: Database, aws: Aws, away: Any, printed: Printed
+def test_a_signed_webhook_is_spooled_and_stored_once_when_the_database_is_back(
+    database: Database, aws: Aws, set_database_available: Any, printed: Printed
 ) -> None:
-    away(away=True)
+    set_database_available(False)
     first, second = receive(INBOUND_SMS), receive(INBOUND_SMS)
     assert first == second
     assert (first.status, json.loads(first.body).keys()) == (202, {"detail"})
     records = aws.held(seconds=60)
     assert len(records) == 2
-    away(away=False)
+    set_database_available(True)
     for record in records * 2:
         inbound_receive.store_spooled(spool.parse_record(record["body"]))
     assert database.value(MESSAGES) == 1
@@ -199,52 +199,56 @@ def test_what_is_signed_is_held_and_kept_once_when_the_database_is_back(
     assert "Marked" not in printed.text
 
 
-def test_what_was_held_and_cannot_be_read_is_kept_as_well(database: Database, aws: Aws, away: Any) -> None:
-    away(away=True)
+def test_a_spooled_webhook_that_cannot_be_parsed_is_stored(
+    database: Database, aws: Aws, set_database_available: Any
+) -> None:
+    set_database_available(False)
     assert receive({"from": 7}).status == 202
     [record] = aws.held()
-    away(away=False)
+    set_database_available(True)
     inbound_receive.store_spooled(spool.parse_record(record["body"]))
     assert str(database.value(REQUESTS)).startswith("Invalid: ")
 
 
-def test_what_is_not_signed_is_not_held(aws: Aws, away: Any) -> None:
-    away(away=True)
+def test_an_unsigned_webhook_is_not_spooled(aws: Aws, set_database_available: Any) -> None:
+    set_database_available(False)
     with pytest.raises(SignatureRejected):
         receive(INBOUND_SMS, signed=False)
     assert aws.held() == []
 
 
-def test_what_cannot_be_verified_for_want_of_the_secret_is_not_held(aws: Aws, configure: Configure) -> None:
+def test_a_webhook_that_cannot_be_verified_without_the_secret_is_not_spooled(
+    aws: Aws, configure: Configure
+) -> None:
     configure(PROVIDER_SECRET_ARN="arn:aws:secretsmanager:us-east-1:000000000000:secret:gone")
     with pytest.raises(Unavailable):
         receive(INBOUND_SMS)
     assert aws.held() == []
 
 
-def test_where_the_queue_is_away_as_well_its_provider_is_to_come_back(
-    aws: Aws, away: Any, database: Database, configure: Configure
+def test_the_answer_is_503_if_the_queue_is_unavailable_too(
+    aws: Aws, set_database_available: Any, database: Database, configure: Configure
 ) -> None:
-    away(away=True)
+    set_database_available(False)
     aws.lose_the_queues()
     body = json.dumps(INBOUND_SMS).encode()
     answered = api.call("POST", "/api/webhooks/sms", body, api.signed(body))
     assert (answered.status, answered.headers["retry-after"]) == (503, "5")
 
 
-def test_an_object_that_is_gone_is_no_loss_where_its_request_was_kept(
-    database: Database, aws: Aws, away: Any
+def test_a_missing_object_is_an_error_only_if_its_request_is_not_stored(
+    database: Database, aws: Aws, set_database_available: Any
 ) -> None:
-    away(away=True)
+    set_database_available(False)
     body = {**INBOUND_SMS, "body": "x" * 300_000}
     receive(body)
     [record] = aws.held()
-    held = spool.parse_record(record["body"])
-    assert not isinstance(held, WebhookRequest)
-    away(away=False)
-    for _ in range(2):  # the second time as by one that took over from a keeper who died
-        inbound_receive.store_spooled(held)
+    pointer = spool.parse_record(record["body"])
+    assert not isinstance(pointer, WebhookRequest)
+    set_database_available(True)
+    for _ in range(2):  # the second time like a function whose first run died after storing the request
+        inbound_receive.store_spooled(pointer)
         assert aws.objects() == []
     database.rows("DELETE FROM webhook_requests")
     with pytest.raises(spool.SpoolObjectMissing):
-        inbound_receive.store_spooled(held)
+        inbound_receive.store_spooled(pointer)

@@ -1,4 +1,4 @@
-"""The state machine: reports in any order, however they name the message, lead to one and the same end."""
+"""Reports in any order, with any reference to the message, lead to the same final state."""
 
 from collections.abc import Sequence
 from itertools import permutations
@@ -24,7 +24,7 @@ class Report(NamedTuple):
 
 
 class Record(NamedTuple):
-    """Our own, of the one attempt."""
+    """Our own record of the attempt."""
 
     status: Status = Status.SENT
     id: bool = True
@@ -39,7 +39,7 @@ SENT, DELIVERED, FAILED, READ = (
 
 
 def play(steps: Sequence[Step]) -> list[Status]:
-    """The status after each step; whatever comes, none is a step back."""
+    """The status after each step. Checks that no step moves back."""
     claimed = messages.claimed()
     shown = [Status.SENDING]
     for step in steps:
@@ -62,62 +62,62 @@ def play(steps: Sequence[Step]) -> list[Status]:
 
 
 def check(id: int, steps: Sequence[Step]) -> None:
-    """The end, told from what came and not from when."""
+    """Check the final state: it follows from the reports, and not from their order."""
     reports = [step for step in steps if isinstance(step, Report)]
     [record] = [step for step in steps if isinstance(step, Record)] or [NONE]
-    known = record.id or any(report.by == "both" for report in reports)
-    heard = [report for report in reports if known or report.by != "id"]
-    best = max((report.status for report in heard), key=RANK.__getitem__, default=None)
+    id_known = record.id or any(report.by == "both" for report in reports)
+    applied = [report for report in reports if id_known or report.by != "id"]
+    highest = max((report.status for report in applied), key=RANK.__getitem__, default=None)
     seen = messages.seen(id)
-    assert seen.status is (best or record.status)
-    assert seen.provider_message_id == (ID.format(id) if known else None)
+    assert seen.status is (highest or record.status)
+    assert seen.provider_message_id == (ID.format(id) if id_known else None)
     code = (
         "30003"
-        if best is Status.FAILED
+        if highest is Status.FAILED
         else "own"
-        if not best and record.status is not Status.SENDING
+        if not highest and record.status is not Status.SENDING
         else None
     )
     assert seen.error == (code and MessageError(code=code, reason=None))
-    told = sorted(str(event.status) for event in seen.events if event.kind == "report")
-    assert told == sorted(str(report.status) for report in heard), "every report is an event"
-    assert len(seen.events) - len(told) == (record is not NONE)
+    reported = sorted(str(event.status) for event in seen.events if event.kind == "report")
+    assert reported == sorted(str(report.status) for report in applied), "every report is an event"
+    assert len(seen.events) - len(reported) == (record is not NONE)
 
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("steps", list(permutations([Record(), SENT, DELIVERED, FAILED])))
-def test_every_order_of_reports_and_our_own_record_ends_the_same(steps: Sequence[Step]) -> None:
+def test_every_order_of_reports_and_the_attempt_s_record_has_the_same_end(steps: Sequence[Step]) -> None:
     assert play(steps)[-1] is Status.FAILED
     assert play([*steps, READ])[-1] is Status.READ
 
 
 SIX = (SENT, DELIVERED, Report(None), DELIVERED, FAILED, READ)
-"""One of them twice, at another time: that is another report."""
+"""One status twice, at different times: these are two reports."""
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("place", range(7))
-def test_every_order_of_six_reports_ends_the_same_wherever_our_own_record_falls(place: int) -> None:
-    """Each with the record at another place: what comes before it is parked."""
+def test_every_order_of_six_reports_has_the_same_end_wherever_the_attempt_is_recorded(place: int) -> None:
+    """The attempt is recorded at each place. Reports before it are pending."""
     for turn, order in enumerate(dict.fromkeys(permutations(SIX))):
         if turn % 7 == place:
             assert play([*order[:place], Record(), *order[place:]])[-1] is Status.READ
 
 
 @pytest.mark.usefixtures("database")
-def test_a_report_that_is_posted_again_is_one_event_also_where_it_was_parked() -> None:
-    def tell(status: Status | None, code: str | None = None) -> str:
+def test_a_repeated_report_is_one_event_even_if_it_was_pending() -> None:
+    def post(status: Status | None, code: str | None = None) -> str:
         return messages.report(status, "p-1", code=code, timestamp="2024-11-01T14:00:00Z")[0]
 
-    told = [Status.SENT, Status.DELIVERED, None]
+    statuses = [Status.SENT, Status.DELIVERED, None]
     claimed = messages.claimed()
-    assert [tell(status) for status in told * 2] == ["pending"] * 6
+    assert [post(status) for status in statuses * 2] == ["pending"] * 6
     messages.sent(claimed)
-    assert [tell(status) for status in told * 2] == ["noted"] * 6
+    assert [post(status) for status in statuses * 2] == ["noted"] * 6
     reports = [event.status for event in messages.seen(claimed.id).events if event.kind == "report"]
-    assert reports == told
-    tell(Status.DELIVERED, code="x")
+    assert reports == statuses
+    post(Status.DELIVERED, code="x")
     assert len(messages.seen(claimed.id).events) == 5, "with another code it is another report"
 
 
@@ -139,12 +139,12 @@ RECORDS = st.sampled_from(
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.usefixtures("database")
-def test_any_reports_with_any_record_anywhere_end_as_what_was_told_and_not_when(steps: list[Step]) -> None:
+def test_the_final_state_depends_on_the_reports_and_not_on_their_order(steps: list[Step]) -> None:
     play(steps)
 
 
 @pytest.mark.usefixtures("database")
-def test_a_report_of_another_provider_or_of_nobody_s_message_moves_nothing() -> None:
+def test_a_report_of_another_provider_or_of_an_unknown_message_moves_nothing() -> None:
     id = messages.sent(messages.claimed(), "p-1")
     assert messages.report(Status.DELIVERED, "p-1", provider="other") == ("pending", None)
     assert messages.report(Status.DELIVERED, reference=id, provider="other") == ("unmatched", None)
@@ -155,7 +155,7 @@ def test_a_report_of_another_provider_or_of_nobody_s_message_moves_nothing() -> 
 
 
 @pytest.mark.usefixtures("database")
-def test_a_report_gives_the_message_as_it_now_stands() -> None:
+def test_a_report_returns_the_message_after_the_change() -> None:
     id = messages.sent(messages.claimed(), "p-1")
     outcome, message = messages.report(Status.FAILED, "p-1", code="30003", reason="Unreachable")
     assert outcome == "moved"
@@ -166,7 +166,7 @@ def test_a_report_gives_the_message_as_it_now_stands() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_events_keep_the_provider_s_clock_and_are_shown_in_the_order_of_ours() -> None:
+def test_events_have_the_provider_s_time_and_the_order_of_arrival() -> None:
     id = messages.sent(messages.claimed(), "p-1")
     for year in (2031, 1999, 2024):
         messages.report(Status.DELIVERED, "p-1", timestamp=f"{year}-01-01T00:00:00Z")

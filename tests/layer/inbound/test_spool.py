@@ -1,4 +1,4 @@
-"""What is held while the database is away: whole, in the queue or beside it, and given again ever later."""
+"""The spool: requests are stored completely, in SQS or S3, and delivered again after growing delays."""
 
 import base64
 import json
@@ -19,22 +19,22 @@ from tests.support.tcp_server import Script, answering, hang, playing, read_requ
 from tests.support.waiting import eventually
 
 TEN_DAYS = 10 * 24 * 3600
-ODD = bytes(range(256))
+ALL_BYTES = bytes(range(256))
 
 
-def held(aws: Aws) -> WebhookRequest | SpoolPointer:
+def spooled(aws: Aws) -> WebhookRequest | SpoolPointer:
     [record] = aws.held()
     return spool.parse_record(record["body"])
 
 
-def test_a_request_lies_in_the_queue_as_it_came(aws: Aws) -> None:
+def test_a_request_is_in_the_queue_as_it_arrived_but_without_credentials(aws: Aws) -> None:
     headers = {"webhook-id": "msg_1", "x-odd": "\xe9\uffff", "authorization": "Basic x"}
-    request = messages.request(ODD, headers=headers, query="a=b%20c")
+    request = messages.request(ALL_BYTES, headers=headers, query="a=b%20c")
     spool.spool_request(request)
-    assert held(aws) == request
+    assert spooled(aws) == request
     [record] = aws.held()
     written = json.loads(record["body"])
-    assert base64.urlsafe_b64decode(written.pop("body")) == ODD
+    assert base64.urlsafe_b64decode(written.pop("body")) == ALL_BYTES
     assert written.keys() == {
         *("route", "provider", "url", "query", "headers", "received_at", "verified_at", "replay_token")
     }
@@ -43,25 +43,27 @@ def test_a_request_lies_in_the_queue_as_it_came(aws: Aws) -> None:
 
 
 @pytest.mark.parametrize(("size", "objects"), [(149_000, 0), (150_000, 1), (4_500_000, 1)])
-def test_what_is_too_long_for_the_queue_lies_in_the_bucket(aws: Aws, size: int, objects: int) -> None:
-    """Three bytes are four in the record, which SQS takes up to 256 KiB."""
+def test_a_request_that_is_too_large_for_the_queue_is_in_the_bucket(
+    aws: Aws, size: int, objects: int
+) -> None:
+    """The record has four bytes for three bytes of the body. SQS takes 256 KiB."""
     request = messages.request(b"x" * size)
     spool.spool_request(request)
-    found = held(aws)
+    record = spooled(aws)
     assert len(aws.objects()) == objects
-    if isinstance(found, SpoolPointer):
-        assert (found.provider, found.digest) == ("sms", request.digest.hex())
-        assert spool.load_request(found) == request
-        spool.delete_object(found)
+    if isinstance(record, SpoolPointer):
+        assert (record.provider, record.digest) == ("sms", request.digest.hex())
+        assert spool.load_request(record) == request
+        spool.delete_object(record)
         assert aws.objects() == []
         with pytest.raises(SpoolObjectMissing):
-            spool.load_request(found)
-        spool.delete_object(found)  # is nothing the second time
+            spool.load_request(record)
+        spool.delete_object(record)  # does nothing the second time
     else:
-        assert found == request
+        assert record == request
 
 
-def test_two_that_are_the_same_have_an_object_each(aws: Aws) -> None:
+def test_equal_requests_have_an_object_each(aws: Aws) -> None:
     for _ in range(2):
         spool.spool_request(messages.request(b"x" * 300_000))
     assert len(aws.objects()) == 2
@@ -70,13 +72,13 @@ def test_two_that_are_the_same_have_an_object_each(aws: Aws) -> None:
 @pytest.mark.parametrize(
     "body", ["", "7", "null", "[]", "{}", '{"key": 7}', '{"provider": "sms"}', "\ud800", '{"body": "*"}']
 )
-def test_what_is_no_request_is_told_apart(body: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  # pydantic's own, whatever it says
+def test_a_record_that_is_not_a_request_is_an_error(body: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # pydantic's own message
         spool.parse_record(body)
 
 
 @pytest.mark.slow
-def test_a_record_that_is_put_off_comes_again_later(aws: Aws) -> None:
+def test_a_postponed_record_is_delivered_again_after_its_delay(aws: Aws) -> None:
     spool.spool_request(messages.request(b"now"))
     spool.spool_request(messages.request(b"later"))
     records = aws.held(seconds=60)
@@ -91,7 +93,7 @@ def test_a_record_that_is_put_off_comes_again_later(aws: Aws) -> None:
     assert [record["messageId"] for record in eventually(aws.held)] == [later["messageId"]]
 
 
-def test_waits_double_up_to_a_quarter_of_an_hour_and_outlast_ten_days() -> None:
+def test_delays_double_up_to_15_minutes_and_last_more_than_ten_days() -> None:
     assert [spool.delay(receives) for receives in (1, 2, 3, 9, 10, 11, 1000)] == [2, 4, 8, 512, 900, 900, 900]
     assert sum(spool.delay(receives) for receives in range(1, 1001)) > TEN_DAYS
 
@@ -108,7 +110,7 @@ def test_waits_double_up_to_a_quarter_of_an_hour_and_outlast_ten_days() -> None:
     ],
 )
 @pytest.mark.parametrize("size", [1, 300_000])
-def test_a_queue_or_a_bucket_in_trouble_costs_a_few_seconds_and_is_said_to_be_away(
+def test_a_failing_queue_or_bucket_is_unavailable_within_a_few_seconds(
     aws_at: Callable[[str], None], script: Script, size: int
 ) -> None:
     with playing(script) as address:
@@ -119,7 +121,7 @@ def test_a_queue_or_a_bucket_in_trouble_costs_a_few_seconds_and_is_said_to_be_aw
         assert time.monotonic() - began < 8
 
 
-def test_a_queue_in_trouble_is_no_reason_to_fail_for_those_that_are_put_off(
+def test_postponing_and_deleting_do_not_raise_if_aws_is_unavailable(
     aws_at: Callable[[str], None],
 ) -> None:
     aws_at("http://127.0.0.1:9")
@@ -128,14 +130,14 @@ def test_a_queue_in_trouble_is_no_reason_to_fail_for_those_that_are_put_off(
 
 
 @pytest.mark.parametrize("url", ["", "nowhere"])
-def test_a_deployment_without_a_queue_holds_nothing(aws: Aws, configure: Configure, url: str) -> None:
+def test_spooling_without_a_queue_raises_unavailable(aws: Aws, configure: Configure, url: str) -> None:
     configure(INBOUND_QUEUE_URL=url)
     with pytest.raises(Unavailable):
         spool.spool_request(messages.request())
 
 
-def test_a_queue_that_takes_no_more_is_away(aws_at: Callable[[str], None]) -> None:
-    """Whatever SQS says no to: what is not said to be taken is not."""
+def test_a_queue_that_rejects_a_message_is_unavailable(aws_at: Callable[[str], None]) -> None:
+    """Any error response of SQS means that the message is not stored."""
 
     def script(client: socket.socket) -> None:
         read_request(client)
