@@ -85,6 +85,7 @@ def memory_limit() -> Iterator[None]:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("memory_limit")
 @pytest.mark.parametrize("name", EXPENSIVE)
 def test_an_expensive_mail_is_stored_for_each_recipient_in_limits(name: str) -> None:
