@@ -97,27 +97,6 @@ def test_a_retry_waits_as_long_as_the_provider_asks_up_to_a_day(
 
 
 @pytest.mark.slow
-def test_waits_are_spread_over_a_window_that_doubles_up_to_an_hour(
-    database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
-) -> None:
-    configure(MAX_ATTEMPTS="1000")
-    ids = accept(aws, 30)
-    providers.behave(Behaviour(status=503))
-    for attempt in (1, 3, 20, 500):
-        database.rows("UPDATE messages SET attempt_count = :attempt - 1", attempt=attempt)
-        make_due(database)
-        for start in range(0, 30, 10):
-            database.rows("DELETE FROM circuits")
-            deliver(*ids[start : start + 10])
-        waits = [wait(database, id) for id in ids]
-        window = min(3600, 2 * 2.0**attempt)
-        assert max(waits) <= window
-        assert (
-            min(waits) < window / 2 < max(waits)
-        )  # spread over the whole window: they do not all return at once
-        database.rows("DELETE FROM attempts")
-
-
 def test_a_message_fails_after_its_last_attempt(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:

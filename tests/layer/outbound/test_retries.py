@@ -59,6 +59,15 @@ def test_the_longest_wait_doubles_with_every_attempt_up_to_an_hour(attempt: int,
     assert backoff(attempt, jitter=shortest) == timedelta()
 
 
+@pytest.mark.parametrize("attempt", [1, 3, 20, 500])
+def test_waits_are_spread_over_the_whole_window(attempt: int) -> None:
+    """So that messages which failed together do not all come back together."""
+    window = backoff(attempt, jitter=longest)
+    waits = [backoff(attempt) for _ in range(100)]
+    assert max(waits) <= window
+    assert min(waits) < window / 2 < max(waits)
+
+
 @pytest.mark.parametrize(
     ("asked", "wait"),
     [
