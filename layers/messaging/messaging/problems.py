@@ -6,7 +6,7 @@ https://www.rfc-editor.org/rfc/rfc9457
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -76,6 +76,13 @@ _UNITS = {"List": "items", "Dictionary": "entries"}
 _ENUM_MEMBER = re.compile(r"<[\w.]+: ('[^']*')>")  # as pydantic shows it: <Channel.SMS: 'sms'>
 
 
+class FieldError(TypedDict):
+    field: str
+    """The path of the field, such as `attachments.0`. It is empty if the whole body is wrong."""
+    message: str
+    """Completes a sentence that begins with the field, such as `must be a string`."""
+
+
 class Problem(Exception):
     """Ends a request with an HTTP status and a problem document.
 
@@ -88,10 +95,10 @@ class Problem(Exception):
     def __init__(
         self,
         detail: str,
-        errors: Sequence[Mapping[str, str]] = (),
+        errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`errors` are `{"field": .., "message": ..}`; `headers` are sent with the response."""
+        """`headers` are sent with the response."""
         super().__init__(detail)
         self.detail = detail
         self.errors = errors
@@ -107,7 +114,7 @@ class Problem(Exception):
             "code": self.code,
         }
         if self.errors:
-            document["errors"] = [dict(error) for error in self.errors]
+            document["errors"] = list(self.errors)
         return document
 
 
@@ -225,10 +232,8 @@ class Invalid(Problem):
     @classmethod
     def fields(cls, errors: Sequence[tuple[str, str]]) -> "Invalid":
         """Takes pairs of a field and its message."""
-        return cls(
-            "The request cannot be accepted.",
-            [{"field": field, "message": message} for field, message in errors],
-        )
+        field_errors = [FieldError(field=field, message=message) for field, message in errors]
+        return cls("The request cannot be accepted.", field_errors)
 
     @classmethod
     def of(cls, error: "ValidationError") -> "Invalid":

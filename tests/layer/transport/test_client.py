@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from messaging.failures import (
     Throttled,
 )
 from messaging.transport import client as transport_client
-from tests.support import tcp_server
+from tests.support.certificates import Authority
 from tests.support.tcp_server import Script, answering, dripping, hang, playing, read_request, reset
 
 BUDGET = 0.4  # seconds
@@ -166,12 +167,9 @@ def test_a_failed_tls_handshake_is_a_temporary_failure(script: Script) -> None:
     assert (type(raised), raised.code) == (TemporaryFailure, "not_connected")
 
 
-def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate = tcp_server.certificate(tmp_path_factory.mktemp("tls"))
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(*Authority(tmp_path, "untrusted").certify("127.0.0.1"))
     received: list[bytes] = []
 
     def script(client: socket.socket) -> None:
