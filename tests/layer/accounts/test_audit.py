@@ -1,4 +1,4 @@
-"""What is done with accounts is noted in the audit, or not done."""
+"""Every change of an account is in the audit log, or is not changed."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -58,45 +58,47 @@ def shop(database: Database) -> Database:
     return database
 
 
-def everything(database: Database) -> list[object]:
-    """Of accounts, without the audit."""
+def account_rows(database: Database) -> list[object]:
+    """All rows of accounts, without the audit log."""
     tables = ("accounts", "account_addresses", "api_keys")
     return [database.rows(f"SELECT t::text FROM {table} t ORDER BY 1") for table in tables]
 
 
-def noted(database: Database, action: str) -> object:
+def count_events(database: Database, action: str) -> object:
     return database.value("SELECT count(*) FROM audit_events WHERE action = :action", action=action)
 
 
 @CHANGES
-def test_what_cannot_be_noted_is_not_done(shop: Database, change: Callable[[], object], action: str) -> None:
-    before = everything(shop)
+def test_a_change_that_cannot_be_logged_is_not_made(
+    shop: Database, change: Callable[[], object], action: str
+) -> None:
+    before = account_rows(shop)
     shop.rows(f"ALTER TABLE audit_events ADD CONSTRAINT no CHECK (action <> '{action}') NOT VALID")
     try:
         with pytest.raises(StatementRejected, match="23514"):
             change()
     finally:
         shop.rows("ALTER TABLE audit_events DROP CONSTRAINT no")
-    assert everything(shop) == before
+    assert account_rows(shop) == before
 
 
 @pytest.mark.slow
 @CHANGES
-def test_a_change_that_is_cut_off_is_done_and_noted_once(
+def test_a_change_that_loses_its_connection_is_made_and_logged_once(
     shop: Database, environments: ProcessPoolExecutor, change: Callable[[], object], action: str
 ) -> None:
-    """Cut off in its midst, when it is to be noted; it is made again then."""
-    before, of_them = everything(shop), noted(shop, action)
+    """The connection ends in the middle of the change, before it is logged. The change is then repeated."""
+    before, events_before = account_rows(shop), count_events(shop, action)
     shop.rows("BEGIN")
     shop.rows("LOCK TABLE audit_events IN EXCLUSIVE MODE")
-    made = environments.submit(change)
+    changed = environments.submit(change)
     waiting = "SELECT pid FROM pg_locks WHERE relation = 'audit_events'::regclass AND NOT granted"
     [[pid]] = eventually(lambda: shop.rows(waiting))
     shop.rows(f"SELECT pg_terminate_backend({pid}, 5000)")
     [[another]] = eventually(lambda: shop.rows(waiting))
     assert another != pid
-    assert (everything(shop), noted(shop, action)) == (before, of_them)
+    assert (account_rows(shop), count_events(shop, action)) == (before, events_before)
     shop.rows("COMMIT")
-    assert made.result()
-    assert everything(shop) != before
-    assert noted(shop, action) == int(str(of_them)) + 1
+    assert changed.result()
+    assert account_rows(shop) != before
+    assert count_events(shop, action) == int(str(events_before)) + 1

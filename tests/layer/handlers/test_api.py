@@ -1,4 +1,4 @@
-"""What every route answers to what it cannot take: a problem with the right status, and nothing is kept."""
+"""Every route answers invalid requests with the right status, and stores nothing."""
 
 import base64
 import json
@@ -21,28 +21,28 @@ GOOD = {
     "/api/webhooks/email": INBOUND_EMAIL,
     "/api/webhooks/email/email": INBOUND_EMAIL,
 }
-"""Every route that takes a body."""
+"""A valid body for every route that takes one."""
 
 
 @pytest.fixture(autouse=True)
-def unsigned(configure: Configure) -> None:
+def allow_unsigned(configure: Configure) -> None:
     configure(ALLOW_UNSIGNED_WEBHOOKS="true", PROVIDER_SECRET_ARN="")
 
 
 def problem(answer: Answer, status: int) -> Answer:
-    """The answer, which is a problem document of this status and tells nothing of our inside."""
+    """Returns the answer. Checks that it is a problem document with this status that shows no internals."""
     assert answer.status == status, answer.body
     assert answer.headers["content-type"] == "application/problem+json"
     document = answer.json
     assert document.keys() - {"errors"} == {"type", "title", "status", "detail", "code"}
     assert (document["status"], document["title"]) == (status, HTTPStatus(status).phrase)
-    for inside in ("Traceback", "pydantic", "SELECT", "pg8000", "Inbound", "NewSms"):
-        assert inside not in answer.body.decode()
+    for internal in ("Traceback", "pydantic", "SELECT", "pg8000", "Inbound", "NewSms"):
+        assert internal not in answer.body.decode()
     return answer
 
 
-def kept(database: Database) -> int:
-    """Rows, in all tables together."""
+def count_rows(database: Database) -> int:
+    """The number of rows in all tables."""
     return sum(int(str(database.value(f"SELECT count(*) FROM {table}"))) for table in TABLES.split(", "))
 
 
@@ -61,13 +61,13 @@ def kept(database: Database) -> int:
     ],
     ids=lambda body: ascii(body)[:20],
 )
-def test_a_body_that_cannot_be_read_is_a_400(database: Database, route: str, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_a_400(database: Database, route: str, body: bytes) -> None:
     problem(call("POST", route, body), 400)
-    assert kept(database) == 0
+    assert count_rows(database) == 0
 
 
 @pytest.mark.parametrize("route", GOOD)
-def test_no_body_is_a_400(database: Database, route: str) -> None:
+def test_a_missing_body_is_a_400(database: Database, route: str) -> None:
     problem(call("POST", route), 400)
     problem(call("POST", route, body_changed_to=None), 400)
 
@@ -76,18 +76,18 @@ def test_no_body_is_a_400(database: Database, route: str) -> None:
 def test_a_body_of_seven_megabytes_is_a_413(database: Database, route: str) -> None:
     body = json.dumps({**GOOD[route], "body": "x" * 7_000_000}).encode()
     problem(call("POST", route, body), 413)
-    assert kept(database) == 0
+    assert count_rows(database) == 0
 
 
 @pytest.mark.parametrize("route", GOOD)
 @pytest.mark.parametrize("text", ["x", "e30", "e30=\n!", "\u20ac", "\ud800"])
-def test_what_is_no_base64_though_it_says_so_is_a_400(database: Database, route: str, text: str) -> None:
+def test_invalid_base64_is_a_400(database: Database, route: str, text: str) -> None:
     problem(call("POST", route, GOOD[route], body_changed_to=text, isBase64Encoded=True), 400)
-    assert kept(database) == 0
+    assert count_rows(database) == 0
 
 
 @pytest.mark.parametrize("route", GOOD)
-def test_a_body_in_base64_is_read(database: Database, route: str) -> None:
+def test_a_base64_body_is_decoded(database: Database, route: str) -> None:
     text = base64.b64encode(json.dumps(GOOD[route]).encode()).decode()
     assert call("POST", route, GOOD[route], body_changed_to=text, isBase64Encoded=True).status in (200, 202)
 
@@ -98,14 +98,16 @@ def test_a_body_in_base64_is_read(database: Database, route: str) -> None:
 )
 def test_another_media_type_is_a_415(database: Database, route: str, type: str) -> None:
     problem(call("POST", route, GOOD[route], {"content-type": type}), 415)
-    assert kept(database) == 0
+    assert count_rows(database) == 0
 
 
 @pytest.mark.parametrize("route", GOOD)
 @pytest.mark.parametrize(
     "type", ["application/json", "Application/JSON", "application/json; charset=utf-8", "APPLICATION/JSON;x"]
 )
-def test_json_is_json_however_it_is_written(database: Database, route: str, type: str) -> None:
+def test_the_media_type_of_json_may_have_upper_case_and_parameters(
+    database: Database, route: str, type: str
+) -> None:
     assert call("POST", route, GOOD[route], {"content-type": type}).status in (200, 202)
 
 
@@ -129,19 +131,21 @@ def test_json_is_json_however_it_is_written(database: Database, route: str, type
         ("/api/webhooks/email", {"xillio_id": []}, ["xillio_id"]),
     ],
 )
-def test_what_was_read_and_cannot_be_accepted_is_a_422_that_names_the_fields(
+def test_an_invalid_field_is_a_422_that_names_it(
     database: Database, route: str, changes: dict[str, object], fields: list[str]
 ) -> None:
     assert problem(call("POST", route, {**GOOD[route], **changes}), 422).fields == fields
-    assert kept(database) == 0
+    assert count_rows(database) == 0
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\0", "\ud800"])
 @pytest.mark.parametrize("route", [SMS, EMAIL])
-def test_a_key_that_is_none_is_a_422_that_names_the_header(database: Database, route: str, key: str) -> None:
+def test_an_invalid_idempotency_key_is_a_422_that_names_the_header(
+    database: Database, route: str, key: str
+) -> None:
     refused = problem(call("POST", route, GOOD[route], {"idempotency-key": key}), 422)
     assert refused.fields == ["Idempotency-Key"]
-    assert kept(database) == 0
+    assert count_rows(database) == 0
 
 
 @pytest.mark.parametrize(
@@ -167,15 +171,13 @@ def test_a_key_that_is_none_is_a_422_that_names_the_header(database: Database, r
         *((f"/api/conversations/{value}/messages", "id") for value in ("0", "9" * 19, "x")),
     ],
 )
-def test_a_parameter_that_cannot_be_accepted_is_a_422_that_names_it(
-    database: Database, target: str, field: str
-) -> None:
+def test_an_invalid_parameter_is_a_422_that_names_it(database: Database, target: str, field: str) -> None:
     assert problem(call("GET", target), 422).fields == [field]
 
 
 @pytest.mark.parametrize("walk", ["/api/conversations", "/api/conversations/1/messages"])
 @pytest.mark.parametrize("cursor", ["x", "%00", "%E2%82%AC", "e30", "bnVsbA", "W10", "x" * 8000, ""])
-def test_a_cursor_that_is_none_is_a_400(database: Database, walk: str, cursor: str) -> None:
+def test_an_invalid_cursor_is_a_400(database: Database, walk: str, cursor: str) -> None:
     call("POST", SMS, NEW_SMS)
     answer = call("GET", f"{walk}?cursor={cursor}")
     if cursor:

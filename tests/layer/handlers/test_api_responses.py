@@ -1,4 +1,4 @@
-"""What an answer says beside its status."""
+"""The headers and bodies of successful responses."""
 
 import json
 import re
@@ -19,15 +19,17 @@ def unsigned(configure: Configure) -> None:
 
 
 @pytest.mark.parametrize("fraction", ["", ".0", ".1", ".1497", ".000001", ".123456"])
-def test_an_accepted_message_is_found_as_it_was_answered(database: Database, fraction: str) -> None:
+def test_an_accepted_message_is_at_its_location_with_the_same_fields(
+    database: Database, fraction: str
+) -> None:
     accepted = call("POST", SMS, {**NEW_SMS, "timestamp": f"2024-11-01T14:00:00{fraction}Z"})
     assert accepted.headers["content-type"] == "application/json"
     assert accepted.headers["location"] == "/api/messages/1"
-    found = call("GET", accepted.headers["location"]).json
-    assert {name: found[name] for name in accepted.json} == accepted.json
+    message = call("GET", accepted.headers["location"]).json
+    assert {name: message[name] for name in accepted.json} == accepted.json
 
 
-def test_a_replayed_message_says_so_and_is_as_it_now_stands(database: Database) -> None:
+def test_a_replayed_message_has_a_header_and_its_present_status(database: Database) -> None:
     first = call("POST", SMS, NEW_SMS, {"Idempotency-Key": "key"})
     assert "idempotency-replayed" not in first.headers
     database.rows("UPDATE messages SET status = 'unknown'")
@@ -38,27 +40,29 @@ def test_a_replayed_message_says_so_and_is_as_it_now_stands(database: Database) 
     for other in ({**NEW_SMS, "body": "x"}, b" " + json.dumps(NEW_SMS).encode()):
         refused = problem(call("POST", SMS, other, {"Idempotency-Key": "key"}), 422)
         assert refused.fields == ["Idempotency-Key"]
-    assert call("POST", EMAIL, NEW_EMAIL, {"Idempotency-Key": "key"}).json["id"] == 2  # a key is its route's
+    assert (
+        call("POST", EMAIL, NEW_EMAIL, {"Idempotency-Key": "key"}).json["id"] == 2
+    )  # another route has its own keys
 
 
-def test_the_root_leads_to_the_documentation_page() -> None:
-    answered = call("GET", "/")
-    assert (answered.status, answered.headers["location"]) == (302, "/api/docs")
+def test_the_root_redirects_to_the_documentation_page() -> None:
+    answer = call("GET", "/")
+    assert (answer.status, answer.headers["location"]) == (302, "/api/docs")
 
 
-def test_the_page_is_whole_and_fetches_nothing() -> None:
+def test_the_documentation_page_loads_nothing_from_other_urls() -> None:
     page = call("GET", "/api/docs")
     assert page.headers["content-type"] == "text/html"
     text = page.body.decode()
     assert "<script>" in text
     assert "/api/conversations/{id}/messages" in text
-    head, _, rest = text.partition("<script>")
-    for part in (head, rest.rpartition("<script>")[2]):  # what lies between is the library's script
-        fetched = r"<(?:script|img|iframe)\b[^>]*\bsrc\s*=|<link\b|@import|url\((?!\s*['\"]?data:)[^)]*"
-        assert re.findall(fetched, part) == []
+    head, _, tail = text.partition("<script>")
+    for part in (head, tail.rpartition("<script>")[2]):  # between them is Swagger UI's script
+        reference = r"<(?:script|img|iframe)\b[^>]*\bsrc\s*=|<link\b|@import|url\((?!\s*['\"]?data:)[^)]*"
+        assert re.findall(reference, part) == []
 
 
-def test_the_description_is_served_as_it_is_committed() -> None:
+def test_the_openapi_document_is_served_as_committed() -> None:
     from local.commands.openapi import FILE
 
     served = call("GET", "/api/openapi.json")
@@ -66,10 +70,10 @@ def test_the_description_is_served_as_it_is_committed() -> None:
     assert served.body.decode() == FILE.read_text(encoding="utf-8")
 
 
-def test_records_of_a_queue_that_are_no_ids_fail_alone(database: Database) -> None:
+def test_only_queue_records_that_are_not_ids_fail(database: Database) -> None:
     call("POST", SMS, NEW_SMS)
     bodies = ["1", "x", "", "-1", "1.0", str(2**63), "9" * 20, "\u0661", " 1", "1\n", "999"]
     records = [{"messageId": f"record-{index}", "body": body} for index, body in enumerate(bodies)]
     failed = invoke("deliver_message", {"Records": records})["batchItemFailures"]
-    assert [one["itemIdentifier"] for one in failed] == [f"record-{index}" for index in range(1, 10)]
+    assert [failure["itemIdentifier"] for failure in failed] == [f"record-{index}" for index in range(1, 10)]
     assert database.value("SELECT attempt_count FROM messages") == 1

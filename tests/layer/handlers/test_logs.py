@@ -1,4 +1,4 @@
-"""What the functions print: JSON lines that name a message by its id, metrics, and nothing of its content."""
+"""Logs and metrics: JSON lines that name a message by its id and contain nothing of its content."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ from tests.support.database import Database
 from tests.support.log_lines import Printed
 
 MARKS = ("Marked", "8045550199", "marked.person", SIGNING_SECRET.removeprefix("whsec_"), "whsec_")
-"""A body, a number, an address, and the secret with which requests are signed."""
+"""Parts of a body, a number, an address, and of the secret that signs requests."""
 BODY, NUMBER, ADDRESS = "Marked body", "+18045550199", "marked.person@example.org"
 URL = "https://example.com/Marked.jpg?signature=Marked"
 CALLED = "https://messaging.example.com"
@@ -46,13 +46,13 @@ IN_EMAIL = {**INBOUND_EMAIL, "from": f"Marked <{ADDRESS}>", "body": BODY, "subje
 
 
 @pytest.fixture(autouse=True)
-def said(
+def _prints_nothing_marked(
     database: Database, providers: ProviderSimulator, printed: Printed, caplog: pytest.LogCaptureFixture
 ) -> Iterator[None]:
-    """Whatever a test does, nothing that is marked is printed by anybody."""
+    """Checks after every test that nothing marked is printed."""
     caplog.set_level(logging.INFO)
     yield
-    assert printed.lines  # each is JSON
+    assert printed.lines  # all of them are JSON
     for mark in MARKS:
         assert mark not in printed.text
         assert mark not in caplog.text
@@ -62,7 +62,7 @@ def post(route: str, fields: Mapping[str, object]) -> api.Answer:
     return call("POST", route, fields, api.signed(fields))
 
 
-def test_of_what_goes_out(providers: ProviderSimulator, aws: Aws) -> None:
+def test_sending_logs_no_content(providers: ProviderSimulator, aws: Aws) -> None:
     for route, fields in ((SMS, OUT_SMS), (EMAIL, OUT_EMAIL)):
         assert call("POST", route, fields, {"Idempotency-Key": "Marked"}).status == 202
         assert call("POST", route, fields, {"Idempotency-Key": "Marked"}).status == 202
@@ -80,13 +80,15 @@ def test_of_what_goes_out(providers: ProviderSimulator, aws: Aws) -> None:
         Behaviour(close="after"),
     ],
 )
-def test_of_what_does_not_arrive(providers: ProviderSimulator, behaviour: Behaviour) -> None:
+def test_a_failed_attempt_logs_no_content(providers: ProviderSimulator, behaviour: Behaviour) -> None:
     call("POST", SMS, OUT_SMS)
     providers.behave(behaviour)
     assert deliver(1) == []
 
 
-def test_of_a_fault_in_a_provider(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+def test_a_bug_in_a_provider_is_logged_without_content(
+    monkeypatch: pytest.MonkeyPatch, printed: Printed
+) -> None:
     class Faulty(json_gateway.Sms):
         def send(self, message: OutboundMessage) -> ProviderResult:
             raise KeyError(message.body, message.recipient, SIGNING_SECRET)
@@ -97,15 +99,15 @@ def test_of_a_fault_in_a_provider(monkeypatch: pytest.MonkeyPatch, printed: Prin
     monkeypatch.setitem(registry.REGISTRY, "sms", Faulty)
     call("POST", SMS, OUT_SMS)
     deliver(1)
-    answered = post("/api/webhooks/sms", IN_SMS)
-    assert answered.status == 202
-    assert not any(mark in answered.body.decode() for mark in MARKS)
+    answer = post("/api/webhooks/sms", IN_SMS)
+    assert answer.status == 202
+    assert not any(mark in answer.body.decode() for mark in MARKS)
     faults = [line for line in printed.logs if line["level"] == "ERROR"]
     assert [line["fault"] for line in faults] == ["KeyError", "ValueError"]
     assert [line["traceback"][-1].rpartition(" ")[2] for line in faults] == ["send", "parse"]
 
 
-def test_of_what_comes_in() -> None:
+def test_receiving_logs_no_content() -> None:
     for route, fields in (("/api/webhooks/sms", IN_SMS), ("/api/webhooks/email", IN_EMAIL)):
         for _ in range(2):
             assert post(route, fields).status == 200
@@ -114,7 +116,7 @@ def test_of_what_comes_in() -> None:
     assert post("/api/webhooks/sms", report).status == 202
 
 
-def test_of_what_is_refused(database: Database) -> None:
+def test_a_rejected_request_logs_no_content(database: Database) -> None:
     for route, fields in ((SMS, OUT_SMS), (EMAIL, OUT_EMAIL)):
         assert call("POST", route, {**fields, "to": BODY, "Marked": BODY}).status == 422
         assert call("POST", route, json.dumps(fields).encode()[:-1]).status == 400
@@ -133,7 +135,7 @@ def test_of_what_is_refused(database: Database) -> None:
     assert faults == [["Invalid: from"], ["Invalid: timestamp"]] * 2
 
 
-def test_of_what_is_asked_for() -> None:
+def test_a_read_logs_no_content() -> None:
     call("POST", SMS, OUT_SMS)
     for target in (
         *(f"/api/conversations?address={NUMBER}", f"/api/conversations?address={ADDRESS}"),
@@ -144,7 +146,7 @@ def test_of_what_is_asked_for() -> None:
     invoke("deliver_message", {"Records": [{"messageId": "1", "body": BODY}]})
 
 
-def test_while_things_are_away(configure: Configure, aws: Aws, database: Database) -> None:
+def test_an_outage_logs_no_content(configure: Configure, aws: Aws, database: Database) -> None:
     call("POST", SMS, OUT_SMS)
     aws.lose_the_queues()
     assert call("POST", SMS, OUT_SMS).status == 202
@@ -155,7 +157,9 @@ def test_while_things_are_away(configure: Configure, aws: Aws, database: Databas
     assert deliver(1) == ["record-1"]
 
 
-def test_of_a_statement_that_postgres_refuses(database: Database, printed: Printed) -> None:
+def test_a_statement_that_postgres_rejects_is_logged_without_content(
+    database: Database, printed: Printed
+) -> None:
     database.rows("ALTER TABLE messages ADD CONSTRAINT spoilt CHECK (body NOT LIKE 'Marked%')")
     try:
         assert call("POST", SMS, OUT_SMS).status == 500
@@ -167,7 +171,7 @@ def test_of_a_statement_that_postgres_refuses(database: Database, printed: Print
     assert len(refused) == 2
 
 
-def test_each_line_names_its_request(printed: Printed) -> None:
+def test_every_line_names_its_request(printed: Printed) -> None:
     for function, path in (("sms_webhook", "/api/webhooks/sms"), ("email_webhook", "/")):
         assert call_url(function, "POST", path, IN_SMS).status == 403
     for line in printed.logs:
@@ -175,7 +179,7 @@ def test_each_line_names_its_request(printed: Printed) -> None:
     assert len({line["correlation_id"] for line in printed.logs}) == 2
 
 
-def test_says_why_a_signature_is_refused(printed: Printed, configure: Configure) -> None:
+def test_a_rejected_signature_is_logged_with_its_reason(printed: Printed, configure: Configure) -> None:
     configure(PUBLIC_URL=CALLED)
     call("POST", "/api/webhooks/sms", IN_SMS)
     call("POST", "/api/webhooks/sms", IN_SMS, api.signed(IN_SMS, age=timedelta(hours=1)))
@@ -187,7 +191,7 @@ def test_says_why_a_signature_is_refused(printed: Printed, configure: Configure)
     assert printed.metrics["WebhooksRejected"] == [1, 1, 1]
 
 
-def test_counts_what_happened(providers: ProviderSimulator, printed: Printed) -> None:
+def test_every_event_is_counted(providers: ProviderSimulator, printed: Printed) -> None:
     call("POST", SMS, OUT_SMS)
     call("POST", SMS, OUT_SMS)
     assert printed.metrics == {"Accepted": [1, 1]}

@@ -1,4 +1,4 @@
-"""Where a request leads: every declared route, the functions' own URLs, and what leads nowhere."""
+"""Routing: every declared_methods route, the functions' own URLs, and paths that do not exist."""
 
 import pytest
 
@@ -24,11 +24,11 @@ pytestmark = pytest.mark.usefixtures("aws", "database")
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 PATHS = {route.path for route in template().routes if route.path and not route.path.endswith("+}")}
-AWAY = "postgresql://nobody:x@127.0.0.1:9/none?sslmode=disable"
+UNREACHABLE = "postgresql://nobody:x@127.0.0.1:9/none?sslmode=disable"
 
 
 @pytest.fixture(autouse=True)
-def unsigned(configure: Configure) -> None:
+def allow_unsigned(configure: Configure) -> None:
     configure(ALLOW_UNSIGNED_WEBHOOKS="true", PROVIDER_SECRET_ARN="")
 
 
@@ -51,36 +51,36 @@ BODIES: dict[tuple[str, str], object] = {
 ROUTES = sorted((route.method, concrete(route.path)) for route in template().routes if route.path in PATHS)
 
 
-def declared(path: str) -> set[str]:
+def declared_methods(path: str) -> set[str]:
     return {route.method for route in template().routes if route.path == path}
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_every_declared_route_is_answered(method: str, path: str) -> None:
+def test_every_declared_route_succeeds(method: str, path: str) -> None:
     call("POST", SMS, {**NEW_SMS, "type": "mms", "attachments": ["https://example.com/a.jpg"]})
     make_key()
-    answered = call(method, path, BODIES.get((method, path), b""))
-    assert answered.status in (200, 201, 202, 204, 302), answered.body
+    answer = call(method, path, BODIES.get((method, path), b""))
+    assert answer.status in (200, 201, 202, 204, 302), answer.body
 
 
 @pytest.mark.parametrize(
     ("path", "method"),
-    [(path, method) for path in sorted(PATHS) for method in sorted(METHODS - declared(path))],
+    [(path, method) for path in sorted(PATHS) for method in sorted(METHODS - declared_methods(path))],
 )
-def test_another_method_is_a_405_that_says_which_are_allowed(path: str, method: str) -> None:
+def test_another_method_is_a_405_that_names_the_allowed_methods(path: str, method: str) -> None:
     if (path, method) in ((SMS, "GET"), (EMAIL, "GET")):
-        assert problem(call(method, path), 422).fields == ["id"]  # it is read as a message's id
+        assert problem(call(method, path), 422).fields == ["id"]  # the last part is taken as a message's id
         return
     for body in (b"", b"x"):
-        answered = problem(call(method, concrete(path), body), 405)
-        assert answered.headers["allow"] == ", ".join(sorted(declared(path)))
+        answer = problem(call(method, concrete(path), body), 405)
+        assert answer.headers["allow"] == ", ".join(sorted(declared_methods(path)))
 
 
 @pytest.mark.parametrize("path", sorted(PATHS))
-def test_a_browser_is_told_the_methods_before_it_may_send_a_key(path: str) -> None:
-    answered = call("OPTIONS", concrete(path))
-    assert (answered.status, answered.body) == (204, b"")
-    assert set(answered.headers["allow"].split(", ")) >= declared(path)
+def test_options_returns_the_methods_without_a_key(path: str) -> None:
+    answer = call("OPTIONS", concrete(path))
+    assert (answer.status, answer.body) == (204, b"")
+    assert set(answer.headers["allow"].split(", ")) >= declared_methods(path)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_browser_is_told_the_methods_before_it_may_send_a_key(path: str) -> No
         "/\u20ac",
     ],
 )
-def test_a_path_that_leads_nowhere_is_a_404(path: str) -> None:
+def test_a_path_that_does_not_exist_is_a_404(path: str) -> None:
     for method in (*METHODS, "OPTIONS"):
         for body in (b"", b"x"):
             problem(call(method, path, body), 404)
@@ -109,7 +109,7 @@ def test_an_unknown_id_is_a_404(path: str, id: str) -> None:
     "path",
     ["sms/nobody", "sms/email", "email/sms", "sms/SMS", "sms/%2e%2e", "sms/" + "x" * 5000, "sms/\u20ac"],
 )
-def test_a_provider_that_is_unknown_or_serves_another_channel_is_a_404(path: str) -> None:
+def test_an_unknown_provider_or_one_of_another_channel_is_a_404(path: str) -> None:
     problem(call("POST", f"/api/webhooks/{path}", INBOUND_SMS), 404)
 
 
@@ -120,7 +120,7 @@ def test_a_provider_that_is_unknown_or_serves_another_channel_is_a_404(path: str
     ("function", "fields", "provider"),
     [("sms_webhook", INBOUND_SMS, "sms"), ("email_webhook", INBOUND_EMAIL, "email")],
 )
-def test_a_function_s_url_takes_what_the_route_takes(
+def test_a_function_url_accepts_what_the_route_accepts(
     function: str, fields: dict[str, object], provider: str
 ) -> None:
     prefix = f"/api/webhooks/{provider}"
@@ -137,57 +137,57 @@ def test_a_function_s_url_takes_what_the_route_takes(
         problem(call_url(function, "POST", path, fields), 404)
     for method in METHODS - {"POST"}:
         for path in ("/", f"/{provider}", prefix):
-            answered = problem(call_url(function, method, path), 405)
-            assert answered.headers["allow"] == "POST"
+            answer = problem(call_url(function, method, path), 405)
+            assert answer.headers["allow"] == "POST"
 
 
-def test_a_signature_holds_by_either_way(configure: Configure) -> None:
+def test_the_route_and_the_function_url_require_a_signature(configure: Configure) -> None:
     configure(ALLOW_UNSIGNED_WEBHOOKS="")
     problem(call("POST", "/api/webhooks/sms", INBOUND_SMS), 403)
     problem(call_url("sms_webhook", "POST", "/", INBOUND_SMS), 403)
 
 
-# --- While Postgres is away --------------------------------------------------------------------------
+# --- While Postgres is unavailable -------------------------------------------------------------------
 
 
-def away(answer: Answer) -> None:
+def check_unavailable(answer: Answer) -> None:
     assert int(problem(answer, 503).headers["retry-after"]) > 0
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_while_postgres_is_away_it_is_a_503_that_says_when_to_come_back(
+def test_an_outage_of_postgres_is_a_503_with_retry_after(
     configure: Configure, method: str, path: str
 ) -> None:
-    """Webhooks as well, where the queue that would hold them is away too."""
+    """This includes webhooks if their queue is unavailable too."""
     product.disconnect()
-    configure(DATABASE_URL=AWAY, INBOUND_QUEUE_URL="")
-    answered = call(method, path, BODIES.get((method, path), b""))
+    configure(DATABASE_URL=UNREACHABLE, INBOUND_QUEUE_URL="")
+    answer = call(method, path, BODIES.get((method, path), b""))
     if path in ("/", "/api/docs", "/api/openapi.json"):
-        assert answered.status in (200, 302)
+        assert answer.status in (200, 302)
     else:
-        away(answered)
+        check_unavailable(answer)
 
 
-def test_a_function_s_url_says_so_as_well(configure: Configure) -> None:
+def test_an_outage_of_postgres_is_a_503_on_a_function_url(configure: Configure) -> None:
     product.disconnect()
-    configure(DATABASE_URL=AWAY, INBOUND_QUEUE_URL="")
-    away(call_url("sms_webhook", "POST", "/", INBOUND_SMS))
-    away(call_url("email_webhook", "POST", "/email", INBOUND_EMAIL))
+    configure(DATABASE_URL=UNREACHABLE, INBOUND_QUEUE_URL="")
+    check_unavailable(call_url("sms_webhook", "POST", "/", INBOUND_SMS))
+    check_unavailable(call_url("email_webhook", "POST", "/email", INBOUND_EMAIL))
 
 
-def test_once_postgres_is_back_the_next_request_succeeds(configure: Configure, database: Database) -> None:
+def test_the_next_request_succeeds_when_postgres_is_back(configure: Configure, database: Database) -> None:
     product.disconnect()
-    configure(DATABASE_URL=AWAY)
-    away(call("POST", SMS, NEW_SMS))
+    configure(DATABASE_URL=UNREACHABLE)
+    check_unavailable(call("POST", SMS, NEW_SMS))
     configure(DATABASE_URL=database.url)
     assert call("POST", SMS, NEW_SMS).status == 202
 
 
-def test_health_is_told_of_a_database_that_is_there_and_migrated(database: Database) -> None:
+def test_health_is_ok_only_if_the_database_answers_and_is_migrated(database: Database) -> None:
     healthy = call("GET", "/healthz")
     assert (healthy.status, healthy.json) == (200, {"status": "ok"})
     database.rows("UPDATE alembic_version SET version_num = 'older'")
     try:
-        away(call("GET", "/healthz"))
+        check_unavailable(call("GET", "/healthz"))
     finally:
         database.rows(f"UPDATE alembic_version SET version_num = '{reads.REVISION}'")
