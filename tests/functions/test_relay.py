@@ -53,7 +53,7 @@ def test_an_empty_service_has_no_work(database: Database, aws: Aws) -> None:
 
 
 def test_pending_reports_are_applied_when_their_attempt_is_known(database: Database, aws: Aws) -> None:
-    claimed = messages.claimed()
+    claimed = messages.claim_new()
     messages.report(Status.DELIVERED, "p-1")
     database.rows("UPDATE attempts SET provider_message_id = 'p-1'")
     database.rows("INSERT INTO provider_message_ids VALUES (1, 'sms', 'p-1', :id, 1)", id=claimed.id)

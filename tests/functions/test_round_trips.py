@@ -51,7 +51,7 @@ REQUESTS: dict[str, Callable[[], Act]] = {
     "the first inbound of a pair": lambda: lambda: received("new"),
     "a further inbound": lambda: after(received("known"), lambda: received("new")),
     "a duplicate": lambda: after(received("known"), lambda: received("known")),
-    "a report": lambda: after(messages.sent(messages.claimed()), reported),
+    "a report": lambda: after(messages.record_sent(messages.claim_new()), reported),
     "a report that comes early": lambda: reported,
     "a send": lambda: sent,
     "a further send": lambda: after(sent(), sent),
@@ -95,12 +95,12 @@ def test_a_request_makes_one_round_trip(proxy: Proxy, prepare: Callable[[], Act]
 
 
 def test_a_claim_of_ten_is_one_and_so_is_each_record(proxy: Proxy) -> None:
-    ids = [messages.accept(messages.apart())[1].id for _ in range(10)]
+    ids = [messages.accept(messages.sms_to_new_contact())[1].id for _ in range(10)]
     claimed = messages.claim_all([])
     assert trips(proxy, lambda: claimed.extend(messages.claim_all(ids))) == 1
     assert len(claimed) == 10
     for n, one in enumerate(claimed):
-        assert trips(proxy, lambda one=one, n=n: messages.sent(one, f"p-{n}")) == 1  # type: ignore[misc]  # of defaults
+        assert trips(proxy, lambda one=one, n=n: messages.record_sent(one, f"p-{n}")) == 1  # type: ignore[misc]  # of defaults
 
 
 def test_an_authorizer_makes_one_and_another_to_note_a_use_once_a_minute(proxy: Proxy) -> None:

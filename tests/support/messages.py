@@ -41,7 +41,7 @@ def sms(**fields: Any) -> NewSms:
     return NewSms.model_validate({"from": CUSTOMER, "to": CONTACT, "body": "out"} | fields)
 
 
-def apart() -> NewSms:
+def sms_to_new_contact() -> NewSms:
     """An SMS to a new contact, so that no other message of its conversation blocks it."""
     return sms(to=f"+1804444{next(_others) % 10000:04}")
 
@@ -71,12 +71,12 @@ def inbound(id: str = "id-1", **fields: Any) -> InboundMessage:
 
 def receive(id: str = "id-1", **fields: Any) -> tuple[bool, Message]:
     """Stores an inbound message. Returns whether it is new, and the message."""
-    stored = keep(inbound(id, **fields))
+    stored = store_part(inbound(id, **fields))
     assert stored.message is not None
     return stored.outcome is inbound_store.PartOutcome.CREATED, Message.model_validate_json(stored.message)
 
 
-def keep(part: InboundMessage | DeliveryReport, provider: str = "sms") -> StoredPart:
+def store_part(part: InboundMessage | DeliveryReport, provider: str = "sms") -> StoredPart:
     """Stores a request with one part. Returns the outcome of the part."""
     [stored] = inbound_store.store_request(request(provider=provider), [part])
     return stored
@@ -99,16 +99,16 @@ def claim_all(ids: Sequence[int], lease: timedelta = LEASE) -> list[OutboundMess
     return attempts.claim(ids, lease).messages
 
 
-def claimed() -> OutboundMessage:
+def claim_new() -> OutboundMessage:
     """Accepts a message in a conversation of its own, and claims it."""
-    return claim(accept(apart())[1].id)
+    return claim(accept(sms_to_new_contact())[1].id)
 
 
-def lost() -> OutboundMessage:
+def unknown_outcome() -> OutboundMessage:
     """A message of unknown outcome that is due for a lookup."""
-    sent = claimed()
-    attempts.record(sent.token, Status.UNKNOWN, wait=timedelta())
-    return sent
+    message = claim_new()
+    attempts.record(message.token, Status.UNKNOWN, wait=timedelta())
+    return message
 
 
 def report(
@@ -122,17 +122,17 @@ def report(
     """Stores a delivery report. Returns its outcome, and the message if it is known."""
     defaults = {"provider_message_id": id, "reference": reference, "status": status}
     fields = defaults | {"timestamp": datetime.now(UTC)} | fields
-    stored = keep(DeliveryReport.model_validate(fields), provider)
+    stored = store_part(DeliveryReport.model_validate(fields), provider)
     return stored.outcome, Message.model_validate_json(stored.message) if stored.message else None
 
 
-def sent(claimed: OutboundMessage, id: str = "p-1") -> int:
+def record_sent(claimed: OutboundMessage, id: str = "p-1") -> int:
     """Records a claimed message as sent, with the provider's id. Returns our id."""
     attempts.record(claimed.token, Status.SENT, provider_message_id=id)
     return claimed.id
 
 
-def seen(id: int) -> MessageWithEvents:
+def read(id: int) -> MessageWithEvents:
     """The message as clients read it, with its events."""
     text = reads.get_message(ACCOUNT, id)
     assert text is not None

@@ -55,7 +55,7 @@ def test_an_address_that_gets_an_owner_while_messages_arrive_gets_all_of_them(
 
 
 def send(_: int) -> str:
-    return store.accept_message(1, messages.apart(), ["sms"]).outcome
+    return store.accept_message(1, messages.sms_to_new_contact(), ["sms"]).outcome
 
 
 def test_concurrent_sends_do_not_exceed_the_account_s_limit(database: Database, race: Race) -> None:

@@ -82,7 +82,7 @@ def test_a_message_has_all_fields_and_its_events_oldest_first() -> None:
         "timestamp": "2024-11-01T14:00:00Z",
         "events": [],
     }
-    messages.sent(messages.claim(1))
+    messages.record_sent(messages.claim(1))
     messages.report(Status.FAILED, "p-1", code="30003", timestamp="2024-11-01T14:00:01.25Z")
     message = json.loads(reads.get_message(ACCOUNT, 1) or "")
     assert (message["status"], message["error"]) == ("failed", {"code": "30003", "reason": None})
@@ -102,7 +102,7 @@ def test_times_are_in_utc_in_any_time_zone_of_the_server(database: Database) -> 
     try:
         messages.receive(timestamp="2024-07-02T14:00:00")
         messages.accept(messages.email())
-        times = [conversation(1).last_message_at, messages.seen(1).timestamp, messages.seen(2).timestamp]
+        times = [conversation(1).last_message_at, messages.read(1).timestamp, messages.read(2).timestamp]
         assert times[1:] == [datetime(2024, 7, day, 14, tzinfo=UTC) for day in (1, 2)]
         assert abs(times[0] - datetime.now(UTC)) < timedelta(seconds=10)
         first = reads.list_conversations(ACCOUNT, 1)
@@ -197,13 +197,13 @@ def test_a_conversation_of_an_address_with_itself_is_found_once() -> None:
 
 
 def test_a_message_shows_its_last_events(database: Database) -> None:
-    id = messages.sent(messages.claimed())
+    id = messages.record_sent(messages.claim_new())
     database.rows(
         "INSERT INTO message_events (message_id, attempt, kind, provider, code, occurred_at)"
         " SELECT :id, 1, 'report', 'sms', n::text, now() FROM generate_series(1, :many) n",
         id=id,
         many=reads.MAX_EVENTS + 7,
     )
-    assert [event.code for event in messages.seen(id).events] == [
+    assert [event.code for event in messages.read(id).events] == [
         str(n) for n in range(8, reads.MAX_EVENTS + 8)
     ]

@@ -27,24 +27,24 @@ def accept_with_pending_reports(database: Database, *ids: str) -> list[int]:
     for id in ids:
         for status in (Status.DELIVERED, Status.SENT):
             assert support_messages.report(status, id)[0] == "pending"
-        messages.append(support_messages.claimed().id)
+        messages.append(support_messages.claim_new().id)
         database.rows(SET_PROVIDER_ID, id=id, message=messages[-1])
     return messages
 
 
 def report_statuses(id: int) -> list[Status | None]:
-    return [event.status for event in support_messages.seen(id).events if event.kind == "report"]
+    return [event.status for event in support_messages.read(id).events if event.kind == "report"]
 
 
 def test_reports_are_applied_in_order_when_their_attempt_is_recorded(database: Database) -> None:
     [id] = accept_with_pending_reports(database, "p-1")
     support_messages.report(Status.DELIVERED, "unheard-of")
     assert store.apply_pending_reports(10) == 2
-    assert (support_messages.seen(id).status, report_statuses(id)) == (
+    assert (support_messages.read(id).status, report_statuses(id)) == (
         Status.DELIVERED,
         [Status.DELIVERED, Status.SENT],
     )
-    assert support_messages.seen(id).provider_message_id == "p-1"
+    assert support_messages.read(id).provider_message_id == "p-1"
     assert database.value(PENDING) == 1
     assert store.apply_pending_reports(10) == 0
 
@@ -103,7 +103,7 @@ def test_the_same_report_is_stored_once(database: Database) -> None:
 
 def claim_second_attempt() -> OutboundMessage:
     """The second attempt of a message, in progress. The outcome of the first is unknown."""
-    first = support_messages.lost()
+    first = support_messages.unknown_outcome()
     attempts.resolve(first.token, Status.QUEUED, "no_evidence", "It is sent again.")
     second = support_messages.claim(first.id)
     assert second.attempt == 2
@@ -112,7 +112,7 @@ def claim_second_attempt() -> OutboundMessage:
 
 def applied(id: int) -> list[tuple[int | None, Status | None]]:
     return [
-        (event.attempt, event.status) for event in support_messages.seen(id).events if event.kind == "report"
+        (event.attempt, event.status) for event in support_messages.read(id).events if event.kind == "report"
     ]
 
 
@@ -120,22 +120,22 @@ def test_a_late_report_on_the_first_attempt_does_not_change_the_second(database:
     second = claim_second_attempt()
     assert support_messages.report(Status.FAILED, "p-1", second.id)[0] == "pending"
     assert store.apply_pending_reports(10) == 0
-    support_messages.sent(second, "p-2")
+    support_messages.record_sent(second, "p-2")
     database.rows(DUE)
     assert store.apply_pending_reports(10) == 1
     assert applied(second.id) == [(1, Status.FAILED)]
     assert (
-        support_messages.seen(second.id).status,
-        support_messages.seen(second.id).provider_message_id,
+        support_messages.read(second.id).status,
+        support_messages.read(second.id).provider_message_id,
     ) == (Status.SENT, "p-2")
 
 
 def test_an_early_report_on_the_second_attempt_is_applied_when_it_is_recorded(database: Database) -> None:
     second = claim_second_attempt()
     assert support_messages.report(Status.DELIVERED, "p-2", second.id)[0] == "pending"
-    support_messages.sent(second, "p-2")
+    support_messages.record_sent(second, "p-2")
     assert applied(second.id) == [(2, Status.DELIVERED)]
-    assert support_messages.seen(second.id).status is Status.DELIVERED
+    assert support_messages.read(second.id).status is Status.DELIVERED
     assert database.value(PENDING) == 0
 
 
@@ -145,4 +145,4 @@ def test_a_report_on_one_of_two_unknown_attempts_resolves_the_message(database: 
     attempts.record(second.token, Status.UNKNOWN, wait=support_messages.LEASE)
     database.rows(DUE)
     assert store.apply_pending_reports(10) == 1
-    assert support_messages.seen(second.id).status is Status.DELIVERED
+    assert support_messages.read(second.id).status is Status.DELIVERED

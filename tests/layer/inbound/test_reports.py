@@ -40,7 +40,7 @@ SENT, DELIVERED, FAILED, READ = (
 
 def play(steps: Sequence[Step]) -> list[Status]:
     """The status after each step. Checks that no step moves back."""
-    claimed = messages.claimed()
+    claimed = messages.claim_new()
     shown = [Status.SENDING]
     for step in steps:
         if isinstance(step, Record):
@@ -53,7 +53,7 @@ def play(steps: Sequence[Step]) -> list[Status]:
                 None if step.by == "id" else claimed.id,
                 code="30003" if step.status is Status.FAILED else None,
             )
-        shown.append(messages.seen(claimed.id).status)
+        shown.append(messages.read(claimed.id).status)
     by_report = [step.status for step in steps if isinstance(step, Report)]
     ranks = [RANK[status] if status in by_report else 0 for status in shown]
     assert ranks == sorted(ranks), shown
@@ -68,7 +68,7 @@ def check(id: int, steps: Sequence[Step]) -> None:
     id_known = record.id or any(report.by == "both" for report in reports)
     applied = [report for report in reports if id_known or report.by != "id"]
     highest = max((report.status for report in applied), key=RANK.__getitem__, default=None)
-    seen = messages.seen(id)
+    seen = messages.read(id)
     assert seen.status is (highest or record.status)
     assert seen.provider_message_id == (ID.format(id) if id_known else None)
     code = (
@@ -111,14 +111,14 @@ def test_a_repeated_report_is_one_event_even_if_it_was_pending() -> None:
         return messages.report(status, "p-1", code=code, timestamp="2024-11-01T14:00:00Z")[0]
 
     statuses = [Status.SENT, Status.DELIVERED, None]
-    claimed = messages.claimed()
+    claimed = messages.claim_new()
     assert [post(status) for status in statuses * 2] == ["pending"] * 6
-    messages.sent(claimed)
+    messages.record_sent(claimed)
     assert [post(status) for status in statuses * 2] == ["noted"] * 6
-    reports = [event.status for event in messages.seen(claimed.id).events if event.kind == "report"]
+    reports = [event.status for event in messages.read(claimed.id).events if event.kind == "report"]
     assert reports == statuses
     post(Status.DELIVERED, code="x")
-    assert len(messages.seen(claimed.id).events) == 5, "with another code it is another report"
+    assert len(messages.read(claimed.id).events) == 5, "with another code it is another report"
 
 
 REPORTS = st.builds(
@@ -145,18 +145,18 @@ def test_the_final_state_depends_on_the_reports_and_not_on_their_order(steps: li
 
 @pytest.mark.usefixtures("database")
 def test_a_report_of_another_provider_or_of_an_unknown_message_moves_nothing() -> None:
-    id = messages.sent(messages.claimed(), "p-1")
+    id = messages.record_sent(messages.claim_new(), "p-1")
     assert messages.report(Status.DELIVERED, "p-1", provider="other") == ("pending", None)
     assert messages.report(Status.DELIVERED, reference=id, provider="other") == ("unmatched", None)
     assert messages.report(Status.DELIVERED, reference=id + 1) == ("unmatched", None)
     assert messages.report(Status.DELIVERED, reference=messages.accept()[1].id) == ("unmatched", None)
     assert messages.report(Status.DELIVERED, reference=messages.receive()[1].id) == ("unmatched", None)
-    assert messages.seen(id).status is Status.SENT
+    assert messages.read(id).status is Status.SENT
 
 
 @pytest.mark.usefixtures("database")
 def test_a_report_returns_the_message_after_the_change() -> None:
-    id = messages.sent(messages.claimed(), "p-1")
+    id = messages.record_sent(messages.claim_new(), "p-1")
     outcome, message = messages.report(Status.FAILED, "p-1", code="30003", reason="Unreachable")
     assert outcome == "moved"
     assert message is not None
@@ -167,9 +167,9 @@ def test_a_report_returns_the_message_after_the_change() -> None:
 
 @pytest.mark.usefixtures("database")
 def test_events_have_the_provider_s_time_and_the_order_of_arrival() -> None:
-    id = messages.sent(messages.claimed(), "p-1")
+    id = messages.record_sent(messages.claim_new(), "p-1")
     for year in (2031, 1999, 2024):
         messages.report(Status.DELIVERED, "p-1", timestamp=f"{year}-01-01T00:00:00Z")
-    events = messages.seen(id).events[1:]
+    events = messages.read(id).events[1:]
     assert [event.occurred_at.year for event in events] == [2031, 1999, 2024]
     assert [event.created_at for event in events] == sorted(event.created_at for event in events)

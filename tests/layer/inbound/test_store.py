@@ -50,7 +50,7 @@ def test_a_request_is_stored_as_it_arrived_but_without_credentials(database: Dat
 
 
 def test_outcomes_have_the_order_of_the_parts(database: Database) -> None:
-    messages.sent(messages.claimed(), "p-1")
+    messages.record_sent(messages.claim_new(), "p-1")
     parts: Parts = [
         report(Status.DELIVERED, "unheard-of"),
         messages.inbound("b", **{"from": "+18045559999"}),
@@ -75,7 +75,7 @@ def test_outcomes_have_the_order_of_the_parts(database: Database) -> None:
 
 
 def test_the_same_request_again_adds_nothing(database: Database) -> None:
-    messages.sent(messages.claimed(), "p-1")
+    messages.record_sent(messages.claim_new(), "p-1")
     for body, expected in ((b"1", 1), (b"1", 1), (b"2", 2)):
         moment = datetime.now(UTC)
         request = messages.request(body, received_at=moment)

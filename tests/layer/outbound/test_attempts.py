@@ -14,7 +14,7 @@ from tests.support.database import Database
 
 
 def message(id: int = 1) -> MessageWithEvents:
-    return messages.seen(id)
+    return messages.read(id)
 
 
 def test_a_claim_returns_the_accepted_message_with_a_token_of_its_own(database: Database) -> None:
@@ -43,7 +43,7 @@ def test_a_claim_returns_the_accepted_message_with_a_token_of_its_own(database: 
 
 @pytest.mark.usefixtures("database")
 def test_only_a_queued_message_is_claimed_and_only_once() -> None:
-    ids = [messages.accept(messages.apart())[1].id for _ in range(2)]
+    ids = [messages.accept(messages.sms_to_new_contact())[1].id for _ in range(2)]
     inbound = messages.receive()[1].id
     assert [message.id for message in messages.claim_all([ids[0]])] == [ids[0]]
     assert [message.id for message in messages.claim_all([*ids, inbound, 99, 0, -1])] == [ids[1]]
@@ -53,7 +53,7 @@ def test_only_a_queued_message_is_claimed_and_only_once() -> None:
 
 @pytest.mark.usefixtures("database")
 def test_a_sent_message_has_the_provider_s_id() -> None:
-    claimed = messages.claimed()
+    claimed = messages.claim_new()
     recorded = attempts.record(claimed.token, Status.SENT, provider_message_id="p-1")
     assert recorded.status is Status.SENT
     assert 0 < recorded.seconds < 10
@@ -65,7 +65,7 @@ def test_a_sent_message_has_the_provider_s_id() -> None:
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("status", [Status.FAILED, Status.UNKNOWN])
 def test_a_failure_shows_the_provider_s_code_and_reason(status: Status) -> None:
-    token = messages.claimed().token
+    token = messages.claim_new().token
     assert attempts.record(token, status, code="21610", reason="Unsubscribed \u00e4").status is status
     assert (message().status, message().error) == (
         status,
@@ -76,7 +76,7 @@ def test_a_failure_shows_the_provider_s_code_and_reason(status: Status) -> None:
 
 
 def test_a_retry_is_due_after_its_wait_and_for_the_relay_a_minute_later(database: Database) -> None:
-    claimed = messages.claimed()
+    claimed = messages.claim_new()
     wait = timedelta(minutes=10)
     assert attempts.record(claimed.token, Status.QUEUED, code="503", wait=wait).status is Status.QUEUED
     assert messages.claim_all([1]) == []
@@ -105,7 +105,7 @@ def test_a_retry_is_due_after_its_wait_and_for_the_relay_a_minute_later(database
     ],
 )
 def test_recording_an_attempt_twice_changes_nothing(status: Status, words: dict[str, str]) -> None:
-    token = messages.claimed().token
+    token = messages.claim_new().token
     first = attempts.record(token, status, provider_message_id=words.get("provider_message_id"))
     before = message()
     for _ in range(2):
@@ -126,7 +126,7 @@ def test_a_record_after_the_lease_counts_and_is_not_undone_by_a_later_one() -> N
 
 @pytest.mark.usefixtures("database")
 def test_a_late_record_does_not_queue_an_unknown_outcome_again() -> None:
-    token = messages.claimed().token
+    token = messages.claim_new().token
     attempts.record(token, Status.UNKNOWN)
     assert attempts.record(token, Status.QUEUED, wait=timedelta()).status is Status.UNKNOWN
     assert messages.claim_all([1]) == []
@@ -134,7 +134,7 @@ def test_a_late_record_does_not_queue_an_unknown_outcome_again() -> None:
 
 @pytest.mark.usefixtures("database")
 def test_a_success_that_is_recorded_late_stops_the_next_attempt() -> None:
-    claimed = messages.claimed()
+    claimed = messages.claim_new()
     attempts.record(claimed.token, Status.UNKNOWN, wait=timedelta())
     assert attempts.resolve(claimed.token, Status.QUEUED, "no_evidence", "") is not None
     assert attempts.record(claimed.token, Status.SENT, provider_message_id="p-1").status is Status.SENT
@@ -143,7 +143,7 @@ def test_a_success_that_is_recorded_late_stops_the_next_attempt() -> None:
 
 def superseded() -> tuple[OutboundMessage, OutboundMessage]:
     """The first attempt of a message, and the second, which is not finished."""
-    first = messages.claimed()
+    first = messages.claim_new()
     attempts.record(first.token, Status.QUEUED, wait=timedelta())
     return first, messages.claim(first.id)
 
@@ -155,7 +155,7 @@ def test_a_record_of_a_superseded_attempt_is_only_an_event() -> None:
         recorded = attempts.record(first.token, status, provider_message_id="p-1")
         assert recorded.status is Status.SENDING
     assert (message().status, message().provider_message_id) == (Status.SENDING, None)
-    messages.sent(second, "p-2")
+    messages.record_sent(second, "p-2")
     assert attempts.record(first.token, Status.FAILED).status is Status.SENT
     assert message().provider_message_id == "p-2"
     assert [event.attempt for event in message().events] == [1, 1, 1, 1, 2, 1]
@@ -165,7 +165,7 @@ def test_a_record_of_a_superseded_attempt_is_only_an_event() -> None:
 def test_a_report_of_a_superseded_attempt_is_only_an_event() -> None:
     first, second = superseded()
     attempts.record(first.token, Status.SENT, provider_message_id="p-1")
-    messages.sent(second, "p-2")
+    messages.record_sent(second, "p-2")
     assert messages.report(Status.FAILED, "p-1", code="30003")[0] == "noted"
     assert (message().status, message().error) == (Status.SENT, None)
     assert messages.report(Status.DELIVERED, "p-2")[0] == "moved"
@@ -176,7 +176,7 @@ def test_a_report_of_a_superseded_attempt_is_only_an_event() -> None:
 
 @pytest.mark.usefixtures("database")
 def test_a_provider_s_id_belongs_to_the_first_message_that_got_it() -> None:
-    ids = [messages.sent(messages.claimed(), "p-1") for _ in range(3)]
+    ids = [messages.record_sent(messages.claim_new(), "p-1") for _ in range(3)]
     assert [message(id).status for id in ids] == [Status.SENT] * 3
     assert [message(id).provider_message_id for id in ids] == ["p-1", None, None]
     messages.report(Status.DELIVERED, "p-1")

@@ -35,11 +35,11 @@ def record(claimed: OutboundMessage, failure: str | None) -> Recorded:
 
 def attempt(*failures: str | None) -> list[bool]:
     """Makes attempts with a message each. Returns for each whether it opened the circuit."""
-    return [record(messages.claimed(), failure).circuit_opened for failure in failures]
+    return [record(messages.claim_new(), failure).circuit_opened for failure in failures]
 
 
 def accept() -> int:
-    return messages.accept(messages.apart())[1].id
+    return messages.accept(messages.sms_to_new_contact())[1].id
 
 
 def open_circuit() -> None:
@@ -65,7 +65,7 @@ def test_a_circuit_opens_when_half_of_ten_attempts_failed_through_the_provider(f
 
 @pytest.mark.usefixtures("database")
 def test_timeouts_that_end_after_a_burst_of_successes_open_nothing() -> None:
-    slow, quick = ([messages.claimed() for _ in range(count)] for count in (10, 30))
+    slow, quick = ([messages.claim_new() for _ in range(count)] for count in (10, 30))
     assert not any(record(message, None).circuit_opened for message in quick)
     assert not any(record(message, "unknown").circuit_opened for message in slow)
 
@@ -210,7 +210,7 @@ def test_a_trial_whose_worker_died_is_followed_by_another(database: Database) ->
 def test_attempts_that_began_before_the_circuit_changed_do_not_change_it(
     database: Database, failure: str | None
 ) -> None:
-    late = [messages.claimed() for _ in range(4)]
+    late = [messages.claim_new() for _ in range(4)]
     open_circuit()
     before = database.rows(CIRCUIT)
     assert not record(late[0], failure).circuit_opened

@@ -61,10 +61,10 @@ def test_the_longest_overdue_are_taken_first_up_to_the_limit(database: Database)
 
 def test_only_queued_messages_and_open_unknown_outcomes_are_dispatched(database: Database) -> None:
     messages.accept()
-    messages.claimed()
-    messages.sent(messages.claimed())
+    messages.claim_new()
+    messages.record_sent(messages.claim_new())
     messages.receive()
-    unknown = messages.claimed()
+    unknown = messages.claim_new()
     attempts.record(unknown.token, Status.UNKNOWN, wait=timedelta(seconds=15))
     database.rows(DUE)
     assert sorted(attempts.take_due_dispatches(10)) == [Dispatch(1, 1), Dispatch(unknown.id, 1)]
@@ -74,7 +74,7 @@ def test_only_queued_messages_and_open_unknown_outcomes_are_dispatched(database:
 
 
 def test_a_message_that_the_queue_did_not_take_is_due_at_once(database: Database) -> None:
-    ids = [messages.accept(messages.apart())[1].id for _ in range(3)]
+    ids = [messages.accept(messages.sms_to_new_contact())[1].id for _ in range(3)]
     claimed = messages.claim(ids[1])
     attempts.leave_to_relay(ids[:2])
     assert attempts.take_due_dispatches(10) == [Dispatch(ids[0], 1)]
@@ -91,7 +91,7 @@ def test_a_claim_whose_lease_ran_out_is_an_unknown_outcome() -> None:
     id = messages.accept()[1].id
     attempts.claim([id], timedelta(seconds=-1))
     assert attempts.expire_leases(10) == 1
-    message = messages.seen(id)
+    message = messages.read(id)
     error = MessageError(code="lease_expired", reason="The delivery ended without a record.")
     assert (message.status, message.error) == (Status.UNKNOWN, error)
     [event] = message.events
@@ -104,24 +104,24 @@ def test_a_claim_whose_lease_ran_out_is_an_unknown_outcome() -> None:
     assert messages.claim_all([id]) == []
     assert attempts.expire_leases(10) == 0
     assert messages.report(Status.DELIVERED, "p-1", id)[0] == "moved"
-    assert (messages.seen(id).status, messages.seen(id).error) == (Status.DELIVERED, None)
+    assert (messages.read(id).status, messages.read(id).error) == (Status.DELIVERED, None)
 
 
 @pytest.mark.usefixtures("database")
 def test_leases_of_running_and_finished_workers_do_not_expire() -> None:
-    messages.claimed()
-    done = messages.claimed()
-    messages.sent(done)
+    messages.claim_new()
+    done = messages.claim_new()
+    messages.record_sent(done)
     reported = messages.accept()[1].id
     attempts.claim([reported], timedelta(seconds=-1))
     messages.report(Status.SENT, reference=reported)
     assert attempts.expire_leases(10) == 0
-    assert messages.seen(reported).status is Status.SENT
+    assert messages.read(reported).status is Status.SENT
 
 
 @pytest.mark.usefixtures("database")
 def test_leases_expire_up_to_the_limit() -> None:
-    ids = [messages.accept(messages.apart())[1].id for _ in range(5)]
+    ids = [messages.accept(messages.sms_to_new_contact())[1].id for _ in range(5)]
     attempts.claim(ids, timedelta(seconds=-1))
     assert [attempts.expire_leases(2) for _ in range(4)] == [2, 2, 1, 0]
 

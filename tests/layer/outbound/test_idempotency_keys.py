@@ -20,7 +20,7 @@ def make_older(database: Database, name: str, age: str = "24 h") -> None:
 def test_the_same_key_and_body_return_the_message_as_it_is_now(database: Database) -> None:
     outcome, first = messages.accept(under=key())
     assert outcome is AcceptOutcome.CREATED
-    messages.sent(messages.claim(first.id))
+    messages.record_sent(messages.claim(first.id))
     outcome, again = messages.accept(under=key())
     assert outcome is AcceptOutcome.REPLAYED
     assert (again.id, again.status, again.provider_message_id) == (first.id, Status.SENT, "p-1")

@@ -94,7 +94,7 @@ def test_the_id_of_another_message_is_not_evidence(
     database: Database, aws: Aws, providers: ProviderSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose_answer(aws, providers)
-    messages.sent(messages.claimed(), "p-1")
+    messages.record_sent(messages.claim_new(), "p-1")
     monkeypatch.setitem(registry.REGISTRY, "sms", FindsAnother)
     let_pass(database, FIRST_LOOKUP)
     deliver(1)
@@ -133,10 +133,10 @@ def test_resolving_an_attempt_twice_changes_nothing(
     let_pass(database, UNKNOWN_AFTER)
     token = claim_lookup().message.token
     assert attempts.resolve(token, status, "first", "") == (1, 1)
-    found = messages.seen(1)
+    found = messages.read(1)
     for other in (Status.QUEUED, Status.UNKNOWN):
         assert attempts.resolve(token, other, "second", "") is None
-    assert messages.seen(1) == found
+    assert messages.read(1) == found
 
 
 @pytest.mark.parametrize(

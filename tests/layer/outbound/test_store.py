@@ -92,7 +92,7 @@ def test_a_stored_attachment_is_shown_by_its_path_in_the_api(database: Database)
     _, message = messages.receive("id-1", attachments=[PICTURE, PICTURE])
     stored = '{"key": "k", "name": "n", "content_type": "text/plain", "size": 1}'
     database.rows(f"UPDATE messages SET attachments = attachments || '{stored}'::jsonb")
-    assert messages.seen(message.id).attachments == [PICTURE, PICTURE, "/api/messages/1/attachments/3"]
+    assert messages.read(message.id).attachments == [PICTURE, PICTURE, "/api/messages/1/attachments/3"]
 
 
 @pytest.mark.usefixtures("database")
@@ -160,9 +160,9 @@ def test_a_second_request_with_an_id_returns_the_first_message(database: Databas
 
 def test_the_same_id_of_another_provider_is_another_message(database: Database) -> None:
     messages.receive("id-1")
-    assert messages.keep(messages.inbound("id-1"), "other").outcome == "created"
-    claimed = messages.claimed()
-    messages.sent(claimed, "id-1")  # the id of an outbound message is independent too
+    assert messages.store_part(messages.inbound("id-1"), "other").outcome == "created"
+    claimed = messages.claim_new()
+    messages.record_sent(claimed, "id-1")  # the id of an outbound message is independent too
     assert database.value("SELECT count(*) FROM messages WHERE provider_message_id = 'id-1'") == 3
 
 

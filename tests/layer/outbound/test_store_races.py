@@ -91,7 +91,7 @@ def test_one_of_fifty_claims_gets_the_message(database: Database, race: Race) ->
 
 
 def test_concurrent_claims_share_the_messages(database: Database, race: Race) -> None:
-    ids = [messages.accept(messages.apart())[1].id for _ in range(30)]
+    ids = [messages.accept(messages.sms_to_new_contact())[1].id for _ in range(30)]
     claims = race("messages", claim, [ids, ids[::-1]] * 8)
     assert sorted(id for claimed in claims for id in claimed) == ids
     assert database.value("SELECT count(*) FROM attempts") == 30
@@ -106,7 +106,7 @@ def test_concurrent_relays_share_the_due_dispatches(database: Database, race: Ra
 
 
 def test_concurrent_relays_expire_each_lease_once(database: Database, race: Race) -> None:
-    ids = [messages.accept(messages.apart())[1].id for _ in range(50)]
+    ids = [messages.accept(messages.sms_to_new_contact())[1].id for _ in range(50)]
     attempts.claim(ids, timedelta(seconds=-1))
     assert sum(race("messages", attempts.expire_leases, [7] * 8)) == 50
     assert database.value("SELECT count(*) FROM message_events") == 50
@@ -128,7 +128,7 @@ def record_or_report(work: tuple[str, UUID]) -> str:
 
 
 def test_a_report_is_applied_before_and_after_its_attempt_is_recorded(database: Database, race: Race) -> None:
-    tokens = [messages.claimed().token for _ in range(60)]
+    tokens = [messages.claim_new().token for _ in range(60)]
     work = [(what, token) for token in tokens for what in ("record", "report")]
     outcomes = race("attempts, pending_reports", record_or_report, work)
     assert set(outcomes[1::2]) <= {"moved", "pending"}
@@ -145,12 +145,12 @@ def move(status: Status) -> str:
 
 
 def test_concurrent_reports_move_a_message_only_forward(database: Database, race: Race) -> None:
-    id = messages.sent(messages.claimed(), "p-1")
+    id = messages.record_sent(messages.claim_new(), "p-1")
     reports = [Status.SENT, Status.READ, Status.DELIVERED, Status.FAILED] * 10
     outcomes = race("message_events", move, reports)
     assert 1 <= outcomes.count("moved") <= 4
-    assert messages.seen(id).status is Status.READ
-    assert len(messages.seen(id).events) == 41
+    assert messages.read(id).status is Status.READ
+    assert len(messages.read(id).events) == 41
     assert database.value("SELECT report_rank FROM messages") == 4
 
 
@@ -163,7 +163,7 @@ def record_or_expire(work: tuple[str, UUID]) -> str | int:
 
 @pytest.mark.slow
 def test_a_record_wins_against_the_end_of_its_lease_in_either_order(database: Database, race: Race) -> None:
-    ids = [messages.accept(messages.apart())[1].id for _ in range(30)]
+    ids = [messages.accept(messages.sms_to_new_contact())[1].id for _ in range(30)]
     claimed = messages.claim_all(ids, timedelta(seconds=-1))
     race(
         "message_events",

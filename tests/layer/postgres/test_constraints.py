@@ -61,7 +61,7 @@ def provider_id(id: str) -> str:
 @pytest.fixture
 def stored(database: Database) -> Database:
     """Message 1 was sent as p-1 under a token, and message 2 was received as id-1, both in conversation 1."""
-    messages.sent(messages.claimed(), "p-1")
+    messages.record_sent(messages.claim_new(), "p-1")
     messages.receive("id-1")
     messages.report(None, "p-1")
     messages.report(None, "p-2")

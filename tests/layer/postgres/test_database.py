@@ -124,7 +124,7 @@ def test_a_statement_runs_again_after_a_deadlock_and_takes_effect_once(
     database: Database, other: Database
 ) -> None:
     """Recording locks the attempt and then the message; another session locks them in reverse order."""
-    message = messages.claimed()
+    message = messages.claim_new()
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     before = database.value(deadlocks)
     other.rows("BEGIN")

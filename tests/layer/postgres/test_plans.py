@@ -207,13 +207,15 @@ WRITES: dict[str, Callable[[], object]] = {
     "accepting with a used key": lambda: messages.accept(under=messages.key("key-777")),
     "receiving": lambda: messages.receive(f"new-{datetime.now(UTC)}"),
     "receiving a duplicate": lambda: messages.receive("m-778"),
-    "claiming": lambda: attempts.claim([messages.accept(messages.apart())[1].id, 5, 15], messages.LEASE),
-    "recording": lambda: attempts.record(messages.claimed().token, Status.SENT, provider_message_id="p-9"),
-    "recording a failure": lambda: attempts.record(
-        messages.claimed().token, Status.QUEUED, failure="temporary", wait=messages.LEASE
+    "claiming": lambda: attempts.claim(
+        [messages.accept(messages.sms_to_new_contact())[1].id, 5, 15], messages.LEASE
     ),
-    "claiming an unknown outcome": lambda: attempts.claim([messages.lost().id], messages.LEASE),
-    "resolving": lambda: attempts.resolve(messages.lost().token, Status.QUEUED, "not_found", ""),
+    "recording": lambda: attempts.record(messages.claim_new().token, Status.SENT, provider_message_id="p-9"),
+    "recording a failure": lambda: attempts.record(
+        messages.claim_new().token, Status.QUEUED, failure="temporary", wait=messages.LEASE
+    ),
+    "claiming an unknown outcome": lambda: attempts.claim([messages.unknown_outcome().id], messages.LEASE),
+    "resolving": lambda: attempts.resolve(messages.unknown_outcome().token, Status.QUEUED, "not_found", ""),
     "a report by the provider's id": lambda: messages.report(Status.SENT, "m-777"),
     "a report by our id": lambda: messages.report(Status.SENT, reference=777),
     "a pending report": lambda: messages.report(Status.SENT, "p-778"),

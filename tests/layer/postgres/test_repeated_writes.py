@@ -52,33 +52,33 @@ def receiving() -> Write:
 
 
 def claiming() -> Write:
-    ids = [messages.accept(messages.apart())[1].id for _ in range(3)]
+    ids = [messages.accept(messages.sms_to_new_contact())[1].id for _ in range(3)]
     return lambda: sorted((message.id, message.attempt, message.body) for message in messages.claim_all(ids))
 
 
 def recording_sent() -> Write:
     messages.report(Status.DELIVERED, "p-1")
-    token = messages.claimed().token
+    token = messages.claim_new().token
     return lambda: attempts.record(token, Status.SENT, provider_message_id="p-1").status
 
 
 def recording_a_retry() -> Write:
-    token = messages.claimed().token
+    token = messages.claim_new().token
     return lambda: attempts.record(token, Status.QUEUED, code="503", wait=timedelta(minutes=1)).status
 
 
 def reporting_by_the_provider_s_id() -> Write:
-    messages.sent(messages.claimed())
+    messages.record_sent(messages.claim_new())
     return lambda: summary(messages.report(Status.DELIVERED, "p-1")[1])
 
 
 def reporting_by_our_id() -> Write:
-    id = messages.sent(messages.claimed())
+    id = messages.record_sent(messages.claim_new())
     return lambda: summary(messages.report(Status.FAILED, reference=id, code="30003")[1])
 
 
 def reporting_an_unknown_status() -> Write:
-    id = messages.sent(messages.claimed())
+    id = messages.record_sent(messages.claim_new())
     return lambda: summary(messages.report(None, reference=id)[1])
 
 
@@ -88,7 +88,7 @@ def reporting_before_the_attempt() -> Write:
 
 
 def expiring() -> Write:
-    messages.claimed()
+    messages.claim_new()
     attempts.claim([messages.accept()[1].id], timedelta(seconds=-1))
 
     def expire() -> None:

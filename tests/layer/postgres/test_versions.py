@@ -45,17 +45,17 @@ def test_a_message_starts_at_1(database: Database) -> None:
 
 
 def test_every_step_of_delivery_makes_it_grow(checked: Database) -> None:
-    messages.sent(messages.claimed(), "p-1")
-    attempts.record(messages.claimed().token, Status.FAILED)
-    attempts.record(messages.claimed().token, Status.QUEUED, wait=timedelta())
+    messages.record_sent(messages.claim_new(), "p-1")
+    attempts.record(messages.claim_new().token, Status.FAILED)
+    attempts.record(messages.claim_new().token, Status.QUEUED, wait=timedelta())
     for status in (Status.QUEUED, Status.FAILED, Status.UNKNOWN):
-        assert attempts.resolve(messages.lost().token, status, "code", "reason")
-    late = messages.lost()
+        assert attempts.resolve(messages.unknown_outcome().token, status, "code", "reason")
+    late = messages.unknown_outcome()
     attempts.resolve(late.token, Status.QUEUED, "code", "reason")
     attempts.record(late.token, Status.SENT)
-    attempts.claim([messages.accept(messages.apart())[1].id], timedelta(seconds=-1))
+    attempts.claim([messages.accept(messages.sms_to_new_contact())[1].id], timedelta(seconds=-1))
     assert attempts.expire_leases(10) == 1
-    old = messages.accept(messages.apart())[1].id
+    old = messages.accept(messages.sms_to_new_contact())[1].id
     aged = "UPDATE messages SET created_at = now() - interval '9 days', version = version + 1 WHERE id = :id"
     checked.rows(aged, id=old)
     assert attempts.claim([old], LEASE).expired == [old]
@@ -75,7 +75,7 @@ def test_every_step_of_delivery_makes_it_grow(checked: Database) -> None:
 
 
 def test_a_postponement_to_the_first_provider_makes_it_grow(checked: Database) -> None:
-    id = messages.accept(messages.apart())[1].id
+    id = messages.accept(messages.sms_to_new_contact())[1].id
     checked.rows("UPDATE messages SET providers = '{first,sms}', version = version + 1")
     checked.rows("INSERT INTO circuits VALUES ('first', now(), 'infinity', 1), ('sms', now(), 'infinity', 1)")
     attempts.claim([id], LEASE)
@@ -83,14 +83,14 @@ def test_a_postponement_to_the_first_provider_makes_it_grow(checked: Database) -
 
 
 def test_reports_and_provider_ids_make_it_grow(checked: Database) -> None:
-    id = messages.sent(messages.claimed(), "p-1")
-    before = messages.seen(id).version
+    id = messages.record_sent(messages.claim_new(), "p-1")
+    before = messages.read(id).version
     for status in (Status.SENT, Status.DELIVERED, Status.DELIVERED, Status.READ, None):
         messages.report(status, "p-1")
-    assert messages.seen(id).version == before + 3
-    sending = messages.claimed().id
+    assert messages.read(id).version == before + 3
+    sending = messages.claim_new().id
     messages.report(Status.DELIVERED, "p-2", reference=sending)
-    assert messages.seen(sending).version == 4  # accepted, claimed, given its provider's id, reported
+    assert messages.read(sending).version == 4  # accepted, claimed, given its provider's id, reported
 
 
 def test_leaving_the_quarantine_makes_it_grow(checked: Database) -> None:
