@@ -38,6 +38,6 @@ def log_fault(message: str, error: BaseException, **extra: object) -> None:
 
 
 def flush() -> None:
-    """Prints the metrics of this invocation. Powertools would warn if there are none, so it is not called."""
+    """Prints the metrics of this invocation, if there are any. Powertools would warn about none."""
     if metrics.metric_set:
         metrics.flush_metrics()

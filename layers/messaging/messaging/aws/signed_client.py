@@ -29,9 +29,10 @@ class Service:
     """One AWS service, with a connection that stays open between calls."""
 
     def __init__(self, id: str, name: str, target: str, version: str, *, connect: float, read: float) -> None:
-        """`id` is the service's name in AWS_ENDPOINT_URL_<id>, and `name` the one in hostnames and
-        signatures. `target` and `version` are those of its JSON protocol. `connect` and `read` are timeouts
-        in seconds, for each of two tries.
+        """Takes the service's names and the timeouts of each of two tries, in seconds.
+
+        `id` is its name in AWS_ENDPOINT_URL_<id>, and `name` the one in hostnames and signatures. `target`
+        and `version` are those of its JSON protocol.
 
         https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html
         """

@@ -174,8 +174,10 @@ def _content_type(response: http.client.HTTPResponse, name: str) -> str:
 
 
 def _connect(host: str, port: int, deadline: float) -> socket.socket:
-    """Connects to one of the host's addresses. Raises Unsendable if any of them is not public, and
-    OSError."""
+    """Connects to the first of the host's addresses that accepts the connection.
+
+    Raises Unsendable if any of the addresses is not public, and OSError if none accepts.
+    """
     addresses = _resolve(host, port, time_until(deadline))
     if not all(_is_public(str(address[0])) for *_, address in addresses):
         raise Unsendable("attachment_refused", "An attachment's URL points into a private network.")

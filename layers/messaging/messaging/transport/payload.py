@@ -110,10 +110,10 @@ def _unquote_plus(text: bytes) -> bytes:
 
 
 def form(content_type: str, body: bytes) -> Sequence[Field]:
-    """Returns the fields of a form in their order. It is multipart if `content_type` says so, else
-    urlencoded.
+    """Returns the fields of a form in their order.
 
-    Raises Unreadable if the body is not such a form, or has more than MAX_FIELDS.
+    The body is parsed as multipart if `content_type` says so, else as urlencoded. Raises Unreadable if the
+    body is not such a form, or has more than MAX_FIELDS.
     """
     media_type, options = parse_options_header(content_type)
     try:
