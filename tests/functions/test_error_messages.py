@@ -93,3 +93,41 @@ def test_a_wrong_field_of_an_unsigned_webhook_has_a_readable_message(
     configure(ALLOW_UNSIGNED_WEBHOOKS="true", PROVIDER_SECRET_ARN="")
     sent = {name: value for name, value in {**INBOUND_SMS, **fields}.items() if value is not ...}
     assert field_errors(call("POST", "/api/webhooks/sms", sent)) == [(field, message)]
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body", "status", "code"),
+    [
+        ("POST", SMS, b"{", 400, "unreadable"),
+        ("GET", "/api/conversations?cursor=x", b"", 400, "unreadable"),
+        ("GET", "/api/messages/1", b"", 404, "not_found"),
+        ("GET", "/nowhere", b"", 404, "not_found"),
+        ("DELETE", SMS, b"", 405, "method_not_allowed"),
+        ("POST", SMS, b"x" * 6_000_001, 413, "too_large"),
+        ("POST", SMS, {}, 422, "invalid_field"),
+        ("POST", "/api/webhooks/sms", INBOUND_SMS, 403, "signature_rejected"),
+    ],
+)
+@pytest.mark.usefixtures("database", "aws", "providers")
+def test_a_problem_has_the_code_of_its_kind(
+    method: str, target: str, body: object, status: int, code: str
+) -> None:
+    answer = call(method, target, body)
+    assert (answer.status, answer.json["status"], answer.json["code"]) == (status, status, code)
+
+
+def test_another_media_type_has_its_own_code() -> None:
+    answer = call("POST", SMS, NEW_SMS, {"content-type": "text/plain"})
+    assert (answer.status, answer.json["code"]) == (415, "unsupported_media_type")
+
+
+def test_a_key_without_the_scope_is_denied() -> None:
+    answer = call("POST", SMS, NEW_SMS, caller={"account": "1", "key": "abcdefgh", "scopes": "read"})
+    assert (answer.status, answer.json["code"]) == (403, "permission_denied")
+
+
+@pytest.mark.usefixtures("database", "providers")
+def test_a_sender_of_another_account_is_not_owned() -> None:
+    caller = {"account": "2", "key": "abcdefgh", "scopes": "send"}
+    answer = call("POST", SMS, NEW_SMS, caller=caller)
+    assert (answer.status, answer.json["code"]) == (403, "not_owned")
