@@ -1,4 +1,4 @@
-"""Paging while others write: nothing is shown twice, and nothing is missed."""
+"""Paging while others write: nothing appears twice, and nothing is missed."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -50,15 +50,15 @@ def ids(page: Page | None) -> list[int]:
 
 def walk(page: Callable[[str | None], Page | None]) -> list[int]:
     """Returns the ids on all pages, from the first to the last."""
-    shown: list[int] = []
+    listed: list[int] = []
     cursor: str | None = None
     while True:
         result = page(cursor)
         assert result is not None
-        shown += ids(result)
+        listed += ids(result)
         cursor = result.next_cursor
         if cursor is None or not result.items:
-            return shown
+            return listed
 
 
 def done(writes: list[Future[Any]]) -> bool:
@@ -120,9 +120,9 @@ def test_paging_shows_no_conversation_twice_and_updated_since_finds_those_that_m
     assert isinstance(started, datetime)
     writing = [environments.submit(write_to, number % 30) for number in range(500)]
     while not done(writing):
-        shown = walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor))
-        assert len(shown) == len(set(shown))
-        assert quiet <= set(shown)
+        listed = walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor))
+        assert len(listed) == len(set(listed))
+        assert quiet <= set(listed)
     for future in writing:
         future.result()
     moved = walk(lambda cursor: reads.list_conversations(ACCOUNT, 7, cursor, updated_since=started))

@@ -69,7 +69,7 @@ def test_waits_are_spread_over_the_whole_window(attempt: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "wait"),
+    ("retry_after", "wait"),
     [
         (timedelta(), timedelta()),
         (timedelta(minutes=2), timedelta(minutes=2)),
@@ -77,9 +77,9 @@ def test_waits_are_spread_over_the_whole_window(attempt: int) -> None:
     ],
 )
 def test_a_wait_is_at_least_as_long_as_the_provider_asks_up_to_a_day(
-    asked: timedelta, wait: timedelta
+    retry_after: timedelta, wait: timedelta
 ) -> None:
-    assert backoff(1, asked, jitter=shortest) == wait
+    assert backoff(1, retry_after, jitter=shortest) == wait
 
 
 def test_a_longer_backoff_counts_more_than_what_the_provider_asks() -> None:

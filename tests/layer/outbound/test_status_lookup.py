@@ -133,10 +133,10 @@ def test_resolving_an_attempt_twice_changes_nothing(
     let_pass(database, UNKNOWN_AFTER)
     token = claim_lookup().message.token
     assert attempts.resolve(token, status, "first", "") == (1, 1)
-    found = messages.read(1)
+    before = messages.read(1)
     for other in (Status.QUEUED, Status.UNKNOWN):
         assert attempts.resolve(token, other, "second", "") is None
-    assert messages.read(1) == found
+    assert messages.read(1) == before
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ Edge = tuple[str, str, str]
 @pytest.fixture
 def edges(database: Database) -> set[Edge]:
     """From, to, and the step that makes it: all that can_follow allows."""
-    asked = "SELECT can_follow(:old, :new, :step)"
+    can_follow = "SELECT can_follow(:old, :new, :step)"
     return {
         (old, new, step)
         for old, new, step in product(Status, Status, STEPS)
-        if database.value(asked, old=old, new=new, step=step.replace(" ", "_"))
+        if database.value(can_follow, old=old, new=new, step=step.replace(" ", "_"))
     }
 
 
@@ -73,8 +73,8 @@ def test_a_dispatch_is_lost_when_the_relay_has_run_once_more(database: Database)
 
 
 def kinds(failure: type[Failure] = Failure) -> set[str]:
-    below = failure.__subclasses__()
-    return {one.kind for one in below}.union(*map(kinds, below))
+    subclasses = failure.__subclasses__()
+    return {subclass.kind for subclass in subclasses}.union(*map(kinds, subclasses))
 
 
 def test_the_database_knows_the_kinds_of_failures_that_providers_raise(database: Database) -> None:

@@ -34,8 +34,8 @@ OPTIONS = {
     "polling": False,
     "without_status_lookup": ["sms"],
     "parameters": {
-        "Providers": "sms,asked=sms",
-        "SenderProviders": '{"+12016660001": ["sms"], "+12016660002": ["asked"]}',
+        "Providers": "sms,with_lookup=sms",
+        "SenderProviders": '{"+12016660001": ["sms"], "+12016660002": ["with_lookup"]}',
         "UnknownAfter": "2",
     },
 }
@@ -93,9 +93,9 @@ class Killing:
         ids = self._prepared(story, world)
         pid = self._begin(Step(story, "", "", Side.AFTER, Known.SENT), ids)
         assert self._victims.result() == {"batchItemFailures": []}
-        seen = {name: wire.calls for name, wire in self._wires.items()}
+        calls = {name: wire.calls for name, wire in self._wires.items()}
         self._end(pid)
-        return seen
+        return calls
 
     def _prepared(self, story: Story, world: World) -> list[int]:
         """Prepares a story. Returns the ids of the batch, the message of the story first."""
