@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from messaging.models import Channel
-from messaging.providers import REGISTRY, kind
+from messaging.providers import REGISTRY, provider_class
 from tests.support.api import template
 
 ROOT = Path(__file__).parent.parent
@@ -271,7 +271,7 @@ REGISTRIES = {
 def vendors() -> set[str]:
     """The names of vendors: types in the registry and their modules, without the two built-in providers."""
     names = REGISTRY.keys() - {channel.value for channel in Channel}
-    return names | {kind(name).__module__.rpartition(".")[2] for name in names}
+    return names | {provider_class(name).__module__.rpartition(".")[2] for name in names}
 
 
 def mentions(text: str, name: str) -> bool:

@@ -42,11 +42,11 @@ def measure(function: ModuleType, event: dict[str, Any], context: Any) -> dict[s
     """Microseconds of each part of what sms_webhook does beside its own work."""
     from messaging.handlers import http
     from messaging.inbound import receive
-    from messaging.providers.provider import Answer
+    from messaging.providers.provider import WebhookResponse
     from messaging.telemetry import count, flush, logger
 
     kept = receive.receive
-    answered = Answer('{"id": 1}')
+    answered = WebhookResponse('{"id": 1}')
     receive.receive = lambda *_: answered
     bare = http.handler(lambda *_: {"statusCode": 200, "headers": {}, "body": ""})
     try:

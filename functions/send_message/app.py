@@ -23,7 +23,7 @@ Key = Annotated[
 
 # Only this function stops if a provider is misconfigured. The others continue: webhooks and accepted messages
 # must not be lost.
-providers.check()
+providers.check_configuration()
 app = api.create_app()
 
 

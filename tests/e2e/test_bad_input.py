@@ -124,7 +124,7 @@ def test_what_no_sms_can_have_is_refused_by_field_and_provider(
     answer = send(stack, SEND_SMS, json.dumps(RIGHT[SEND_SMS] | {field: value}))
     assert_problem(answer, 422, field)
     [error] = answer.body["errors"]
-    assert error["message"] == "sms takes none"
+    assert error["message"] == "must be left out: sms cannot send it"
 
 
 @ANY

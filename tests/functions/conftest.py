@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from messaging.providers import REGISTRY, kind
+from messaging.providers import REGISTRY, provider_class
 from tests.support.aws import Aws
 from tests.support.configuration import Configure
 from tests.support.database import Database
@@ -13,7 +13,7 @@ from tests.support.providers.vendor_profile import NAME, PUBLIC_URL
 
 Deploy = Callable[[object], None]
 
-TYPES = {kind(name): name for name in REGISTRY}
+TYPES = {provider_class(name): name for name in REGISTRY}
 REGISTERED = [one for one in contracts() if one.provider in TYPES]
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from messaging.models import Channel
-from messaging.providers import REGISTRY, kind
+from messaging.providers import REGISTRY, provider_class
 from messaging.providers.provider import Webhook
 from tests.functions.conftest import REGISTERED, Deploy
 from tests.support.api import Answer, call
@@ -36,7 +36,7 @@ def refused(speaker: Contract, webhook: Webhook) -> None:
 
 
 def test_every_provider_is_held_to_the_contract() -> None:
-    assert {one.provider for one in REGISTERED} == {kind(name) for name in REGISTRY}
+    assert {one.provider for one in REGISTERED} == {provider_class(name) for name in REGISTRY}
 
 
 @pytest.mark.usefixtures("deploy")

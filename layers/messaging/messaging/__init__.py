@@ -8,7 +8,7 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     postgres       driver database uuid7 cursor
     transport      client fetch payload signatures redact aws_call sns
     mail           charset addresses mime parts message form inbound
-    providers      gsm provider credentials ses_events VENDORS
+    providers      limits provider credentials VENDORS
     accounts       caller models keys store
     conversations  responses reads
     inbound        webhook_request media spool store receive replay

@@ -88,7 +88,7 @@ def test_the_log_names_once_each_instance_that_the_secret_lacks(
     arn = aws.keep({"sms": FIELDS["sms"], "mail": "open-sesame"})
     configure(PROVIDERS="sms,email,mail=email", PROVIDER_SECRET_ARN=arn)
     for name in ("sms", "email", "mail", "email"):
-        providers.named(name)
+        providers.get_provider(name)
     logged = [(line.__dict__["provider"], line.__dict__["secret_arn"]) for line in caplog.records]
     assert logged == [("email", arn), ("mail", arn)]
 

@@ -19,7 +19,7 @@ from messaging.models import Channel, File, InboundMessage
 from messaging.postgres import database as product
 from messaging.problems import Unavailable
 from messaging.providers import REGISTRY, json_gateway
-from messaging.providers.provider import Answer, Webhook
+from messaging.providers.provider import Webhook, WebhookResponse
 from messaging.transport.payload import json_object
 from tests.support import api
 from tests.support.api import INBOUND_EMAIL, call
@@ -58,12 +58,12 @@ def body(*files: tuple[str, str, bytes], id: str = "message-1", **fields: object
     return json.dumps({**INBOUND_EMAIL, "xillio_id": id, "files": written} | fields).encode()
 
 
-def receive(brought: bytes) -> Answer:
+def receive(brought: bytes) -> WebhookResponse:
     webhook = Webhook("https://example.com/", "", api.signed(brought), brought)
     return inbound_receive.receive(Channel.EMAIL, "email", webhook)
 
 
-def stored_message(answer: Answer) -> Any:
+def stored_message(answer: WebhookResponse) -> Any:
     assert answer.status == 200
     return json.loads(answer.body)
 

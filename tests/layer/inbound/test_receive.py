@@ -11,7 +11,7 @@ from messaging.inbound import receive as inbound_receive
 from messaging.models import Channel, NewSms
 from messaging.outbound import accept, delivery
 from messaging.problems import Invalid, NotFound, Problem, SignatureRejected, Unreadable
-from messaging.providers.provider import Answer, Webhook
+from messaging.providers.provider import Webhook, WebhookResponse
 from messaging.telemetry import flush
 from tests.support import api, messages
 from tests.support.api import INBOUND_EMAIL, INBOUND_SMS, NEW_SMS
@@ -24,18 +24,18 @@ pytestmark = pytest.mark.usefixtures("providers", "database")
 
 def receive(
     fields: Mapping[str, object], name: str = "sms", channel: Channel = Channel.SMS, *, signed: bool = True
-) -> Answer:
+) -> WebhookResponse:
     return receive_body(json.dumps(fields).encode(), name, channel, signed=signed)
 
 
 def receive_body(
     body: bytes, name: str = "sms", channel: Channel = Channel.SMS, *, signed: bool = True
-) -> Answer:
+) -> WebhookResponse:
     headers = api.signed(body) if signed else {}
     return inbound_receive.receive(channel, name, Webhook("https://example.com/", "", headers, body))
 
 
-def message(answer: Answer) -> Any:
+def message(answer: WebhookResponse) -> Any:
     assert answer.status == 200
     return json.loads(answer.body)
 
@@ -146,7 +146,7 @@ def sent(providers: ProviderSimulator) -> str:
     return request.id
 
 
-def report(status: str, **fields: object) -> Answer:
+def report(status: str, **fields: object) -> WebhookResponse:
     return receive({"status": status, "timestamp": "2024-11-01T14:00:00Z", **fields})
 
 

@@ -18,7 +18,7 @@ from messaging.models import Channel
 from messaging.postgres import database as product
 from messaging.problems import SignatureRejected, Unavailable
 from messaging.providers import json_gateway
-from messaging.providers.provider import Answer, Webhook
+from messaging.providers.provider import Webhook, WebhookResponse
 from messaging.telemetry import flush
 from tests.support import api
 from tests.support.api import INBOUND_EMAIL, INBOUND_SMS
@@ -26,7 +26,7 @@ from tests.support.aws import Aws
 from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.log_lines import Printed
-from tests.support.providers.pager import Pager
+from tests.support.providers.example_provider import ExampleProvider
 
 pytestmark = pytest.mark.usefixtures("providers", "database")
 
@@ -47,7 +47,7 @@ def webhook(body: bytes, *, signed: bool = True) -> Webhook:
     return Webhook("https://example.com/", "", api.signed(body) if signed else {}, body)
 
 
-def receive(fields: Mapping[str, object], *, signed: bool = True) -> Answer:
+def receive(fields: Mapping[str, object], *, signed: bool = True) -> WebhookResponse:
     return inbound_receive.receive(Channel.SMS, "sms", webhook(json.dumps(fields).encode(), signed=signed))
 
 
@@ -140,12 +140,12 @@ def test_an_unsigned_webhook_that_cannot_be_parsed_is_a_client_error_and_not_sto
 def test_a_part_that_cannot_be_parsed_does_not_lose_the_others(
     database: Database, monkeypatch: pytest.MonkeyPatch, aws: Aws, configure: Configure
 ) -> None:
-    monkeypatch.setitem(providers.REGISTRY, "pager", Pager)
-    configure(PROVIDERS="pager", PROVIDER_SECRET_ARN=aws.keep({"pager": {"key": "key"}}))
-    got = [{"n": f"in-{n}", "src": api.CONTACT, "dst": api.CUSTOMER, "text": "in"} for n in range(3)]
-    body = json.dumps({"got": [got[0], {**got[1], "src": 7}, got[2]]}).encode()
-    headers = {"x-pager-signature": hmac.new(b"key", body, hashlib.sha256).hexdigest()}
-    answered = inbound_receive.receive(Channel.SMS, "pager", Webhook("", "", headers, body))
+    monkeypatch.setitem(providers.REGISTRY, "example", ExampleProvider)
+    configure(PROVIDERS="example", PROVIDER_SECRET_ARN=aws.keep({"example": {"key": "key"}}))
+    got = [{"id": f"in-{n}", "src": api.CONTACT, "dst": api.CUSTOMER, "text": "in"} for n in range(3)]
+    body = json.dumps({"received": [got[0], {**got[1], "src": 7}, got[2]]}).encode()
+    headers = {"x-example-signature": hmac.new(b"key", body, hashlib.sha256).hexdigest()}
+    answered = inbound_receive.receive(Channel.SMS, "example", Webhook("", "", headers, body))
     assert (answered.status, answered.body) == (200, '<thanks for="3"/>')
     assert database.rows("SELECT provider_message_id FROM messages ORDER BY id") == [["in-0"], ["in-2"]]
     assert database.rows(REQUESTS) == [["Invalid: src"]]

@@ -17,7 +17,7 @@ from tests.support.aws import Aws
 from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.messages import ACCOUNT
-from tests.support.providers.pager import Pager
+from tests.support.providers.example_provider import ExampleProvider
 from tests.support.tcp_server import hang, playing
 
 pytestmark = pytest.mark.usefixtures("providers")
@@ -63,13 +63,13 @@ def test_a_type_that_no_provider_sends_is_refused(database: Database, aws: Aws, 
 def test_a_message_beyond_the_limits_of_the_first_provider_is_refused(
     database: Database, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(providers.REGISTRY, "pager", Pager)
-    configure(PROVIDERS="pager,sms")
-    assert accept.accept(ACCOUNT, sms(body="x" * 160)).message.provider == "pager"
+    monkeypatch.setitem(providers.REGISTRY, "example", ExampleProvider)
+    configure(PROVIDERS="example,sms")
+    assert accept.accept(ACCOUNT, sms(body="x" * 160)).message.provider == "example"
     with pytest.raises(Invalid) as raised:
         accept.accept(ACCOUNT, sms(body="x" * 161))
     assert [error["field"] for error in raised.value.errors] == ["body"]
-    assert "pager" in raised.value.errors[0]["message"]
+    assert "example" in raised.value.errors[0]["message"]
     assert (
         accept.accept(ACCOUNT, sms(type="mms", attachments=["https://example.com/i"])).message.provider
         == "sms"
@@ -80,7 +80,7 @@ def test_a_message_beyond_the_limits_of_the_first_provider_is_refused(
 def test_every_field_that_the_provider_cannot_send_is_named(database: Database) -> None:
     with pytest.raises(Invalid) as raised:
         accept.accept(ACCOUNT, sms(cc=["a@example.org"], reply_to="a@example.org", headers={"X-A": "1"}))
-    assert [error["field"] for error in raised.value.errors] == ["cc", "headers", "reply_to"]
+    assert [error["field"] for error in raised.value.errors] == ["cc", "reply_to", "headers"]
     assert database.value("SELECT count(*) FROM messages") == 0
 
 
@@ -89,7 +89,7 @@ def test_a_header_that_the_provider_reserves_is_refused(
     database: Database, configure: Configure, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     class Reserved(Email):
-        limits = replace(Email.limits, reserved=("x-order-", "x-mark"))
+        limits = replace(Email.limits, reserved_headers=("x-order-", "x-mark"))
 
     monkeypatch.setitem(providers.REGISTRY, "reserved", Reserved)
     configure(PROVIDERS="reserved")
@@ -97,7 +97,7 @@ def test_a_header_that_the_provider_reserves_is_refused(
     with pytest.raises(Invalid) as raised:
         accept.accept(ACCOUNT, marked)
     [error] = raised.value.errors
-    assert error == {"field": f"headers.{name}", "message": "reserved keeps this header to itself"}
+    assert error == {"field": f"headers.{name}", "message": "must not name a header that reserved reserves"}
     configure(PROVIDERS="email,reserved")
     accept.accept(ACCOUNT, marked)
     assert database.value("SELECT providers FROM messages") == ["email"], (

@@ -13,7 +13,7 @@ from tests.support.aws import Aws
 from tests.support.configuration import SIGNING_SECRET, Configure
 from tests.support.database import Database
 from tests.support.delivery import accept, deliver, events, let_pass, relayed, state, wait
-from tests.support.providers.pager import Pager
+from tests.support.providers.example_provider import ExampleProvider
 
 NAMES = ("first", "second", "third")
 NEXT_ATTEMPT = """
@@ -214,13 +214,13 @@ def test_a_provider_that_cannot_send_the_message_is_not_on_its_list(
     configure: Configure,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(registry.REGISTRY, "pager", Pager)
-    configure(PROVIDERS="first=sms,pager,third=sms")
+    monkeypatch.setitem(registry.REGISTRY, "example", ExampleProvider)
+    configure(PROVIDERS="first=sms,example,third=sms")
     accept(aws, body="short")
     accept(aws, body="x" * 161)
     accept(aws, type="mms", attachments=["https://example.com/i.jpg"])
     lists = database.rows("SELECT providers FROM messages ORDER BY id")
-    assert lists == [[["first", "pager", "third"]], [["first", "third"]], [["first", "third"]]]
+    assert lists == [[["first", "example", "third"]], [["first", "third"]], [["first", "third"]]]
     simulator.behave(Behaviour(status=503), at="first")
     deliver(2)
     deliver(2)

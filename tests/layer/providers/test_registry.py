@@ -20,7 +20,7 @@ from tests.support.api import CONTACT, CUSTOMER, NEW_EMAIL, NEW_SMS, call, deliv
 from tests.support.aws import Aws
 from tests.support.configuration import SIGNING_SECRET, Configure
 from tests.support.database import Database
-from tests.support.providers.pager import Pager
+from tests.support.providers.example_provider import ExampleProvider
 from tests.support.tcp_server import playing, read_request
 
 
@@ -33,26 +33,26 @@ def sent(
 
     def vendor(client: socket.socket) -> None:
         received.append(read_request(client).partition(b"\r\n\r\n")[2])
-        client.sendall(b"HTTP/1.1 200 OK\r\n\r\nOK pager-9")
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\nOK example-9")
 
-    monkeypatch.setitem(providers.REGISTRY, "pager", Pager)
+    monkeypatch.setitem(providers.REGISTRY, "example", ExampleProvider)
     with playing(vendor) as address:
-        secret = aws.keep({"pager-eu": {"url": f"http://{address}/", "key": "key"}})
-        configure(PROVIDERS="pager-eu=pager", PROVIDER_SECRET_ARN=secret)
+        secret = aws.keep({"example-eu": {"url": f"http://{address}/", "key": "key"}})
+        configure(PROVIDERS="example-eu=example", PROVIDER_SECRET_ARN=secret)
         yield received
 
 
 def tell(route: str, **told: object) -> api.Answer:
     body = json.dumps(told).encode()
     signature = hmac.new(b"key", body, hashlib.sha256).hexdigest()
-    return call("POST", route, body, {"x-pager-signature": signature})
+    return call("POST", route, body, {"x-example-signature": signature})
 
 
 def test_a_provider_that_is_added_sends_reports_and_receives(
     sent: list[bytes], database: Database, aws: Aws
 ) -> None:
     accepted = call("POST", api.SMS, NEW_SMS)
-    assert (accepted.status, accepted.json["provider"]) == (202, "pager-eu")
+    assert (accepted.status, accepted.json["provider"]) == (202, "example-eu")
     [dispatch] = aws.queued()
     assert deliver(dispatch["Body"]) == []
     assert parse_qs(sent[0].decode()) == {
@@ -63,22 +63,24 @@ def test_a_provider_that_is_added_sends_reports_and_receives(
     }
     assert api.message(1)["status"] == "sent"
 
-    inbound = {"n": "in-1", "src": CONTACT, "dst": CUSTOMER, "text": "in"}
+    inbound = {"id": "in-1", "src": CONTACT, "dst": CUSTOMER, "text": "in"}
     for _ in range(2):  # it repeats itself, as providers do
         told = tell(
-            "/api/webhooks/sms/pager-eu", got=[inbound], did=[{"n": "pager-9", "ref": 1, "state": "done"}]
+            "/api/webhooks/sms/example-eu",
+            received=[inbound],
+            reports=[{"id": "example-9", "ref": 1, "state": "done"}],
         )
         assert (told.status, told.body) == (200, b'<thanks for="2"/>')
         assert told.headers["content-type"] == "application/xml"
 
     message = api.message(1)
-    assert (message["status"], message["provider_message_id"]) == ("delivered", "pager-9")
+    assert (message["status"], message["provider_message_id"]) == ("delivered", "example-9")
     [conversation] = call("GET", "/api/conversations").json["conversations"]
     assert conversation["last_message"] == {"id": 2, "type": "sms", "direction": "inbound", "preview": "in"}
     thread = call("GET", "/api/conversations/1/messages").json["messages"]
     assert [(one["direction"], one["provider"]) for one in thread] == [
-        ("outbound", "pager-eu"),
-        ("inbound", "pager-eu"),
+        ("outbound", "example-eu"),
+        ("inbound", "example-eu"),
     ]
     assert database.value("SELECT count(*) FROM contacts") == 1
 
@@ -97,11 +99,11 @@ def test_a_provider_that_is_added_is_held_to_what_it_can_do(database: Database) 
 
 @pytest.mark.usefixtures("sent")
 def test_a_provider_that_is_added_lets_in_only_what_it_verifies(database: Database) -> None:
-    inbound = {"got": [{"n": "in-1", "src": CONTACT, "dst": CUSTOMER, "text": "in"}]}
-    for headers in ({}, {"x-pager-signature": "00"}, api.signed(inbound)):
-        assert call("POST", "/api/webhooks/sms/pager-eu", inbound, headers).status == 403
-    assert tell("/api/webhooks/email/pager-eu", **inbound).status == 404
-    assert tell("/api/webhooks/sms/pager", **inbound).status == 404
+    inbound = {"received": [{"id": "in-1", "src": CONTACT, "dst": CUSTOMER, "text": "in"}]}
+    for headers in ({}, {"x-example-signature": "00"}, api.signed(inbound)):
+        assert call("POST", "/api/webhooks/sms/example-eu", inbound, headers).status == 403
+    assert tell("/api/webhooks/email/example-eu", **inbound).status == 404
+    assert tell("/api/webhooks/sms/example", **inbound).status == 404
     assert tell("/api/webhooks/sms", **inbound).status == 404  # the house is not of this deployment
     assert database.value("SELECT count(*) FROM messages") == 0
 
@@ -154,24 +156,27 @@ def test_what_cannot_be_configured_is_said_by_the_variable_s_name(
 ) -> None:
     configure(**variables)
     with pytest.raises(InvalidSetting) as raised:
-        providers.check()
+        providers.check_configuration()
     assert str(raised.value).startswith(said)
 
 
 def test_what_can_be_configured_is_nothing_to_say(configure: Configure) -> None:
     configure(PROVIDERS="us=sms,eu=sms,email", SENDER_PROVIDERS='{"+12016661234": ["eu"], "Shop": []}')
-    providers.check()
+    providers.check_configuration()
     configure(PROVIDERS="", SENDER_PROVIDERS="")
-    providers.check()
+    providers.check_configuration()
 
 
 def test_an_instance_is_named_by_the_deployment(configure: Configure) -> None:
     configure(PROVIDERS=" sms , mail = email,,", PROVIDER_SECRET_ARN="")
-    assert type(providers.named("sms")) is json_gateway.Sms
-    assert (type(providers.named("mail")), providers.named("mail").name) == (json_gateway.Email, "mail")
+    assert type(providers.get_provider("sms")) is json_gateway.Sms
+    assert (type(providers.get_provider("mail")), providers.get_provider("mail").name) == (
+        json_gateway.Email,
+        "mail",
+    )
     for name in ("email", "", "SMS", "x" * 10_000, "\0"):
         with pytest.raises(NotFound):
-            providers.named(name)
+            providers.get_provider(name)
 
 
 @pytest.mark.parametrize(
@@ -189,15 +194,15 @@ def test_a_channel_is_served_in_the_order_of_the_configuration(
 ) -> None:
     own = json.dumps({"+4915112345678": ["sms-eu"]})
     configure(PROVIDERS="sms,email,sms-eu=sms", SENDER_PROVIDERS=own)
-    assert providers.serving(channel, sender) == expected
+    assert providers.names_for(channel, sender) == expected
 
 
 def test_a_secret_that_cannot_be_read_is_no_fault_of_the_caller_s(aws: Aws, configure: Configure) -> None:
     configure(PROVIDER_SECRET_ARN="arn:aws:secretsmanager:us-east-1:000000000000:secret:gone")
     with pytest.raises(Unavailable):
-        providers.named("sms")
+        providers.get_provider("sms")
 
 
 def test_an_instance_without_a_secret_of_its_own_has_none(aws: Aws, configure: Configure) -> None:
     configure(PROVIDERS="sms,email", PROVIDER_SECRET_ARN=aws.keep({"sms": {"url": "https://example.com/"}}))
-    assert providers.named("email").name == "email"
+    assert providers.get_provider("email").name == "email"

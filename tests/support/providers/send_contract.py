@@ -1,6 +1,7 @@
 """What sending comes to, whatever the vendor answers."""
 
 import socket
+from base64 import b64encode
 from itertools import chain
 
 import pytest
@@ -13,9 +14,11 @@ from messaging.failures import (
     TemporaryFailure,
     Throttled,
 )
-from messaging.models import Channel, OutboundMessage
+from messaging.models import Channel, Content, OutboundMessage
 from messaging.problems import Invalid
+from messaging.providers.limits import REQUIRED
 from messaging.providers.provider import Provider, ProviderResult
+from tests.support.internet import PUBLIC, faked
 from tests.support.providers.vendor_profile import NAME, Speaking
 from tests.support.tcp_server import Script, answering, playing, read_request
 
@@ -64,6 +67,29 @@ def sent(provider: Provider, message: OutboundMessage) -> ProviderResult | Failu
         return provider.send(message)
     except Failure as failure:
         return failure
+
+
+FILE = "file-words"
+SAMPLES: dict[str, tuple[object, list[str]]] = {
+    "sender": (None, []),
+    "recipient": (None, []),
+    "body": ("body-words", ["body-words"]),
+    "cc": (["copy@example.com"], ["copy@example.com"]),
+    "reply_to": ("reply@example.com", ["reply@example.com"]),
+    "headers": ({"X-Given": "header-words"}, ["header-words"]),
+    "subject": ("subject-words", ["subject-words"]),
+    "html": ("<p>html-words</p>", ["html-words"]),
+    "attachments": (
+        ["http://files.example.com/a.txt"],
+        ["http://files.example.com/a.txt", FILE, b64encode(FILE.encode()).decode()],
+    ),
+}
+"""A value of each field, and texts: a request that sends the field holds one of them. None stands for the
+value in the profile's message."""
+NEVER_SENT = {
+    "type": "the provider's channels imply it",
+    "timestamp": "it is the caller's time; vendors send at once",
+}
 
 
 class Sending(Speaking):
@@ -125,35 +151,73 @@ class Sending(Speaking):
         with self.reaching(f"127.0.0.1:{port}") as provider, pytest.raises(TemporaryFailure):
             provider.send(self.message())
 
-    def test_says_all_that_it_is_given(self) -> None:
+    def test_every_field_that_the_provider_supports_is_sent(self) -> None:
         limits = self.provider.limits
-        given: dict[str, object] = {"body": "body-words"}
+        fields: dict[str, object] = {"body": "body-words"}
         if Channel.EMAIL in self.provider.channels:
-            given |= {"subject": "subject-words", "html": "<p>html-words</p>"}
+            fields |= {"subject": "subject-words", "html": "<p>html-words</p>"}
         if limits.cc:
-            given["cc"] = ["copy@example.com", "another@example.com"]
-        if limits.reply_to:
-            given["reply_to"] = "reply@example.com"
+            fields["cc"] = ["copy@example.com", "another@example.com"]
+        if "reply_to" in limits.fields:
+            fields["reply_to"] = "reply@example.com"
         if limits.headers:
-            given["headers"] = {"X-Given": "header-words"}
-        message = self.message(**given)
-        received: list[bytes] = []
+            fields["headers"] = {"X-Given": "header-words"}
+        message = self.message(**fields)
+        with playing(self.accepting_all()) as address, self.reaching(address) as provider:
+            provider.send(message)
+        [request] = self.requests
+        sent_text = self.said(request)
+        words = [message.sender, message.recipient, *message.cc, message.reply_to, message.subject]
+        words += [message.body, message.html and "html-words", *chain(*message.headers.items())]
+        assert [word for word in words if word and word not in sent_text] == []
+
+    @pytest.mark.parametrize("field", Content.model_fields)
+    def test_a_field_is_either_sent_or_refused(self, field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        if field in NEVER_SENT:
+            return
+        assert field in SAMPLES, f"add a sample of {field} to SAMPLES, so that this test can send it"
+        value, words = SAMPLES[field]
+        message = self.message(**({} if value is None else {field: value}))
+        refused = self.refused_fields(message)
+        if refused:
+            assert refused == {field}
+            assert field not in REQUIRED, f"{self.provider.__name__} must send {field}"
+            return
+        with faked(monkeypatch) as internet, internet.serving(self.accepting_all()):
+            internet.names = {"vendor.example.com": [[PUBLIC]], "files.example.com": [[PUBLIC]]}
+            with self.reaching("vendor.example.com") as provider:
+                provider.send(message)
+        [request] = self.requests
+        expected = words or [str(self.sent[Content.model_fields[field].alias or field])]
+        sent_text = self.said(request)
+        assert any(word in sent_text for word in expected), (
+            f"{self.provider.__name__} neither sends {field} nor refuses it in its limits"
+        )
+
+    def refused_fields(self, message: OutboundMessage) -> set[str]:
+        try:
+            self.provider.limits.check(message, NAME)
+        except Invalid as invalid:
+            return {error["field"] for error in invalid.errors}
+        return set()
+
+    def accepting_all(self) -> Script:
+        """Accepts messages, keeps their bodies in `requests`, and serves a file to each GET."""
+        self.requests: list[bytes] = []
 
         def script(client: socket.socket) -> None:
-            received.append(read_request(client))
+            request = read_request(client)
+            if request.startswith(b"GET "):
+                client.sendall(written(200, FILE.encode(), b"Content-Type: text/plain\r\n"))
+                return
+            self.requests.append(request.partition(b"\r\n\r\n")[2])
             client.sendall(self.taken())
 
-        with playing(script) as address, self.reaching(address) as provider:
-            provider.send(message)
-        [request] = received
-        said = self.said(request.partition(b"\r\n\r\n")[2])
-        told = [message.sender, message.recipient, *message.cc, message.reply_to, message.subject]
-        told += [message.body, message.html and "html-words", *chain(*message.headers.items())]
-        assert [one for one in told if one and one not in said] == [], "nothing is dropped silently"
+        return script
 
     def test_headers_that_it_keeps_to_itself_are_refused_before_the_message_is_kept(self) -> None:
         limits = self.provider.limits
-        for name in (f"{one}more" if one.endswith("-") else one for one in limits.reserved):
+        for name in (f"{one}more" if one.endswith("-") else one for one in limits.reserved_headers):
             with pytest.raises(Invalid) as raised:
                 limits.check(self.message(headers={name.upper(): "x", "X-Campaign": "x"}), NAME)
             [error] = raised.value.errors
@@ -169,7 +233,7 @@ class Sending(Speaking):
             "attachments": ["https://example.com/"] * (limits.attachments + 1),
             "cc": [f"cc-{n}@example.com" for n in range(limits.cc + 1)],
             "headers": {f"X-{n}": "x" for n in range(limits.headers + 1)},
-            "reply_to": None if limits.reply_to else "reply@example.com",
+            "reply_to": None if "reply_to" in limits.fields else "reply@example.com",
         }
         for name, value in beyond.items():
             if value:

@@ -59,7 +59,7 @@ class Speaking(ABC):
     """Of each request's URL."""
 
     signs_body: ClassVar[bool] = True
-    """Where it signs a token in its stead, the token is given as Verified.once."""
+    """Where it signs a token in its stead, the token is given as Verified.replay_token."""
     signs_url: ClassVar[bool] = False
     tolerance: ClassVar[timedelta | None] = timedelta(minutes=5)
     """How old a request may be, and how far ahead; None where the vendor signs no time."""

@@ -17,7 +17,7 @@ from messaging.inbound.webhook_request import WebhookRequest
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
 from messaging.postgres.database import StatementRejected
 from messaging.problems import NotFound, Problem, SignatureRejected, Unavailable
-from messaging.providers.provider import Answer, Provider, Webhook
+from messaging.providers.provider import Provider, Webhook, WebhookResponse
 from messaging.telemetry import count, log_fault, logger
 
 MAX_LOGGED_ERRORS = 10  # of one request: a batch may hold thousands of parts
@@ -32,7 +32,7 @@ ParsedParts = Sequence[InboundMessage | DeliveryReport | Exception]
 """The parts of a request, in order. A part that could not be parsed is the exception that says why."""
 
 
-def receive(channel: Channel, provider_name: str, webhook: Webhook) -> Answer:
+def receive(channel: Channel, provider_name: str, webhook: Webhook) -> WebhookResponse:
     """Verify, parse and store a provider's request. Returns the provider's answer when it is committed.
 
     While the database is unavailable, the request is spooled and the answer is 202. A signed request that
@@ -48,7 +48,7 @@ def receive(channel: Channel, provider_name: str, webhook: Webhook) -> Answer:
         raise
 
 
-def _receive(channel: Channel, provider: Provider, webhook: Webhook) -> Answer:
+def _receive(channel: Channel, provider: Provider, webhook: Webhook) -> WebhookResponse:
     verified = provider.verify(webhook)
     request = WebhookRequest(
         route=channel,
@@ -59,7 +59,7 @@ def _receive(channel: Channel, provider: Provider, webhook: Webhook) -> Answer:
         body=webhook.body,
         received_at=webhook.received_at,
         verified_at=datetime.now(UTC),
-        replay_token=verified.once,
+        replay_token=verified.replay_token,
     )
     try:
         parts = _parse(provider, webhook)
@@ -72,7 +72,7 @@ def _receive(channel: Channel, provider: Provider, webhook: Webhook) -> Answer:
         return _accepted("The request is queued and will be processed later.")
     if stored_parts and not any(_is_stored(part) for part in stored_parts):
         return _accepted("The request is stored, but it cannot be processed yet.")
-    return provider.answer([part.message if part else None for part in stored_parts])
+    return provider.respond([part.message if part else None for part in stored_parts])
 
 
 def store_verified(request: WebhookRequest) -> bool:
@@ -115,7 +115,7 @@ def _store_or_reject(request: WebhookRequest) -> None:
 
 
 def _find_provider(channel: Channel, name: str) -> Provider:
-    provider = providers.named(name)
+    provider = providers.get_provider(name)
     if channel not in provider.channels:
         raise NotFound(f"{name} does not serve {channel}.")
     return provider
@@ -219,5 +219,5 @@ def _log_part(part: InboundMessage | DeliveryReport, stored_part: StoredPart) ->
         count(_METRICS[outcome])
 
 
-def _accepted(detail: str) -> Answer:
-    return Answer(json.dumps({"detail": detail}), status=202)
+def _accepted(detail: str) -> WebhookResponse:
+    return WebhookResponse(json.dumps({"detail": detail}), status=202)

@@ -70,3 +70,11 @@ def _normalize(mailbox: str) -> str | None:
         except PydanticCustomError:
             continue
     return None
+
+
+def comparable_address(text: str) -> str:
+    """The address in its normal form; text that is not an address, in lower case."""
+    try:
+        return address.normalize_email(text[:MAX_MAILBOX])
+    except PydanticCustomError:
+        return text.lower()

@@ -1,16 +1,16 @@
-"""A mail that its provider took apart into the fields of a form, for what such providers do alike."""
+"""Reads mail that a provider delivers as the fields of a form."""
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from messaging.mail.charset import decode
 from messaging.mail.mime import make_file
 from messaging.models import File
-from messaging.problems import Invalid, Unreadable
+from messaging.problems import Unreadable
 from messaging.transport.payload import Field, json_object
 
-MAX_SAID = 5000  # characters
+MAX_EXTRA_FIELD = 5000  # characters
 
 _ATTACHMENT = re.compile(r"attachment-?[0-9]{1,4}")
 
@@ -18,12 +18,13 @@ Fields = Mapping[str, Field]
 
 
 def fields_by_name(fields: Sequence[Field]) -> Fields:
-    """By their names, of which each is there once."""
-    return {one.name: one for one in fields}
+    """The fields by their names; of several with the same name, the last."""
+    return {field.name: field for field in fields}
 
 
 def decode_fields(fields: Fields, charsets: Mapping[str, Any], *names: str) -> list[str | None]:
-    """These fields, each in the charset that is given under its name; None for one that is not there."""
+    """The texts of these fields, each decoded in the charset that `charsets` has for its name. None for a
+    missing field."""
     return [_text(fields[name], charsets.get(name)) if name in fields else None for name in names]
 
 
@@ -32,48 +33,53 @@ def _text(field: Field, charset: object = None) -> str:
 
 
 def json_field(fields: Fields, name: str) -> Mapping[str, Any]:
-    """What a field says beside the mail, as a JSON object; empty where it is none."""
+    """A field that holds a JSON object; empty if it is missing or is not one."""
     try:
         return json_object(fields[name].content) if name in fields else {}
     except Unreadable:
         return {}
 
 
-def files(fields: Fields, about: Mapping[str, Any]) -> Mapping[str, File]:
-    """The mail's files in their order, each under its field's name; `about` may say more of a field."""
-    found = [one for one in fields.values() if one.filename is not None or _ATTACHMENT.fullmatch(one.name)]
-    kept: dict[str, File] = {}
-    for one in sorted(found, key=lambda field: (len(field.name), field.name)):
-        more = about.get(one.name)
-        told = more if isinstance(more, dict) else {}
-        names = [told.get("filename"), told.get("name"), one.filename]
-        kinds = [told.get("type"), one.content_type, ""]
-        kept[one.name] = make_file(_first(names), _first(kinds) or "", one.content)
-    return kept
+class FileDescription(NamedTuple):
+    """What the provider says about a file, beside what its field of the form says."""
+
+    name: str | None
+    content_type: str | None
 
 
-def _first(values: Sequence[object]) -> str | None:
-    """The first that is one."""
-    return next((one for one in values if one and isinstance(one, str)), None)
+def files(fields: Fields, descriptions: Mapping[str, FileDescription]) -> Mapping[str, File]:
+    """The mail's files in order, by their fields' names. A description overrides what the field says."""
+    attachments = [
+        field for field in fields.values() if field.filename is not None or _ATTACHMENT.fullmatch(field.name)
+    ]
+    result: dict[str, File] = {}
+    for field in sorted(attachments, key=lambda field: (len(field.name), field.name)):
+        description = descriptions.get(field.name, FileDescription(None, None))
+        name = first_text(description.name, field.filename)
+        content_type = first_text(description.content_type, field.content_type) or ""
+        result[field.name] = make_file(name, content_type, field.content)
+    return result
 
 
-def content_ids(told: Mapping[str, Any], files: Mapping[str, File]) -> Mapping[str, int]:
-    """By which the HTML names an image: its place among the files, where `told` has its field's name."""
-    places = {name: place for place, name in enumerate(files)}
-    return {
-        id.strip("<> "): places[name] for id, name in told.items() if isinstance(name, str) and name in places
-    }
+def first_text(*values: object) -> str | None:
+    """The first value that is text and not empty."""
+    return next((value for value in values if value and isinstance(value, str)), None)
+
+
+def content_ids(fields_by_cid: Mapping[str, Any], files: Mapping[str, File]) -> Mapping[str, int]:
+    """The position among the files of each content id, by which the HTML refers to images.
+
+    `fields_by_cid` has the names of the files' fields.
+    """
+    positions = {name: position for position, name in enumerate(files)}
+    result: dict[str, int] = {}
+    for cid, name in fields_by_cid.items():
+        if isinstance(name, str) and name in positions:
+            result[cid.strip("<> ")] = positions[name]
+    return result
 
 
 def extra_fields(fields: Fields, names: Sequence[str]) -> dict[str, str]:
-    """What the provider itself says of the mail in these fields."""
-    found = {name.lower(): _text(fields[name]) for name in names if name in fields}
-    return {name: value[:MAX_SAID] for name, value in found.items() if value}
-
-
-def envelope_recipients(fields: Fields) -> list[str]:
-    """Those of our addresses that the mail's envelope names. Raises Invalid where it names none."""
-    named = json_field(fields, "envelope").get("to")
-    if not isinstance(named, list) or not named:
-        raise Invalid.field("envelope", "names nobody whom it reached")
-    return [str(one) for one in named]
+    """What the provider says about the mail in these fields, by their names in lower case."""
+    texts = {name.lower(): _text(fields[name]) for name in names if name in fields}
+    return {name: text[:MAX_EXTRA_FIELD] for name, text in texts.items() if text}

@@ -49,19 +49,19 @@ def _providers(message: NewSms | NewEmail) -> list[str]:
 
     Raises Invalid if the first one cannot send the message; others that cannot are left out.
     """
-    names = providers.serving(message.type, message.sender)
+    names = providers.names_for(message.type, message.sender)
     if not names:
         raise Invalid.field(
             "type", f"must be a type that a configured provider sends; none sends {message.type}"
         )
     first, *others = names
-    providers.limits(first).check(message, first)
+    providers.limits_for(first).check(message, first)
     return [first, *(name for name in others if _can_send(name, message))]
 
 
 def _can_send(name: str, message: NewSms | NewEmail) -> bool:
     try:
-        providers.limits(name).check(message, name)
+        providers.limits_for(name).check(message, name)
     except Invalid:
         return False
     return True

@@ -55,7 +55,7 @@ def deliver(ids: Sequence[int], seconds_left: Callable[[], float]) -> None:
 
 def _load(name: str) -> Provider | None:
     try:
-        return providers.named(name)
+        return providers.get_provider(name)
     except Unavailable:
         raise  # the secret cannot be read now: nothing is claimed, and the queue delivers the ids again
     except Exception as error:  # noqa: BLE001  # whatever is wrong with one provider, the others can send

@@ -1,4 +1,4 @@
-"""The registry: which class serves a provider's type, and which instances this deployment has."""
+"""The registry: the class of each type of provider, and the instances of this deployment."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from messaging.aws.secrets import get_secret
 from messaging.models import Channel
 from messaging.problems import Invalid, NotFound
-from messaging.providers.provider import Limits, Provider
+from messaging.providers.limits import Limits
+from messaging.providers.provider import Provider
 from messaging.settings import InvalidSetting, settings
 from messaging.telemetry import logger
 
@@ -25,68 +26,66 @@ REGISTRY: dict[str, str | type[Provider]] = {
     "aws-sms": "aws_sms.AwsSms",
     "ses": "ses.Ses",
 }
-"""The class, or where it stands: each takes some 20 ms of the cold start of who needs it."""
+"""Each type's class, or where to import it from: an import takes about 20 ms of a cold start."""
 
 
-def check() -> None:
-    """For the start of a function: raises InvalidSetting where no message could be accepted as configured."""
+def check_configuration() -> None:
+    """Checks the settings when a function starts. Raises InvalidSetting if no message could be accepted."""
     try:
         configured = settings()
     except ValidationError as error:
-        wrong = Invalid.found(error.errors(include_input=False, include_url=False)).errors
-        said = "; ".join(f"{one['field'].partition('.')[0].upper()}: {one['message']}" for one in wrong)
-        raise InvalidSetting(said) from None
+        errors = Invalid.of(error).errors
+        variables = [f"{error['field'].partition('.')[0].upper()}: {error['message']}" for error in errors]
+        raise InvalidSetting("; ".join(variables)) from None
     for name, type in configured.providers.items():
         if type not in REGISTRY:
-            known = ", ".join(REGISTRY)
-            raise InvalidSetting(f"PROVIDERS: {name!r} is of the type {type!r}; the types are {known}")
+            types = ", ".join(REGISTRY)
+            raise InvalidSetting(f"PROVIDERS: {name!r} is of the type {type!r}; the types are {types}")
     for name in chain(*configured.sender_providers.values()):
         if name not in configured.providers:
             raise InvalidSetting(f"SENDER_PROVIDERS: {name!r} is not among PROVIDERS")
 
 
-def kind(name: str) -> type[Provider]:
+def provider_class(type_name: str) -> type[Provider]:
     """The class of this type of provider."""
-    found = REGISTRY[name]
-    if isinstance(found, type):
-        return found
-    module, _, title = found.partition(".")
-    loaded: type[Provider] = getattr(import_module(f"{__name__}.{module}"), title)
+    entry = REGISTRY[type_name]
+    if isinstance(entry, type):
+        return entry
+    module, _, class_name = entry.partition(".")
+    loaded: type[Provider] = getattr(import_module(f"{__name__}.{module}"), class_name)
     return loaded
 
 
-def named(name: str) -> Provider:
+def get_provider(name: str) -> Provider:
     """The configured instance of this name.
 
-    Raises NotFound where the deployment has none, and Unavailable where its secret cannot be read.
+    Raises NotFound if the deployment does not have it, and Unavailable if its secret cannot be read.
     """
-    known = settings().providers.get(name)
-    if known is None:
+    type_name = settings().providers.get(name)
+    if type_name is None:
         raise NotFound(f"This deployment has no provider {name[:64]!r}.")
     fields = _secrets().get(name)
     if not isinstance(fields, dict):
-        _note_missing(name, settings().provider_secret_arn)
+        _warn_of_missing_fields(name, settings().provider_secret_arn)
         fields = {}
-    return kind(known)(name, fields)
+    return provider_class(type_name)(name, fields)
 
 
-def serving(channel: Channel, sender: str) -> list[str]:
-    """The names of the instances that carry this channel for this sending address, in order of preference."""
+def names_for(channel: Channel, sender: str) -> list[str]:
+    """The names of the instances that serve this channel for this sending address, in order of preference."""
     names = settings().sender_providers.get(sender, settings().providers)
-    return [name for name in names if channel in kind(settings().providers[name]).channels]
+    return [name for name in names if channel in provider_class(settings().providers[name]).channels]
 
 
-def limits(name: str) -> Limits:
-    """Of the instance's type: a message is kept also while the secrets are away."""
-    return kind(settings().providers[name]).limits
+def limits_for(name: str) -> Limits:
+    """The limits of an instance. They need no secret: a message is accepted while secrets are unavailable."""
+    return provider_class(settings().providers[name]).limits
 
 
 @cache
-def _note_missing(name: str, arn: str) -> None:
-    """Once an environment: it is not let in, or not sent, and that is said each time."""
-    logger.warning(
-        "A provider has no fields in the providers' secret", extra={"provider": name, "secret_arn": arn}
-    )
+def _warn_of_missing_fields(name: str, arn: str) -> None:
+    """Logs once per environment. Each send and each webhook says it again in its own failure."""
+    logger.warning("Provider secret missing", extra={"provider": name, "secret_arn": arn})
 
 
 def _secrets() -> Mapping[str, Any]:

@@ -1,12 +1,13 @@
-"""Amazon's End User Messaging SMS: texts through its API, and what comes back through topics of SNS.
+"""AWS End User Messaging SMS: texts through its API, and its webhooks through SNS topics.
 
-Out, SendTextMessage of the API `pinpoint-sms-voice-v2`:
+Send: SendTextMessage of the API `pinpoint-sms-voice-v2`:
 
     {"DestinationPhoneNumber": "+18045551234", "OriginationIdentity": "+12016661234", "MessageBody": "Hello",
      "Context": {"reference": "7"}, "ConfigurationSetName": "messaging"}
     200 {"MessageId": "862a8790-60c0-4430-9b2b-658bdexample"}
 
-In, as the notification of a topic (sns.py): of the number's two-way topic, and of an event destination.
+Receive: notifications of a topic (transport/sns.py), which come from the number's two-way topic and from an
+event destination:
 
     {"originationNumber": "+14255550182", "destinationNumber": "+12125550101", "messageKeyword": "JOIN",
      "messageBody": "EXAMPLE", "inboundMessageId": "cae173d2-66b9-564c-8309-21f858e9fb84",
@@ -15,7 +16,7 @@ In, as the notification of a topic (sns.py): of the number's two-way topic, and 
      "messageId": "862a8790-60c0-4430-9b2b-658bdexample", "messageStatus": "DELIVERED",
      "messageStatusDescription": "Message has been accepted by phone", "context": {"reference": "7"}}
 
-It sends media only out of a bucket of S3, and receives none: there is no MMS here.
+It sends media only from an S3 bucket, and does not receive any, so there is no MMS.
 
 https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_SendTextMessage.html
 https://docs.aws.amazon.com/sms-voice/latest/userguide/configuration-sets-event-types.html
@@ -26,40 +27,36 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from messaging.address import PhoneAddress
-from messaging.failures import Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure, TemporaryFailure
-from messaging.fields import CleanedBody, Text
+from messaging.failures import Misconfigured, OptedOut, PermanentFailure, TemporaryFailure
+from messaging.fields import CleanedBody, ProviderId, Text
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid
 from messaging.providers.credentials import aws_access, get_list, get_str
-from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
+from messaging.providers.limits import Limits
+from messaging.providers.provider import Provider, ProviderResult, Verified, Webhook, WebhookResponse
 from messaging.transport import aws_call, sns
 from messaging.transport.payload import parse_reference
 from messaging.transport.redact import redact
 
 STATUS: Mapping[str, Status] = {
     "TEXT_SENT": Status.SENT,
-    "TEXT_SUCCESSFUL": Status.SENT,  # the carrier has it
+    "TEXT_SUCCESSFUL": Status.SENT,  # the carrier has accepted it
     "TEXT_DELIVERED": Status.DELIVERED,
-    **dict.fromkeys(
-        (
-            "TEXT_BLOCKED",
-            "TEXT_CARRIER_BLOCKED",
-            "TEXT_CARRIER_UNREACHABLE",
-            "TEXT_INVALID",
-            "TEXT_INVALID_MESSAGE",
-            "TEXT_PROTECT_BLOCKED",
-            "TEXT_SPAM",
-            "TEXT_TTL_EXPIRED",
-            "TEXT_UNREACHABLE",
-        ),
-        Status.FAILED,
-    ),
+    "TEXT_BLOCKED": Status.FAILED,
+    "TEXT_CARRIER_BLOCKED": Status.FAILED,
+    "TEXT_CARRIER_UNREACHABLE": Status.FAILED,
+    "TEXT_INVALID": Status.FAILED,
+    "TEXT_INVALID_MESSAGE": Status.FAILED,
+    "TEXT_PROTECT_BLOCKED": Status.FAILED,
+    "TEXT_SPAM": Status.FAILED,
+    "TEXT_TTL_EXPIRED": Status.FAILED,
+    "TEXT_UNREACHABLE": Status.FAILED,
 }
-"""Of the others TEXT_QUEUED and TEXT_PENDING are on the way, and TEXT_UNKNOWN says that nobody knows. Where a
-carrier gives no receipts, TEXT_SUCCESSFUL is the last that is heard."""
+"""Of the others, TEXT_QUEUED and TEXT_PENDING are not final, and TEXT_UNKNOWN means that nobody knows. If a
+carrier sends no receipts, TEXT_SUCCESSFUL is the last event."""
 
 FAILURES: aws_call.FailureTypes = {
     "DESTINATION_PHONE_NUMBER_OPTED_OUT": OptedOut,
@@ -72,14 +69,13 @@ FAILURES: aws_call.FailureTypes = {
     "RESOURCE_NOT_ACTIVE": Misconfigured,
     "RESOURCE_NOT_ACCESSIBLE": Misconfigured,
     "ResourceNotFoundException": Misconfigured,  # the pool, or the configuration set
-    "ServiceQuotaExceededException": TemporaryFailure,  # another day's
+    "ServiceQuotaExceededException": TemporaryFailure,  # until the next day
     "ConflictException": PermanentFailure,
     "ValidationException": PermanentFailure,
 }
-"""By the reason, else by the code: https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/"""
+"""By the reason, or else by the code: https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/"""
 
-Id = Annotated[Text, Field(min_length=1, max_length=512)]
-_ID: TypeAdapter[str] = TypeAdapter(Id)
+MAX_MILLISECONDS = 253_402_300_799_999  # the end of the year 9999
 
 
 class Inbound(BaseModel):
@@ -88,41 +84,22 @@ class Inbound(BaseModel):
     sender: PhoneAddress = Field(alias="originationNumber")
     recipient: PhoneAddress = Field(alias="destinationNumber")
     body: CleanedBody = Field("", alias="messageBody")
-    id: Id = Field(alias="inboundMessageId")
-
-    def read(self, told_at: datetime) -> InboundMessage:
-        content = {"type": Channel.SMS, "from": self.sender, "to": self.recipient, "body": self.body}
-        told = {"provider_message_id": self.id, "timestamp": told_at, "extra": self.model_extra or {}}
-        return InboundMessage.model_validate(content | told)
+    id: ProviderId = Field(alias="inboundMessageId")
 
 
 class Event(BaseModel):
     kind: Annotated[Text, Field(max_length=64)] = Field(alias="eventType")
-    at: Annotated[int, Field(ge=0, le=253_402_300_799_999)] = Field(alias="eventTimestamp")
-    """Milliseconds."""
-    id: Id = Field(alias="messageId")
+    milliseconds: Annotated[int, Field(ge=0, le=MAX_MILLISECONDS)] = Field(alias="eventTimestamp")
+    id: ProviderId = Field(alias="messageId")
     description: str | None = Field(None, alias="messageStatusDescription")
-    final: bool = Field(default=True, alias="isFinal")
+    is_final: bool = Field(default=True, alias="isFinal")
     context: dict[str, Any] = {}
 
-    def read(self) -> DeliveryReport:
-        status = STATUS.get(self.kind)
-        if status is Status.FAILED and not self.final:
-            status = None
-        why = status in (Status.FAILED, None)
-        return DeliveryReport(
-            provider_message_id=self.id,
-            reference=parse_reference(str(self.context.get("reference"))),
-            status=status,
-            code=self.kind if why else None,
-            reason=redact(self.description) if why else None,
-            timestamp=datetime.fromtimestamp(self.at / 1000, UTC),
-        )
 
-
-class AwsSms:
+class AwsSms(Provider):
     channels = frozenset({Channel.SMS})
-    limits = Limits(body=1600, attachments=0)
+    limits = Limits(body=1600)
+    webhook_response = WebhookResponse(content_type="text/plain")
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
@@ -135,29 +112,53 @@ class AwsSms:
             "MessageBody": message.body,
             "Context": {"reference": str(message.id)},
         }
-        if named := get_str(self._secret, "configuration_set"):
-            request["ConfigurationSetName"] = named
+        if configuration_set := get_str(self._secret, "configuration_set"):
+            request["ConfigurationSetName"] = configuration_set
         access = aws_access(self._secret, self.name)
         answer = aws_call.call(access, "pinpoint-sms-voice-v2", "send_text_message", request, FAILURES)
-        try:
-            return ProviderResult(_ID.validate_python(answer.get("MessageId")))
-        except ValidationError as error:
-            raise OutcomeUnknown("unreadable_answer", "The answer holds no MessageId.") from error
+        return ProviderResult.with_id(answer.get("MessageId"), "MessageId")
 
     def verify(self, webhook: Webhook) -> Verified:
         sns.verify(webhook.body, webhook.received_at, get_list(self._secret, "topics"))
         return Verified()
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
-        found = sns.notification(webhook.body)
-        if found is None:
+        notification = sns.notification(webhook.body)
+        if notification is None:
             return []
         try:
-            if "inboundMessageId" in found.fields:
-                return [Inbound.model_validate(found.fields).read(found.published_at)]
-            return [Event.model_validate(found.fields).read()]
+            if "inboundMessageId" in notification.fields:
+                inbound = Inbound.model_validate(notification.fields)
+                return [_message(inbound, notification.published_at)]
+            return [_report(Event.model_validate(notification.fields))]
         except ValidationError as error:
-            raise Invalid.found(error.errors(include_input=False, include_url=False)) from None
+            raise Invalid.of(error) from None
 
-    def answer(self, kept: Sequence[str | None]) -> Answer:  # noqa: ARG002  # it asks for no more than 200
-        return Answer(content_type="text/plain")
+
+def _message(inbound: Inbound, published_at: datetime) -> InboundMessage:
+    return InboundMessage.model_validate(
+        {
+            "type": Channel.SMS,
+            "from": inbound.sender,
+            "to": inbound.recipient,
+            "body": inbound.body,
+            "timestamp": published_at,
+            "provider_message_id": inbound.id,
+            "extra": inbound.model_extra or {},
+        }
+    )
+
+
+def _report(event: Event) -> DeliveryReport:
+    status = STATUS.get(event.kind)
+    if status is Status.FAILED and not event.is_final:
+        status = None
+    needs_reason = status in (None, Status.FAILED)
+    return DeliveryReport(
+        provider_message_id=event.id,
+        reference=parse_reference(str(event.context.get("reference"))),
+        status=status,
+        code=event.kind if needs_reason else None,
+        reason=redact(event.description) if needs_reason else None,
+        timestamp=datetime.fromtimestamp(event.milliseconds / 1000, UTC),
+    )

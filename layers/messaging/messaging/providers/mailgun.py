@@ -1,157 +1,166 @@
 """Mailgun: email.
 
-Out, POST https://api.mailgun.net/v3/example.com/messages (https://api.eu.mailgun.net for domains in the EU)
-with basic auth, `api` and the key; multipart/form-data:
+Send: POST https://api.mailgun.net/v3/example.com/messages (https://api.eu.mailgun.net for domains in the EU)
+with basic authentication, `api` and the key; multipart/form-data:
 
     from=user@example.com to=contact@example.org cc=... subject=Hi text=... html=... h:Reply-To=...
     h:X-Campaign=... attachment=<a file> v:reference=7 v:recipient=contact@example.org
     200 {"id": "<20260203192638.000be97f99f8cea1@example.com>", "message": "Queued. Thank you."}
     400 {"message": "to parameter is not a valid address. please check documentation"}
 
-`v:` are variables: they come back with every event, and stand in the head of the mail (X-Mailgun-Variables).
+`v:` fields are variables: they come back with every event, and are in the mail's header X-Mailgun-Variables.
 
-In, from a route's forward() (not store()) a form, with files a multipart one; to a URL that ends in `mime`
-with the whole mail as `body-mime` instead:
+Receive: from a route's forward() (not store()) a form, which is multipart if there are files. If the URL ends
+in `mime`, the form has the whole mail as `body-mime`:
 
     recipient=user@example.com&sender=contact@example.org&from=Bob <contact@example.org>&subject=Re: Hi
     &message-headers=[["Message-Id", "<1@example.org>"], ...]&body-plain=...&body-html=...&attachment-count=1
     &attachment-1=<a file>&content-id-map={"<a@b>": "attachment-1"}&timestamp=...&token=...&signature=...
 
-and from webhooks JSON, one event each:
+and from webhooks JSON, one event per request:
 
     {"signature": {"timestamp": "1770920772", "token": "e0b5477167110d68...", "signature": "12d99f5a1535..."},
      "event-data": {"event": "failed", "severity": "permanent", "reason": "bounce", "timestamp": 1770920771.5,
                     "recipient": "contact@example.org", "message": {"headers": {"message-id": "2026...@..."}},
                     "delivery-status": {"code": 550, "message": "..."}, "user-variables": {"reference": "7"}}}
 
-The signature is the hex HMAC-SHA256 of timestamp and token, and not of the body: a token is good for one
-request. There is no look-up: the Events API tells late, and is not asked by variables.
+The signature is the hex HMAC-SHA256 of timestamp and token, not of the body: a token is valid for one body.
+There is no status lookup: the Events API lags, and cannot be searched by variables.
 https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
 """
 
-import hashlib
 import hmac
-import re
 import secrets
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from pydantic import Field, TypeAdapter
-from pydantic_core import PydanticCustomError, from_json
-
-from messaging import address
-from messaging.failures import Failure, Misconfigured, OutcomeUnknown, PermanentFailure
-from messaging.fields import MAX_BODY, Text, clean_text
+from messaging.failures import Failure, PermanentFailure
+from messaging.fields import MAX_BODY, clean_text, epoch_seconds
 from messaging.mail import addresses, form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected, Unreadable
-from messaging.providers.credentials import get_list, get_str, not_signed
-from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
+from messaging.providers.credentials import basic_auth, get_list, get_str, not_signed, required
+from messaging.providers.limits import Limits
+from messaging.providers.provider import Provider, ProviderResult, Verified, Webhook, value_at
 from messaging.transport import client, payload
 from messaging.transport.fetch import FetchedFile, fetch
 from messaging.transport.redact import redact
 
-STATUS = {"accepted": Status.SENT, "delivered": Status.DELIVERED, "opened": Status.READ}
-STATUS |= dict.fromkeys(("failed", "rejected"), Status.FAILED)  # failed where its severity is permanent
-"""Of events. A click may be a scanner's, the others are about the contact."""
+STATUS = {
+    "accepted": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "opened": Status.READ,
+    "failed": Status.FAILED,  # if its severity is permanent
+    "rejected": Status.FAILED,
+}
+"""By event. A click may be a scanner's, and the others are about the contact."""
 REASONS = (("delivery-status", "message"), ("reject", "reason"), ("reason",))
+"""Where an event has its reason, in order of preference."""
 
-OURS = ("x-mailgun-variables",)
-TOLERANCE = 12 * 3600
-"""Seconds: Mailgun comes again for eight hours with the first time's token, and a token is known for a day at
-least. Digits that are moved from the token to the time, or back, make a time of another decade."""
-SIGNED = ("timestamp", "token", "signature", "parent-signature")
+RESERVED = ("x-mailgun-variables",)
+TOLERANCE = timedelta(hours=12)
+"""Mailgun retries for eight hours with the token of the first request, and we store a token for at least a
+day. If somebody moves digits between token and timestamp, the timestamp is decades away."""
 VERDICTS = ("x-mailgun-sflag", "x-mailgun-sscore", "x-mailgun-spf", "x-mailgun-dkim-check-result")
+EXTRA_FIELDS = ("sender", "message-url", "attachments")
+
 _QUOTED = str.maketrans({'"': "%22", "\\": "%5C", "\r": "%0D", "\n": "%0A"})
-_SECONDS = re.compile("[0-9]{1,12}")
-_ID: TypeAdapter[str] = TypeAdapter(Annotated[Text, Field(min_length=1, max_length=512)])
 
 
-class Mailgun:
+class Mailgun(Provider):
     channels = frozenset({Channel.EMAIL})
-    limits = Limits(body=MAX_BODY, attachments=100, cc=50, reply_to=True, headers=20, reserved=OURS)
+    limits = Limits(
+        body=MAX_BODY,
+        attachments=100,
+        cc=50,
+        headers=20,
+        reserved_headers=RESERVED,
+        fields=frozenset({"subject", "html", "reply_to"}),
+    )
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
+        self._secret = secret
         self._url = (get_str(secret, "api_url") or "https://api.mailgun.net").rstrip("/")
-        self._api_key = get_str(secret, "api_key")
         self._domain = get_str(secret, "domain")
         self._signing_keys = get_list(secret, "signing_key")
 
     def send(self, message: OutboundMessage) -> ProviderResult:
-        if not self._api_key:
-            raise Misconfigured("not_configured", f"The secret holds no api_key for {self.name}.")
+        api_key = required(self._secret, "api_key", self.name)
         domain = self._domain or message.sender.rpartition("@")[2]
-        written, kind = _form(_fields(message))
-        user = b64encode(f"api:{self._api_key}".encode()).decode()
-        headers = {"Authorization": f"Basic {user}", "Content-Type": kind}
+        body, content_type = _multipart(_fields(message))
+        headers = {"Authorization": basic_auth("api", api_key), "Content-Type": content_type}
         try:
-            answer = client.post(f"{self._url}/v3/{quote(domain)}/messages", written, headers)
+            answer = client.post(f"{self._url}/v3/{quote(domain)}/messages", body, headers)
         except Failure as failure:
-            raise self._as_told(failure) from failure
-        try:
-            return ProviderResult(_ID.validate_python(from_json(answer.body)["id"].strip("<>")))
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            raise OutcomeUnknown("unreadable_answer", "The answer holds no id.") from error
+            raise self._with_reason(failure) from failure
+        id = value_at(answer.body, "id")
+        return ProviderResult.with_id(id.strip("<>") if isinstance(id, str) else None, "id")
 
-    def _as_told(self, failure: Failure) -> Failure:
-        """With the reason of the answer, which may be that there is no such domain."""
-        with suppress(ValueError, TypeError, LookupError):
-            failure.reason = redact(from_json(failure.body)["message"]) or failure.reason
-        theirs = failure.code == "404" and not self._domain and "domain" in failure.reason.lower()
-        return PermanentFailure("404", failure.reason) if theirs else failure
+    def _with_reason(self, failure: Failure) -> Failure:
+        """The failure with Mailgun's reason. An unknown domain is the message's fault, unless it is in the
+        secret."""
+        failure.reason = redact(value_at(failure.body, "message")) or failure.reason
+        if failure.code == "404" and not self._domain and "domain" in failure.reason.lower():
+            return PermanentFailure("404", failure.reason)
+        return failure
 
     def verify(self, webhook: Webhook) -> Verified:
-        timestamp, token, *signatures = _signature(webhook)
-        text = (timestamp + token).encode(errors="replace")
-        known = [one.encode(errors="replace") for one in signatures]
-        made = {key: hmac.new(key.encode(), text, hashlib.sha256).hexdigest() for key in self._signing_keys}
-        keys = [key for key, a in made.items() if any(hmac.compare_digest(a.encode(), b) for b in known)]
-        if not token.isascii() or not keys:
+        signature = _signature(webhook)
+        key = self._signing_key_of(signature)
+        if key is None or not signature.token.isascii():
             raise not_signed(self._signing_keys, "signing_key")
-        at = int(timestamp) if _SECONDS.fullmatch(timestamp) else 0
-        if not token or abs(webhook.received_at.timestamp() - at) > TOLERANCE:
-            raise SignatureRejected("The request was signed at another time.")
-        return Verified(once=hmac.new(keys[0].encode(), f"once {token}".encode(), hashlib.sha256).hexdigest())
+        signed_at = epoch_seconds(signature.timestamp) or 0
+        if not signature.token or not webhook.is_within(TOLERANCE, signed_at):
+            raise SignatureRejected("The request is stale.")
+        replay_token = hmac.digest(key.encode(), f"once {signature.token}".encode(), "sha256")
+        return Verified(replay_token=replay_token.hex())
+
+    def _signing_key_of(self, signature: "Signature") -> str | None:
+        """The key that made one of the request's signatures. None if none of our keys did."""
+        text = (signature.timestamp + signature.token).encode(errors="replace")
+        for key in self._signing_keys:
+            expected = hmac.digest(key.encode(), text, "sha256").hex().encode()
+            for value in (signature.signature, signature.parent_signature):
+                if hmac.compare_digest(expected, value.encode(errors="replace")):
+                    return key
+        return None
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
-        if "json" not in webhook.headers.get("content-type", "").lower().partition(";")[0]:
+        if "json" not in webhook.media_type:
             return _received(webhook)
         event = payload.json_object(webhook.body).get("event-data")
-        routed = _at(event, "flags", "is-routed") is True  # a mail that came in, and none that we sent
-        return [] if routed else [_report(event, webhook.received_at)]
-
-    def answer(self, kept: Sequence[str | None]) -> Answer:  # noqa: ARG002  # all is answered alike
-        return Answer()
+        if _get(event, "flags", "is-routed") is True:  # about a mail that we received, not one that we sent
+            return []
+        return [_report(event, webhook.received_at)]
 
 
 def _fields(message: OutboundMessage) -> list[tuple[str, str | FetchedFile]]:
     text, html = mail_message.text_and_html(message)
-    copies = [one for one in message.cc if one != message.recipient]
-    fields = [
+    optional = {
+        "subject": message.subject or "",
+        "text": text,
+        "html": html,
+        "h:Reply-To": message.reply_to,
+        **{f"h:{name}": value for name, value in message.headers.items()},
+        "v:reference": str(message.id),
+        "v:recipient": message.recipient if message.copies else None,
+    }
+    return [
         ("from", message.sender),
         ("to", message.recipient),
-        *(("cc", one) for one in copies),
-        ("subject", message.subject or ""),
-        ("text", text),
-        ("html", html),
-        ("h:Reply-To", message.reply_to),
-        *((f"h:{name}", value) for name, value in message.headers.items()),
-        ("v:reference", str(message.id)),
-        ("v:recipient", message.recipient if copies else None),
+        *(("cc", address) for address in message.copies),
+        *((name, value) for name, value in optional.items() if value is not None),
+        *(("attachment", file) for file in fetch(message.attachments)),
     ]
-    files = [("attachment", one) for one in fetch(message.attachments)]
-    return [*((name, value) for name, value in fields if value is not None), *files]
 
 
-def _form(fields: Sequence[tuple[str, str | FetchedFile]]) -> tuple[bytes, str]:
-    """As multipart/form-data, with its Content-Type: https://www.rfc-editor.org/rfc/rfc7578"""
+def _multipart(fields: Sequence[tuple[str, str | FetchedFile]]) -> tuple[bytes, str]:
+    """The fields as multipart/form-data, and its Content-Type: https://www.rfc-editor.org/rfc/rfc7578"""
     boundary = secrets.token_hex(24)
     parts: list[bytes] = []
     for name, value in fields:
@@ -160,93 +169,134 @@ def _form(fields: Sequence[tuple[str, str | FetchedFile]]) -> tuple[bytes, str]:
             head += f'; filename="{value.name.translate(_QUOTED)}"\r\nContent-Type: {value.content_type}'
         content = value.content if isinstance(value, FetchedFile) else value.encode()
         parts.append(head.encode() + b"\r\n\r\n" + content + b"\r\n")
-    return b"".join([*parts, f"--{boundary}--\r\n".encode()]), f"multipart/form-data; boundary={boundary}"
+    parts.append(f"--{boundary}--\r\n".encode())
+    return b"".join(parts), f"multipart/form-data; boundary={boundary}"
 
 
-def _signature(webhook: Webhook) -> list[str]:
-    """What stands in the fields of SIGNED; empty where there is none."""
+class Signature(NamedTuple):
+    timestamp: str
+    token: str
+    signature: str
+    parent_signature: str
+    """By the parent account's key, for a subaccount."""
+
+
+def _signature(webhook: Webhook) -> Signature:
+    """The signature's fields; each is empty if the request does not have it."""
+    names = ("timestamp", "token", "signature", "parent-signature")
     try:
-        if "json" in webhook.headers.get("content-type", "").lower().partition(";")[0]:
-            told = payload.json_object(webhook.body).get("signature")
-            return [str(_at(told, name) or "") for name in SIGNED]
-        return [
-            text or ""
-            for text in form.decode_fields(
-                form.fields_by_name(payload.form(webhook.headers.get("content-type", ""), webhook.body)),
-                {},
-                *SIGNED,
-            )
-        ]
+        if "json" in webhook.media_type:
+            fields = payload.json_object(webhook.body).get("signature")
+            values = [str(_get(fields, name) or "") for name in names]
+        else:
+            form_fields = form.fields_by_name(payload.form(webhook.content_type, webhook.body))
+            values = [text or "" for text in form.decode_fields(form_fields, {}, *names)]
     except Unreadable as error:
-        raise SignatureRejected("The request bears no signature.") from error
+        raise SignatureRejected("The request has no signature.") from error
+    return Signature(*values)
 
 
-def _at(value: Any, *names: str) -> Any:
-    for name in names:
+def _get(value: Any, *path: str) -> Any:
+    """The value at a path of objects; None if it is not there."""
+    for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
 def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
-    fields = form.fields_by_name(payload.form(webhook.headers.get("content-type", ""), webhook.body))
-    raw = fields.get("body-mime")
-    headers = mime.split_head(raw.content)[0] if raw else _headers(fields)
-    read = mail_message.parse_mail(raw.content) if raw else _put_together(fields, headers)
-    extra = form.extra_fields(fields, ("sender", "message-url", "attachments"))
-    extra |= {name: clean_text(mime.first_header(headers, name)) for name in VERDICTS if name in headers}
+    fields = form.fields_by_name(payload.form(webhook.content_type, webhook.body))
+    if "body-mime" in fields:
+        raw = fields["body-mime"].content
+        headers, _ = mime.split_head(raw)
+        mail = mail_message.parse_mail(raw)
+    else:
+        headers = _headers(fields)
+        mail = _mail(fields, headers)
+    extra = form.extra_fields(fields, EXTRA_FIELDS)
+    for name in VERDICTS:
+        if name in headers:
+            extra[name] = clean_text(mime.first_header(headers, name))
     [recipient] = form.decode_fields(fields, {}, "recipient")
-    if not (reached := addresses.split_mailboxes(recipient or "")):
-        raise Invalid.field("recipient", "names nobody whom it reached")
-    return inbound.inbound_messages(read, reached, webhook.received_at, extra)
+    recipients = addresses.split_mailboxes(recipient or "")
+    if not recipients:
+        raise Invalid.field("recipient", "must name at least one recipient")
+    return inbound.inbound_messages(mail, recipients, webhook.received_at, extra)
 
 
 def _headers(fields: form.Fields) -> mime.Headers:
+    """The mail's headers, by their names in lower case."""
     headers: dict[str, list[str]] = {}
-    with suppress(Unreadable, KeyError, TypeError):
-        for one in payload.json_value(fields["message-headers"].content):
-            if isinstance(one, list) and len(one) == 2:  # one that is no pair does not lose the others
-                headers.setdefault(str(one[0]).lower(), []).append(str(one[1]))
+    if "message-headers" not in fields:
+        return headers
+    try:
+        pairs = payload.json_value(fields["message-headers"].content)
+    except Unreadable:
+        return headers
+    for pair in pairs if isinstance(pairs, list) else []:
+        if isinstance(pair, list) and len(pair) == 2:  # a malformed pair does not lose the others
+            name, value = pair
+            headers.setdefault(str(name).lower(), []).append(str(value))
     return headers
 
 
-def _put_together(fields: form.Fields, headers: mime.Headers) -> mail_message.Mail:
+def _mail(fields: form.Fields, headers: mime.Headers) -> mail_message.Mail:
+    """Puts a mail together from the fields of a form."""
     text, html, sender, subject = form.decode_fields(fields, {}, "body-plain", "body-html", "from", "subject")
     headers = {"from": [sender or ""], "subject": [subject or ""], **headers}
     files = form.files(fields, {})
-    ids = form.content_ids(form.json_field(fields, "content-id-map"), files)
-    return mail_message.build_mail(headers, text, html, list(files.values()), ids)
+    content_ids = form.content_ids(form.json_field(fields, "content-id-map"), files)
+    return mail_message.build_mail(headers, text, html, list(files.values()), content_ids)
 
 
 def _report(event: Any, received_at: datetime) -> DeliveryReport:
-    word, at = redact(_at(event, "event")), _at(event, "timestamp")
-    id = clean_text(str(_at(event, "message", "headers", "message-id") or "")).strip("<>")[:512] or None
-    reference = payload.parse_reference(str(_at(event, "user-variables", "reference")))
-    for field, told in (("event", word), ("message.headers.message-id", id or reference)):
-        if told is None:
-            raise Invalid.field(f"event-data.{field}", "is not that of a message that we sent")
-    status, code = STATUS.get(str(word)), word
-    to, main = _at(event, "recipient"), _at(event, "user-variables", "recipient")
-    if to and main and _plain(to) != _plain(main):
-        status, code = None, f"copy_{word}"  # which says nothing of the message itself
-    elif status is Status.FAILED:
-        code = (
-            redact(str(_at(event, "delivery-status", "code") or "")) or redact(_at(event, "reason")) or word
+    """Raises Invalid if the event does not name a message of ours."""
+    word = redact(_get(event, "event"))
+    if word is None:
+        raise Invalid.field("event-data.event", "must be the name of an event")
+    message_id = str(_get(event, "message", "headers", "message-id") or "")
+    id = clean_text(message_id).strip("<>")[:512] or None
+    reference = payload.parse_reference(str(_get(event, "user-variables", "reference")))
+    if id is None and reference is None:
+        raise Invalid.field("event-data.message.headers.message-id", "must name a message that we sent")
+    timestamp = _timestamp(event) or received_at
+    if _is_about_copy(event):
+        return DeliveryReport.of_copy(
+            word, provider_message_id=id, reference=reference, reason=_reason(event), timestamp=timestamp
         )
-        status = None if _at(event, "severity") == "temporary" else status
-    tells = status in (None, Status.FAILED)
-    reasons = filter(None, (redact(_at(event, *path)) for path in REASONS))
-    known = isinstance(at, (int, float)) and 0 <= at < 253402300800
+    status, code = STATUS.get(word), word
+    if status is Status.FAILED:
+        smtp_code = redact(str(_get(event, "delivery-status", "code") or ""))
+        code = smtp_code or redact(_get(event, "reason")) or word
+        if _get(event, "severity") == "temporary":
+            status = None
+    needs_reason = status in (None, Status.FAILED)
     return DeliveryReport(
         provider_message_id=id,
         reference=reference,
         status=status,
-        code=code if tells else None,
-        reason=next(reasons, None) if tells else None,
-        timestamp=datetime.fromtimestamp(at, UTC) if known else received_at,
+        code=code if needs_reason else None,
+        reason=_reason(event) if needs_reason else None,
+        timestamp=timestamp,
     )
 
 
-def _plain(written: Any) -> str:
-    with suppress(PydanticCustomError):
-        return address.normalize_email(str(written)[:1000])
-    return str(written).lower()
+def _is_about_copy(event: Any) -> bool:
+    recipient = _get(event, "recipient")
+    main_recipient = _get(event, "user-variables", "recipient")
+    if not recipient or not main_recipient:
+        return False
+    return addresses.comparable_address(str(recipient)) != addresses.comparable_address(str(main_recipient))
+
+
+def _reason(event: Any) -> str | None:
+    for path in REASONS:
+        if reason := redact(_get(event, *path)):
+            return reason
+    return None
+
+
+def _timestamp(event: Any) -> datetime | None:
+    seconds = _get(event, "timestamp")
+    if not isinstance(seconds, (int, float)) or not 0 <= seconds < 253_402_300_800:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)

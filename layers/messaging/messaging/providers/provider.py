@@ -1,44 +1,67 @@
-"""What a provider is to the rest of the service: it sends, and it reads its own webhooks."""
+"""The interface of a provider: it sends messages, and it verifies and reads its vendor's webhooks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+from urllib.parse import quote
 
-from messaging.models import Channel, Content, DeliveryReport, InboundMessage, OutboundMessage
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from messaging.failures import OutcomeUnknown
+from messaging.fields import ProviderId
+from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage
 from messaging.problems import Invalid
-from messaging.providers import gsm
+from messaging.providers.limits import Limits
+from messaging.settings import settings
 
-SEND_TIME = 15.0  # seconds that a send may take, with all that it fetches before its call
+SEND_TIME = 15.0  # seconds for a send, including the attachments that it fetches first
+
+_PROVIDER_ID: TypeAdapter[str] = TypeAdapter(ProviderId, config=ConfigDict(defer_build=True))
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """A provider's request, byte for byte."""
+    """A vendor's request, byte for byte."""
 
     url: str
-    """As the provider called it, without the query."""
+    """As the vendor called it, without the query."""
     query: str
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """The time of what it tells where that has none of its own: read again later, it tells the same."""
+    """The timestamp of messages and reports that have none of their own. A replay keeps it."""
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "")
+
+    @property
+    def media_type(self) -> str:
+        """The Content-Type without its parameters, in lower case."""
+        return self.content_type.partition(";")[0].strip().lower()
+
+    def is_within(self, tolerance: timedelta, signed_at: int) -> bool:
+        """Whether the request was signed at most `tolerance` before or after it arrived. `signed_at` is in
+        seconds since 1970."""
+        return abs(self.received_at.timestamp() - signed_at) <= tolerance.total_seconds()
 
 
 class Verified(NamedTuple):
-    """How a request was let in."""
+    """A request that was accepted."""
 
     signed: bool = True
-    """False where the deployment lets it in without a signature: then what cannot be read is the caller's
-    fault, and not ours."""
-    once: str | None = None
-    """A hash of what the vendor signed in the body's stead, and of the key: good for this body alone. Another
-    one that bears it is refused, whichever instance it comes to."""
+    """False if the deployment accepts requests without a signature. If such a request cannot be read, that is
+    the caller's mistake."""
+    replay_token: str | None = None
+    """For a vendor that does not sign the body: a hash of what it signed instead, and of the key. Only the
+    first body with this token is accepted; any other body with it is refused, at every instance."""
 
 
-class Answer(NamedTuple):
-    """What a provider wants to hear."""
+class WebhookResponse(NamedTuple):
+    """The HTTP response to a vendor's webhook."""
 
     body: str = ""
     content_type: str = "application/json"
@@ -46,91 +69,89 @@ class Answer(NamedTuple):
 
 
 class ProviderResult(NamedTuple):
-    """The provider took the message."""
+    """The provider accepted the message."""
 
     provider_message_id: str | None
-    """None where its answer names none."""
+    """None if the answer names no id."""
 
-
-@dataclass(frozen=True)
-class Limits:
-    """What a provider cannot do is refused before the message is kept, not dropped on the way."""
-
-    body: int
-    """Characters; of `html` as well."""
-    attachments: int
-    body_in_ucs2: int | None = None
-    """Of an SMS that has a character beyond the alphabet of SMS, as far as that is counted apart."""
-    cc: int = 0
-    reply_to: bool = False
-    headers: int = 0
-    reserved: tuple[str, ...] = ()
-    """Headers that it writes itself or takes as orders, in lower case; one that ends in `-` is a prefix."""
-
-    def check(self, content: Content, provider: str) -> None:
-        """Raises Invalid, which names every field that does not fit, and the provider."""
-        if wrong := list(self._wrong(content, provider)):
-            raise Invalid.fields(wrong)
-
-    def _wrong(self, content: Content, provider: str) -> Iterator[tuple[str, str]]:
-        for name in ("body", "html"):
-            if len(getattr(content, name) or "") > self.body:
-                yield name, f"is longer than the {self.body} characters that {provider} takes"
-        if self.body_in_ucs2 is not None and content.type is Channel.SMS:
-            length, plain = gsm.length(content.body[: self.body])
-            if length > (most := self.body if plain else self.body_in_ucs2):
-                yield "body", f"is longer than the {most} characters that {provider} takes of this alphabet"
-        for name, most in (("attachments", self.attachments), ("cc", self.cc), ("headers", self.headers)):
-            if len(getattr(content, name)) > most:
-                takes = f"are more than the {most} that {provider} takes"
-                yield name, takes if most else f"{provider} takes none"
-        if content.reply_to and not self.reply_to:
-            yield "reply_to", f"{provider} takes none"
-        for name in content.headers:
-            if self._reserves(name.lower()):
-                yield f"headers.{name}", f"{provider} keeps this header to itself"
-
-    def _reserves(self, name: str) -> bool:
-        return any(name.startswith(one) if one.endswith("-") else name == one for one in self.reserved)
+    @classmethod
+    def with_id(cls, id: object, field: str) -> "ProviderResult":
+        """The result with the id that the answer has in `field`. Raises OutcomeUnknown if it is not an id."""
+        try:
+            return cls(_PROVIDER_ID.validate_python(id))
+        except ValidationError as error:
+            raise OutcomeUnknown("unreadable_answer", f"The answer holds no {field}.") from error
 
 
 class Provider(Protocol):
-    """One file implements it, and one line of the registry names it.
+    """A provider is one class in one file, and one line in the registry.
 
-    An instance is made with its name in the configuration and the fields of its secret.
+    An instance is made of its name in the configuration and the fields of its secret.
     """
 
     channels: frozenset[Channel]
     limits: Limits
+    webhook_response: ClassVar[WebhookResponse] = WebhookResponse()
+    name: str
+    """In the configuration, in the route and in messages.provider."""
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None: ...
 
-    @property
-    def name(self) -> str:
-        """In the configuration, in the route and in messages.provider."""
-
     def send(self, message: OutboundMessage) -> ProviderResult:
-        """Makes one attempt within SEND_TIME, beside others in other threads. Raises one of the Failures, and
-        nothing else."""
+        """Makes one attempt within SEND_TIME. Several threads call it at once.
+
+        Raises one of the Failures, and nothing else.
+        """
+        ...
 
     def verify(self, webhook: Webhook) -> Verified:
-        """Checks the signature and its age. Raises SignatureRejected, always if there is no secret."""
+        """Checks the signature and its age. Raises SignatureRejected, also if the secret holds no key."""
+        ...
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
-        """What the request tells, and the same again whenever it is read. Of several parts one that cannot be
-        read is the Invalid that says why, in its place. Raises Unreadable or Invalid where none can, and
-        Unavailable where what it is read from is away."""
+        """Reads a verified request. The same request always gives the same parts.
 
-    def answer(self, kept: Sequence[str | None]) -> Answer:
-        """What the vendor wants to hear, once all of it is committed: for each part of the request the JSON
-        text of its message (conversations.responses.Message); None for a report of a message that is not
-        known yet, and for what could not be read."""
+        A part that cannot be read is replaced by an Invalid that says why. Raises Unreadable or Invalid if no
+        part can be read, and Unavailable if something that is needed to read the request is unavailable.
+        """
+        ...
+
+    def respond(self, messages: Sequence[str | None]) -> WebhookResponse:  # noqa: ARG002  # most vendors ignore it
+        """The response to a webhook, once all of it is committed.
+
+        `messages` has one entry for each part: the JSON text of its message (models.Message), or None for a
+        report about an unknown message and for a part that could not be read.
+        """
+        return self.webhook_response
 
 
 @runtime_checkable
 class SupportsStatusLookup(Protocol):
-    """A provider that can be asked what became of a message: implemented where the vendor's API allows it."""
+    """A provider whose vendor can be asked what became of a message."""
 
     def fetch_status(self, message: OutboundMessage) -> ProviderResult | None:
-        """What the provider has of this message, by our id; None where it has none and will not get it from
-        the request that went out, so that it can be sent again. Raises a Failure where it cannot tell."""
+        """Asks the vendor about this message, by our id.
+
+        None if the vendor does not have the message and will not get it from the request that was sent: then
+        it can be sent again. Raises a Failure if the vendor cannot tell.
+        """
+        ...
+
+
+def callback_url(channel: Channel, provider: str, message_id: int) -> str | None:
+    """The URL to which a vendor reports about this message. None if PUBLIC_URL is not set."""
+    public_url = settings().public_url.rstrip("/")
+    if not public_url:
+        return None
+    return f"{public_url}/api/webhooks/{channel}/{quote(provider, safe='')}?reference={message_id}"
+
+
+def value_at(body: bytes, *path: str | int) -> Any:
+    """The value at a path in a vendor's JSON answer. None if it is not there, or if the body is not JSON."""
+    try:
+        value = from_json(body)
+        for key in path:
+            value = value[key]
+    except (ValueError, TypeError, LookupError):
+        return None
+    return value

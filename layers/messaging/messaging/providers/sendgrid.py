@@ -1,6 +1,6 @@
 """SendGrid: email, by its v3 API, its Event Webhook and its Inbound Parse Webhook.
 
-Out, POST to /v3/mail/send:
+Send: POST to /v3/mail/send:
 
     Authorization: Bearer SG.Kq3
     {"personalizations": [{"to": [{"email": "contact@example.org"}],
@@ -10,7 +10,8 @@ Out, POST to /v3/mail/send:
     202, X-Message-Id: LRzXl_NHStOGhQ4kofSm_A
     400, {"errors": [{"message": "Does not contain a valid address.", "field": "from.email", "help": null}]}
 
-In, events come in batches and bear our arguments; a mail is a form, in raw mode whole in its field `email`:
+Receive: batches of events, which hold our arguments, and mail as a form. In raw mode the form's field `email`
+is the whole mail:
 
     [{"event": "bounce", "email": "contact@example.org", "timestamp": 1600112492, "type": "bounce",
       "status": "5.1.1", "reason": "550 5.1.1 unknown", "reference": "7", "instance": "sendgrid",
@@ -24,7 +25,8 @@ Both are signed: ECDSA on P-256 over the time and the body, which the secret's `
     X-Twilio-Email-Event-Webhook-Timestamp: 1600112502
     X-Twilio-Email-Event-Webhook-Signature: MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM...
 
-There is no look-up: the Email Activity API is bought separately. The event `processed` tells what was taken.
+There is no status lookup: the Email Activity API is sold separately. The event `processed` says that a mail
+was accepted.
 https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook
@@ -36,22 +38,28 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
-from pydantic_core import PydanticCustomError, from_json
 
-from messaging import address
-from messaging.failures import Failure, Misconfigured, OutcomeUnknown, Throttled
-from messaging.fields import MAX_BODY, Text, clean_text
+from messaging.failures import Failure, OutcomeUnknown, Throttled
+from messaging.fields import MAX_BODY, EpochSeconds, Text, clean_text, epoch_seconds
 from messaging.mail import form, inbound, mime
 from messaging.mail import message as mail_message
+from messaging.mail.addresses import comparable_address
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected, Unreadable
-from messaging.providers.credentials import get_list, get_str, not_signed
-from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
+from messaging.providers.credentials import get_list, get_str, not_signed, required
+from messaging.providers.limits import Limits
+from messaging.providers.provider import (
+    Provider,
+    ProviderResult,
+    Verified,
+    Webhook,
+    WebhookResponse,
+    value_at,
+)
 from messaging.transport import client, payload, signatures
 from messaging.transport.fetch import fetch
 from messaging.transport.redact import redact
@@ -59,21 +67,22 @@ from messaging.transport.redact import redact
 STATUS = {
     "processed": Status.SENT,
     "delivered": Status.DELIVERED,
-    "bounce": Status.FAILED,  # also of the type `blocked`: SendGrid tries no more
+    "bounce": Status.FAILED,  # also of the type `blocked`: SendGrid does not retry
     "dropped": Status.FAILED,
     "open": Status.READ,
 }
-"""Of events. `deferred` is still under way, a click may be a scanner's, the others are about the contact."""
+"""By event. `deferred` is not final, a click may be a scanner's, and the others are about the contact."""
 
-NO_SUBJECT = "(no subject)"  # in the place of none, which SendGrid refuses; as mail readers have it
-RESERVED = ("x-sg-id", "x-sg-eid")  # the others that it lists no mail of ours can name
-TOLERANCE = 300  # seconds
+NO_SUBJECT = "(no subject)"  # SendGrid refuses an empty subject; mail readers show this one
+RESERVED = ("x-sg-id", "x-sg-eid")  # SendGrid reserves others too, which our API already refuses
+TOLERANCE = timedelta(minutes=5)
+EXTRA_FIELDS = ("dkim", "SPF", "spam_score", "spam_report", "sender_ip")
 
 
 class Event(BaseModel):
     event: Annotated[Text, Field(min_length=1, max_length=64)]
     email: Annotated[str, Field(max_length=1000)] = ""
-    timestamp: Annotated[int, Field(ge=0, lt=253402300800)] | None = None
+    timestamp: EpochSeconds | None = None
     sg_message_id: str | None = None
     sg_machine_open: bool = False
     status: Any = None
@@ -84,160 +93,193 @@ class Event(BaseModel):
     instance: Any = None
     recipient: Any = None
 
-    def read(self, received_at: datetime) -> DeliveryReport:
-        reference, id = payload.parse_reference(str(self.reference)), _id(self.sg_message_id)
-        if reference is None and id is None:
-            raise Invalid.field("sg_message_id", "names no message that we sent")
-        status, word = STATUS.get(self.event), self.event
-        if self.recipient and self.recipient != mark(self.reference, self.email):
-            status, word = None, f"copy_{word}"  # which says nothing of the message itself
-        elif word == "open" and self.sg_machine_open:
-            status, word = None, "machine_open"  # of a proxy that fetches whatever arrives
-        elif status is Status.FAILED:
-            word = redact(self.status) or redact(self.type) or word
-        at = received_at if self.timestamp is None else datetime.fromtimestamp(self.timestamp, UTC)
-        tells = status in (None, Status.FAILED)
-        return DeliveryReport(
-            provider_message_id=id,
-            reference=reference,
-            status=status,
-            code=word if tells else None,
-            reason=redact(self.reason) or redact(self.response) if tells else None,
-            timestamp=at,
-        )
 
-
-class SendGrid:
+class SendGrid(Provider):
     channels = frozenset({Channel.EMAIL})
-    limits = Limits(body=MAX_BODY, attachments=100, cc=50, reply_to=True, headers=20, reserved=RESERVED)
+    limits = Limits(
+        body=MAX_BODY,
+        attachments=100,
+        cc=50,
+        headers=20,
+        reserved_headers=RESERVED,
+        fields=frozenset({"subject", "html", "reply_to"}),
+    )
+    webhook_response = WebhookResponse(content_type="text/plain")
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
-        self._api_key = get_str(secret, "api_key")
+        self._secret = secret
         self._url = (get_str(secret, "api_url") or "https://api.sendgrid.com").rstrip("/") + "/v3/mail/send"
         self._public_keys = get_list(secret, "public_key")
 
     def send(self, message: OutboundMessage) -> ProviderResult:
-        if not self._api_key:
-            raise Misconfigured("not_configured", f"The secret holds no api_key for {self.name}.")
-        written = json.dumps(self._written(message), ensure_ascii=False).encode()
-        headers = {"Authorization": f"Bearer {self._api_key}", "Content-Type": "application/json"}
+        api_key = required(self._secret, "api_key", self.name)
+        body = json.dumps(self._request(message), ensure_ascii=False).encode()
+        headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"}
         try:
-            answer = client.post(self._url, written, headers)
+            answer = client.post(self._url, body, headers)
         except Failure as failure:
-            raise _as_told(failure) from failure
+            raise _with_error(failure) from failure
         if answer.status != 202:
-            raise OutcomeUnknown("unreadable_answer", f"The answer is {answer.status}, and not 202.")
-        return ProviderResult(_id(answer.headers.get("x-message-id")))
+            raise OutcomeUnknown("unreadable_answer", f"The answer is {answer.status} instead of 202.")
+        return ProviderResult(_message_id(answer.headers.get("x-message-id")))
 
-    def _written(self, message: OutboundMessage) -> dict[str, Any]:
+    def _request(self, message: OutboundMessage) -> dict[str, Any]:
         arguments = {"reference": str(message.id), "instance": self.name}
-        to: dict[str, Any] = {"to": [{"email": message.recipient}], "custom_args": arguments}
-        if copies := [{"email": one} for one in message.cc if one != message.recipient]:  # refused if twice
-            to["cc"] = copies
-            arguments["recipient"] = mark(message.id, message.recipient)
-        kinds = zip(("text/plain", "text/html"), mail_message.text_and_html(message), strict=True)
-        files = [
+        personalization: dict[str, Any] = {"to": [{"email": message.recipient}], "custom_args": arguments}
+        if message.copies:
+            personalization["cc"] = [{"email": address} for address in message.copies]
+            arguments["recipient"] = recipient_mark(message.id, message.recipient)
+        text, html = mail_message.text_and_html(message)
+        content = [("text/plain", text), ("text/html", html)]
+        attachments = [
             {
-                "content": base64.b64encode(one.content).decode(),
-                "filename": re.sub("[;,]", "_", one.name),  # which are refused
-                "type": one.content_type,
+                "content": base64.b64encode(file.content).decode(),
+                "filename": re.sub("[;,]", "_", file.name),  # SendGrid refuses these characters
+                "type": file.content_type,
                 "disposition": "attachment",
             }
-            for one in fetch(message.attachments)
+            for file in fetch(message.attachments)
         ]
+        subject = message.subject if message.subject and message.subject.strip() else NO_SUBJECT
         fields = {
-            "personalizations": [to],
+            "personalizations": [personalization],
             "from": {"email": message.sender},
             "reply_to": {"email": message.reply_to} if message.reply_to else None,
-            "subject": ((message.subject or "").strip() and message.subject) or NO_SUBJECT,
-            "content": [{"type": kind, "value": text} for kind, text in kinds if text],
-            "attachments": files,
+            "subject": subject,
+            "content": [{"type": type, "value": value} for type, value in content if value],
+            "attachments": attachments,
             "headers": message.headers,
         }
         return {name: value for name, value in fields.items() if value}
 
     def verify(self, webhook: Webhook) -> Verified:
-        told = webhook.headers.get("x-twilio-email-event-webhook-timestamp", "")
-        at = _seconds(told)
+        timestamp = webhook.headers.get("x-twilio-email-event-webhook-timestamp", "")
         signature = webhook.headers.get("x-twilio-email-event-webhook-signature", "")
         if not signature:
-            raise SignatureRejected("The request bears no signature.")
-        if at is None or abs(at - webhook.received_at.timestamp()) > TOLERANCE:
-            raise SignatureRejected("The request is stale, or bears no time.")
+            raise SignatureRejected("The request has no signature.")
+        signed_at = epoch_seconds(timestamp)
+        if signed_at is None or not webhook.is_within(TOLERANCE, signed_at):
+            raise SignatureRejected("The request is stale, or has no timestamp.")
         try:
-            signatures.verify_ecdsa(self._public_keys, signature, told.encode() + webhook.body)
+            signatures.verify_ecdsa(self._public_keys, signature, timestamp.encode() + webhook.body)
         except ValueError as error:
             raise not_signed(self._public_keys, "public_key") from error
         return Verified()
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
-        if "form" in webhook.headers.get("content-type", "").partition(";")[0].lower():
+        if "form" in webhook.media_type:
             return _received(webhook)
         events = payload.json_value(webhook.body)
         if not isinstance(events, list):
-            raise Unreadable("The body is no batch of events.")
-        return [part for one in events for part in self._read(one, webhook.received_at)]
-
-    def _read(self, fields: Any, received_at: datetime) -> Sequence[DeliveryReport | Invalid]:
-        """Nothing of an event about the account, or another instance's message."""
-        try:
-            event = Event.model_validate(fields)
-            ours = event.event != "account_status_change" and event.instance in (None, self.name)
-            return [event.read(received_at)] if ours else []
-        except Invalid as invalid:
-            return [invalid]
-        except ValidationError as error:
-            return [Invalid.found(error.errors(include_input=False, include_url=False))]
-
-    def answer(self, kept: Sequence[str | None]) -> Answer:  # noqa: ARG002  # all is answered alike
-        return Answer(content_type="text/plain")
+            raise Unreadable("The body is not a list of events.")
+        parts: list[DeliveryReport | Invalid] = []
+        for fields in events:
+            try:
+                event = Event.model_validate(fields)
+                if event.event != "account_status_change" and event.instance in (None, self.name):
+                    parts.append(_report(event, webhook.received_at))
+            except Invalid as invalid:
+                parts.append(invalid)
+            except ValidationError as error:
+                parts.append(Invalid.of(error))
+        return parts
 
 
-def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
-    fields = form.fields_by_name(payload.form(webhook.headers.get("content-type", ""), webhook.body))
-    read = mail_message.parse_mail(fields["email"].content) if "email" in fields else _put_together(fields)
-    extra = form.extra_fields(fields, ("dkim", "SPF", "spam_score", "spam_report", "sender_ip"))
-    return inbound.inbound_messages(read, form.envelope_recipients(fields), webhook.received_at, extra)
-
-
-def _put_together(fields: form.Fields) -> mail_message.Mail:
-    charsets = form.json_field(fields, "charsets")
-    text, html, *told = form.decode_fields(fields, charsets, "text", "html", "subject", "from", "to", "cc")
-    headers = dict(mime.parse_headers(fields["headers"].content if "headers" in fields else b""))
-    for name, value in zip(("subject", "from", "to", "cc"), told, strict=True):
-        if value and (name == "subject" or name not in headers):  # its charset is known only here
-            headers[name] = [value]
-    files = form.files(fields, form.json_field(fields, "attachment-info"))
-    content_ids = form.content_ids(form.json_field(fields, "content-ids"), files)
-    return mail_message.build_mail(headers, text, html, list(files.values()), content_ids)
-
-
-def _as_told(failure: Failure) -> Failure:
-    """With the reason that stands in the answer, and the wait that its head asks for."""
-    with suppress(ValueError, TypeError, KeyError, AttributeError):
-        wrong = [(one.get("field"), one["message"]) for one in from_json(failure.body)["errors"]]
-        reason = redact("; ".join(f"{field}: {text}" if field else text for field, text in wrong))
-        failure.reason = reason or failure.reason
-    reset = _seconds(failure.headers.get("x-ratelimit-reset", ""))
+def _with_error(failure: Failure) -> Failure:
+    """The failure with SendGrid's reason, and with the wait that it asks for."""
+    errors = value_at(failure.body, "errors")
+    reasons = []
+    for error in errors if isinstance(errors, list) else []:
+        if isinstance(error, dict) and isinstance(error.get("message"), str):
+            field = error.get("field")
+            reasons.append(f"{field}: {error['message']}" if field else error["message"])
+    failure.reason = redact("; ".join(reasons)) or failure.reason
+    reset = epoch_seconds(failure.headers.get("x-ratelimit-reset", ""))
     if isinstance(failure, Throttled) and reset is not None:
-        left = timedelta(seconds=max(reset - time.time(), 0))
-        failure.retry_after = max(left, failure.retry_after or left)
+        wait = timedelta(seconds=max(reset - time.time(), 0))
+        failure.retry_after = max(wait, failure.retry_after or wait)
     return failure
 
 
-def _seconds(digits: str) -> int | None:
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 12 else None
-
-
-def _id(text: str | None) -> str | None:
-    """An X-Message-Id, and what stands before the first dot of its events' sg_message_id, are the same."""
+def _message_id(text: str | None) -> str | None:
+    """The part of an sg_message_id before its first dot, which equals the X-Message-Id of the send."""
     id = clean_text(text or "").partition(".")[0].strip()
     return id if 0 < len(id) <= 512 else None
 
 
-def mark(reference: object, recipient: str) -> str:
-    """Tells the recipient from copies; arguments are not to hold an address, as SendGrid keeps them."""
-    with suppress(PydanticCustomError):
-        recipient = address.normalize_email(recipient)
-    return hashlib.sha256(f"{reference} {recipient}".encode()).hexdigest()[:8]
+def recipient_mark(reference: object, recipient: str) -> str:
+    """Tells the recipient from the cc copies. It is a hash because SendGrid stores arguments, which should
+    not hold an address."""
+    text = f"{reference} {comparable_address(recipient)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _report(event: Event, received_at: datetime) -> DeliveryReport:
+    """Raises Invalid if the event does not name a message of ours."""
+    id = _message_id(event.sg_message_id)
+    reference = payload.parse_reference(str(event.reference))
+    if reference is None and id is None:
+        raise Invalid.field("sg_message_id", "must name a message that we sent")
+    timestamp = event.timestamp or received_at
+    reason = redact(event.reason) or redact(event.response)
+    if event.recipient and event.recipient != recipient_mark(event.reference, event.email):
+        return DeliveryReport.of_copy(
+            event.event, provider_message_id=id, reference=reference, reason=reason, timestamp=timestamp
+        )
+    status, code = STATUS.get(event.event), event.event
+    if event.event == "open" and event.sg_machine_open:
+        status, code = None, "machine_open"  # a mail proxy opened it, not the contact
+    elif status is Status.FAILED:
+        code = redact(event.status) or redact(event.type) or code
+    needs_reason = status in (None, Status.FAILED)
+    return DeliveryReport(
+        provider_message_id=id,
+        reference=reference,
+        status=status,
+        code=code if needs_reason else None,
+        reason=reason if needs_reason else None,
+        timestamp=timestamp,
+    )
+
+
+def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
+    fields = form.fields_by_name(payload.form(webhook.content_type, webhook.body))
+    mail = mail_message.parse_mail(fields["email"].content) if "email" in fields else _mail(fields)
+    extra = form.extra_fields(fields, EXTRA_FIELDS)
+    return inbound.inbound_messages(mail, _envelope_recipients(fields), webhook.received_at, extra)
+
+
+def _mail(fields: form.Fields) -> mail_message.Mail:
+    """Puts a mail together from the fields of a form."""
+    charsets = form.json_field(fields, "charsets")
+    text, html = form.decode_fields(fields, charsets, "text", "html")
+    headers = dict(mime.parse_headers(fields["headers"].content if "headers" in fields else b""))
+    [subject] = form.decode_fields(fields, charsets, "subject")
+    if subject:  # its charset is only known here
+        headers["subject"] = [subject]
+    for name in ("from", "to", "cc"):
+        [value] = form.decode_fields(fields, charsets, name)
+        if value and name not in headers:
+            headers[name] = [value]
+    files = form.files(fields, _file_descriptions(fields))
+    content_ids = form.content_ids(form.json_field(fields, "content-ids"), files)
+    return mail_message.build_mail(headers, text, html, list(files.values()), content_ids)
+
+
+def _file_descriptions(fields: form.Fields) -> dict[str, form.FileDescription]:
+    """The names and types in `attachment-info`, by the name of the file's field."""
+    descriptions = {}
+    for field, info in form.json_field(fields, "attachment-info").items():
+        if isinstance(info, dict):
+            name = form.first_text(info.get("filename"), info.get("name"))
+            descriptions[field] = form.FileDescription(name, form.first_text(info.get("type")))
+    return descriptions
+
+
+def _envelope_recipients(fields: form.Fields) -> list[str]:
+    """Our addresses in the mail's envelope. Raises Invalid if there are none."""
+    recipients = form.json_field(fields, "envelope").get("to")
+    if not isinstance(recipients, list) or not recipients:
+        raise Invalid.field("envelope", "must name at least one recipient")
+    return [str(recipient) for recipient in recipients]

@@ -1,15 +1,16 @@
-"""Amazon SES: mail through its API, and what comes back through topics of SNS.
+"""Amazon SES: mail through its API, and its webhooks through SNS topics.
 
-Out, SendEmail of the API `sesv2`, the mail as it travels:
+Send: SendEmail of the API `sesv2`, with the mail in its raw form:
 
     {"FromEmailAddress": "user@example.com", "Destination": {"ToAddresses": ["contact@example.org"]},
      "Content": {"Raw": {"Data": "RnJvbTogdXNlckBl..."}}, "ConfigurationSetName": "messaging",
      "EmailTags": [{"Name": "reference", "Value": "7"}]}
     200 {"MessageId": "010001937c1d3a2b-0a1b2c3d-0000000000"}
 
-In, as the notification of a topic (sns.py): of an event destination, or of an identity's feedback, which says
-`notificationType` and has no tags; and of a receipt rule's action. SNS brings mails up to 150 KB, in base64
-where its action says so; S3 keeps larger ones, and its topic tells where.
+Receive: notifications of a topic (transport/sns.py). They come from an event destination, from the feedback
+of an identity (with `notificationType` instead of `eventType`, and no tags), or from the action of a receipt
+rule. SNS delivers mails up to 150 KB, in base64 if the action says so. S3 stores larger mails, and the
+notification of its topic says where.
 
     {"eventType": "Bounce",
      "mail": {"messageId": "010001937c1d3a2b-...", "timestamp": "2024-11-01T14:00:00.000Z",
@@ -36,18 +37,32 @@ from email.policy import SMTP
 from typing import Annotated, Any
 
 import idna
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from messaging.failures import Misconfigured, OutcomeUnknown, PermanentFailure, TemporaryFailure, Throttled
-from messaging.fields import MAX_BODY, Time, clean_text
+from messaging.fields import MAX_BODY, ProviderId, Text, Time, clean_text
 from messaging.mail import inbound
 from messaging.mail import message as mail_message
-from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage
+from messaging.mail.addresses import comparable_address
+from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, Unavailable, Unreadable
-from messaging.providers import credentials, ses_events
-from messaging.providers.provider import Answer, Limits, ProviderResult, Verified, Webhook
+from messaging.providers.credentials import aws_access, get_list, get_str
+from messaging.providers.limits import Limits
+from messaging.providers.provider import Provider, ProviderResult, Verified, Webhook, WebhookResponse
 from messaging.transport import aws_call, sns
 from messaging.transport.fetch import FetchedFile, fetch
+from messaging.transport.payload import parse_reference
+from messaging.transport.redact import redact
+
+STATUS: Mapping[str, Status] = {
+    "Send": Status.SENT,
+    "Delivery": Status.DELIVERED,
+    "Bounce": Status.FAILED,
+    "Reject": Status.FAILED,
+    "Rendering Failure": Status.FAILED,
+    "Open": Status.READ,
+}
+"""By event. A click may be a scanner's, and a complaint says nothing about the delivery."""
 
 FAILURES: aws_call.FailureTypes = {
     "AccountSuspendedException": Misconfigured,
@@ -59,14 +74,72 @@ FAILURES: aws_call.FailureTypes = {
 }
 """https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors"""
 
+DETAIL_FIELDS = {"Rendering Failure": "failure", "DeliveryDelay": "deliveryDelay"}
+"""The field with an event's details, if it is not the event's name in lower case."""
 GREETING = "Successfully validated SNS topic for Amazon SES event publishing."
 GREETINGS = {"AmazonSnsSubscriptionSucceeded"}
-"""What is told when a topic is chosen: the one of a configuration set, and those of an identity."""
-MAX_MAIL = 40 * 2**20  # bytes: SES takes in no larger one
+"""What SES publishes when a topic is chosen: for a configuration set, and for an identity."""
+MAX_MAIL = 40 * 2**20  # bytes: SES does not receive a larger mail
 VERDICTS = ("spamVerdict", "virusVerdict", "spfVerdict", "dkimVerdict", "dmarcVerdict")
 
-_ID: TypeAdapter[str] = TypeAdapter(ses_events.Id)
-_WHOLE_LINES = SMTP.clone(max_line_length=998)  # else a long link in a header would be encoded
+_WHOLE_LINES = SMTP.clone(max_line_length=998)  # by default a long link in a header would be encoded
+
+Word = Annotated[Text, Field(max_length=100)]
+Addresses = Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=100)]
+
+
+# --- Reports -----------------------------------------------------------------------------------------
+
+
+class CommonHeaders(BaseModel):
+    to: Addresses = []
+
+
+class SentMail(BaseModel):
+    id: ProviderId = Field(alias="messageId")
+    timestamp: Time
+    destination: Addresses = []
+    headers: CommonHeaders = Field(CommonHeaders(), alias="commonHeaders")
+    tags: dict[str, list[str]] = {}
+
+    def main_recipient(self) -> str | None:
+        """The address in the mail's To, which is not a cc copy. None if the event does not show it."""
+        recipients = self.headers.to if len(self.headers.to) == 1 else self.destination
+        return comparable_address(recipients[0]) if len(recipients) == 1 else None
+
+
+class Recipient(BaseModel):
+    address: Annotated[str, Field(max_length=1000)] = Field(alias="emailAddress")
+    action: Word = ""
+    reason: str | None = Field(None, alias="diagnosticCode")
+
+
+class Detail(BaseModel):
+    timestamp: Time | None = None
+    type: Word | None = Field(
+        None, validation_alias=AliasChoices("bounceType", "complaintFeedbackType", "delayType")
+    )
+    subtype: Word | None = Field(None, validation_alias=AliasChoices("bounceSubType", "complaintSubType"))
+    reason: str | None = Field(None, validation_alias=AliasChoices("reason", "errorMessage"))
+    recipients: list[Annotated[str, Field(max_length=1000)] | Recipient] | None = Field(
+        None,
+        max_length=100,
+        validation_alias=AliasChoices(
+            "bouncedRecipients", "complainedRecipients", "delayedRecipients", "recipients"
+        ),
+    )
+
+
+class Event(BaseModel):
+    kind: Word = Field(validation_alias=AliasChoices("eventType", "notificationType"))
+    mail: SentMail
+    detail: Detail = Detail()
+
+    def code(self) -> str:
+        return ".".join(filter(None, (self.kind, self.detail.type, self.detail.subtype)))
+
+
+# --- Received mail -----------------------------------------------------------------------------------
 
 
 class Action(BaseModel):
@@ -78,132 +151,188 @@ class Action(BaseModel):
 
 class Receipt(BaseModel):
     timestamp: Time
-    recipients: Annotated[ses_events.Addresses, Field(min_length=1)]
+    recipients: Annotated[Addresses, Field(min_length=1)]
     action: Action
 
 
-class Source(BaseModel):
-    id: Annotated[ses_events.Id, Field(max_length=180)] = Field(alias="messageId")
+class ReceivedMail(BaseModel):
+    id: Annotated[ProviderId, Field(max_length=180)] = Field(alias="messageId")
 
 
 class Received(BaseModel):
     receipt: Receipt
-    mail: Source
+    mail: ReceivedMail
     content: str | None = None
 
 
-class Ses:
+# --- The provider ------------------------------------------------------------------------------------
+
+
+class Ses(Provider):
     channels = frozenset({Channel.EMAIL})
-    limits = Limits(body=MAX_BODY, attachments=100, cc=49, reply_to=True, headers=20, reserved=("x-ses-",))
+    limits = Limits(
+        body=MAX_BODY,
+        attachments=100,
+        cc=49,
+        headers=20,
+        reserved_headers=("x-ses-",),
+        fields=frozenset({"subject", "html", "reply_to"}),
+    )
+    webhook_response = WebhookResponse(content_type="text/plain")
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name
         self._secret = secret
 
     def send(self, message: OutboundMessage) -> ProviderResult:
-        access = credentials.aws_access(self._secret, self.name)
-        copies = [_ascii(one) for one in message.cc if one != message.recipient]
+        access = aws_access(self._secret, self.name)
         request = {
-            "FromEmailAddress": _ascii(message.sender),
-            "Destination": {"ToAddresses": [_ascii(message.recipient)], "CcAddresses": copies},
-            "Content": {"Raw": {"Data": written(message, copies, fetch(message.attachments))}},
+            "FromEmailAddress": _to_ascii(message.sender),
+            "Destination": {
+                "ToAddresses": [_to_ascii(message.recipient)],
+                "CcAddresses": [_to_ascii(address) for address in message.copies],
+            },
+            "Content": {"Raw": {"Data": compose(message, fetch(message.attachments))}},
             "EmailTags": [{"Name": "reference", "Value": str(message.id)}],
         }
-        if named := credentials.get_str(self._secret, "configuration_set"):
-            request["ConfigurationSetName"] = named
+        if configuration_set := get_str(self._secret, "configuration_set"):
+            request["ConfigurationSetName"] = configuration_set
         answer = aws_call.call(access, "sesv2", "send_email", request, FAILURES)
-        try:
-            return ProviderResult(_ID.validate_python(answer.get("MessageId")))
-        except ValidationError as error:
-            raise OutcomeUnknown("unreadable_answer", "The answer holds no MessageId.") from error
+        return ProviderResult.with_id(answer.get("MessageId"), "MessageId")
 
     def verify(self, webhook: Webhook) -> Verified:
-        sns.verify(webhook.body, webhook.received_at, credentials.get_list(self._secret, "topics"))
+        sns.verify(webhook.body, webhook.received_at, get_list(self._secret, "topics"))
         return Verified()
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
-        found = sns.notification(webhook.body, GREETING)
-        if found is None or found.fields.get("notificationType") in GREETINGS:
+        notification = sns.notification(webhook.body, GREETING)
+        if notification is None or notification.fields.get("notificationType") in GREETINGS:
             return []
         try:
-            if found.fields.get("notificationType") == "Received":
-                received = Received.model_validate(found.fields)
-                read, verdicts = (
-                    mail_message.parse_mail(self._content(received)),
-                    _verdicts(found.fields["receipt"]),
-                )
-                # By SES's id, for a sender may give two mails one Message-ID.
-                return inbound.inbound_messages(
-                    read, received.receipt.recipients, received.receipt.timestamp, verdicts, received.mail.id
-                )
-            return [ses_events.report(found.fields)]
+            if notification.fields.get("notificationType") == "Received":
+                return self._received(notification.fields)
+            return [_report(notification.fields)]
         except ValidationError as error:
-            raise Invalid.found(error.errors(include_input=False, include_url=False)) from None
+            raise Invalid.of(error) from None
+
+    def _received(self, fields: Mapping[str, Any]) -> list[InboundMessage | Invalid]:
+        received = Received.model_validate(fields)
+        receipt = received.receipt
+        mail = mail_message.parse_mail(self._content(received))
+        verdicts = {}
+        for name in VERDICTS:
+            verdict = fields["receipt"].get(name)
+            if isinstance(verdict, dict):
+                verdicts[name] = clean_text(str(verdict.get("status"))[:64])
+        # The id is that of SES: a sender may give the same Message-ID to two mails.
+        return inbound.inbound_messages(
+            mail, receipt.recipients, receipt.timestamp, verdicts, received.mail.id
+        )
 
     def _content(self, received: Received) -> bytes:
-        """Raises Unavailable where its bucket is away."""
+        """The raw mail. Raises Unreadable if there is none, and Unavailable if its bucket does not answer."""
         action = received.receipt.action
         if received.content is not None:
             try:
-                encoded = action.encoding.upper() == "BASE64"
-                return base64.b64decode(received.content) if encoded else received.content.encode()
+                if action.encoding.upper() == "BASE64":
+                    return base64.b64decode(received.content)
+                return received.content.encode()
             except ValueError as error:
                 raise Unreadable("The content is not in its encoding.") from error
         if action.type != "S3" or not action.key or action.bucket != self._secret.get("bucket"):
-            raise Unreadable("The mail is neither here nor in the bucket of this provider.")
+            raise Unreadable("The mail is neither in the notification nor in the bucket of this provider.")
         try:
-            access = credentials.aws_access(self._secret, self.name)
+            access = aws_access(self._secret, self.name)
             return aws_call.read_object(access, action.bucket, action.key, MAX_MAIL)
-        except (Misconfigured, PermanentFailure) as error:  # S3 says 403 of what is not there, too
-            raise Unreadable(f"The bucket does not give the mail: {error.code}.") from error
+        except (Misconfigured, PermanentFailure) as error:  # S3 also answers 403 if the object does not exist
+            raise Unreadable(f"The mail could not be read from the bucket: {error.code}.") from error
         except (TemporaryFailure, OutcomeUnknown) as error:
-            raise Unavailable("The bucket is away; try again.") from error
-
-    def answer(self, kept: Sequence[str | None]) -> Answer:  # noqa: ARG002  # it asks for no more than 200
-        return Answer(content_type="text/plain")
+            raise Unavailable("The bucket is unavailable; try again.") from error
 
 
-def _verdicts(receipt: Mapping[str, Any]) -> dict[str, str]:
-    told = {name: receipt.get(name) for name in VERDICTS}
-    return {
-        name: clean_text(str(one.get("status"))[:64]) for name, one in told.items() if isinstance(one, dict)
-    }
-
-
-def written(message: OutboundMessage, copies: Sequence[str], files: Sequence[FetchedFile]) -> bytes:
-    """The mail as it travels. Raises PermanentFailure where it cannot be written as one."""
-    text, html = mail_message.text_and_html(message)
-    mime = EmailMessage()
+def compose(message: OutboundMessage, files: Sequence[FetchedFile]) -> bytes:
+    """Writes the mail in its raw form. Raises PermanentFailure if that is not possible."""
     try:
-        mime["From"], mime["To"] = _ascii(message.sender), _ascii(message.recipient)
-        for name, value in {
-            "Cc": ", ".join(copies),
-            "Reply-To": message.reply_to and _ascii(message.reply_to),
-            "Subject": message.subject,
-            **message.headers,
-        }.items():
-            if value:
-                mime[name] = value
-        if text is not None:
-            mime.set_content(text, cte="quoted-printable")
-        if html is not None:
-            add = mime.set_content if text is None else mime.add_alternative
-            add(html, subtype="html", cte="quoted-printable")
-        for one in files:
-            kind, _, subtype = one.content_type.partition("/")
-            if kind in ("message", "multipart") or not subtype:
-                kind, subtype = "application", "octet-stream"
-            name = "".join(letter if letter.isprintable() else "_" for letter in one.name)
-            mime.add_attachment(one.content, maintype=kind, subtype=subtype, filename=name)
+        mime = _with_bodies(message)
+        for file in files:
+            maintype, _, subtype = file.content_type.partition("/")
+            if maintype in ("message", "multipart") or not subtype:
+                maintype, subtype = "application", "octet-stream"
+            name = "".join(letter if letter.isprintable() else "_" for letter in file.name)
+            mime.add_attachment(file.content, maintype=maintype, subtype=subtype, filename=name)
         return mime.as_bytes(policy=_WHOLE_LINES)
     except Exception as error:
-        raise PermanentFailure("not_valid", "This cannot be written as a mail.") from error
+        raise PermanentFailure("not_valid", "The message cannot be written as a mail.") from error
 
 
-def _ascii(address: str) -> str:
-    """With the domain as it stands in the DNS: SES takes no other."""
+def _with_bodies(message: OutboundMessage) -> EmailMessage:
+    mime = EmailMessage()
+    headers = {
+        "From": _to_ascii(message.sender),
+        "To": _to_ascii(message.recipient),
+        "Cc": ", ".join(_to_ascii(address) for address in message.copies),
+        "Reply-To": message.reply_to and _to_ascii(message.reply_to),
+        "Subject": message.subject,
+        **message.headers,
+    }
+    for name, value in headers.items():
+        if value:
+            mime[name] = value
+    text, html = mail_message.text_and_html(message)
+    if text is not None:
+        mime.set_content(text, cte="quoted-printable")
+    if html is not None and text is None:
+        mime.set_content(html, subtype="html", cte="quoted-printable")
+    elif html is not None:
+        mime.add_alternative(html, subtype="html", cte="quoted-printable")
+    return mime
+
+
+def _to_ascii(address: str) -> str:
+    """The address with its domain in ASCII, as the DNS has it: SES refuses any other."""
     local, _, domain = address.rpartition("@")
     try:
         return f"{local}@{idna.encode(domain, uts46=True).decode()}"
     except idna.IDNAError:
         return address
+
+
+def _report(fields: Mapping[str, Any]) -> DeliveryReport:
+    """Raises ValidationError."""
+    kind = str(fields.get("eventType") or fields.get("notificationType"))
+    detail = fields.get(DETAIL_FIELDS.get(kind, kind.lower())) or {}
+    event = Event.model_validate({**fields, "detail": detail})
+    recipient = _find_main_recipient(event)
+    is_copy = event.detail.recipients is not None and recipient is None
+    reason = recipient.reason if isinstance(recipient, Recipient) else None
+    shared = {
+        "provider_message_id": event.mail.id,
+        "reference": parse_reference("".join(event.mail.tags.get("reference", ()))),
+        "reason": redact(reason or event.detail.reason),
+        "timestamp": event.detail.timestamp or event.mail.timestamp,
+    }
+    if is_copy:
+        return DeliveryReport.of_copy(event.code(), **shared)
+    status = _status(event, recipient)
+    if status not in (None, Status.FAILED):
+        return DeliveryReport.model_validate({**shared, "status": status, "code": None, "reason": None})
+    return DeliveryReport.model_validate({**shared, "status": status, "code": event.code()})
+
+
+def _find_main_recipient(event: Event) -> str | Recipient | None:
+    """The mail's main recipient among the recipients that the event is about."""
+    main = event.mail.main_recipient()
+    for recipient in reversed(event.detail.recipients or []):
+        address = recipient if isinstance(recipient, str) else recipient.address
+        if main and comparable_address(address) == main:
+            return recipient
+    return None
+
+
+def _status(event: Event, recipient: str | Recipient | None) -> Status | None:
+    if event.kind == "Open" and event.detail.recipients is None and len(event.mail.destination) != 1:
+        return None  # any of the recipients may have opened it
+    gave_up = isinstance(recipient, Recipient) and recipient.action == "failed"
+    if event.kind == "Bounce" and event.detail.type != "Permanent" and not gave_up:
+        return None  # an out-of-office reply counts as a bounce, too
+    return STATUS.get(event.kind)

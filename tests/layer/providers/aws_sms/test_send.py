@@ -9,7 +9,7 @@ import pytest
 
 from messaging.failures import Failure, Misconfigured, OptedOut, PermanentFailure, TemporaryFailure, Throttled
 from messaging.models import OutboundMessage
-from messaging.providers import kind
+from messaging.providers import provider_class
 from messaging.providers.aws_sms import AwsSms
 from messaging.providers.provider import ProviderResult
 from tests.support import api
@@ -85,5 +85,5 @@ def test_each_refusal_is_the_right_kind(code: str, reason: str | None, kind: typ
 
 
 def test_carries_texts_alone() -> None:
-    assert {channel.value for channel in kind("aws-sms").channels} == {"sms"}
-    assert kind("aws-sms").limits.attachments == 0
+    assert {channel.value for channel in provider_class("aws-sms").channels} == {"sms"}
+    assert provider_class("aws-sms").limits.attachments == 0

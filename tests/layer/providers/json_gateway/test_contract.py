@@ -11,14 +11,14 @@ from messaging.models import Channel
 from messaging.providers import json_gateway
 from tests.support import api
 from tests.support.configuration import SIGNING_SECRET
-from tests.support.providers import pager
 from tests.support.providers.contract import Contract
+from tests.support.providers.example_provider import ExampleProvider
 
 EMAIL = {**api.NEW_EMAIL, "type": Channel.EMAIL}
 REPORT = {"reference": "7", "status": "delivered", "timestamp": "2024-11-01T14:00:01Z"}
 
 
-class House(Contract):
+class JsonGateway(Contract):
     keys = (("signing_secret", "whsec_" + "B" * 32),)
 
     def secret(self, url: str) -> Mapping[str, Any]:
@@ -28,7 +28,7 @@ class House(Contract):
         return api.signed(body, age=datetime.now(UTC) - at)
 
 
-class TestSms(House):
+class TestSms(JsonGateway):
     provider = json_gateway.Sms
     sent = api.NEW_SMS
     accepted = b'{"messaging_provider_id": "message-9"}'
@@ -36,7 +36,7 @@ class TestSms(House):
     report = json.dumps({"messaging_provider_id": "message-9", **REPORT}).encode()
 
 
-class TestEmail(House):
+class TestEmail(JsonGateway):
     provider = json_gateway.Email
     sent = EMAIL
     accepted = b'{"xillio_id": "message-9"}'
@@ -44,23 +44,31 @@ class TestEmail(House):
     report = json.dumps({"xillio_id": "message-9", **REPORT}).encode()
 
 
-class TestPager(Contract):
-    """One that is no part of the product: what its author would write to hold it to the contract."""
+class TestExampleProvider(Contract):
+    """A provider outside the product, as a new provider would be tested."""
 
-    provider = pager.Pager
+    provider = ExampleProvider
     sent = api.NEW_SMS
     accepted = b"OK message-9"
-    inbound = json.dumps({"got": [{"n": "message-1", "src": "123", "dst": "456", "text": "in"}]}).encode()
-    report = json.dumps({"did": [{"n": "message-9", "ref": 7, "state": "done"}]}).encode()
+    inbound = json.dumps(
+        {"received": [{"id": "message-1", "src": "123", "dst": "456", "text": "in"}]}
+    ).encode()
+    report = json.dumps({"reports": [{"id": "message-9", "ref": 7, "state": "done"}]}).encode()
     delivered = b"done"
     batch = json.dumps(
-        {"did": [{"n": "a", "ref": 1, "state": "done"}, {"n": "b"}, {"n": "c", "ref": 2, "state": "lost"}]}
+        {
+            "reports": [
+                {"id": "a", "ref": 1, "state": "done"},
+                {"id": "b"},
+                {"id": "c", "ref": 2, "state": "lost"},
+            ]
+        }
     ).encode()
     tolerance = None
-    keys = ()
+    keys = (("key", "another key"),)
 
     def secret(self, url: str) -> Mapping[str, Any]:
-        return {"url": url, "key": "key"}
+        return {"url": url, "key": "secret-of-example"}
 
     def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
-        return {"x-pager-signature": hmac.new(b"key", body, hashlib.sha256).hexdigest()}
+        return {"x-example-signature": hmac.new(b"secret-of-example", body, hashlib.sha256).hexdigest()}

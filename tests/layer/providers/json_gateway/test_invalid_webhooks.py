@@ -13,7 +13,7 @@ ID = "messaging_provider_id"
 REPORT = {"messaging_provider_id": "m", "status": "sent", "timestamp": "2024-11-01T14:00:00Z"}
 
 
-def parse(body: bytes, provider: type[json_gateway.House] = json_gateway.Sms) -> object:
+def parse(body: bytes, provider: type[json_gateway.JsonGateway] = json_gateway.Sms) -> object:
     return provider("name", {}).parse(Webhook("https://example.com/", "", {}, body))
 
 

@@ -33,7 +33,7 @@ def outbound(fields: Mapping[str, object]) -> OutboundMessage:
 
 
 def sent(
-    provider: type[json_gateway.House], fields: Mapping[str, object], secret: Mapping[str, object]
+    provider: type[json_gateway.JsonGateway], fields: Mapping[str, object], secret: Mapping[str, object]
 ) -> tuple[dict[str, str], bytes]:
     """The headers and the body with which the message goes out."""
     requests: list[bytes] = []
@@ -70,7 +70,7 @@ def sent(
     ],
 )
 def test_sends_the_json_of_the_contract_and_our_id(
-    provider: type[json_gateway.House], fields: Mapping[str, object], expected: Mapping[str, object]
+    provider: type[json_gateway.JsonGateway], fields: Mapping[str, object], expected: Mapping[str, object]
 ) -> None:
     headers, body = sent(provider, fields, {"signing_secret": SIGNING_SECRET})
     assert json.loads(body) == {**expected, "timestamp": "2024-11-01T14:00:00Z", "reference": "7"}
@@ -129,7 +129,7 @@ def test_sends_nothing_without_a_url(secret: Mapping[str, Any]) -> None:
     assert raised.value.code == "not_configured"
 
 
-def parsed(provider: type[json_gateway.House], body: object) -> InboundMessage | DeliveryReport:
+def parsed(provider: type[json_gateway.JsonGateway], body: object) -> InboundMessage | DeliveryReport:
     written = body if isinstance(body, bytes) else json.dumps(body).encode()
     [part] = provider("name", {}).parse(Webhook("https://example.com/", "", {}, written))
     return part
@@ -177,7 +177,7 @@ def parsed(provider: type[json_gateway.House], body: object) -> InboundMessage |
     ],
 )
 def test_reads_a_message(
-    provider: type[json_gateway.House], fields: Mapping[str, object], expected: Mapping[str, object]
+    provider: type[json_gateway.JsonGateway], fields: Mapping[str, object], expected: Mapping[str, object]
 ) -> None:
     known = INBOUND_SMS if provider is json_gateway.Sms else INBOUND_EMAIL
     message = parsed(provider, {**known, **fields})
@@ -232,7 +232,7 @@ def report(**fields: object) -> dict[str, object]:
     ],
 )
 def test_reads_a_report(
-    provider: type[json_gateway.House], fields: Mapping[str, object], expected: tuple[object, ...]
+    provider: type[json_gateway.JsonGateway], fields: Mapping[str, object], expected: tuple[object, ...]
 ) -> None:
     found = parsed(provider, fields)
     assert isinstance(found, DeliveryReport)

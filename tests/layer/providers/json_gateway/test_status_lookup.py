@@ -37,7 +37,9 @@ def answer(status: int, body: bytes = b"") -> Script:
     return answering(head.encode() + body)
 
 
-def fetch_status(script: Script, made: type[json_gateway.House] = json_gateway.Sms) -> ProviderResult | None:
+def fetch_status(
+    script: Script, made: type[json_gateway.JsonGateway] = json_gateway.Sms
+) -> ProviderResult | None:
     with playing(script) as address:
         provider = made("sms", {"lookup_url": f"http://{address}/lookup", "signing_secret": SIGNING_SECRET})
         return provider.fetch_status(MESSAGE)

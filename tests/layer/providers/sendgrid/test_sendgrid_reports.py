@@ -10,7 +10,7 @@ import pytest
 from messaging.models import DeliveryReport, Status
 from messaging.problems import Invalid, Unreadable
 from messaging.providers.provider import Webhook
-from messaging.providers.sendgrid import SendGrid, mark
+from messaging.providers.sendgrid import SendGrid, recipient_mark
 from tests.layer.providers.sendgrid.test_contract import EVENT
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -158,18 +158,18 @@ def test_of_another_instance_s_message_nothing_is_told(instance: object) -> None
 
 @pytest.mark.parametrize("event", ["processed", "delivered", "bounce", "dropped", "open"])
 def test_what_becomes_of_a_copy_says_nothing_of_the_message(event: str) -> None:
-    copy = report(event=event, email="copy@example.org", recipient=mark(7, "contact@example.org"))
+    copy = report(event=event, email="copy@example.org", recipient=recipient_mark(7, "contact@example.org"))
     assert (copy.status, copy.code, copy.reference) == (None, f"copy_{event}", 7)
 
 
 @pytest.mark.parametrize("email", ["contact@example.org", "Contact@Example.ORG", " contact@example.org"])
 def test_what_becomes_of_the_message_is_told_beside_copies(email: str) -> None:
-    main = report(event="bounce", email=email, recipient=mark(7, "contact@example.org"))
+    main = report(event="bounce", email=email, recipient=recipient_mark(7, "contact@example.org"))
     assert main.status is Status.FAILED
 
 
 def test_an_address_is_the_same_however_its_domain_is_written() -> None:
-    main = report(email="contact@xn--exmple-cua.org", recipient=mark(7, "contact@exämple.org"))
+    main = report(email="contact@xn--exmple-cua.org", recipient=recipient_mark(7, "contact@exämple.org"))
     assert main.status is Status.DELIVERED
 
 
@@ -179,4 +179,4 @@ def test_without_copies_the_message_is_the_only_one_that_is_spoken_of() -> None:
 
 @pytest.mark.parametrize("event", ["delivered", "bounce"])
 def test_the_mark_of_another_message_is_another(event: str) -> None:
-    assert report(event=event, recipient=mark(8, "contact@example.org")).status is None
+    assert report(event=event, recipient=recipient_mark(8, "contact@example.org")).status is None

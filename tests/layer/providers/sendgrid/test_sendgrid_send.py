@@ -11,7 +11,7 @@ import pytest
 from messaging.failures import Failure, PermanentFailure, Unready, Unsendable
 from messaging.problems import Invalid
 from messaging.providers.provider import ProviderResult
-from messaging.providers.sendgrid import SendGrid, mark
+from messaging.providers.sendgrid import SendGrid, recipient_mark
 from tests.layer.providers.sendgrid.api import ID, TAKEN, outbound, send
 from tests.support.internet import PUBLIC, Internet
 from tests.support.providers.send_contract import answer
@@ -92,7 +92,7 @@ def test_copies_go_beside_the_recipient_and_its_mark() -> None:
     one = personalization(["a@example.org", "b@example.org"])
     assert one["cc"] == [{"email": "a@example.org"}, {"email": "b@example.org"}]
     assert one["to"] == [{"email": "contact@example.org"}]
-    assert one["custom_args"]["recipient"] == mark(7, "contact@example.org")
+    assert one["custom_args"]["recipient"] == recipient_mark(7, "contact@example.org")
     assert "contact" not in json.dumps(one["custom_args"])
 
 

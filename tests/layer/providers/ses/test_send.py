@@ -120,7 +120,7 @@ def test_attachments_are_parts() -> None:
         FetchedFile("mail.eml", "message/rfc822", b"From: x\r\n\r\n"),
         FetchedFile("odd", "odd", b""),
     ]
-    mail = read(ses.written(message(html="<p>x</p>"), [], files))
+    mail = read(ses.compose(message(html="<p>x</p>"), files))
     parts = [(one.get_filename(), one.get_content_type()) for one in mail.iter_attachments()]
     assert parts == [
         ("r\u00e4chnung.pdf", "application/pdf"),
@@ -154,7 +154,7 @@ def test_whatever_was_accepted_can_be_written(
     except ValidationError:
         return
     files = [FetchedFile(name, "text/plain", body.encode())]
-    raw = ses.written(message(**accepted.content()), [], files)
+    raw = ses.compose(message(**accepted.content()), files)
     assert raw.isascii()
     assert len([line for line in raw.partition(b"\r\n\r\n")[0].split(b"\r\n") if b": " in line]) <= 8
     [attached] = read(raw).iter_attachments()

@@ -110,4 +110,4 @@ def test_names_what_is_wrong_with_a_report(fields: dict[str, str | None], named:
 
 
 def test_answers_with_twiml_that_says_nothing() -> None:
-    assert Twilio("twilio", {}).answer([None]) == ("<Response/>", "text/xml", 200)
+    assert Twilio("twilio", {}).respond([None]) == ("<Response/>", "text/xml", 200)

@@ -116,7 +116,7 @@ def test_without_credentials_nothing_is_asked(secret: dict[str, object]) -> None
 
 
 def test_asks_twilio_itself_unless_told_otherwise() -> None:
-    url, _ = Twilio("twilio", {"account_sid": "AC1", "auth_token": "token"})._messages()  # noqa: SLF001
+    url, _ = Twilio("twilio", {"account_sid": "AC1", "auth_token": "token"})._messages_resource()  # noqa: SLF001
     assert url == "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages.json"
 
 

@@ -1,10 +1,9 @@
-"""How long a text is as an SMS, and what a provider takes of it."""
+"""The length of a text as an SMS, and the limits of a provider."""
 
 import pytest
 
 from messaging.problems import Invalid
-from messaging.providers import gsm
-from messaging.providers.provider import Limits
+from messaging.providers.limits import Limits, sms_length
 from tests.support import messages
 
 LIMITS = Limits(body=1530, body_in_ucs2=670, attachments=10)
@@ -24,12 +23,12 @@ URL = "https://example.com/a.png"
         ("\U0001f600!", 3, False),
     ],
 )
-def test_counts_as_an_sms_does(text: str, length: int, plain: bool) -> None:
-    assert gsm.length(text) == (length, plain)
+def test_length_counts_as_an_sms_does(text: str, length: int, plain: bool) -> None:
+    assert sms_length(text) == (length, plain)
 
 
 @pytest.mark.parametrize("text", ["x" * 1530, "\u20ac" * 765, "\u4f60" * 670, "\U0001f600" * 335])
-def test_takes_as_much_as_its_alphabet_lets_fit(text: str) -> None:
+def test_the_limit_of_a_body_depends_on_its_alphabet(text: str) -> None:
     LIMITS.check(messages.sms(body=text), "one")
     with pytest.raises(Invalid) as refused:
         LIMITS.check(messages.sms(body=f"{text}x"), "one")
@@ -37,6 +36,6 @@ def test_takes_as_much_as_its_alphabet_lets_fit(text: str) -> None:
     assert all("one" in wrong["message"] for wrong in refused.value.errors)
 
 
-def test_an_mms_and_a_provider_that_counts_nothing_apart_have_one_length() -> None:
+def test_only_an_sms_has_a_limit_for_ucs2_and_only_if_the_provider_has_one() -> None:
     LIMITS.check(messages.sms(body="\u4f60" * 1530, attachments=[URL]), "one")
     Limits(body=1530, attachments=0).check(messages.sms(body="\u4f60" * 1530), "one")
