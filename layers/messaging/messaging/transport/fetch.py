@@ -32,6 +32,7 @@ _RESERVED = (
     IPv4Network("192.0.0.0/24"),  # IETF protocols; Python before 3.12.4 calls it global
     IPv4Network("192.88.99.0/24"),  # 6to4 relays, deprecated
     IPv4Network("168.63.129.16/32"),  # Azure's platform host, reachable from inside
+    IPv6Network("2002::/16"),  # 6to4, deprecated; Python before 3.12.4 calls it global
     IPv6Network("3fff::/20"),  # documentation
 )
 _PUBLIC = IPv6Network("2000::/3")  # everything that is allocated to the public internet
@@ -228,7 +229,7 @@ def _is_public(text: str) -> bool:
 
 def _embedded_addresses(address: IPv6Address) -> list[IPv4Address]:
     """Returns the IPv4 addresses to which a gateway may forward packets for this address."""
-    embedded = [address.ipv4_mapped, address.sixtofour]
+    embedded = [address.ipv4_mapped]
     embedded += address.teredo or ()
     if address in _NAT64:
         embedded.append(IPv4Address(int(address) & 0xFFFFFFFF))
