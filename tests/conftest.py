@@ -1,4 +1,4 @@
-"""What the tests stand on: a real Postgres, migrated once, and empty for each test that asks for it."""
+"""Fixtures of all tests: a real Postgres, migrated once and emptied for each test that uses it."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,22 +14,22 @@ from local.commands.openapi import load
 from local.services import ports
 from local.services.postgres import Postgres
 from local.simulators.provider import ProviderSimulator
-from tests.support import aws as playing
+from tests.support import aws as moto_aws
 from tests.support.configuration import SIGNING_SECRET, Configure
 from tests.support.database import Database, connection
 from tests.support.lambda_context import Context
 from tests.support.log_lines import Printed, let_the_logger_print
 from tests.support.postgres_proxy import Proxy
 
-# The contract's asserts say what they saw, as those of any test; said here, before anybody imports them.
+# Assertions of these modules show their values, as in test files. This must come before their import.
 pytest.register_assert_rewrite(
-    *(
-        f"tests.support.providers.{name}"
-        for name in ("contract", "webhook_contract", "send_contract", "vendor_profile")
-    )
+    "tests.support.providers.contract",
+    "tests.support.providers.webhook_contract",
+    "tests.support.providers.send_contract",
+    "tests.support.providers.vendor_profile",
 )
 
-# As in a function's environment; set before the product is imported by any test.
+# The environment of a function. Tests import the product afterwards.
 os.environ.update(
     AWS_ACCESS_KEY_ID="test",
     AWS_SECRET_ACCESS_KEY="test",
@@ -38,7 +38,7 @@ os.environ.update(
     POWERTOOLS_SERVICE_NAME="test",
 )
 
-# The gate says the same of the same code every time, on a slow machine too.
+# The gate has the same result for the same code every time, on a slow machine, too.
 hypothesis.settings.register_profile("gate", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("gate")
 
@@ -57,7 +57,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
 
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The Postgres at DATABASE_URL, or one of our own."""
+    """The Postgres at DATABASE_URL, or an embedded one."""
     if os.environ.get("DATABASE_URL"):
         yield os.environ["DATABASE_URL"]
         return
@@ -69,7 +69,7 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def database_url(server_url: str) -> Iterator[str]:
-    """A database of the tests' own, migrated as a deployment does it."""
+    """A new database, migrated as in a deployment."""
     name = f"messaging_test_{os.getpid()}"
     admin = connection(server_url)
     admin.run(f"CREATE DATABASE {name}")
@@ -85,14 +85,14 @@ def database_url(server_url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def own_connection(database_url: str) -> Iterator[Database]:
-    own = Database(database_url)
-    yield own
-    own.close()
+    database = Database(database_url)
+    yield database
+    database.close()
 
 
 @pytest.fixture
 def database(own_connection: Database, configure: Configure) -> Iterator[Database]:
-    """Empty, its ids beginning at 1, and what the product is configured for."""
+    """The empty database, to which the product is configured to connect. Its ids begin at 1."""
     from messaging.postgres import database as product
 
     configure(DATABASE_URL=own_connection.url)
@@ -103,7 +103,7 @@ def database(own_connection: Database, configure: Configure) -> Iterator[Databas
 
 @pytest.fixture
 def proxy(database: Database, configure: Configure) -> Iterator[Proxy]:
-    """Between the product, which has a connection through it, and the database."""
+    """A proxy between the product, which is connected through it, and the database."""
     from messaging.conversations import reads
     from messaging.postgres import database as product
 
@@ -117,7 +117,7 @@ def proxy(database: Database, configure: Configure) -> Iterator[Proxy]:
 
 @pytest.fixture(scope="session")
 def environments(database_url: str) -> Iterator[ProcessPoolExecutor]:
-    """Eight processes with a connection each: as parallel as eight environments of a function."""
+    """Eight processes with a connection each, like eight environments of a function."""
     from tests.support.race import PROCESSES, join_pool  # imports the product
 
     spawn = get_context("spawn")
@@ -131,7 +131,7 @@ def environments(database_url: str) -> Iterator[ProcessPoolExecutor]:
 
 @pytest.fixture
 def provider_simulator() -> Iterator[ProviderSimulator]:
-    """An HTTP server that plays the house contract and misbehaves when told to; it reports to nobody."""
+    """A simulator of the built-in providers. Its reports go nowhere."""
     provider = ProviderSimulator(
         ports.choose("127.0.0.1", 0, ""), gateway="http://127.0.0.1:9", secret=SIGNING_SECRET
     )
@@ -141,39 +141,39 @@ def provider_simulator() -> Iterator[ProviderSimulator]:
 
 
 @pytest.fixture
-def aws(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Iterator[playing.Aws]:
-    """The queues and the bucket that the product is configured for, and a Secrets Manager."""
+def aws(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Iterator[moto_aws.Aws]:
+    """The queues, buckets and Secrets Manager that the product is configured to use, simulated by moto."""
     with mock_aws():
-        playing.answer_sessions(monkeypatch)
-        played = playing.Aws()
+        moto_aws.answer_sessions(monkeypatch)
+        simulated = moto_aws.Aws()
         configure(
-            OUTBOUND_QUEUE_URL=played.queue_url,
-            INBOUND_QUEUE_URL=played.inbound_url,
-            INBOUND_BUCKET=played.bucket,
-            MEDIA_BUCKET=played.media,
+            OUTBOUND_QUEUE_URL=simulated.queue_url,
+            INBOUND_QUEUE_URL=simulated.inbound_url,
+            INBOUND_BUCKET=simulated.bucket,
+            MEDIA_BUCKET=simulated.media,
         )
-        yield played
+        yield simulated
 
 
 @pytest.fixture
 def aws_at(configure: Configure) -> Iterator[Callable[[str], None]]:
-    """Has the product look for AWS at an address, as long as the test goes on."""
+    """A function that configures the address of AWS until the test ends."""
 
-    def look(address: str) -> None:
-        playing.forget()
+    def configure_address(address: str) -> None:
+        moto_aws.forget()
         queues = {"OUTBOUND_QUEUE_URL": "outbound", "INBOUND_QUEUE_URL": "inbound"}
         urls = {name: f"{address}/000000000000/{queue}" for name, queue in queues.items()}
         configure(AWS_ENDPOINT_URL=address, INBOUND_BUCKET="bucket", MEDIA_BUCKET="media", **urls)
 
-    yield look
-    playing.forget()
+    yield configure_address
+    moto_aws.forget()
 
 
 @pytest.fixture
 def providers(
-    aws: playing.Aws, provider_simulator: ProviderSimulator, configure: Configure
+    aws: moto_aws.Aws, provider_simulator: ProviderSimulator, configure: Configure
 ) -> ProviderSimulator:
-    """The playing provider, for which the product's two are configured."""
+    """The simulator that the product's built-in providers are configured to call."""
     fields = {
         name: {"url": f"{provider_simulator.url}/{name}", "signing_secret": SIGNING_SECRET}
         for name in ("sms", "email")
@@ -191,5 +191,5 @@ def logs() -> None:
 def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
     from messaging.telemetry import metrics
 
-    metrics.clear_metrics()  # of what was counted before and printed nowhere
+    metrics.clear_metrics()  # of earlier tests
     return Printed(capsys)

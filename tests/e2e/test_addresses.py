@@ -1,4 +1,4 @@
-"""The ways in which one address is written, and those that are no ordinary number."""
+"""Spellings of an address, short codes and alphanumeric senders."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ def receive(stack: Stack, sender: str, id: str) -> dict[str, Any]:
     fields = {"from": sender, "to": recipient, "type": channel, id_field: id, "body": "in"}
     answer = post(f"{stack.url}/api/webhooks/{channel}", fields)
     assert answer.status == 200, answer
-    kept: dict[str, Any] = answer.body
-    return kept
+    message: dict[str, Any] = answer.body
+    return message
 
 
 @pytest.mark.parametrize(
-    ("address", "ways"),
+    ("address", "spellings"),
     [
         ("+18045551234", ["+1 (804) 555-1234", "+1-804-555-1234", "+1.804.555.1234", " +18045551234 "]),
         (
@@ -37,19 +37,17 @@ def receive(stack: Stack, sender: str, id: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_one_address_in_many_ways_is_one_contact_in_one_conversation(
-    stack: Stack, address: str, ways: list[str]
+def test_the_spellings_of_an_address_are_one_contact_in_one_conversation(
+    stack: Stack, address: str, spellings: list[str]
 ) -> None:
-    kept = [receive(stack, way, f"{way} of {address}") for way in [address, *ways]]
-    assert {message["from"] for message in kept} == {address}
-    assert len({message["conversation_id"] for message in kept}) == 1
-    found = get(f"{stack.url}/api/conversations?address={address}").body["conversations"]
-    assert kept[0]["conversation_id"] in [conversation["id"] for conversation in found]
+    messages = [receive(stack, spelling, f"{spelling} of {address}") for spelling in [address, *spellings]]
+    assert {message["from"] for message in messages} == {address}
+    assert len({message["conversation_id"] for message in messages}) == 1
+    conversations = get(f"{stack.url}/api/conversations?address={address}").body["conversations"]
+    assert messages[0]["conversation_id"] in [conversation["id"] for conversation in conversations]
 
 
-def test_a_number_and_what_is_sent_to_it_in_another_way_are_one_conversation(
-    stack: Stack, contact: str
-) -> None:
+def test_a_message_to_another_spelling_of_a_number_is_in_its_conversation(stack: Stack, contact: str) -> None:
     written = f"+1 ({contact[2:5]}) {contact[5:8]}-{contact[8:]}"
     sent = post(f"{stack.url}/api/messages/sms", {"from": CUSTOMER, "to": written, "body": "out"})
     assert (sent.status, sent.body["to"]) == (202, contact)
@@ -73,9 +71,9 @@ def test_a_short_code_can_be_sent_to(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "written", ["+18045550199", " 18045550199", "%2B18045550199", "%2B1%20804%20555%200199"]
 )
-def test_a_conversation_is_found_by_its_address_also_with_a_plus_that_nobody_escaped(
-    stack: Stack, written: str
-) -> None:
-    kept = receive(stack, "+18045550199", f"for {written}")
-    found = get(f"{stack.url}/api/conversations?address={written.replace(' ', '+')}").body["conversations"]
-    assert [conversation["id"] for conversation in found] == [kept["conversation_id"]]
+def test_a_conversation_is_found_by_an_address_with_an_unescaped_plus(stack: Stack, written: str) -> None:
+    message = receive(stack, "+18045550199", f"for {written}")
+    conversations = get(f"{stack.url}/api/conversations?address={written.replace(' ', '+')}").body[
+        "conversations"
+    ]
+    assert [conversation["id"] for conversation in conversations] == [message["conversation_id"]]

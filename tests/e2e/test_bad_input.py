@@ -1,4 +1,4 @@
-"""What cannot be read or accepted, over HTTP: the right problem, never a fault of ours, and nothing kept."""
+"""Invalid requests over HTTP get the right problem, never a 500, and store nothing."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from tests.support.stack import assert_problem
 
 SEND_SMS, SEND_EMAIL = "/api/messages/sms", "/api/messages/email"
 INBOUND_SMS, INBOUND_EMAIL = "/api/webhooks/sms", "/api/webhooks/email"
-RIGHT: dict[str, dict[str, Any]] = {
+VALID: dict[str, dict[str, Any]] = {
     SEND_SMS: {"from": "+12016661234", "to": "+18045551234", "body": "Hello"},
     SEND_EMAIL: {"from": "user@example.com", "to": "contact@example.org", "body": "Hello"},
     INBOUND_SMS: {
@@ -28,7 +28,7 @@ RIGHT: dict[str, dict[str, Any]] = {
         "body": "Hi",
     },
 }
-ANY = pytest.mark.parametrize("path", RIGHT)
+ANY = pytest.mark.parametrize("path", VALID)
 
 pytestmark = pytest.mark.usefixtures("nothing_is_stored")
 
@@ -49,14 +49,14 @@ def send(stack: Stack, path: str, body: str | bytes) -> Answer:
         b'{"body": -Infinity}',
         b"'single quotes'",
         b'{"body": "\xff\xfe"}',
-        b'{"body": "\xed\xa0\x80"}',  # a lone surrogate, as UTF-8 does not have it
+        b'{"body": "\xed\xa0\x80"}',  # a lone surrogate, which is not UTF-8
         b"[" * 100_000,
         '{"body": "utf-16"}'.encode("utf-16"),
         b"\0",
     ],
     ids=lambda body: repr(body[:24]),
 )
-def test_a_body_that_is_no_json_cannot_be_read(stack: Stack, path: str, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_rejected(stack: Stack, path: str, body: bytes) -> None:
     assert_problem(send(stack, path, body), 400)
 
 
@@ -64,20 +64,18 @@ def test_a_body_that_is_no_json_cannot_be_read(stack: Stack, path: str, body: by
 @pytest.mark.parametrize(
     ("path", "status"), [(SEND_SMS, 400), (SEND_EMAIL, 400), (INBOUND_SMS, 422), (INBOUND_EMAIL, 422)]
 )
-def test_half_an_emoji_is_no_json_and_hides_nothing_of_a_webhook(
-    stack: Stack, path: str, status: int, body: bytes
-) -> None:
+def test_a_lone_surrogate_is_rejected(stack: Stack, path: str, status: int, body: bytes) -> None:
     assert_problem(send(stack, path, body), status)
 
 
 @ANY
 @pytest.mark.parametrize("body", ["null", "[]", "7", '"text"', "true", "[{}]", "1e999"])
-def test_json_that_is_no_object_is_refused(stack: Stack, path: str, body: str) -> None:
+def test_json_that_is_not_an_object_is_rejected(stack: Stack, path: str, body: str) -> None:
     assert_problem(send(stack, path, body), 400)
 
 
 @ANY
-def test_an_empty_object_is_refused(stack: Stack, path: str) -> None:
+def test_an_empty_object_is_rejected(stack: Stack, path: str) -> None:
     assert_problem(send(stack, path, "{}"), 422)
 
 
@@ -85,7 +83,7 @@ def test_an_empty_object_is_refused(stack: Stack, path: str) -> None:
 @pytest.mark.parametrize("field", ["from", "to", "body", "attachments", "timestamp", "type"])
 @pytest.mark.parametrize("wrong", [{}, [None], 7, True, "\0", 1e308])
 def test_a_field_of_the_wrong_type_is_named(stack: Stack, path: str, field: str, wrong: object) -> None:
-    answer = send(stack, path, json.dumps(RIGHT[path] | {field: wrong}))
+    answer = send(stack, path, json.dumps(VALID[path] | {field: wrong}))
     assert_problem(answer, 422)
     assert any(error["field"].split(".")[0] == field for error in answer.body["errors"]), answer.body
 
@@ -95,33 +93,33 @@ def test_a_field_of_the_wrong_type_is_named(stack: Stack, path: str, field: str,
 @pytest.mark.parametrize(
     "wrong", ["", " ", "nobody", "@", "+", "+1", "+1804555123456789012", "1" * 400, "a@b@c", "\n"]
 )
-def test_what_is_no_address_is_refused(stack: Stack, path: str, field: str, wrong: str) -> None:
+def test_an_invalid_address_is_rejected(stack: Stack, path: str, field: str, wrong: str) -> None:
     if wrong == "nobody" and "sms" in path and (field, path) != ("to", SEND_SMS):
-        wrong = "nobody at all"  # else it were an alphanumeric sender
-    assert_problem(send(stack, path, json.dumps(RIGHT[path] | {field: wrong})), 422, field)
+        wrong = "nobody at all"  # `nobody` is a valid alphanumeric sender
+    assert_problem(send(stack, path, json.dumps(VALID[path] | {field: wrong})), 422, field)
 
 
 @ANY
-def test_a_message_without_one_of_its_fields_is_refused_by_the_field_s_name(stack: Stack, path: str) -> None:
-    for missing in set(RIGHT[path]) - {"body"}:
-        fields = {name: value for name, value in RIGHT[path].items() if name != missing}
+def test_a_missing_field_is_named(stack: Stack, path: str) -> None:
+    for missing in set(VALID[path]) - {"body"}:
+        fields = {name: value for name, value in VALID[path].items() if name != missing}
         assert_problem(send(stack, path, json.dumps(fields)), 422, missing)
 
 
 @pytest.mark.parametrize("path", [SEND_SMS, SEND_EMAIL])
 @pytest.mark.parametrize("field", ["unknown", "bcc", "metadata", "send_at"])
-def test_a_field_that_means_nothing_is_refused_by_its_name(stack: Stack, path: str, field: str) -> None:
-    assert_problem(send(stack, path, json.dumps(RIGHT[path] | {field: None})), 422, field)
+def test_an_unknown_field_is_named(stack: Stack, path: str, field: str) -> None:
+    assert_problem(send(stack, path, json.dumps(VALID[path] | {field: None})), 422, field)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [("cc", ["a@example.org"]), ("reply_to", "a@example.org"), ("headers", {"X-A": "1"})],
 )
-def test_what_no_sms_can_have_is_refused_by_field_and_provider(
+def test_a_field_that_an_sms_cannot_have_is_rejected_with_the_provider(
     stack: Stack, field: str, value: object
 ) -> None:
-    answer = send(stack, SEND_SMS, json.dumps(RIGHT[SEND_SMS] | {field: value}))
+    answer = send(stack, SEND_SMS, json.dumps(VALID[SEND_SMS] | {field: value}))
     assert_problem(answer, 422, field)
     [error] = answer.body["errors"]
     assert error["message"] == "must be left out: sms cannot send it"
@@ -142,8 +140,10 @@ def test_what_no_sms_can_have_is_refused_by_field_and_provider(
     ],
     ids=lambda value: repr(value)[:32],
 )
-def test_a_value_that_cannot_be_kept_is_refused(stack: Stack, path: str, field: str, wrong: object) -> None:
-    answer = send(stack, path, json.dumps(RIGHT[path] | {field: wrong}))
+def test_a_value_that_cannot_be_stored_is_rejected(
+    stack: Stack, path: str, field: str, wrong: object
+) -> None:
+    answer = send(stack, path, json.dumps(VALID[path] | {field: wrong}))
     assert_problem(answer, 422)
     assert answer.body["errors"][0]["field"].split(".")[0] == field
 
@@ -152,14 +152,14 @@ def test_a_value_that_cannot_be_kept_is_refused(stack: Stack, path: str, field: 
     ("path", "id"), [(INBOUND_SMS, "messaging_provider_id"), (INBOUND_EMAIL, "xillio_id")]
 )
 @pytest.mark.parametrize("wrong", ["", "\0", "x" * 513, None, {}, 1.5])
-def test_a_provider_s_id_that_is_none_is_refused(stack: Stack, path: str, id: str, wrong: object) -> None:
-    assert_problem(send(stack, path, json.dumps(RIGHT[path] | {id: wrong})), 422, id)
+def test_an_invalid_provider_message_id_is_rejected(stack: Stack, path: str, id: str, wrong: object) -> None:
+    assert_problem(send(stack, path, json.dumps(VALID[path] | {id: wrong})), 422, id)
 
 
 @ANY
 @pytest.mark.parametrize("character", ["x", "\\u00e4", "ä"])
 def test_seven_megabytes_are_too_large(stack: Stack, path: str, character: str) -> None:
-    body = json.dumps(RIGHT[path] | {"body": "BODY"}).replace(
+    body = json.dumps(VALID[path] | {"body": "BODY"}).replace(
         "BODY", character * (7_000_000 // len(character.encode()))
     )
     assert_problem(send(stack, path, body), 413)
@@ -169,14 +169,12 @@ def test_seven_megabytes_are_too_large(stack: Stack, path: str, character: str) 
 @pytest.mark.parametrize(
     "type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "image/png"]
 )
-def test_what_is_not_said_to_be_json_is_refused_for_its_media_type(
-    stack: Stack, path: str, type: str
-) -> None:
-    answer = call("POST", f"{stack.url}{path}", json.dumps(RIGHT[path]), {"content-type": type})
+def test_another_media_type_than_json_is_rejected(stack: Stack, path: str, type: str) -> None:
+    answer = call("POST", f"{stack.url}{path}", json.dumps(VALID[path]), {"content-type": type})
     assert_problem(answer, 415)
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256])
-def test_a_key_too_short_or_too_long_is_refused(stack: Stack, key: str) -> None:
-    answer = post(f"{stack.url}{SEND_SMS}", RIGHT[SEND_SMS], {"idempotency-key": key})
+def test_an_idempotency_key_that_is_too_short_or_too_long_is_rejected(stack: Stack, key: str) -> None:
+    answer = post(f"{stack.url}{SEND_SMS}", VALID[SEND_SMS], {"idempotency-key": key})
     assert_problem(answer, 422)

@@ -1,4 +1,4 @@
-"""What becomes of a message whose delivery does not go as it should."""
+"""What happens to a message if its delivery fails."""
 
 from contextlib import closing
 from urllib.parse import urlsplit
@@ -13,10 +13,10 @@ from tests.support.stack import add_undispatched
 from tests.support.waiting import eventually
 
 FUNCTION_SECONDS, QUEUE_SECONDS = 30, 180
-"""How long DeliverMessage may run, and how long the queue keeps a message from others meanwhile."""
+"""The timeout of DeliverMessage, and the visibility timeout of its queue."""
 
 
-def test_a_provider_that_fails_for_a_while_is_asked_again_until_it_takes_the_message(
+def test_a_provider_that_fails_is_retried_until_it_accepts_the_message(
     faulty_stack: Stack, contact: str
 ) -> None:
     faulty_stack.provider.behave(Behaviour(status=503, times=2))
@@ -27,13 +27,13 @@ def test_a_provider_that_fails_for_a_while_is_asked_again_until_it_takes_the_mes
     assert delivered["error"] is None
 
 
-def test_a_report_of_a_failure_says_why_in_the_provider_s_words(faulty_stack: Stack, contact: str) -> None:
+def test_a_failure_report_shows_the_provider_s_error(faulty_stack: Stack, contact: str) -> None:
     faulty_stack.provider.behave(Behaviour(reports=["sent", "failed"], times=1))
     failed = wait_for(faulty_stack, sent(faulty_stack, contact), "failed")
     assert failed["error"] == {"code": "30003", "reason": "Unreachable"}
 
 
-def test_a_report_that_comes_late_or_twice_does_not_lead_back(faulty_stack: Stack, contact: str) -> None:
+def test_a_late_or_repeated_report_does_not_change_the_status_back(faulty_stack: Stack, contact: str) -> None:
     faulty_stack.provider.behave(Behaviour(reports=["delivered", "delivered", "sent"], times=1))
     id = sent(faulty_stack, contact)
     eventually(lambda: len(message(faulty_stack, id)["events"]) == 4)
@@ -41,19 +41,19 @@ def test_a_report_that_comes_late_or_twice_does_not_lead_back(faulty_stack: Stac
 
 
 @pytest.mark.parametrize(
-    "told", [Behaviour(close="before", times=1), Behaviour(close="after", reports=[], times=1)]
+    "behaviour", [Behaviour(close="before", times=1), Behaviour(close="after", reports=[], times=1)]
 )
-def test_a_provider_that_hangs_up_leaves_the_outcome_unknown_and_is_not_asked_again(
-    faulty_stack: Stack, contact: str, told: Behaviour
+def test_a_closed_connection_is_an_unknown_outcome_and_not_retried(
+    faulty_stack: Stack, contact: str, behaviour: Behaviour
 ) -> None:
-    faulty_stack.provider.behave(told)
+    faulty_stack.provider.behave(behaviour)
     id = sent(faulty_stack, contact)
     assert attempts(wait_for(faulty_stack, id, "unknown")) == [(1, "unknown", "no_answer")]
     deliver_again(faulty_stack, id)
     assert len(calls(faulty_stack, id)) == 1
 
 
-def test_a_report_ends_an_unknown_outcome(faulty_stack: Stack, contact: str) -> None:
+def test_a_report_resolves_an_unknown_outcome(faulty_stack: Stack, contact: str) -> None:
     faulty_stack.provider.behave(Behaviour(close="after", times=1))
     id = sent(faulty_stack, contact)
     delivered = wait_for(faulty_stack, id, "delivered")
@@ -61,7 +61,7 @@ def test_a_report_ends_an_unknown_outcome(faulty_stack: Stack, contact: str) -> 
     assert delivered["provider_message_id"] == calls(faulty_stack, id)[0].id
 
 
-def test_a_message_whose_worker_was_killed_ends_as_unknown_and_is_never_sent_twice(
+def test_a_message_whose_worker_was_killed_becomes_unknown_and_is_not_sent_again(
     faulty_stack: Stack, contact: str
 ) -> None:
     faulty_stack.provider.behave(Behaviour(delay=4, reports=[], times=1))
@@ -72,7 +72,7 @@ def test_a_message_whose_worker_was_killed_ends_as_unknown_and_is_never_sent_twi
     assert message(faulty_stack, id)["status"] == "sending"
     processes.kill(worker)
     eventually(lambda: len(calls(faulty_stack, id)) == 1)
-    assert message(faulty_stack, id)["status"] == "sending"  # who knows: the worker has its lease
+    assert message(faulty_stack, id)["status"] == "sending"  # the killed worker still holds the lease
     with closing(Database(faulty_stack.database_url)) as database:
         lease = database.value(
             "SELECT extract(epoch FROM expires_at - created_at)::float"
@@ -88,9 +88,7 @@ def test_a_message_whose_worker_was_killed_ends_as_unknown_and_is_never_sent_twi
     assert len(calls(faulty_stack, id)) == 1
 
 
-def test_a_message_that_was_kept_but_never_queued_is_found_by_the_relay(
-    faulty_stack: Stack, contact: str
-) -> None:
+def test_the_relay_dispatches_a_message_that_was_not_dispatched(faulty_stack: Stack, contact: str) -> None:
     with closing(Database(faulty_stack.database_url)) as database:
         id = add_undispatched(database, contact)
         pass_time(database, id, "outbound_queue", "dispatch_at")

@@ -1,4 +1,4 @@
-"""Requests made from the service's own description, right and wrong: the service does what it describes."""
+"""Valid and invalid requests, generated from the OpenAPI document, get the responses that it describes."""
 
 import json
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from tests.support.http_client import get
 
 ADDRESSES = {"sms": ("+12016661234", "+18045551234"), "email": ("user@example.com", "contact@example.org")}
 NOT_DESCRIBED = [
-    checks.positive_data_acceptance,  # what an address is, no schema can say
-    checks.unsupported_method,  # a GET of /api/messages/sms asks for the message "sms"
+    checks.positive_data_acceptance,  # a schema cannot describe a valid address
+    checks.unsupported_method,  # GET /api/messages/sms reads the message with the id "sms"
 ]
 
 
-def with_a_key() -> dict[str, Any]:
-    """The description to whoever has a key: without one, test_keys.py tries every route."""
+def without_security() -> dict[str, Any]:
+    """Return the document without security. test_keys.py tests requests without a key."""
     document: dict[str, Any] = json.loads(FILE.read_text())
     for operations in document["paths"].values():
         for operation in operations.values():
@@ -30,12 +30,12 @@ def with_a_key() -> dict[str, Any]:
     return document
 
 
-described = schemathesis.openapi.from_dict(with_a_key())
+described = schemathesis.openapi.from_dict(without_security())
 
 
 @described.hook
 def map_body(context: schemathesis.HookContext, body: Any) -> Any:
-    """Puts addresses where the schema allows any text: else hardly a request would get past them."""
+    """Set valid addresses. The schema allows any text, so almost every request would be invalid otherwise."""
     assert context.operation is not None
     channel = "email" if "email" in context.operation.path else "sms"
     if isinstance(body, dict):
@@ -47,7 +47,7 @@ def map_body(context: schemathesis.HookContext, body: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def closed() -> Iterator[Stack]:
-    """As in AWS."""
+    """A stack that requires keys, as in AWS."""
     with running(auth=True, relay_every=0) as stack:
         yield stack
 
@@ -57,15 +57,16 @@ def key(closed: Stack) -> dict[str, str]:
     return make(closed, "send", "read", "admin").headers
 
 
-def test_the_description_that_is_served_is_the_one_that_is_committed(stack: Stack) -> None:
+def test_the_served_openapi_document_is_the_committed_one(stack: Stack) -> None:
     assert get(f"{stack.url}/api/openapi.json").body == json.loads(FILE.read_text())
 
 
+@pytest.mark.fuzz
 @described.parametrize()
 @settings(
     max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
-def test_the_service_answers_as_it_describes_itself(
+def test_the_responses_fit_the_openapi_document(
     closed: Stack, key: dict[str, str], case: schemathesis.Case[Any]
 ) -> None:
     case.call_and_validate(base_url=closed.url, headers=key, excluded_checks=NOT_DESCRIBED)

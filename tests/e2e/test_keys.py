@@ -1,4 +1,4 @@
-"""Who is let in where the API asks for a key, as it does in AWS: tried on every route, over HTTP."""
+"""API keys, tested on every route over HTTP: which requests are unauthorized, forbidden or accepted."""
 
 import json
 import secrets
@@ -11,6 +11,7 @@ import pytest
 
 from local import Stack, running
 from local.http.server import Server
+from local.template.routes import Route
 from local.triggers.gateway import Gateway
 from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, template
 from tests.support.api_keys import Key, bearer, make, revoke
@@ -21,7 +22,13 @@ from tests.template.test_routes import OPEN
 UNAUTHORIZED = Answer(401, {"message": "Unauthorized"})
 FORBIDDEN = Answer(403, {"message": "Forbidden"})
 SCOPES = {"send", "read", "admin"}
-PLACES = {"{id}": "77", "{number}": "1", "{provider}": "sms", "{address}": "a@example.com", "{path+}": "x"}
+PATH_PARAMETERS = {
+    "{id}": "77",
+    "{number}": "1",
+    "{provider}": "sms",
+    "{address}": "a@example.com",
+    "{path+}": "x",
+}
 ACCOUNT = {"name": "Shop"}
 BODIES: Mapping[str, object] = {
     SMS: NEW_SMS,
@@ -31,14 +38,14 @@ BODIES: Mapping[str, object] = {
     "/api/admin/addresses": {"address": "shop@example.com", "account_id": 1},
     "/api/admin/keys": {"account_id": 1, "scopes": ["read"]},
 }
-"""What a route takes."""
+"""The body of a valid request, by its path."""
 
 
 class Target(NamedTuple):
     method: str
     path: str
     scope: str | None
-    """None where any key will do."""
+    """None if every key has access."""
 
 
 def scope(method: str, path: str) -> str:
@@ -49,8 +56,8 @@ def scope(method: str, path: str) -> str:
 
 def target(key: str) -> Target:
     method, _, path = key.partition(" ")
-    for place, value in PLACES.items():
-        path = path.replace(place, value)
+    for parameter, value in PATH_PARAMETERS.items():
+        path = path.replace(parameter, value)
     return Target(method, path, scope(method, path))
 
 
@@ -60,7 +67,7 @@ CLOSED = [
     Target("DELETE", "/api/conversations/1", None),
     Target("GET", "/api", None),
 ]
-"""Of $default what leads nowhere, and what is no method of its path."""
+"""Every protected route, unknown paths of $default, and methods that a path does not have."""
 ROUTES = pytest.mark.parametrize("route", CLOSED, ids=lambda route: f"{route.method} {route.path}")
 
 
@@ -76,8 +83,8 @@ def keys(closed: Stack) -> Mapping[str, Key]:
 
 
 @pytest.fixture(scope="module")
-def refused(closed: Stack) -> Mapping[str, str]:
-    """Keys that are good for nothing, by what is wrong with them."""
+def invalid_keys(closed: Stack) -> Mapping[str, str]:
+    """Invalid keys, by what is wrong with them."""
     good, revoked = make(closed, *SCOPES), make(closed, *SCOPES)
     soon = datetime.now(UTC) + timedelta(seconds=0.5)
     expired = make(closed, *SCOPES, expires_at=soon.isoformat())
@@ -91,7 +98,7 @@ def refused(closed: Stack) -> Mapping[str, str]:
         "with another secret": f"{prefix}_{id}_{secrets.token_urlsafe(32)}",
         "with another's id": f"{prefix}_{revoked.id}_{secret}",
         "unknown": f"{prefix}_{2**62}_{secret}",
-        "with an id that is none": f"{prefix}_{10**30}_{secret}",
+        "with an invalid id": f"{prefix}_{10**30}_{secret}",
         "injected": f"{prefix}_{id}' OR '1'='1_{secret}",
         "expired": expired.text,
         "revoked": revoked.text,
@@ -99,31 +106,32 @@ def refused(closed: Stack) -> Mapping[str, str]:
 
 
 def ask(stack: Stack, route: Target, headers: Mapping[str, str] | None = None) -> Answer:
-    takes = route.method in ("POST", "PUT", "PATCH")
-    written = json.dumps(BODIES.get(route.path, {})) if takes else None
-    sent = {"content-type": "application/json"} if written else {}
-    return call(route.method, stack.url + route.path, written, {**sent, **(headers or {})})
+    if route.method not in ("POST", "PUT", "PATCH"):
+        return call(route.method, stack.url + route.path, headers=headers)
+    body = json.dumps(BODIES.get(route.path, {}))
+    content_type = {"content-type": "application/json"}
+    return call(route.method, stack.url + route.path, body, {**content_type, **(headers or {})})
 
 
 @ROUTES
-def test_without_a_key_nobody_is_let_in(closed: Stack, route: Target) -> None:
+def test_a_request_without_a_key_is_unauthorized(closed: Stack, route: Target) -> None:
     for headers in ({}, {"Authorization": ""}, {"X-Api-Key": "mk_1_x"}):
         assert ask(closed, route, headers) == UNAUTHORIZED
 
 
 @ROUTES
-def test_nor_is_anybody_by_a_key_that_is_not_one(
-    closed: Stack, route: Target, refused: Mapping[str, str], keys: Mapping[str, Key]
+def test_a_request_with_an_invalid_key_is_forbidden(
+    closed: Stack, route: Target, invalid_keys: Mapping[str, str], keys: Mapping[str, Key]
 ) -> None:
-    for why, text in refused.items():
-        assert ask(closed, route, bearer(text)) == FORBIDDEN, why
+    for reason, text in invalid_keys.items():
+        assert ask(closed, route, bearer(text)) == FORBIDDEN, reason
     good = keys[route.scope or "read"].text
     for header in (good, f"Basic {good}", f"Bearer  {good}", f"Bearer {good} {good}", f"Bearer {good},x"):
         assert ask(closed, route, {"Authorization": header}) == FORBIDDEN
 
 
 @ROUTES
-def test_a_key_is_good_for_its_scope_alone(closed: Stack, route: Target, keys: Mapping[str, Key]) -> None:
+def test_a_key_gives_access_to_its_scope_only(closed: Stack, route: Target, keys: Mapping[str, Key]) -> None:
     for scope in SCOPES:
         answer = ask(closed, route, keys[scope].headers)
         if route.scope in (scope, None):
@@ -135,34 +143,38 @@ def test_a_key_is_good_for_its_scope_alone(closed: Stack, route: Target, keys: M
 
 
 @ROUTES
-def test_nothing_is_read_before_the_scope_is_asked_for(
+def test_the_scope_is_checked_before_the_request_is_parsed(
     closed: Stack, route: Target, keys: Mapping[str, Key]
 ) -> None:
     path = route.path.replace("77", "x") + "?limit=0&cursor=x"
-    for scope in SCOPES - {route.scope or scope for scope in SCOPES}:
+    other_scopes = SCOPES - {route.scope} if route.scope else set()
+    for scope in other_scopes:
         headers = {"content-type": "text/plain", **keys[scope].headers}
         assert call(route.method, closed.url + path, "{", headers).status == 403
 
 
 @pytest.mark.parametrize("route", sorted(OPEN))
-def test_what_stands_open_asks_nobody(closed: Stack, route: str) -> None:
+def test_a_public_route_needs_no_key(closed: Stack, route: str) -> None:
     for headers in ({}, bearer("mk_1"), {"Authorization": "x"}):
         assert ask(closed, target(route), headers).status not in (401, 403)
 
 
-def test_the_open_routes_of_the_function_s_own_urls_tell_nothing_but_of_webhooks(closed: Stack) -> None:
-    """A function's URL has no authorizer before it: it serves what a provider posts, and no other route."""
+def test_function_urls_serve_only_webhooks(closed: Stack) -> None:
+    """A function URL has no authorizer, so it must serve webhooks and no other route."""
     for name in closed.functions_with_url:
         for path in ("api/conversations", "api/messages/1", "api/admin/keys"):
             assert call("GET", closed.function_url(name) + path).status == 405
             assert call("POST", closed.function_url(name) + path, "{}").status == 404
 
 
-def test_a_key_that_is_revoked_is_refused_once_the_answer_is_forgotten(closed: Stack) -> None:
-    routes = [
-        replace(route, authorizer=replace(route.authorizer, cache_seconds=1)) if route.authorizer else route
-        for route in closed.template.routes
-    ]
+def with_short_cache(route: Route) -> Route:
+    if route.authorizer is None:
+        return route
+    return replace(route, authorizer=replace(route.authorizer, cache_seconds=1))
+
+
+def test_a_revoked_key_is_forbidden_once_the_cached_decision_expires(closed: Stack) -> None:
+    routes = [with_short_cache(route) for route in closed.template.routes]
     server = Server("127.0.0.1", 0, Gateway(routes, closed.functions, lambda _: None, auth=True).respond)
     server.start()
     try:
@@ -174,8 +186,8 @@ def test_a_key_that_is_revoked_is_refused_once_the_answer_is_forgotten(closed: S
         server.stop()
 
 
-def test_while_the_database_is_away_nobody_is_turned_away_for_good(closed: Stack) -> None:
-    """An authorizer's no would be kept: it fails instead, and is asked again."""
+def test_an_unavailable_database_does_not_cache_a_denial(closed: Stack) -> None:
+    """The gateway caches a denial, so the authorizer fails instead, and is called again."""
     key = make(closed, "read")
     read = Target("GET", "/api/conversations", "read")
     closed.stop_postgres()

@@ -1,4 +1,4 @@
-"""No secret and no word of a message is in any log line, whatever is sent and however it ends."""
+"""No log line contains a secret or any part of a message, whatever is sent and however it ends."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -17,15 +17,15 @@ from tests.support.http_client import call, post
 from tests.support.secret_markers import Marks
 from tests.support.waiting import eventually
 
-OURS, THEIRS = "user@example.com", "contact@example.org"
-UNDER_WAY = "SELECT count(*) FROM messages WHERE status IN ('queued', 'sending')"
+CUSTOMER_EMAIL, CONTACT_EMAIL = "user@example.com", "contact@example.org"
+UNFINISHED = "SELECT count(*) FROM messages WHERE status IN ('queued', 'sending')"
 
 Body = Callable[[], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    """As talkative as a deployment can be told to be."""
+    """A stack with the most detailed log level."""
     with running(auth=True, relay_every=0.5, parameters={"LogLevel": "DEBUG"}) as stack:
         yield stack
 
@@ -36,7 +36,7 @@ def marks() -> Marks:
 
 
 def bodies(marks: Marks) -> Mapping[str, Body]:
-    """What a route takes, every text of it marked; made anew each time."""
+    """Return functions that make a valid body for a path, with new marks in every text."""
 
     def words(**more: object) -> dict[str, Any]:
         return {"body": marks.new(), "attachments": [f"https://example.com/{marks.new()}"], **more}
@@ -46,20 +46,22 @@ def bodies(marks: Marks) -> Mapping[str, Body]:
 
     return {
         SMS: lambda: words(**{"from": CUSTOMER, "to": CONTACT, "type": "mms"}),
-        EMAIL: lambda: mail(**{"from": OURS, "to": THEIRS}),
+        EMAIL: lambda: mail(**{"from": CUSTOMER_EMAIL, "to": CONTACT_EMAIL}),
         "/api/webhooks/sms": lambda: words(
             **{"from": CONTACT, "to": CUSTOMER, "type": "mms", "messaging_provider_id": marks.new()}
         ),
-        "/api/webhooks/email": lambda: mail(**{"from": THEIRS, "to": OURS, "xillio_id": marks.new()}),
+        "/api/webhooks/email": lambda: mail(
+            **{"from": CONTACT_EMAIL, "to": CUSTOMER_EMAIL, "xillio_id": marks.new()}
+        ),
         "/api/admin/accounts": lambda: {"name": marks.new()},
         "/api/admin/keys": lambda: {"account_id": 1, "scopes": ["read"], "name": marks.new()},
-        "/api/admin/addresses": lambda: {"account_id": 1, "address": OURS},
+        "/api/admin/addresses": lambda: {"account_id": 1, "address": CUSTOMER_EMAIL},
     }
 
 
-def written(marks: Marks, good: Body | None) -> list[bytes]:
-    """A body that is right, and those that are wrong in each way."""
-    fields = good() if good else {"body": marks.new()}
+def valid_and_invalid_bodies(marks: Marks, make_valid: Body | None) -> list[bytes]:
+    """Return a valid body, and bodies that are invalid in different ways."""
+    fields = make_valid() if make_valid else {"body": marks.new()}
     return [
         json.dumps(fields).encode(),
         json.dumps({name: [value] for name, value in fields.items()}).encode(),
@@ -73,105 +75,105 @@ def written(marks: Marks, good: Body | None) -> list[bytes]:
 
 
 def headers(stack: Stack, marks: Marks) -> list[dict[str, str]]:
-    """Of nobody, of those who are refused, of one who may read, and of one who may do anything."""
+    """Return headers without a key, with invalid keys, and with keys of some and of all scopes."""
     keys = [make(stack, *scopes) for scopes in (["read"], ["send", "read", "admin"], ["read"])]
     for key in keys:
-        marks.known(key.text.partition("_")[2].partition("_")[2])
+        marks.add(key.text.partition("_")[2].partition("_")[2])
     revoke(stack, keys.pop())
     bad = (f"mk_1_{marks.new()}", f"mk_{marks.new()}_", marks.new(), f"mk_1_{marks.new() + marks.new()}"[:48])
     return [{}, *map(bearer, bad), {"Authorization": f"Basic {marks.new()}"}, *(key.headers for key in keys)]
 
 
-def settle(stack: Stack) -> None:
+def wait_for_deliveries(stack: Stack) -> None:
     with closing(Database(stack.database_url)) as database:
-        eventually(lambda: database.value(UNDER_WAY) == 0, 60)
+        eventually(lambda: database.value(UNFINISHED) == 0, 60)
 
 
-def requests(stack: Stack, good: Mapping[str, Body]) -> Iterator[tuple[str, str, Body | None]]:
-    """Every route, where it leads, and what it takes."""
+def requests(stack: Stack, valid: Mapping[str, Body]) -> Iterator[tuple[str, str, Body | None]]:
+    """Return each route's method and URL, and the function that makes a valid body for it."""
     for route in stack.template.routes:
         channel = "email" if "/email" in route.path else "sms"
         path = (route.path or "/nothing").replace("{provider}", channel).replace("{number}", "99")
         for place in ("{id}", "{address}", "{path+}"):
             path = path.replace(place, "1")
-        takes = good.get(path.removesuffix(f"/{channel}") if "{provider}" in route.path else path)
-        yield route.method or "GET", stack.url + path, takes
+        make_body = valid.get(path.removesuffix(f"/{channel}") if "{provider}" in route.path else path)
+        yield route.method or "GET", stack.url + path, make_body
 
 
-def test_nothing_of_what_was_sent_is_in_a_log_line(stack: Stack, marks: Marks) -> None:
-    marks.known((stack.folder / "signing-secret").read_text().removeprefix("whsec_"))
-    good = bodies(marks)
+def test_no_request_leaks_into_a_log_line(stack: Stack, marks: Marks) -> None:
+    marks.add((stack.folder / "signing-secret").read_text().removeprefix("whsec_"))
+    valid = bodies(marks)
     for caller in headers(stack, marks):
-        for method, url, takes in requests(stack, good):
+        for method, url, make_body in requests(stack, valid):
             mark = marks.new()
             query = f"?cursor={mark}&address={mark}&limit={mark}&{mark}={mark}"
             call(method, url + query, headers=caller)
-            for body in written(marks, takes) if method in ("POST", "PATCH") else ():
+            for body in valid_and_invalid_bodies(marks, make_body) if method in ("POST", "PATCH") else ():
                 kind = {"content-type": "application/json", "idempotency-key": marks.new()}
                 call(method, url, body, {**kind, **caller})
-    settle(stack)
+    wait_for_deliveries(stack)
     assert all(stack.log(name) for name in ("SendMessage", "SmsWebhook", "EmailWebhook", "Authorizer"))
-    silent(stack, marks)
+    assert_no_leak(stack, marks)
 
 
-def test_nor_of_what_a_provider_posts_to_a_function_s_own_url(stack: Stack, marks: Marks) -> None:
+def test_no_webhook_at_a_function_url_leaks_into_a_log_line(stack: Stack, marks: Marks) -> None:
     secret = (stack.folder / "signing-secret").read_text()
     for name, path in (("SmsWebhook", "/api/webhooks/sms"), ("EmailWebhook", "/api/webhooks/email")):
-        for body in written(marks, bodies(marks)[path]):
+        for body in valid_and_invalid_bodies(marks, bodies(marks)[path]):
             call("POST", stack.function_url(name), body, {"content-type": "application/json"})
             forged = {"webhook-id": "1", "webhook-timestamp": "1", "webhook-signature": f"v1,{marks.new()}"}
             call("POST", stack.function_url(name), body, forged)
             if b"\xff" not in body:
                 proof = signed(body, secret)
-                marks.known(proof["webhook-signature"].removeprefix("v1,"))
+                marks.add(proof["webhook-signature"].removeprefix("v1,"))
                 call("POST", stack.function_url(name), body, proof)
-    silent(stack, marks)
+    assert_no_leak(stack, marks)
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 429, 503])
-def test_nor_of_what_a_provider_answers(stack: Stack, marks: Marks, status: int) -> None:
-    """It may quote what it was sent."""
+def test_no_response_of_a_provider_leaks_into_a_log_line(stack: Stack, marks: Marks, status: int) -> None:
+    """A provider may quote what it received."""
     key = make(stack, "send").headers
     sent = bodies(marks)
-    told = {"error": marks.new(), "code": marks.new(), "detail": marks.new()}
+    body = {"error": marks.new(), "code": marks.new(), "detail": marks.new()}
     stack.provider.behave(
-        Behaviour(status=status, body=told, times=2), Behaviour(status=status, body=marks.new(), times=2)
+        Behaviour(status=status, body=body, times=2), Behaviour(status=status, body=marks.new(), times=2)
     )
     for path in (SMS, EMAIL, SMS, EMAIL):
         assert post(stack.url + path, sent[path](), key).status == 202
-    settle(stack)
+    wait_for_deliveries(stack)
     stack.provider.behave()
-    silent(stack, marks)
+    assert_no_leak(stack, marks)
 
 
 @pytest.mark.parametrize("name", ["SendMessage", "DeliverMessage", "SmsWebhook", "Conversations", "Admin"])
-def test_nor_of_an_event_that_is_none(stack: Stack, marks: Marks, name: str) -> None:
+def test_no_malformed_event_leaks_into_a_log_line(stack: Stack, marks: Marks, name: str) -> None:
     record = {"messageId": "1", "body": marks.new(), "attributes": {}, "eventSource": "aws:sqs"}
     for event in (
         {"Records": [record]},
         {"operator": f"POST /api/admin/keys?{marks.new()}", "body": marks.new()},
     ):
-        with suppress(CannotStart):  # it fails, and is to say so without a word of that
+        with suppress(CannotStart):  # the function fails, and must not log the event
             invoke(stack.lambda_url, name, event)
-    silent(stack, marks)
+    assert_no_leak(stack, marks)
 
 
-def test_nor_while_the_database_is_away(stack: Stack, marks: Marks) -> None:
-    key, good = make(stack, "send", "read", "admin"), bodies(marks)
-    marks.known(key.text.partition("_")[2].partition("_")[2])
+def test_nothing_leaks_while_the_database_is_unavailable(stack: Stack, marks: Marks) -> None:
+    key, valid = make(stack, "send", "read", "admin"), bodies(marks)
+    marks.add(key.text.partition("_")[2].partition("_")[2])
     assert call("GET", f"{stack.url}/api/conversations", headers=key.headers).status == 200
     stack.stop_postgres()
-    for path, body in good.items():
+    for path, body in valid.items():
         post(stack.url + path, body(), key.headers)
     assert call("GET", f"{stack.url}/api/conversations", headers=bearer(marks.new())).status in (403, 500)
     stack.start_postgres()
     eventually(lambda: call("GET", f"{stack.url}/healthz").status == 200)
-    silent(stack, marks)
+    assert_no_leak(stack, marks)
 
 
-def silent(stack: Stack, marks: Marks) -> None:
+def assert_no_leak(stack: Stack, marks: Marks) -> None:
     for name in stack.functions:
         log = stack.log(name)
-        assert {
-            part: [line for line in log.splitlines() if part in line] for part in marks.parts_in(log)
-        } == {}
+        for part in marks.parts_in(log):
+            leaking = [line for line in log.splitlines() if part in line]
+            pytest.fail(f"{name} logged {part}: {leaking}")

@@ -1,4 +1,4 @@
-"""What a client cannot write into an event but a gateway may: answered as a problem, never by a fault."""
+"""Malformed events, which a client cannot send but a gateway may, get a problem, never an error."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from tests.support.stack import assert_problem
 
 EVENTS = Path(__file__).parents[2] / "events"
 FUNCTIONS = {"SendMessage": "send_message", "SmsWebhook": "sms_webhook", "EmailWebhook": "email_webhook"}
-"""The functions that take a body, and their events: of the API, and of a function's own URL."""
+"""The functions that have a request body, and their events."""
 
 pytestmark = [
     pytest.mark.usefixtures("nothing_is_stored"),
@@ -22,8 +22,8 @@ pytestmark = [
 
 
 def event(function: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((EVENTS / f"{FUNCTIONS[function]}.json").read_text())
-    return found
+    event: dict[str, Any] = json.loads((EVENTS / f"{FUNCTIONS[function]}.json").read_text())
+    return event
 
 
 def invoke(stack: Stack, function: str, **changes: Any) -> Answer:
@@ -33,23 +33,21 @@ def invoke(stack: Stack, function: str, **changes: Any) -> Answer:
 
 
 @pytest.mark.parametrize("body", ["not base64!", "AAA", "ä", "\ud800", '{"from": "+12016661234"}'])
-def test_a_body_that_is_not_in_the_base64_it_is_said_to_be_in_cannot_be_read(
-    stack: Stack, function: str, body: str
-) -> None:
+def test_a_body_with_invalid_base64_is_rejected(stack: Stack, function: str, body: str) -> None:
     assert_problem(invoke(stack, function, body=body, isBase64Encoded=True), 400)
 
 
-def test_what_is_no_base64_inside_of_what_is_cannot_be_read(stack: Stack, function: str) -> None:
-    whole = base64.b64encode(event(function)["body"].encode()).decode()
-    assert_problem(invoke(stack, function, body=f"{whole[:8]}*{whole[8:]}", isBase64Encoded=True), 400)
+def test_a_body_with_an_invalid_character_in_its_base64_is_rejected(stack: Stack, function: str) -> None:
+    encoded = base64.b64encode(event(function)["body"].encode()).decode()
+    assert_problem(invoke(stack, function, body=f"{encoded[:8]}*{encoded[8:]}", isBase64Encoded=True), 400)
 
 
 @pytest.mark.parametrize("body", [None, "", "\ud800", '{"body": "\ud800"}', "\0"])
-def test_a_body_of_text_that_is_none_cannot_be_read(stack: Stack, function: str, body: str | None) -> None:
+def test_a_body_that_is_not_valid_text_is_rejected(stack: Stack, function: str, body: str | None) -> None:
     assert_problem(invoke(stack, function, body=body), 400)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"\0", b"not JSON", b""])
-def test_bytes_that_are_no_json_cannot_be_read(stack: Stack, function: str, content: bytes) -> None:
+def test_bytes_that_are_not_json_are_rejected(stack: Stack, function: str, content: bytes) -> None:
     body = base64.b64encode(content).decode()
     assert_problem(invoke(stack, function, body=body, isBase64Encoded=True), 400)

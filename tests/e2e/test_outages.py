@@ -1,4 +1,4 @@
-"""Postgres or the queue is away, comes back, or falls silent: nothing is lost, and nothing done twice."""
+"""Postgres or the queue is unavailable, restarts or does not answer: nothing is lost or done twice."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ import pytest
 from local import Behaviour, Stack
 from tests.support import processes
 from tests.support.database import Database
-from tests.support.http_client import Answer, get, post, together
+from tests.support.http_client import Answer, call_concurrently, get, post
 from tests.support.outbound import attempts, calls, message, send, sent, wait_for
 from tests.support.stack import CUSTOMER, assert_problem
 from tests.support.waiting import eventually
@@ -45,8 +45,8 @@ def every_request(stack: Stack, contact: str) -> list[Callable[[], Answer]]:
     ]
 
 
-def kept(stack: Stack, contact: str) -> list[int]:
-    """The ids of a contact's messages."""
+def message_ids(stack: Stack, contact: str) -> list[int]:
+    """Return the ids of the stored messages of a contact."""
     with closing(Database(stack.database_url)) as database:
         rows = database.rows(
             "SELECT m.id FROM messages m JOIN conversations c ON c.id = m.conversation_id"
@@ -76,11 +76,11 @@ def without_queue(stack: Stack) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _first_conversation(faulty_stack: Stack) -> None:
-    """What the reads ask for."""
+    """A conversation with the id 1, for the reads."""
     assert receive(faulty_stack, "+18045550000").status == 200
 
 
-def test_without_its_database_a_webhook_is_held_and_every_other_request_is_told_to_come_back(
+def test_without_the_database_webhooks_are_spooled_and_other_requests_are_answered_503(
     faulty_stack: Stack, contact: str
 ) -> None:
     requests = every_request(faulty_stack, contact)
@@ -92,21 +92,23 @@ def test_without_its_database_a_webhook_is_held_and_every_other_request_is_told_
             assert_problem(answer, 503)
             assert int(answer.headers["retry-after"]) > 0
     assert [request().status for request in requests] == [202, 200, 202, 200, 200, 200, 200, 200]
-    eventually(lambda: len(kept(faulty_stack, contact)) == 3)
+    eventually(lambda: len(message_ids(faulty_stack, contact)) == 3)
 
 
-def test_a_restart_of_the_database_between_two_requests_fails_none(faulty_stack: Stack, contact: str) -> None:
-    requests = every_request(faulty_stack, contact) * 6
-    together(requests)  # so that as many processes as there may be hold a connection
-    with without_postgres(faulty_stack):
-        pass
-    assert {answer.status for answer in together(requests)} == {200, 202}
-
-
-def test_who_repeats_a_request_with_its_key_through_restarts_gets_one_message(
+def test_a_restart_of_the_database_between_two_requests_fails_neither(
     faulty_stack: Stack, contact: str
 ) -> None:
-    over = Event()
+    requests = every_request(faulty_stack, contact) * 6
+    call_concurrently(requests)  # so that as many processes as possible hold a connection
+    with without_postgres(faulty_stack):
+        pass
+    assert {answer.status for answer in call_concurrently(requests)} == {200, 202}
+
+
+def test_a_request_repeated_with_its_key_through_restarts_is_one_message(
+    faulty_stack: Stack, contact: str
+) -> None:
+    finished = Event()
 
     def accepted(key: str) -> int:
         answer = send(faulty_stack, contact, key)
@@ -115,11 +117,11 @@ def test_who_repeats_a_request_with_its_key_through_restarts_gets_one_message(
 
     def client(number: int) -> list[int]:
         ids: list[int] = []
-        while not over.is_set():
+        while not finished.is_set():
             key = f"{contact}-{number}-{len(ids)}"
-            first, again = (eventually(partial(accepted, key)) for _ in range(2))
-            assert first == again
-            ids.append(first)
+            first_id = eventually(partial(accepted, key))
+            assert eventually(partial(accepted, key)) == first_id
+            ids.append(first_id)
         return ids
 
     with ThreadPoolExecutor() as threads:
@@ -129,42 +131,44 @@ def test_who_repeats_a_request_with_its_key_through_restarts_gets_one_message(
                 with without_postgres(faulty_stack):
                     pass
         finally:
-            over.set()
-    assert kept(faulty_stack, contact) == sorted(id for client in clients for id in client.result())
+            finished.set()
+    assert message_ids(faulty_stack, contact) == sorted(id for client in clients for id in client.result())
 
 
-def test_work_whose_answer_was_lost_on_its_way_is_done_once(faulty_stack: Stack, contact: str) -> None:
+def test_work_whose_database_response_was_lost_is_done_once(faulty_stack: Stack, contact: str) -> None:
     first = send(faulty_stack, contact)
     wait_for(faulty_stack, first.body["id"], "delivered")
-    # Who has just answered answers the next one, over a connection that is alive: nobody else reports now.
+    # The same processes handle the next requests, over open connections: no report is due now.
     before = [first, receive(faulty_stack, contact)]
     with (
-        closing(Database(faulty_stack.database_url)) as gate,
+        closing(Database(faulty_stack.database_url)) as blocker,
         closing(Database(faulty_stack.database_url)) as database,
         ThreadPoolExecutor() as threads,
     ):
-        gate.rows("BEGIN")
-        gate.rows("LOCK TABLE conversations")
+        blocker.rows("BEGIN")
+        blocker.rows("LOCK TABLE conversations")
         calls = [threads.submit(call, faulty_stack, contact) for call in (send, receive)]
-        try:  # each is given up after a while, and made again over another connection
-            eventually(lambda: at_work(database, "accept_message") == 2)
-            eventually(lambda: at_work(database, "receive_webhook") >= 2)  # an earlier report may come late
+        try:  # each statement is abandoned after some time, and repeated over another connection
+            eventually(lambda: active_calls(database, "accept_message") == 2)
+            eventually(
+                lambda: active_calls(database, "receive_webhook") >= 2
+            )  # a report of an earlier test may be late
         finally:
-            gate.rows("COMMIT")  # and now all of them come through
+            blocker.rows("COMMIT")  # now all of them complete
         answers = before + [call.result() for call in calls]
-        eventually(lambda: at_work(database, "(accept_message|receive_webhook)") == 0)
+        eventually(lambda: active_calls(database, "(accept_message|receive_webhook)") == 0)
     assert [answer.status for answer in answers] == [202, 200] * 2
-    assert kept(faulty_stack, contact) == sorted(answer.body["id"] for answer in answers)
+    assert message_ids(faulty_stack, contact) == sorted(answer.body["id"] for answer in answers)
 
 
-def at_work(database: Database, function: str) -> int:
-    """How many calls of a function that keeps a message Postgres has begun and not ended."""
-    begun = "state = 'active' AND query ~ :function AND pid <> pg_backend_pid()"
-    found = database.value(f"SELECT count(*) FROM pg_stat_activity WHERE {begun}", function=function)
-    return int(str(found))
+def active_calls(database: Database, function: str) -> int:
+    """Return how many calls of a database function are running."""
+    condition = "state = 'active' AND query ~ :function AND pid <> pg_backend_pid()"
+    count = database.value(f"SELECT count(*) FROM pg_stat_activity WHERE {condition}", function=function)
+    return int(str(count))
 
 
-def test_an_outcome_that_came_while_the_database_was_away_is_kept_when_it_is_back(
+def test_an_outcome_during_an_outage_of_the_database_is_recorded_afterwards(
     faulty_stack: Stack, contact: str
 ) -> None:
     faulty_stack.provider.behave(Behaviour(delay=3, times=1))
@@ -177,7 +181,7 @@ def test_an_outcome_that_came_while_the_database_was_away_is_kept_when_it_is_bac
     assert len(calls(faulty_stack, id)) == 1
 
 
-def test_without_its_queue_a_message_is_accepted_and_delivered_once_it_is_back(
+def test_without_the_queue_a_message_is_accepted_and_delivered_afterwards(
     faulty_stack: Stack, contact: str
 ) -> None:
     with without_queue(faulty_stack):
@@ -187,11 +191,11 @@ def test_without_its_queue_a_message_is_accepted_and_delivered_once_it_is_back(
     assert len(calls(faulty_stack, id)) == 1
 
 
-def test_a_queue_that_falls_silent_costs_a_caller_a_moment_and_no_message(
+def test_a_queue_that_does_not_answer_delays_a_request_and_loses_no_message(
     faulty_stack: Stack, contact: str
 ) -> None:
     port = urlsplit(faulty_stack.aws_endpoint).port
-    with processes.held(processes.listening_on(port or 0)):
+    with processes.suspended(processes.listening_on(port or 0)):
         started = monotonic()
         id = sent(faulty_stack, contact)
         assert monotonic() - started < 10

@@ -1,4 +1,4 @@
-"""What the service promises to those who come at the same moment, over HTTP."""
+"""Concurrent requests over HTTP."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,13 +11,13 @@ import pytest
 
 from local import Behaviour, Stack
 from tests.support.database import Database
-from tests.support.http_client import Answer, get, post, together
+from tests.support.http_client import Answer, call_concurrently, get, post
 from tests.support.outbound import calls
 from tests.support.stack import CUSTOMER, add_undispatched
 from tests.support.waiting import eventually
 
 PAGE = 25
-"""Messages that a follower asks for at once: several pages, and yet it keeps up with those who write."""
+"""The page size of a follower: small enough for several pages, large enough to keep up with the writers."""
 
 
 def outbound(contact: str, body: str = "out") -> dict[str, Any]:
@@ -35,31 +35,29 @@ def either_way(stack: Stack, contact: str, number: int) -> Answer:
 
 
 def follow(stack: Stack, contact: str, written: Event) -> list[int]:
-    """The ids that a client sees who asks for what is new in the pair's conversation, over and over."""
+    """Return the message ids that a client sees which polls a conversation for new messages."""
 
     def conversations() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = get(f"{stack.url}/api/conversations?address={contact}").body[
-            "conversations"
-        ]
-        return found
+        answer = get(f"{stack.url}/api/conversations?address={contact}")
+        conversations: list[dict[str, Any]] = answer.body["conversations"]
+        return conversations
 
     [conversation] = eventually(conversations)
     url = f"{stack.url}/api/conversations/{conversation['id']}/messages?order=asc&limit={PAGE}"
-    seen: list[int] = []
+    seen_ids: list[int] = []
     cursor = ""
     while True:
-        all_are_there = written.is_set()  # asked before the page, which else could miss the last ones
+        all_written = written.is_set()  # read before the page, so that the page cannot miss the last messages
         page = get(f"{url}{cursor}").body
-        seen += [message["id"] for message in page["messages"]]
+        seen_ids += [message["id"] for message in page["messages"]]
         cursor = f"&cursor={page['next_cursor']}"
-        if all_are_there and not page["messages"]:
-            return seen
+        if all_written and not page["messages"]:
+            return seen_ids
 
 
 @pytest.fixture
 def _slow_commits(stack_database: Database) -> Iterator[None]:
-    """Each message's takes a while, a conversation's first one and a few more a long one: who comes meanwhile
-    is in a race with it."""
+    """Delay every commit of a message, and some for long, so that concurrent requests race with it."""
     is_first = "NOT EXISTS (SELECT FROM messages WHERE conversation_id = NEW.conversation_id AND id < NEW.id)"
     stack_database.rows(
         "CREATE FUNCTION take_a_while() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep("
@@ -75,16 +73,16 @@ def _slow_commits(stack_database: Database) -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _warm(stack: Stack) -> None:
-    """A race is one of processes that run: these have to start only once."""
-    together([partial(either_way, stack, "+18045550001", number) for number in range(60)])
+    """Start the processes before the tests: a race needs running processes."""
+    call_concurrently([partial(either_way, stack, "+18045550001", number) for number in range(60)])
 
 
 @pytest.mark.usefixtures("_slow_commits")
-def test_a_hundred_first_messages_of_a_pair_make_one_conversation_with_one_contact(
+def test_a_hundred_concurrent_first_messages_create_one_conversation_and_one_contact(
     stack: Stack, stack_database: Database, contact: str
 ) -> None:
     contacts = stack_database.value("SELECT count(*) FROM contacts")
-    answers = together([partial(either_way, stack, contact, number) for number in range(100)])
+    answers = call_concurrently([partial(either_way, stack, contact, number) for number in range(100)])
     assert Counter(answer.status for answer in answers) == {202: 50, 200: 50}
     [conversation] = {answer.body["conversation_id"] for answer in answers}
     assert len({answer.body["id"] for answer in answers}) == 100
@@ -100,26 +98,28 @@ def test_a_hundred_first_messages_of_a_pair_make_one_conversation_with_one_conta
 
 
 @pytest.mark.usefixtures("_slow_commits")
-def test_a_follower_sees_every_message_once_and_in_order_while_they_are_written(
+def test_a_follower_sees_every_concurrently_written_message_once_and_in_order(
     stack: Stack, contact: str
 ) -> None:
     written = Event()
     with ThreadPoolExecutor(2) as followers:
-        seen = [followers.submit(follow, stack, contact, written) for _ in range(2)]
+        seen_ids = [followers.submit(follow, stack, contact, written) for _ in range(2)]
         try:
-            answers = together([partial(either_way, stack, contact, number) for number in range(100)])
+            answers = call_concurrently(
+                [partial(either_way, stack, contact, number) for number in range(100)]
+            )
         finally:
             written.set()
     ids = sorted(answer.body["id"] for answer in answers)
-    assert [follower.result() for follower in seen] == [ids, ids]
+    assert [follower.result() for follower in seen_ids] == [ids, ids]
 
 
 @pytest.mark.usefixtures("_slow_commits")
-def test_fifty_posts_of_one_inbound_id_are_one_row_and_fifty_times_the_same_answer(
+def test_fifty_webhooks_with_one_id_store_one_message_and_get_the_same_answer(
     stack: Stack, stack_database: Database, contact: str
 ) -> None:
     body = inbound(contact, f"{contact}-once")
-    answers = together([partial(post, f"{stack.url}/api/webhooks/sms", body)] * 50)
+    answers = call_concurrently([partial(post, f"{stack.url}/api/webhooks/sms", body)] * 50)
     assert Counter(answer.status for answer in answers) == {200: 50}
     assert all(answer == answers[0] for answer in answers)
     id = body["messaging_provider_id"]
@@ -127,11 +127,11 @@ def test_fifty_posts_of_one_inbound_id_are_one_row_and_fifty_times_the_same_answ
 
 
 @pytest.mark.usefixtures("_slow_commits")
-def test_fifty_sends_with_one_key_are_one_message_and_fifty_times_its_id(
+def test_fifty_requests_with_one_idempotency_key_create_one_message(
     stack: Stack, stack_database: Database, contact: str
 ) -> None:
     key = {"idempotency-key": f"{contact}-once"}
-    answers = together([partial(post, f"{stack.url}/api/messages/sms", outbound(contact), key)] * 50)
+    answers = call_concurrently([partial(post, f"{stack.url}/api/messages/sms", outbound(contact), key)] * 50)
     assert Counter(answer.status for answer in answers) == {202: 50}
     [id] = {answer.body["id"] for answer in answers}
     assert Counter(answer.headers.get("idempotency-replayed") for answer in answers) == {"true": 49, None: 1}
@@ -144,15 +144,15 @@ def test_fifty_sends_with_one_key_are_one_message_and_fifty_times_its_id(
 
 def delivery(stack: Stack, id: int, number: int) -> Callable[[], Any]:
     record = {"messageId": f"record-{number}", "body": str(id)}
-    return lambda: stack.invoke("DeliverMessage", {"Records": [record]})
+    return partial(stack.invoke, "DeliverMessage", {"Records": [record]})
 
 
-def test_fifty_deliveries_of_one_message_are_one_call_to_the_provider(
+def test_fifty_deliveries_of_one_message_call_the_provider_once(
     stack: Stack, stack_database: Database, contact: str
 ) -> None:
     id = add_undispatched(stack_database, contact)
-    stack.provider.behave(Behaviour(delay=0.5, times=1))  # the others come while it is under way, and after
-    results = together([delivery(stack, id, number) for number in range(50)])
+    stack.provider.behave(Behaviour(delay=0.5, times=1))  # the others come during the first one, and after it
+    results = call_concurrently([delivery(stack, id, number) for number in range(50)])
     assert results == [{"batchItemFailures": []}] * 50
     url = f"{stack.url}/api/messages/{id}"
     eventually(lambda: get(url).body["status"] == "delivered")

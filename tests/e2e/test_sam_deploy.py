@@ -1,4 +1,4 @@
-"""What is deployed, and not only what is served: the stories on the functions that `sam deploy` made."""
+"""Sends, receives and reads through the functions that `sam deploy` has deployed to ministack."""
 
 import json
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Co
 
 @pytest.fixture(scope="module")
 def key(deployment: Deployment) -> dict[str, str]:
-    """The first key of a deployment, as an operator gets it: by invoking a function; and as a header."""
-    own_all = {"operator": "POST /api/admin/addresses", "body": {"address": "*", "account_id": 1}}
-    assert deployment.invoke("Admin", own_all)["statusCode"] == 201
-    wanted = {"account_id": 1, "scopes": ["send", "read"]}
-    made = deployment.invoke("Admin", {"operator": "POST /api/admin/keys", "body": wanted})
-    assert made["statusCode"] == 201
-    return bearer(made["body"]["key"])
+    """The header with the first key of a deployment, which an operator creates by invoking Admin."""
+    every_address = {"operator": "POST /api/admin/addresses", "body": {"address": "*", "account_id": 1}}
+    assert deployment.invoke("Admin", every_address)["statusCode"] == 201
+    fields = {"account_id": 1, "scopes": ["send", "read"]}
+    created = deployment.invoke("Admin", {"operator": "POST /api/admin/keys", "body": fields})
+    assert created["statusCode"] == 201
+    return bearer(created["body"]["key"])
 
 
 def event(name: str) -> Any:
@@ -56,7 +56,7 @@ def post_signed(url: str, body: str) -> Answer:
     return call("POST", url, body, headers)
 
 
-def test_the_database_is_migrated_and_may_be_again(deployment: Deployment) -> None:
+def test_the_database_can_be_migrated_again(deployment: Deployment) -> None:
     revision = deployment.invoke("Migrate", {})["revision"]
     assert revision is not None
     assert deployment.invoke("Migrate", {})["revision"] == revision
@@ -64,9 +64,7 @@ def test_the_database_is_migrated_and_may_be_again(deployment: Deployment) -> No
 
 
 @pytest.mark.parametrize("path", ["/", "/api/webhooks/sms"])
-def test_an_inbound_message_comes_in_through_the_function_s_own_url(
-    deployment: Deployment, contact: str, path: str
-) -> None:
+def test_a_webhook_is_received_at_the_function_url(deployment: Deployment, contact: str, path: str) -> None:
     url = deployment.url_of("SmsWebhook") + path
     body = inbound(contact, f"own-url{path}")
     first = post_signed(url, body)
@@ -74,34 +72,34 @@ def test_an_inbound_message_comes_in_through_the_function_s_own_url(
     assert post_signed(url, body) == first
 
 
-def test_an_inbound_email_comes_in_through_the_api(deployment: Deployment) -> None:
+def test_an_inbound_email_is_received_through_the_api(deployment: Deployment) -> None:
     answer = post_signed(f"{deployment.api_url}/api/webhooks/email", event("email_webhook")["body"])
     assert (answer.status, answer.body["type"], answer.body["from"]) == (200, "email", "contact@example.org")
 
 
-def test_what_nobody_signed_stays_out(deployment: Deployment, contact: str) -> None:
+def test_an_unsigned_webhook_is_forbidden(deployment: Deployment, contact: str) -> None:
     body = inbound(contact, "unsigned")
     assert_problem(call("POST", deployment.url_of("SmsWebhook"), body, {"content-type": JSON}), 403)
 
 
-def test_the_authorizer_says_yes_to_a_key_and_no_to_all_else(
+def test_the_authorizer_allows_a_key_and_denies_everything_else(
     deployment: Deployment, key: dict[str, str]
 ) -> None:
-    def asked(header: str) -> Any:
+    def authorize(header: str) -> Any:
         http = {"method": "GET", "path": "/api/conversations", "sourceIp": "203.0.113.7"}
-        question = {"type": "REQUEST", "identitySource": [header], "requestContext": {"http": http}}
-        return deployment.invoke("Authorizer", {**question, "version": "2.0", "headers": {}})
+        event = {"type": "REQUEST", "identitySource": [header], "requestContext": {"http": http}}
+        return deployment.invoke("Authorizer", {**event, "version": "2.0", "headers": {}})
 
-    said = asked(key["Authorization"])
-    assert said["isAuthorized"] is True
-    assert said["context"].keys() == {"account", "scopes", "key"}
-    assert said["context"]["account"] == "1"
-    assert set(said["context"]["scopes"].split()) == {"send", "read"}
+    allowed = authorize(key["Authorization"])
+    assert allowed["isAuthorized"] is True
+    assert allowed["context"].keys() == {"account", "scopes", "key"}
+    assert allowed["context"]["account"] == "1"
+    assert set(allowed["context"]["scopes"].split()) == {"send", "read"}
     for header in (f"{key['Authorization']}x", key["Authorization"][:-1], "Bearer mk_1_", "x"):
-        assert asked(header) == {"isAuthorized": False}
+        assert authorize(header) == {"isAuthorized": False}
 
 
-def test_the_api_asks_it(deployment: Deployment, key: dict[str, str]) -> None:
+def test_the_api_calls_the_authorizer(deployment: Deployment, key: dict[str, str]) -> None:
     url = f"{deployment.api_url}/api/conversations"
     assert get(url) == Answer(401, {"message": "Unauthorized"})
     assert get(url, bearer("mk_1_x")) == Answer(403, {"message": "Forbidden"})
@@ -117,25 +115,28 @@ def test_a_message_is_delivered_through_the_queue_and_reported_on(
     message = json.loads(answer["body"])
 
     def is_delivered() -> bool:
-        kept = get(f"{deployment.api_url}/api/messages/{message['id']}", key).body
-        return bool(kept["status"] == "delivered")
+        stored = get(f"{deployment.api_url}/api/messages/{message['id']}", key).body
+        return bool(stored["status"] == "delivered")
 
-    # ministack does not answer while it unpacks a function; the relay repeats a dispatch that is lost then,
-    # a minute later.
+    # ministack does not answer while it unpacks a function. The relay repeats a dispatch that was lost then
+    # after a minute.
     eventually(is_delivered, 180)
     sent = [received.body for received in deployment.provider.requests]
     assert [body["body"] for body in sent if body["reference"] == str(message["id"])] == [message["body"]]
 
 
-def test_the_api_leads_to_both_sides_of_a_conversation(
+def test_the_api_shows_both_sides_of_a_conversation(
     deployment: Deployment, key: dict[str, str], contact: str
 ) -> None:
     url = deployment.api_url
     sent = post(f"{url}/api/messages/sms", {"from": CUSTOMER, "to": contact, "body": "Hello"}, key)
     assert sent.status == 202
     received = post_signed(f"{url}/api/webhooks/sms", inbound(contact, "answer"))
-    found = get(f"{url}/api/conversations/{sent.body['conversation_id']}/messages", key)
-    assert [message["id"] for message in found.body["messages"]] == [sent.body["id"], received.body["id"]]
+    conversation = get(f"{url}/api/conversations/{sent.body['conversation_id']}/messages", key)
+    assert [message["id"] for message in conversation.body["messages"]] == [
+        sent.body["id"],
+        received.body["id"],
+    ]
 
 
 def test_the_api_answers_an_unknown_path_with_a_problem(deployment: Deployment, key: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""The functions in Lambda's own image, under `sam local`: each with its event, and all behind the API."""
+"""The functions in Lambda's own image with `sam local`: each with its event, and all behind the API."""
 
 import json
 import subprocess
@@ -27,21 +27,21 @@ IMAGE = f"public.ecr.aws/lambda/python:{runtime.VERSION}-x86_64"
 
 
 def docker(*arguments: str) -> str | None:
-    """What it answers; None where it is not installed, not running, or does not know what was asked for."""
+    """Return the output of `docker`, or None if it fails or is not installed."""
     try:
-        done = subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True)
+        completed = subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True)
     except FileNotFoundError:
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return completed.stdout.strip() if completed.returncode == 0 else None
 
 
 def host_for_containers() -> str:
-    """The address to listen on. On Linux it is the bridge's; Docker Desktop leads its own to 127.0.0.1."""
+    """Return the address to listen on: the bridge's on Linux, and 127.0.0.1 with Docker Desktop."""
     name = "host.docker.internal"
-    added = ("--add-host", f"{name}:host-gateway")
-    found = docker("run", "--rm", *added, "--entrypoint", "getent", IMAGE, "hosts", name)
-    assert found, f"a container of {IMAGE} does not start"
-    address = found.split()[0]
+    add_host = ("--add-host", f"{name}:host-gateway")
+    output = docker("run", "--rm", *add_host, "--entrypoint", "getent", IMAGE, "hosts", name)
+    assert output, f"a container of {IMAGE} does not start"
+    address = output.split()[0]
     try:
         ports.choose(address, 0, "")
     except CannotStart:
@@ -60,13 +60,13 @@ class SamLocal:
     def invoke(self, function: str, event: str) -> Any:
         return self._invoke(function, sam.ROOT / "events" / f"{event}.json")
 
-    def operate(self, order: str, body: object) -> Any:
-        """As an operator does it, who needs no key."""
-        path = self.folder / "order.json"
-        path.write_text(json.dumps({"operator": order, "body": body}))
-        answer = self._invoke("Admin", path)
-        assert answer["statusCode"] == 201, answer
-        return answer["body"]
+    def operate(self, operation: str, body: object) -> Any:
+        """Invoke Admin as an operator, who needs no key."""
+        path = self.folder / "operation.json"
+        path.write_text(json.dumps({"operator": operation, "body": body}))
+        response = self._invoke("Admin", path)
+        assert response["statusCode"] == 201, response
+        return response["body"]
 
     def _invoke(self, function: str, event: Path) -> Any:
         arguments = ("local", "invoke", function, "--event", str(event), *self.options)
@@ -76,14 +76,14 @@ class SamLocal:
 @pytest.fixture(scope="module")
 def sam_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SamLocal]:
     if docker("info") is None:
-        pytest.skip("Docker is not there: sam local was not tried")
+        pytest.skip("Docker is not available: sam local was not tested")
     if docker("image", "inspect", IMAGE) is None:
-        pytest.skip(f"Docker has no {IMAGE} (docker pull it): sam local was not tried")
+        pytest.skip(f"Docker has no {IMAGE} (docker pull it): sam local was not tested")
     python = sam.interpreter()
     template = sam.build(python)
     folder = tmp_path_factory.mktemp("sam-local")
     api_port = ports.choose("127.0.0.1", 0, "")
-    services = Options(
+    service_options = Options(
         folder=folder / "services",
         durable=False,
         host=host_for_containers(),
@@ -92,26 +92,28 @@ def sam_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SamLocal]:
         provider_port=0,
         gateway=f"http://127.0.0.1:{api_port}",
     )
-    backing = BackingServices(services, lambda _: None)
+    services = BackingServices(service_options, lambda _: None)
     try:
         variables = folder / "local.json"
-        variables.write_text(with_the_ports_of(backing))
+        variables.write_text(environment_variables(services))
         options = ("--template-file", str(template), "--env-vars", str(variables), "--skip-pull-image")
-        started = SamLocal(options, sam.environment(python), backing.provider, api_port, folder)
+        started = SamLocal(options, sam.environment(python), services.provider, api_port, folder)
         assert started.invoke("Migrate", "migrate")["revision"]
         started.operate("POST /api/admin/addresses", {"address": "*", "account_id": 1})
         yield started
     finally:
-        backing.close()
+        services.close()
 
 
-def with_the_ports_of(backing: BackingServices) -> str:
-    """events/local.json for services that had to take what ports were free."""
-    told = (sam.ROOT / "events/local.json").read_text()
-    for port, url in (("5432", backing.database_url), ("4566", backing.aws.endpoint)):
-        assert f"host.docker.internal:{port}" in told
-        told = told.replace(f"host.docker.internal:{port}", f"host.docker.internal:{urlsplit(url).port}")
-    return told
+def environment_variables(services: BackingServices) -> str:
+    """Return events/local.json with the ports of the services, which are any free ones."""
+    variables = (sam.ROOT / "events/local.json").read_text()
+    for port, url in (("5432", services.database_url), ("4566", services.aws.endpoint)):
+        assert f"host.docker.internal:{port}" in variables
+        variables = variables.replace(
+            f"host.docker.internal:{port}", f"host.docker.internal:{urlsplit(url).port}"
+        )
+    return variables
 
 
 @pytest.fixture(scope="module")
@@ -140,15 +142,15 @@ def api(sam_local: SamLocal, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         server.stop()
 
 
-def test_every_function_takes_its_event(sam_local: SamLocal) -> None:
+def test_every_function_processes_its_event(sam_local: SamLocal) -> None:
     sent = sam_local.invoke("SendMessage", "send_message")
     assert (sent["statusCode"], json.loads(sent["body"])["id"]) == (202, 1)
     assert sam_local.invoke("DeliverMessage", "deliver_message") == {"batchItemFailures": []}
     assert [received.body["reference"] for received in sam_local.provider.requests] == ["1"]
     assert sam_local.invoke("SmsWebhook", "sms_webhook")["statusCode"] == 200
     assert sam_local.invoke("EmailWebhook", "email_webhook")["statusCode"] == 200
-    found = sam_local.invoke("Conversations", "conversations")
-    assert (found["statusCode"], len(json.loads(found["body"])["conversations"])) == (200, 2)
+    reads = sam_local.invoke("Conversations", "conversations")
+    assert (reads["statusCode"], len(json.loads(reads["body"])["conversations"])) == (200, 2)
     assert sam_local.invoke("Relay", "relay")["expired"] == 0
     assert sam_local.invoke("Authorizer", "authorizer") == {"isAuthorized": False}
     keys = sam_local.invoke("Admin", "admin")
@@ -156,8 +158,8 @@ def test_every_function_takes_its_event(sam_local: SamLocal) -> None:
 
 
 def test_the_api_sends_receives_and_reads(sam_local: SamLocal, api: str, contact: str) -> None:
-    made = sam_local.operate("POST /api/admin/keys", {"account_id": 1, "scopes": ["send", "read"]})
-    key = bearer(made["key"])
+    created = sam_local.operate("POST /api/admin/keys", {"account_id": 1, "scopes": ["send", "read"]})
+    key = bearer(created["key"])
     assert get(f"{api}/api/conversations").status == 401
     assert get(f"{api}/api/conversations", bearer("mk_1_x")).status == 403
     sent = post(f"{api}/api/messages/sms", {"from": CUSTOMER, "to": contact, "body": "Hello"}, key)
@@ -171,5 +173,8 @@ def test_the_api_sends_receives_and_reads(sam_local: SamLocal, api: str, contact
     }
     received = post(f"{api}/api/webhooks/sms", inbound)
     assert received.status == 200
-    found = get(f"{api}/api/conversations/{sent.body['conversation_id']}/messages", key)
-    assert [message["id"] for message in found.body["messages"]] == [sent.body["id"], received.body["id"]]
+    conversation = get(f"{api}/api/conversations/{sent.body['conversation_id']}/messages", key)
+    assert [message["id"] for message in conversation.body["messages"]] == [
+        sent.body["id"],
+        received.body["id"],
+    ]

@@ -1,4 +1,4 @@
-"""The round trip through Twilio and SendGrid, as the playing provider plays them."""
+"""The round trip through the Twilio and SendGrid simulators."""
 
 import base64
 import time
@@ -11,13 +11,13 @@ import pytest
 
 from local import Stack, running
 from local.commands.guide import started
-from tests.e2e.test_command import shell
+from tests.e2e.test_command import run_curl
 from tests.support.http_client import Answer, call, get, post
 from tests.support.stack import assert_problem, nothing_stored
 from tests.support.waiting import eventually
 
-US, THEM = "+12016661234", "+18045559876"
-OUR_EMAIL, THEIR_EMAIL = "user@example.com", "ann@example.org"
+CUSTOMER, CONTACT = "+12016661234", "+18045559876"
+CUSTOMER_EMAIL, CONTACT_EMAIL = "user@example.com", "ann@example.org"
 IMAGE = "https://example.com/image.jpg"
 NOTE = {"name": "note.txt", "type": "text/plain", "content": base64.b64encode(b"Buy milk").decode()}
 
@@ -36,30 +36,30 @@ def delivered(stack: Stack, answer: Answer) -> dict[str, Any]:
     return message
 
 
-def sends_in_twice(stack: Stack, instance: str, letter: dict[str, Any]) -> None:
+def post_inbound_twice(stack: Stack, instance: str, message: dict[str, Any]) -> None:
     for _ in range(2):
-        answer = post(f"{stack.provider.url}/{instance}/inbound", letter)
+        answer = post(f"{stack.provider.url}/{instance}/inbound", message)
         assert (answer.status, answer.body["status"]) == (200, 200), answer
 
 
 def messages(stack: Stack, contact: str) -> list[dict[str, Any]]:
     url = f"{stack.url}/api/conversations"
-    [one] = get(f"{url}?{urlencode({'address': contact})}").body["conversations"]
-    found: list[dict[str, Any]] = get(f"{url}/{one['id']}/messages").body["messages"]
-    return found
+    [conversation] = get(f"{url}?{urlencode({'address': contact})}").body["conversations"]
+    messages: list[dict[str, Any]] = get(f"{url}/{conversation['id']}/messages").body["messages"]
+    return messages
 
 
-def test_texts_and_pictures_go_out_and_come_in_by_one_conversation(stack: Stack) -> None:
-    sent = {"from": US, "to": THEM, "body": "Grüße"}
+def test_texts_and_pictures_are_sent_and_received_in_one_conversation(stack: Stack) -> None:
+    sent = {"from": CUSTOMER, "to": CONTACT, "body": "Grüße"}
     url, picture = f"{stack.url}/api/messages/sms", {"type": "mms", "attachments": [IMAGE]}
     outbound = [delivered(stack, post(url, fields)) for fields in (sent, sent | picture)]
-    assert [one["provider_message_id"][:2] for one in outbound] == ["SM", "MM"]
+    assert [message["provider_message_id"][:2] for message in outbound] == ["SM", "MM"]
     assert {event["kind"] for event in outbound[0]["events"]} == {"attempt", "report"}
-    received = {"from": THEM, "to": US, "body": "Hi 🙂"}
-    sends_in_twice(stack, "twilio", received | {"id": "SM" + "1" * 32})
-    sends_in_twice(stack, "twilio", received | {"id": "MM" + "1" * 32, "attachments": [IMAGE]})
-    told = ("direction", "type", "body", "attachments")
-    assert [tuple(one[name] for name in told) for one in messages(stack, THEM)] == [
+    received = {"from": CONTACT, "to": CUSTOMER, "body": "Hi 🙂"}
+    post_inbound_twice(stack, "twilio", received | {"id": "SM" + "1" * 32})
+    post_inbound_twice(stack, "twilio", received | {"id": "MM" + "1" * 32, "attachments": [IMAGE]})
+    fields = ("direction", "type", "body", "attachments")
+    assert [tuple(message[name] for name in fields) for message in messages(stack, CONTACT)] == [
         ("outbound", "sms", "Grüße", []),
         ("outbound", "mms", "Grüße", [IMAGE]),
         ("inbound", "sms", "Hi 🙂", []),
@@ -67,34 +67,39 @@ def test_texts_and_pictures_go_out_and_come_in_by_one_conversation(stack: Stack)
     ]
 
 
-def test_a_mail_goes_out_and_one_with_a_file_comes_in_by_one_conversation(stack: Stack) -> None:
-    sent = {"from": OUR_EMAIL, "to": THEIR_EMAIL, "subject": "Grüße", "body": "Hello <b>you</b>"}
+def test_a_mail_and_its_answer_with_a_file_are_one_conversation(stack: Stack) -> None:
+    sent = {"from": CUSTOMER_EMAIL, "to": CONTACT_EMAIL, "subject": "Grüße", "body": "Hello <b>you</b>"}
     outbound = delivered(stack, post(f"{stack.url}/api/messages/email", sent))
-    [request] = [one for one in stack.provider.requests if one.path == "/sendgrid/v3/mail/send"]
+    [request] = [request for request in stack.provider.requests if request.path == "/sendgrid/v3/mail/send"]
     assert (request.id, request.body["subject"]) == (outbound["provider_message_id"], "Grüße")
-    received = {"from": f"Ann <{THEIR_EMAIL}>", "to": OUR_EMAIL, "subject": "Re: Grüße", "body": "Hi 🙂"}
-    sends_in_twice(stack, "sendgrid", received | {"id": "<1@example.org>", "attachments": [NOTE]})
-    first, inbound = messages(stack, THEIR_EMAIL)
+    received = {
+        "from": f"Ann <{CONTACT_EMAIL}>",
+        "to": CUSTOMER_EMAIL,
+        "subject": "Re: Grüße",
+        "body": "Hi 🙂",
+    }
+    post_inbound_twice(stack, "sendgrid", received | {"id": "<1@example.org>", "attachments": [NOTE]})
+    first, inbound = messages(stack, CONTACT_EMAIL)
     assert (first["id"], inbound["direction"]) == (outbound["id"], "inbound")
-    assert (inbound["from"], inbound["subject"], inbound["body"]) == (THEIR_EMAIL, "Re: Grüße", "Hi 🙂")
+    assert (inbound["from"], inbound["subject"], inbound["body"]) == (CONTACT_EMAIL, "Re: Grüße", "Hi 🙂")
     [path] = inbound["attachments"]
     assert path == f"/api/messages/{inbound['id']}/attachments/1"
-    with urlopen(stack.url + path) as file:  # which follows to the bucket
+    with urlopen(stack.url + path) as file:  # it follows the redirect to the bucket
         assert not file.url.startswith(stack.url)
         assert (file.read(), file.headers["Content-Type"]) == (b"Buy milk", "text/plain")
         assert file.headers["Content-Disposition"] == "attachment; filename*=UTF-8''note.txt"
 
 
-def test_what_is_shown_to_try_works(stack: Stack) -> None:
+def test_the_commands_that_start_shows_work(stack: Stack) -> None:
     lines = [line for line in started(stack, auth=False).splitlines() if line.startswith("  curl ")]
-    assert [shell(line).status for line in lines] == [202, 202, 202, 200, 200, 200, 200, 200]
+    assert [run_curl(line).status for line in lines] == [202, 202, 202, 200, 200, 200, 200, 200]
     assert [line.split()[1] for line in lines[3:6]] == [
         f"{stack.provider.url}/{instance}/inbound" for instance in ("twilio", "twilio", "sendgrid")
     ]
 
 
-def test_what_they_did_not_sign_is_forbidden(stack: Stack) -> None:
-    text = urlencode({"MessageSid": "SM" + "2" * 32, "From": THEM, "To": US, "Body": "Hi"})
+def test_an_unsigned_webhook_of_a_vendor_is_forbidden(stack: Stack) -> None:
+    text = urlencode({"MessageSid": "SM" + "2" * 32, "From": CONTACT, "To": CUSTOMER, "Body": "Hi"})
     form = {"content-type": "application/x-www-form-urlencoded"}
     event = '[{"event": "delivered", "sg_message_id": "1.recvd", "reference": "1"}]'
     signature = {

@@ -1,4 +1,4 @@
-"""A stack of the tests' own project, shared by those that leave it as it was."""
+"""A stack of the tests' own project, shared by the tests that leave it unchanged."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,7 +11,20 @@ from local.http.server import Server
 from local.simulators.provider import ProviderSimulator
 from tests.support.local.simulator_client import SECRET, Product
 
-PROJECT = Path(__file__).with_name("project")
+FOLDER = Path(__file__).parent
+PROJECT = FOLDER / "project"
+SLOW_FILES = {"test_audit.py", "test_start.py"}
+SLOW_FIXTURES = {"aws", "stack"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts functions, the AWS APIs or the command as slow."""
+    for item in items:
+        if not item.path.is_relative_to(FOLDER):
+            continue
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if item.path.name in SLOW_FILES or SLOW_FIXTURES & fixtures:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -21,13 +34,13 @@ def template() -> Path:
 
 @pytest.fixture(scope="session")
 def stack(template: Path) -> Iterator[Stack]:
-    """Started with what a developer's shell may hold, of which nothing may get through."""
+    """A stack that was started with variables of a developer's shell. No function may inherit them."""
     inherited = {"AWS_CA_BUNDLE": "/nowhere.pem", "AWS_PROFILE": "nobody", "HTTP_PROXY": "http://127.0.0.1:9"}
-    with ExitStack() as ended:
+    with ExitStack() as undo:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in inherited.items():
                 patch.setenv(name, value)
-            stack = ended.enter_context(running(template=template, relay_every=0.2))
+            stack = undo.enter_context(running(template=template, relay_every=0.2))
         yield stack
 
 
@@ -38,7 +51,8 @@ def product() -> Product:
 
 @pytest.fixture
 def provider(product: Product) -> Iterator[ProviderSimulator]:
-    gateway = Server("127.0.0.1", 0, product.answer)
+    """A simulator of the built-in providers, which reports to `product`."""
+    gateway = Server("127.0.0.1", 0, product.respond)
     gateway.start()
     provider = ProviderSimulator(0, gateway.url, SECRET)
     provider.start()

@@ -1,4 +1,4 @@
-"""What is known against a dependency fails the gate; that nobody can be asked does not."""
+"""A known vulnerability of a dependency fails the gate. An unreachable service does not."""
 
 import json
 import subprocess
@@ -19,66 +19,66 @@ PINNED = [
     for line in (PROJECT / file).read_text().splitlines()
     if line[:1].isalnum()
 ]
-FLAW = {
+VULNERABILITY = {
     "id": "PYSEC-2030-1",
-    "summary": "It can be made to do what it should not.",
+    "summary": "It does what an attacker wants.",
     "affected": [{"package": {"name": "mako", "ecosystem": "PyPI"}, "ranges": []}],
 }
 
 
 @contextmanager
-def serving(*, flawed: str = "") -> Iterator[tuple[str, list[str]]]:
-    """A service that knows something against one package, and whom it was asked about."""
-    asked: list[str] = []
+def serving(*, vulnerable: str = "") -> Iterator[tuple[str, list[str]]]:
+    """A service like OSV with a vulnerability of one package, and the names it was asked for."""
+    queried: list[str] = []
 
-    def answer(request: Request) -> Response:
+    def respond(request: Request) -> Response:
         name = json.loads(request.body)["package"]["name"]
-        asked.append(name)
-        return json_response(200, {"vulns": [FLAW]} if name == flawed else {})
+        queried.append(name)
+        return json_response(200, {"vulns": [VULNERABILITY]} if name == vulnerable else {})
 
-    server = Server("127.0.0.1", 0, answer)
+    server = Server("127.0.0.1", 0, respond)
     server.start()
-    yield f"{server.url}/v1/query", asked
+    yield f"{server.url}/v1/query", queried
     server.stop()
 
 
-def audited(service: str) -> subprocess.CompletedProcess[str]:
+def audit_pins(service: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *audit.command(service=service)]
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
-def test_every_pin_is_asked_about() -> None:
-    with serving() as (service, asked):
-        done = audited(service)
-    assert done.returncode == 0, done.stderr
-    assert set(asked) == {pin.name for pin in PINNED if pin.marker is None or pin.marker.evaluate()}
-    assert len(asked) == len(set(asked))
-    assert {"pydantic", "alembic", "pytest"} <= set(asked)
+def test_every_pin_is_checked() -> None:
+    with serving() as (service, queried):
+        completed = audit_pins(service)
+    assert completed.returncode == 0, completed.stderr
+    assert set(queried) == {pin.name for pin in PINNED if pin.marker is None or pin.marker.evaluate()}
+    assert len(queried) == len(set(queried))
+    assert {"pydantic", "alembic", "pytest"} <= set(queried)
 
 
-def test_what_is_known_against_one_is_a_failure_that_names_it() -> None:
-    with serving(flawed="mako") as (service, _):
-        done = audited(service)
-    assert done.returncode == 1
-    assert "mako" in done.stdout
-    assert "PYSEC-2030-1" in done.stdout
+def test_a_known_vulnerability_fails_and_is_named() -> None:
+    with serving(vulnerable="mako") as (service, _):
+        completed = audit_pins(service)
+    assert completed.returncode == 1
+    assert "mako" in completed.stdout
+    assert "PYSEC-2030-1" in completed.stdout
 
 
 def test_a_service_that_answers_is_reachable() -> None:
-    with serving() as (service, asked):
+    with serving() as (service, queried):
         assert audit.reachable(service)
-    assert asked == ["pip"]
+    assert queried == ["pip"]
 
 
 @pytest.mark.parametrize(
     "response", [Response(200, b"<html>"), Response(403), Response(503), json_response(200, [])]
 )
-def test_what_answers_with_something_else_is_not(response: Response) -> None:
+def test_a_service_that_answers_something_else_is_not_reachable(response: Response) -> None:
     server = Server("127.0.0.1", 0, lambda _: response)
     server.start()
     assert not audit.reachable(server.url)
     server.stop()
 
 
-def test_what_does_not_answer_is_not() -> None:
+def test_a_service_that_does_not_answer_is_not_reachable() -> None:
     assert not audit.reachable("http://127.0.0.1:9/v1/query")

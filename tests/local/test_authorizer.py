@@ -1,4 +1,4 @@
-"""The gateway before a closed route: whom it asks, how often, and what it answers itself."""
+"""The gateway calls the authorizer of a protected route, caches its decision and answers for it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ FORGED = {
 
 @pytest.fixture
 def closed(stack: Stack) -> Iterator[str]:
-    """The same functions behind a gateway that asks."""
+    """The same functions behind a gateway with auth."""
     gateway = Gateway(stack.template.routes, stack.functions, lambda _: None, auth=True)
     server = Server("127.0.0.1", 0, gateway.respond)
     server.start()
@@ -31,8 +31,8 @@ def closed(stack: Stack) -> Iterator[str]:
     server.stop()
 
 
-def said() -> str:
-    """A header that nobody has sent before."""
+def new_header() -> str:
+    """Return a header that was not sent before, and to which Doorman gives access."""
     return f"yes {uuid4()}"
 
 
@@ -47,13 +47,13 @@ def caller(answer: Answer) -> Any:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": ""}, {"X-Authorization": "yes"}])
-def test_without_the_header_nobody_is_asked(closed: str, headers: dict[str, str]) -> None:
+def test_without_the_header_the_authorizer_is_not_called(closed: str, headers: dict[str, str]) -> None:
     answer = ask(f"{closed}/closed", headers=headers)
     assert (answer.status, answer.json) == (401, {"message": "Unauthorized"})
 
 
-def test_an_authorizer_is_asked_in_payload_2_and_without_the_body(closed: str) -> None:
-    header = said()
+def test_an_authorizer_gets_payload_format_2_without_the_body(closed: str) -> None:
+    header = new_header()
     answer = post(closed, header)
     question = caller(answer)["question"]
     assert question["version"] == "2.0"
@@ -70,38 +70,38 @@ def test_an_authorizer_is_asked_in_payload_2_and_without_the_body(closed: str) -
     assert answer.json["body"] == '{"a": 1}'
 
 
-def test_a_yes_is_kept_for_the_header_on_every_route(closed: str) -> None:
-    header, other = said(), said()
+def test_access_is_cached_by_header_for_every_route(closed: str) -> None:
+    header, other = new_header(), new_header()
     first = caller(post(closed, header))
     assert caller(post(closed, header)) == first
     assert caller(ask(f"{closed}/closed", headers={"authorization": header})) == first
     assert caller(post(closed, other))["asked"] != first["asked"]
 
 
-def test_a_no_is_kept_too(closed: str, stack: Stack) -> None:
+def test_denial_is_cached(closed: str, stack: Stack) -> None:
     header = f"no {uuid4()}"
     for _ in range(2):
         answer = post(closed, header)
         assert (answer.status, answer.json) == (403, {"message": "Forbidden"})
-    before = int(caller(post(closed, said()))["asked"])
+    before = int(caller(post(closed, new_header()))["asked"])
     post(closed, header)
-    assert int(caller(post(closed, said()))["asked"]) == before + 1
+    assert int(caller(post(closed, new_header()))["asked"]) == before + 1
 
 
 @pytest.mark.parametrize("what", ["raise", "nonsense"])
-def test_an_authorizer_at_fault_is_a_500_and_asked_again(closed: str, what: str) -> None:
-    before = int(caller(post(closed, said()))["asked"])
+def test_an_error_of_the_authorizer_is_a_500_and_not_cached(closed: str, what: str) -> None:
+    before = int(caller(post(closed, new_header()))["asked"])
     for _ in range(2):
         answer = post(closed, what)
         assert (answer.status, answer.json) == (500, {"message": "Internal Server Error"})
-    assert int(caller(post(closed, said()))["asked"]) == before + 3
+    assert int(caller(post(closed, new_header()))["asked"]) == before + 3
 
 
-def test_a_yes_without_a_context_says_nothing_of_the_caller(closed: str) -> None:
+def test_access_without_a_context_is_an_empty_caller(closed: str) -> None:
     assert caller(post(closed, "bare")) == {}
 
 
-def test_an_open_route_is_told_nothing(closed: str, stack: Stack) -> None:
+def test_a_public_route_has_no_caller(closed: str, stack: Stack) -> None:
     for url in (closed, stack.url):
         answer = ask(f"{url}/open/to/all", headers={"Authorization": "no"})
         assert answer.status == 200
@@ -109,16 +109,16 @@ def test_an_open_route_is_told_nothing(closed: str, stack: Stack) -> None:
         assert "authorizer" not in answer.json["requestContext"]
 
 
-def test_unless_asked_for_nobody_is_asked_and_all_is_the_operators(stack: Stack) -> None:
+def test_without_auth_every_caller_is_the_operator(stack: Stack) -> None:
     for header in ("no", "raise", ""):
         assert caller(post(stack.url, header)) == OPERATOR
 
 
-def test_a_request_brings_no_context_of_its_own(stack: Stack, closed: str) -> None:
-    """Neither by a header nor in its body; and a function's own URL has none at all."""
+def test_a_request_cannot_set_its_context(stack: Stack, closed: str) -> None:
+    """Neither a header nor the body sets the context. A function URL has no authorizer."""
     forged = {"requestContext": str(FORGED), "X-Amzn-Request-Context": str(FORGED)}
     assert caller(post(stack.url, "yes", **forged)) == OPERATOR
-    assert caller(post(closed, said(), **forged)).keys() == {"asked", "question"}
+    assert caller(post(closed, new_header(), **forged)).keys() == {"asked", "question"}
     event = ask(stack.function_url("Echo"), "POST", str(FORGED).encode(), forged).json
     assert "authorizer" not in event["requestContext"]
 
@@ -133,25 +133,23 @@ def question(header: str) -> dict[str, Any]:
     return {"headers": {"authorization": header}, "requestContext": {"http": http, "stage": "$default"}}
 
 
-def test_what_was_said_is_forgotten_in_time(doorman: Function) -> None:
-    authorizers, authorizer, asked = (
-        Authorizers({"Doorman": doorman}),
-        Authorizer("Doorman", ("Authorization",), 0.2),
-        said(),
-    )
-    first = authorizers.caller(authorizer, question(asked))["asked"]
-    eventually(lambda: authorizers.caller(authorizer, question(asked))["asked"] != first)
+def test_a_decision_expires(doorman: Function) -> None:
+    authorizers = Authorizers({"Doorman": doorman})
+    authorizer = Authorizer("Doorman", ("Authorization",), 0.2)
+    event = question(new_header())
+    first = authorizers.caller(authorizer, event)["asked"]
+    eventually(lambda: authorizers.caller(authorizer, event)["asked"] != first)
 
 
-def test_an_authorizer_is_not_waited_for_for_ever(doorman: Function) -> None:
+def test_a_slow_authorizer_is_a_500(doorman: Function) -> None:
     authorizers = Authorizers({"Doorman": doorman}, wait_seconds=0.2)
     with pytest.raises(Rejection) as rejection:
         authorizers.caller(Authorizer("Doorman", ("Authorization",), 60), question("sleep"))
     assert rejection.value.response.status == 500
 
 
-def test_what_is_left_of_a_path_matches_last() -> None:
+def test_a_greedy_variable_matches_last() -> None:
     routes = Routes([Route("GET", "/a/{rest+}", "Rest"), Route("GET", "/a/{id}/b", "B")])
     matches = [routes.match("GET", path) for path in ("/a/1/b", "/a/1/c", "/a/1", "/a/", "/a")]
-    found = [match and (match.route.function, match.variables) for match in matches]
-    assert found == [("B", {"id": "1"}), ("Rest", {"rest": "1/c"}), ("Rest", {"rest": "1"}), None, None]
+    targets = [match and (match.route.function, match.variables) for match in matches]
+    assert targets == [("B", {"id": "1"}), ("Rest", {"rest": "1/c"}), ("Rest", {"rest": "1"}), None, None]

@@ -1,4 +1,4 @@
-"""How the playing provider misbehaves when it is told to."""
+"""How the provider simulator misbehaves."""
 
 import json
 import time
@@ -15,27 +15,27 @@ from local.simulators.provider import ProviderSimulator
 from tests.support.local.simulator_client import MESSAGE, call, fetch_status, send, signed
 
 
-def test_it_fails_as_often_as_it_was_told(provider: ProviderSimulator) -> None:
+def test_a_failure_is_repeated_the_number_of_times_that_was_set(provider: ProviderSimulator) -> None:
     provider.behave(Behaviour(status=503, retry_after=9, times=2))
     assert [send(provider)[0] for _ in range(3)] == [503, 503, 200]
-    assert [received.id is None for received in provider.requests] == [True, True, False]
+    assert [recorded.id is None for recorded in provider.requests] == [True, True, False]
 
 
 @pytest.mark.parametrize(
-    ("told", "taken"), [(Behaviour(close="before"), False), (Behaviour(close="after"), True)]
+    ("behaviour", "accepted"), [(Behaviour(close="before"), False), (Behaviour(close="after"), True)]
 )
-def test_it_hangs_up_with_the_message_taken_or_not(
-    provider: ProviderSimulator, told: Behaviour, taken: bool
+def test_a_connection_is_closed_before_or_after_the_message_is_accepted(
+    provider: ProviderSimulator, behaviour: Behaviour, accepted: bool
 ) -> None:
-    provider.behave(told)
+    provider.behave(behaviour)
     with pytest.raises(ConnectionError):
         send(provider)
-    [received] = provider.requests
-    assert (received.status, received.id is not None) == (None, taken)
-    assert fetch_status(provider, "7")[0] == (200 if taken else 404)
+    [recorded] = provider.requests
+    assert (recorded.status, recorded.id is not None) == (None, accepted)
+    assert fetch_status(provider, "7")[0] == (200 if accepted else 404)
 
 
-def test_it_hangs_up_before_it_has_read_anything(provider: ProviderSimulator) -> None:
+def test_a_connection_can_be_closed_before_the_request_is_read(provider: ProviderSimulator) -> None:
     provider.close_next_connections(1)
     with pytest.raises(OSError, match=r"reset|closed|without response|Broken pipe"):
         send(provider)
@@ -43,18 +43,20 @@ def test_it_hangs_up_before_it_has_read_anything(provider: ProviderSimulator) ->
     assert send(provider)[0] == 200
 
 
-@pytest.mark.parametrize("told", [Behaviour(answer="garbage", times=1), Behaviour(answer="half", times=1)])
-def test_it_takes_a_message_and_answers_what_is_no_answer(
-    provider: ProviderSimulator, told: Behaviour
+@pytest.mark.parametrize(
+    "behaviour", [Behaviour(answer="garbage", times=1), Behaviour(answer="half", times=1)]
+)
+def test_a_message_is_accepted_and_the_response_is_not_http(
+    provider: ProviderSimulator, behaviour: Behaviour
 ) -> None:
-    provider.behave(told)
+    provider.behave(behaviour)
     with pytest.raises(HTTPException):
         send(provider)
-    assert [(received.status, received.id is not None) for received in provider.requests] == [(None, True)]
+    assert [(recorded.status, recorded.id is not None) for recorded in provider.requests] == [(None, True)]
     assert send(provider)[0] == 200
 
 
-def test_it_answers_by_drips_and_never_to_the_end(provider: ProviderSimulator) -> None:
+def test_a_dripping_response_never_ends(provider: ProviderSimulator) -> None:
     provider.behave(Behaviour(answer="drip"))
     body = json.dumps(MESSAGE)
     with opener.open(
@@ -63,7 +65,7 @@ def test_it_answers_by_drips_and_never_to_the_end(provider: ProviderSimulator) -
         assert [answer.read(1) for _ in range(12)][-3:] == [b" ", b" ", b" "]
 
 
-def test_it_takes_its_time_and_answers_garbage(provider: ProviderSimulator) -> None:
+def test_a_response_can_be_delayed_and_have_another_body(provider: ProviderSimulator) -> None:
     provider.behave(Behaviour(delay=0.2, body="<garbage>"))
     started = time.monotonic()
     with pytest.raises(json.JSONDecodeError):
@@ -71,38 +73,45 @@ def test_it_takes_its_time_and_answers_garbage(provider: ProviderSimulator) -> N
     assert time.monotonic() - started >= 0.2
 
 
-def test_it_fails_with_the_words_that_it_was_given(provider: ProviderSimulator) -> None:
-    words = {"error": {"code": "30007", "reason": "Filtered"}}
-    told = {"status": 400, "body": words}
-    assert call("PUT", f"{provider.url}/behaviour", json.dumps(told).encode()) == (200, told)
-    assert send(provider) == (400, words)
+def test_a_failure_has_the_body_that_was_set(provider: ProviderSimulator) -> None:
+    body = {"error": {"code": "30007", "reason": "Filtered"}}
+    behaviour = {"status": 400, "body": body}
+    assert call("PUT", f"{provider.url}/behaviour", json.dumps(behaviour).encode()) == (200, behaviour)
+    assert send(provider) == (400, body)
 
 
-def test_it_is_told_over_http_as_well(provider: ProviderSimulator) -> None:
-    told = {"status": 429, "retry_after": 3, "times": 1}
-    assert call("PUT", f"{provider.url}/behaviour", json.dumps(told).encode()) == (200, told)
+def test_a_behaviour_is_set_over_http(provider: ProviderSimulator) -> None:
+    behaviour = {"status": 429, "retry_after": 3, "times": 1}
+    assert call("PUT", f"{provider.url}/behaviour", json.dumps(behaviour).encode()) == (200, behaviour)
     assert send(provider)[0] == 429
-    assert [received["status"] for received in call("GET", f"{provider.url}/requests")[1]] == [429]
+    assert [recorded["status"] for recorded in call("GET", f"{provider.url}/requests")[1]] == [429]
     assert call("DELETE", f"{provider.url}/requests") == (204, None)
     assert call("GET", f"{provider.url}/requests") == (200, [])
 
 
 @pytest.mark.parametrize(
-    ("told", "status"),
+    ("behaviour", "status"),
     [
-        *((b"[", 400), (b"7", 400), (b"[7]", 422), (b'{"mood": "bad"}', 422), (b'{"times": "x"}', 422)),
-        *((b'{"reports": ["nonsense"]}', 422), (b'{"reports": ["sent", "read", "failed"]}', 200)),
-        *((b'{"times": 0}', 422), (b'{"share": 2}', 422), (b'[{}, {"close": "never"}]', 422)),
+        (b"[", 400),
+        (b"7", 400),
+        (b"[7]", 422),
+        (b'{"mood": "bad"}', 422),
+        (b'{"times": "x"}', 422),
+        (b'{"reports": ["nonsense"]}', 422),
+        (b'{"reports": ["sent", "read", "failed"]}', 200),
+        (b'{"times": 0}', 422),
+        (b'{"share": 2}', 422),
+        (b'[{}, {"close": "never"}]', 422),
     ],
 )
-def test_it_does_not_guess_what_it_was_told(provider: ProviderSimulator, told: bytes, status: int) -> None:
-    assert call("PUT", f"{provider.url}/behaviour", told)[0] == status
+def test_an_invalid_behaviour_is_rejected(provider: ProviderSimulator, behaviour: bytes, status: int) -> None:
+    assert call("PUT", f"{provider.url}/behaviour", behaviour)[0] == status
 
 
-def test_a_look_up_misbehaves_by_itself(provider: ProviderSimulator) -> None:
+def test_status_lookups_have_a_behaviour_of_their_own(provider: ProviderSimulator) -> None:
     provider.behave(Behaviour(status=503))
-    told = json.dumps({"status": 500, "times": 1}).encode()
-    assert call("PUT", f"{provider.url}/sms/lookup/behaviour", told)[0] == 200
+    behaviour = json.dumps({"status": 500, "times": 1}).encode()
+    assert call("PUT", f"{provider.url}/sms/lookup/behaviour", behaviour)[0] == 200
     assert [fetch_status(provider, "7")[0], fetch_status(provider, "7")[0], send(provider)[0]] == [
         500,
         404,
@@ -111,27 +120,27 @@ def test_a_look_up_misbehaves_by_itself(provider: ProviderSimulator) -> None:
 
 
 def statuses(provider: ProviderSimulator, seed: int, count: int = 200) -> list[int]:
-    """Of messages that come all at once."""
+    """Send messages at the same time, and return the statuses of the responses."""
     shares = [{"status": 500, "share": 0.25}, {"status": 429, "share": 0.25, "delay": [0, 0.01]}]
-    told = json.dumps(shares).encode()
-    assert call("PUT", f"{provider.url}/behaviour?seed={seed}", told) == (200, shares)
+    behaviour = json.dumps(shares).encode()
+    assert call("PUT", f"{provider.url}/behaviour?seed={seed}", behaviour) == (200, shares)
     with ThreadPoolExecutor(8) as threads:
         return list(threads.map(lambda number: send(provider, reference=str(number))[0], range(count)))
 
 
-def test_several_behaviours_have_their_shares_and_the_same_requests_meet_the_same(
+def test_behaviours_get_their_shares_and_the_same_requests_get_the_same_behaviours(
     provider: ProviderSimulator,
 ) -> None:
     first = statuses(provider, seed=1)
-    found = Counter(first)
-    assert found.keys() == {200, 429, 500}
-    assert 0.15 < found[500] / len(first) < 0.35
-    assert 0.15 < found[429] / len(first) < 0.35
+    counts = Counter(first)
+    assert counts.keys() == {200, 429, 500}
+    assert 0.15 < counts[500] / len(first) < 0.35
+    assert 0.15 < counts[429] / len(first) < 0.35
     assert statuses(provider, seed=1) == first
     assert statuses(provider, seed=2) != first
 
 
-def test_of_several_behaviours_one_follows_the_other_when_it_has_had_its_times(
+def test_a_behaviour_follows_when_the_one_before_has_applied_its_times(
     provider: ProviderSimulator,
 ) -> None:
     provider.behave(Behaviour(status=503, times=1), Behaviour(status=429, times=2))

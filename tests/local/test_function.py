@@ -9,7 +9,7 @@ from local import FunctionError, Stack
 from tests.support.waiting import eventually
 
 
-def test_a_function_sees_what_lambda_sets_and_what_its_template_declares_and_no_more(stack: Stack) -> None:
+def test_a_function_sees_only_lambda_s_variables_and_its_template_s(stack: Stack) -> None:
     variables = stack.invoke("Echo", {"do": "environment"})["variables"]
     assert variables["GREETING"] == "hello"
     assert variables["DATABASE_URL"] == stack.database_url
@@ -37,7 +37,7 @@ def test_importing_another_function_fails_as_it_would_in_lambda(stack: Stack) ->
     assert "from functions.echo import app as echo" in stack.log("Importer")
 
 
-def test_what_a_handler_raises_is_told_and_leaves_the_process_as_it_is(stack: Stack) -> None:
+def test_an_error_is_reported_and_the_process_stays(stack: Stack) -> None:
     before = stack.invoke("Echo", {"do": "environment"})["pid"]
     with pytest.raises(FunctionError, match="ValueError: as asked") as raised:
         stack.invoke("Echo", {"do": "raise"})
@@ -52,7 +52,7 @@ def test_a_process_that_exits_is_replaced(stack: Stack) -> None:
     assert stack.invoke("Hasty", {"do": "environment"})["pid"]
 
 
-def test_a_function_that_takes_too_long_is_killed_and_replaced(stack: Stack) -> None:
+def test_a_function_that_times_out_is_killed_and_replaced(stack: Stack) -> None:
     before = stack.invoke("Hasty", {"do": "environment"})["pid"]
     started = time.monotonic()
     with pytest.raises(FunctionError, match=r"Sandbox\.Timedout"):
@@ -67,7 +67,7 @@ def test_a_result_beyond_lambdas_limit_is_an_error(stack: Stack) -> None:
         stack.invoke("Echo", {"do": "big"})
 
 
-def test_the_context_is_lambdas(stack: Stack) -> None:
+def test_the_context_is_that_of_lambda(stack: Stack) -> None:
     context = stack.invoke("Echo", {"do": "context"})
     assert context["function_name"] == "Echo"
     assert context["invoked_function_arn"] == "arn:aws:lambda:us-east-1:000000000000:function:Echo"
@@ -77,12 +77,12 @@ def test_the_context_is_lambdas(stack: Stack) -> None:
     assert context["aws_request_id"] != stack.invoke("Echo", {"do": "context"})["aws_request_id"]
 
 
-def test_what_a_function_prints_is_in_its_log(stack: Stack) -> None:
+def test_a_function_s_output_is_in_its_log(stack: Stack) -> None:
     stack.invoke("Echo", {"do": "print", "line": "snowman \N{SNOWMAN}"})
     eventually(lambda: "snowman \N{SNOWMAN}\n" in stack.log("Echo"))
 
 
-def test_invocations_at_once_have_a_process_each_up_to_the_limit(stack: Stack) -> None:
+def test_concurrent_invocations_have_a_process_each_up_to_the_limit(stack: Stack) -> None:
     pids: list[int] = []
 
     def call() -> None:

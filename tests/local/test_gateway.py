@@ -68,7 +68,7 @@ def test_a_request_becomes_an_event_of_payload_format_2(stack: Stack) -> None:
     )
 
 
-def test_the_same_header_twice_is_joined_by_a_comma(stack: Stack) -> None:
+def test_repeated_headers_are_joined_with_a_comma(stack: Stack) -> None:
     connection = http.client.HTTPConnection(urlsplit(stack.url).netloc)
     connection.putrequest("GET", "/things/1")
     connection.putheader("X-Two", "1")
@@ -86,7 +86,7 @@ def test_the_http_api_decodes_the_path_and_a_function_url_does_not(stack: Stack)
     assert ask(f"{stack.function_url('Echo')}a%2Fb%20c").json["rawPath"] == "/a%2Fb%20c"
 
 
-def test_a_literal_path_is_preferred_to_a_variable(stack: Stack) -> None:
+def test_a_literal_path_wins_over_a_variable(stack: Stack) -> None:
     assert ask(f"{stack.url}/things/special").json["routeKey"] == "GET /things/special"
 
 
@@ -102,7 +102,7 @@ def test_a_literal_path_is_preferred_to_a_variable(stack: Stack) -> None:
         ("multipart/form-data; boundary=x", b"--x--", False),
     ],
 )
-def test_text_arrives_as_text_and_all_else_in_base64(
+def test_text_arrives_as_text_and_everything_else_in_base64(
     stack: Stack, content_type: str, body: bytes, text: bool
 ) -> None:
     event = ask(f"{stack.url}/things", "POST", body, {"content-type": content_type}).json
@@ -110,44 +110,44 @@ def test_text_arrives_as_text_and_all_else_in_base64(
     assert (event["body"].encode() if text else base64.b64decode(event["body"])) == body
 
 
-def test_a_result_in_base64_is_answered_in_bytes(stack: Stack) -> None:
+def test_a_base64_result_is_sent_as_bytes(stack: Stack) -> None:
     answer = ask(f"{stack.url}/act/picture")
     assert (answer.status, answer.headers["content-type"], answer.body) == (200, "image/png", b"\x00\x01\x02")
 
 
-def test_a_bare_result_is_answered_as_json(stack: Stack) -> None:
+def test_a_result_without_a_status_is_sent_as_json(stack: Stack) -> None:
     answer = ask(f"{stack.url}/act/environment")
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
     assert answer.json["farewell"] == "goodbye"
 
 
-def test_each_cookie_of_a_result_is_a_header(stack: Stack) -> None:
+def test_each_cookie_of_a_result_becomes_a_header(stack: Stack) -> None:
     answer = ask(f"{stack.url}/act/cookies")
     assert answer.status == 204
     assert answer.headers.get_all("set-cookie") == ["a=1", "b=2; Secure"]
 
 
 @pytest.mark.parametrize("what", ["raise", "exit", "nonsense", "big"])
-def test_a_function_that_fails_is_a_500_of_the_api_and_a_502_of_its_url(stack: Stack, what: str) -> None:
+def test_a_function_that_fails_is_a_500_from_the_api_and_a_502_from_its_url(stack: Stack, what: str) -> None:
     answer = ask(f"{stack.url}/act/{what}")
     assert (answer.status, answer.json) == (500, {"message": "Internal Server Error"})
     answer = ask(f"{stack.function_url('Echo')}act/{what}")
     assert (answer.status, answer.body) == (502, b"Internal Server Error")
 
 
-def test_what_has_no_route_is_not_found(stack: Stack) -> None:
+def test_a_path_without_a_route_is_not_found(stack: Stack) -> None:
     answer = ask(f"{stack.url}/nothing")
     assert (answer.status, answer.json) == (404, {"message": "Not Found"})
     assert ask(f"{stack.url}/things", "DELETE").status == 404
 
 
-def test_a_function_without_a_url_has_none(stack: Stack) -> None:
+def test_a_function_without_a_url_is_not_served(stack: Stack) -> None:
     answer = ask(stack.function_url("Tick"))
     assert (answer.status, answer.json) == (404, {"Message": None})
 
 
-def test_a_function_url_is_called_by_a_name_of_its_own(stack: Stack) -> None:
+def test_a_function_url_has_its_own_domain_in_the_event(stack: Stack) -> None:
     event = ask(stack.function_url("Echo"), "POST", b"{}", {"content-type": "application/json"}).json
     assert event["routeKey"] == "$default"
     assert event["rawPath"] == "/"
@@ -155,18 +155,18 @@ def test_a_function_url_is_called_by_a_name_of_its_own(stack: Stack) -> None:
     assert event["requestContext"]["accountId"] == "anonymous"
 
 
-def test_ten_megabytes_are_the_limit(stack: Stack) -> None:
+def test_a_body_over_ten_megabytes_is_rejected(stack: Stack) -> None:
     headers = {"content-type": "application/octet-stream"}
     answer = ask(f"{stack.url}/things", "POST", b"x" * (10 * 1024 * 1024 + 1), headers)
     assert (answer.status, answer.json) == (413, {"message": "Request Entity Too Large"})
 
 
-def test_the_default_route_takes_what_no_other_does() -> None:
+def test_the_default_route_takes_requests_that_match_no_other() -> None:
     routes = Routes([Route("GET", "/a", "A"), Route("ANY", "/b/{id}", "B"), Route("", "", "Other")])
-    found = [
+    matches = [
         routes.match(*request) for request in [("GET", "/a"), ("PUT", "/b/1"), ("POST", "/a"), ("GET", "/b/")]
     ]
-    assert [(match.route.function, match.route.key) for match in found if match] == [
+    assert [(match.route.function, match.route.key) for match in matches if match] == [
         ("A", "GET /a"),
         ("B", "ANY /b/{id}"),
         ("Other", "$default"),
@@ -175,7 +175,7 @@ def test_the_default_route_takes_what_no_other_does() -> None:
 
 
 @pytest.fixture
-def impatient(stack: Stack) -> Iterator[str]:
+def impatient_url(stack: Stack) -> Iterator[str]:
     gateway = Gateway(stack.template.routes, stack.functions, lambda _: None, wait_seconds=0.3)
     server = Server("127.0.0.1", 0, gateway.respond)
     server.start()
@@ -183,14 +183,14 @@ def impatient(stack: Stack) -> Iterator[str]:
     server.stop()
 
 
-def test_the_api_does_not_wait_for_ever(stack: Stack, impatient: str) -> None:
-    answer = ask(f"{impatient}/act/sleep")
+def test_the_api_stops_waiting_for_a_slow_function(stack: Stack, impatient_url: str) -> None:
+    answer = ask(f"{impatient_url}/act/sleep")
     assert (answer.status, answer.json) == (503, {"message": "Service Unavailable"})
-    # It is as impatient with a further process, which has to start first.
-    eventually(lambda: ask(f"{impatient}/things/1").status == 200)
+    # The same holds for another process, which has to start first.
+    eventually(lambda: ask(f"{impatient_url}/things/1").status == 200)
 
 
-def test_two_hundred_callers_at_once_are_all_answered(stack: Stack) -> None:
+def test_two_hundred_concurrent_callers_all_get_a_response(stack: Stack) -> None:
     ready = threading.Barrier(200)
     answers: list[int] = []
 

@@ -1,4 +1,4 @@
-"""A function is invoked by Lambda's own API, as its clients do it, past every route."""
+"""Functions can be invoked through Lambda's Invoke API, with an AWS client."""
 
 import json
 
@@ -14,7 +14,7 @@ from tests.local.test_gateway import ask
 
 
 def invoke(stack: Stack, function: str, payload: bytes) -> tuple[object, str | None]:
-    """The result, and what kind of error it is."""
+    """Return the result and the type of error."""
     client = boto3.client(
         "lambda",
         endpoint_url=stack.lambda_url,
@@ -23,24 +23,26 @@ def invoke(stack: Stack, function: str, payload: bytes) -> tuple[object, str | N
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         config=Config(proxies={}, retries={"total_max_attempts": 1}),
     )
-    answer = client.invoke(FunctionName=function, Payload=payload)
-    return json.load(answer["Payload"]), answer.get("FunctionError")
+    response = client.invoke(FunctionName=function, Payload=payload)
+    return json.load(response["Payload"]), response.get("FunctionError")
 
 
-def test_gives_what_the_function_gives(stack: Stack) -> None:
+def test_the_result_of_the_function_is_returned(stack: Stack) -> None:
     result, error = invoke(stack, "Echo", b'{"do": "environment"}')
     assert error is None
     assert isinstance(result, dict)
     assert result["variables"]["AWS_LAMBDA_FUNCTION_NAME"] == "Echo"
 
 
-def test_says_what_the_function_raised(stack: Stack) -> None:
+def test_an_error_of_the_function_is_returned(stack: Stack) -> None:
     result, error = invoke(stack, "Echo", b'{"do": "raise"}')
     assert (result, error) == ({"errorType": "ValueError", "errorMessage": "as asked"}, "Unhandled")
 
 
 @pytest.mark.parametrize(("function", "payload"), [("Nobody", b"{}"), ("Echo", b"{")])
-def test_refuses_what_it_cannot_invoke(stack: Stack, function: str, payload: bytes) -> None:
+def test_an_unknown_function_or_a_malformed_event_is_rejected(
+    stack: Stack, function: str, payload: bytes
+) -> None:
     with pytest.raises(ClientError):
         invoke(stack, function, payload)
 
@@ -48,7 +50,7 @@ def test_refuses_what_it_cannot_invoke(stack: Stack, function: str, payload: byt
 @pytest.mark.parametrize(
     "headers", [{}, {"Authorization": "Bearer mk_1_x"}, {"Origin": "https://example.com"}]
 )
-def test_nobody_gets_in_unsigned_or_by_the_api_s_port(stack: Stack, headers: dict[str, str]) -> None:
+def test_unsigned_requests_and_the_api_s_port_cannot_invoke(stack: Stack, headers: dict[str, str]) -> None:
     path = "/2015-03-31/functions/Echo/invocations"
     assert ask(f"{stack.lambda_url}{path}", "POST", b"{}", headers).status == 403
     signed = headers | {"Authorization": f"{SIGNED}Credential=local"}

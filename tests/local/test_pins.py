@@ -1,4 +1,4 @@
-"""The pins fit what is required, and a file that does not fit is named."""
+"""The pins fit the requirements, and the check names a file that does not fit."""
 
 import re
 import shutil

@@ -13,9 +13,9 @@ def connect(server: Postgres, password: str) -> pg8000.native.Connection:
     )
 
 
-def test_postgres_runs_where_others_cannot_look_and_forgets_when_told(tmp_path: Path) -> None:
+def test_postgres_runs_below_a_private_folder_and_deletes_its_data(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
-    folder = tmp_path / "kept"
+    folder = tmp_path / "data"
     folder.mkdir()
     server = Postgres(folder, ports.choose("127.0.0.1", 0, ""), durable=False)
     server.start()

@@ -1,4 +1,4 @@
-"""local/requirements.txt holds what a start needs: `make start` installs nothing else."""
+"""local/requirements.txt holds what a start needs. `make start` installs nothing else."""
 
 import ast
 import sys

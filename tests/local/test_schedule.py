@@ -4,7 +4,7 @@ from local import Stack
 from tests.support.waiting import eventually
 
 
-def test_a_schedule_fires_again_and_again(stack: Stack) -> None:
+def test_a_schedule_fires_repeatedly(stack: Stack) -> None:
     lines = eventually(lambda: stack.log("Tick").splitlines()[1:])
     event = json.loads(lines[0])
     assert event["source"] == "aws.scheduler"

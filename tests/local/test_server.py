@@ -22,12 +22,12 @@ def address() -> Iterator[tuple[str, int]]:
 
 
 def exchange(address: tuple[str, int], *parts: bytes) -> bytes:
-    """All that the server says until it closes the connection, which the last request asks for."""
+    """Send parts of requests, and return everything that the server sends until it closes the connection."""
     with socket.create_connection(address, timeout=10) as connection:
         for part in parts:
             connection.sendall(part)
-        with connection.makefile("rb") as answer:
-            return answer.read()
+        with connection.makefile("rb") as response:
+            return response.read()
 
 
 @pytest.mark.parametrize(
@@ -48,60 +48,60 @@ def exchange(address: tuple[str, int], *parts: bytes) -> bytes:
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
     ],
 )
-def test_what_is_not_http_is_answered_400(address: tuple[str, int], request_bytes: bytes) -> None:
-    answer = exchange(address, request_bytes)
-    assert answer.startswith((b"HTTP/1.1 400 ", b'{"message"'))  # HTTP/0.9 has no status line
-    assert answer.endswith(b'{"message":"Bad Request"}')
+def test_a_request_that_is_not_http_is_a_400(address: tuple[str, int], request_bytes: bytes) -> None:
+    response = exchange(address, request_bytes)
+    assert response.startswith((b"HTTP/1.1 400 ", b'{"message"'))  # HTTP/0.9 has no status line
+    assert response.endswith(b'{"message":"Bad Request"}')
 
 
-def test_a_chunked_body_is_put_together(address: tuple[str, int]) -> None:
+def test_a_chunked_body_is_joined(address: tuple[str, int]) -> None:
     head = b"POST /a?b HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-    answer = exchange(address, head, b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nTrailer: 1\r\n\r\n")
-    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == ["POST", "/a", "b", "abcde"]
+    response = exchange(address, head, b"3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nTrailer: 1\r\n\r\n")
+    assert json.loads(response.partition(b"\r\n\r\n")[2]) == ["POST", "/a", "b", "abcde"]
 
 
-def test_a_chunked_body_has_a_limit_too(address: tuple[str, int]) -> None:
+def test_a_chunked_body_has_a_limit(address: tuple[str, int]) -> None:
     size = BODY_LIMIT + 1
-    answer = exchange(address, b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % size)
-    assert answer.startswith(b"HTTP/1.1 413 ")
+    response = exchange(address, b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % size)
+    assert response.startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_client_that_asks_first_is_told_to_go_on(address: tuple[str, int]) -> None:
-    with socket.create_connection(address, timeout=10) as connection, connection.makefile("rb") as answer:
+def test_expect_100_continue_is_answered(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as connection, connection.makefile("rb") as response:
         connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
-        assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"
+        assert response.readline() == b"HTTP/1.1 100 Continue\r\n"
         connection.sendall(b"hi")
-        assert answer.readline() == b"\r\n"
-        assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
+        assert response.readline() == b"\r\n"
+        assert response.readline() == b"HTTP/1.1 200 OK\r\n"
 
 
-def test_a_client_that_asks_first_is_told_that_it_is_too_much(address: tuple[str, int]) -> None:
+def test_expect_100_continue_is_rejected_for_a_body_that_is_too_large(address: tuple[str, int]) -> None:
     head = b"POST / HTTP/1.1\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n" % (BODY_LIMIT + 1)
     assert exchange(address, head).startswith(b"HTTP/1.1 413 ")
 
 
-def test_one_connection_serves_one_request_after_the_other(address: tuple[str, int]) -> None:
-    answer = exchange(
+def test_a_connection_serves_several_requests(address: tuple[str, int]) -> None:
+    response = exchange(
         address, b"GET /1 HTTP/1.1\r\n\r\n" * 2 + b"GET /2 HTTP/1.1\r\nConnection: close\r\n\r\n"
     )
-    assert answer.count(b"HTTP/1.1 200 OK") == 3
+    assert response.count(b"HTTP/1.1 200 OK") == 3
 
 
-def test_any_method_is_let_through(address: tuple[str, int]) -> None:
-    answer = exchange(address, b"QUERY / HTTP/1.1\r\nConnection: close\r\n\r\n")
-    assert answer.endswith(b'["QUERY","/","",""]')
+def test_any_method_is_served(address: tuple[str, int]) -> None:
+    response = exchange(address, b"QUERY / HTTP/1.1\r\nConnection: close\r\n\r\n")
+    assert response.endswith(b'["QUERY","/","",""]')
 
 
-def test_a_body_of_several_parts_is_let_through(address: tuple[str, int]) -> None:
+def test_a_multipart_body_is_served(address: tuple[str, int]) -> None:
     head = b"POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 2\r\n"
     assert exchange(address, head + b"Connection: close\r\n\r\nhi").endswith(b'["POST","/","","hi"]')
 
 
-def test_a_head_request_is_answered_without_a_body(address: tuple[str, int]) -> None:
-    answer = exchange(address, b"HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 200 OK")
-    assert answer.endswith(b"\r\n\r\n")
+def test_the_response_to_head_has_no_body(address: tuple[str, int]) -> None:
+    response = exchange(address, b"HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n")
+    assert response.startswith(b"HTTP/1.1 200 OK")
+    assert response.endswith(b"\r\n\r\n")
 
 
-def test_no_answer_is_a_closed_connection(address: tuple[str, int]) -> None:
+def test_the_connection_is_closed_if_there_is_no_response(address: tuple[str, int]) -> None:
     assert exchange(address, b"GET /silent HTTP/1.1\r\n\r\n") == b""

@@ -13,19 +13,19 @@ import pytest
 from local import Options
 from local.http.client import opener
 from local.services import ports
-from tests.support.local.command import PORT_OPTIONS, Run, gone, started
+from tests.support.local.command import PORT_OPTIONS, Run, all_gone, started
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Not pytest's, which is closed to the user that Postgres runs as where we are root."""
+    """A folder that the user of Postgres can reach if we are root. It cannot reach pytest's."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
 
 @pytest.mark.parametrize("option", PORT_OPTIONS)
-def test_a_port_that_is_taken_is_named_with_its_option(folder: Path, template: Path, option: str) -> None:
+def test_a_taken_port_is_named_with_its_option(folder: Path, template: Path, option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         run = Run(folder, option, str(port), template=template)
@@ -35,7 +35,7 @@ def test_a_port_that_is_taken_is_named_with_its_option(folder: Path, template: P
     assert second.startswith(f"Choose other ports, for example: {option} ")
 
 
-def test_every_port_that_is_taken_is_listed_with_another_that_is_free(folder: Path, template: Path) -> None:
+def test_every_taken_port_is_listed_with_a_free_one(folder: Path, template: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as api, socket.create_server(("127.0.0.1", 0)) as aws:
         taken = api.getsockname()[1], aws.getsockname()[1]
         run = Run(folder, "--port", str(taken[0]), "--aws-port", str(taken[1]), template=template)
@@ -57,7 +57,7 @@ def test_two_options_cannot_name_the_same_port(folder: Path, template: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["--parameter", "Colour=red"], "error: the template has no parameter Colour"),
         (["--parameter", "Colour"], "error: --parameter Colour: must have the form NAME=VALUE"),
@@ -69,25 +69,25 @@ def test_two_options_cannot_name_the_same_port(folder: Path, template: Path) -> 
         (["--host", "127.0.0.2"], "error: --host is for services"),
     ],
 )
-def test_what_is_asked_wrongly_is_told_before_anything_starts(
-    folder: Path, template: Path, arguments: list[str], complaint: str
+def test_a_wrong_argument_is_reported_before_anything_starts(
+    folder: Path, template: Path, arguments: list[str], message: str
 ) -> None:
     run = Run(folder, *arguments, template=template)
     assert run.process.wait(30) == 1
-    assert run.output.startswith(complaint)
+    assert run.output.startswith(message)
     assert run.output.count("\n") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_everything(folder: Path, template: Path, number: int) -> None:
+def test_a_signal_stops_everything(folder: Path, template: Path, number: int) -> None:
     with started(folder, template=template) as run:
-        family = run.family()
-        assert len(family) > 10
-        assert run.end(number) == 0
-        assert gone(family)
+        processes = run.processes()
+        assert len(processes) > 10
+        assert run.stop(number) == 0
+        assert all_gone(processes)
 
 
-def test_a_migration_that_fails_ends_what_was_begun(folder: Path) -> None:
+def test_a_failed_migration_stops_what_was_started(folder: Path) -> None:
     function = {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": ".", "Handler": "app.handler"}}
     (folder / "template.yaml").write_text(json.dumps({"Resources": {"Migrate": function}}))
     (folder / "app.py").write_text("def handler(event, context): raise ValueError('as asked')")
@@ -98,7 +98,7 @@ def test_a_migration_that_fails_ends_what_was_begun(folder: Path) -> None:
         assert ports.choose("127.0.0.1", port, option) == port
 
 
-def test_a_provider_that_nobody_knows_ends_what_was_begun(folder: Path) -> None:
+def test_an_unknown_provider_stops_what_was_started(folder: Path) -> None:
     run = Run(folder, "--parameter", "Providers=twillio,email", template=Options.template)
     assert run.process.wait(60) == 1
     assert run.output.splitlines()[-1].startswith(
@@ -107,48 +107,46 @@ def test_a_provider_that_nobody_knows_ends_what_was_begun(folder: Path) -> None:
     assert "Not simulated; these providers need a secret of yours: twillio\n" in run.output
 
 
-def test_a_signal_while_it_starts_ends_everything(folder: Path, template: Path) -> None:
+def test_a_signal_during_the_start_stops_everything(folder: Path, template: Path) -> None:
     run = Run(folder, template=template)
-    run.says("SQS")
-    family = run.family()
-    assert run.end() == 0
-    assert gone(family)
+    run.wait_for("SQS")
+    processes = run.processes()
+    assert run.stop() == 0
+    assert all_gone(processes)
 
 
-def test_being_killed_leaves_nothing_and_the_next_start_finds_what_was_kept(
-    folder: Path, template: Path
-) -> None:
+def test_a_kill_leaves_no_process_and_the_next_start_has_the_data(folder: Path, template: Path) -> None:
     with started(folder, template=template) as run:
         run.sql("CREATE TABLE kept (n int)")
         with socket.create_connection(("127.0.0.1", run.ports["--port"])) as busy:
             busy.sendall(b"GET /act/sleep HTTP/1.1\r\n\r\n")
-            family = run.family()
-            run.end(signal.SIGKILL)
-            assert gone(family)
+            processes = run.processes()
+            run.stop(signal.SIGKILL)
+            assert all_gone(processes)
     with started(folder, "services", template=template) as run:
         assert run.sql("SELECT count(*) FROM kept") == [[0]]
 
 
 def lock_of(cluster: object) -> Path:
-    """Its first line is the number of the process that serves the cluster."""
+    """Return the lock file. Its first line is the id of the process that serves the cluster."""
     return Path(str(cluster)) / "postmaster.pid"
 
 
-def test_a_postgres_left_behind_is_ended_first(folder: Path, template: Path) -> None:
+def test_an_orphaned_postgres_is_stopped_at_the_next_start(folder: Path, template: Path) -> None:
     with started(folder, "services", template=template) as run:
-        family = run.family()
+        processes = run.processes()
         [[cluster]] = run.sql("SHOW data_directory")
         postmaster = psutil.Process(int(lock_of(cluster).read_text().splitlines()[0]))
-        run.process.send_signal(signal.SIGSTOP)  # so that it takes no notice
+        run.process.send_signal(signal.SIGSTOP)  # so that it does not notice
         postmaster.parent().kill()
-        run.end(signal.SIGKILL)
+        run.stop(signal.SIGKILL)
         assert postmaster.is_running()
     with started(folder, "services", template=template) as run:
-        assert gone(family)
+        assert all_gone(processes)
         assert run.sql("SELECT 1") == [[1]]
 
 
-def test_a_lock_file_whose_process_is_another_by_now_is_no_hindrance(folder: Path, template: Path) -> None:
+def test_a_lock_file_with_another_program_s_process_id_is_ignored(folder: Path, template: Path) -> None:
     with started(folder, "services", template=template) as run:
         [[cluster]] = run.sql("SHOW data_directory")
     lock_of(cluster).write_text(f"{os.getpid()}\n{cluster}\n1\n1\n\n127.0.0.1\n0 0\nready\n")
@@ -156,41 +154,41 @@ def test_a_lock_file_whose_process_is_another_by_now_is_no_hindrance(folder: Pat
         assert run.sql("SELECT 1") == [[1]]
 
 
-def test_one_folder_is_for_one_run(folder: Path, template: Path) -> None:
+def test_only_one_run_can_use_a_folder(folder: Path, template: Path) -> None:
     with started(folder, "services", template=template):
         (folder / "second").mkdir()
-        second = Run(folder / "second", "--data", str(folder / "kept"), template=template)
+        second = Run(folder / "second", "--data", str(folder / "data"), template=template)
         assert second.process.wait(30) == 1
         assert "is in use by another run" in second.output
 
 
-def test_fresh_forgets_what_was_kept(folder: Path, template: Path) -> None:
+def test_fresh_deletes_the_data(folder: Path, template: Path) -> None:
     with started(folder, "services", template=template) as run:
         run.sql("CREATE TABLE kept (n int)")
-        secret = (folder / "kept" / "signing-secret").read_text()
-    assert (folder / "kept" / "signing-secret").stat().st_mode & 0o777 == 0o600
+        secret = (folder / "data" / "signing-secret").read_text()
+    assert (folder / "data" / "signing-secret").stat().st_mode & 0o777 == 0o600
     with started(folder, "services", "--fresh", template=template) as run:
         assert run.sql("SELECT to_regclass('kept')") == [[None]]
-        assert (folder / "kept" / "signing-secret").read_text() != secret
+        assert (folder / "data" / "signing-secret").read_text() != secret
 
 
-def test_start_says_where_everything_is_and_what_happens(folder: Path, template: Path) -> None:
+def test_start_shows_every_url_and_logs_requests(folder: Path, template: Path) -> None:
     with started(folder, "--parameter", "Greeting=hi there", template=template) as run:
         with opener.open(f"{run.url}/act/environment") as answer:
             variables = json.load(answer)["variables"]
         assert variables["GREETING"] == "hi there"
-        run.says("GET /act/environment 200 in ")
+        run.wait_for("GET /act/environment 200 in ")
         for port in run.ports.values():
             assert f"127.0.0.1:{port}" in run.output
         assert run.output.count("  curl ") == 8
         assert "Importer does not start: ModuleNotFoundError: No module named 'functions'" in run.output
 
 
-def test_nothing_is_open_to_other_machines(folder: Path, template: Path) -> None:
+def test_nothing_listens_for_other_machines(folder: Path, template: Path) -> None:
     with started(folder, template=template) as run:
         listening = {
             connection.laddr
-            for process in run.family()
+            for process in run.processes()
             for connection in process.net_connections()
             if connection.status == "LISTEN"
         }
@@ -198,7 +196,7 @@ def test_nothing_is_open_to_other_machines(folder: Path, template: Path) -> None
     assert {address.ip for address in listening} == {"127.0.0.1"}
 
 
-def test_services_are_there_for_functions_that_run_elsewhere(folder: Path, template: Path) -> None:
+def test_services_runs_without_the_api(folder: Path, template: Path) -> None:
     with started(folder, "services", template=template) as run:
         assert run.sql("SELECT 1") == [[1]]
         assert f"Queue: http://127.0.0.1:{run.ports['--aws-port']}/000000000000/Queue\n" in run.output

@@ -27,10 +27,10 @@ QUEUE = "  Q: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub '${AWS::Stack
 BUCKET = "  Too: {Type: AWS::S3::Bucket}\n"
 
 
-def read(folder: Path, resources: str, **given: str) -> Template:
+def read(folder: Path, resources: str, **parameters: str) -> Template:
     path = folder / "template.yaml"
     path.write_text(HEAD + resources)
-    return Template(path, given, {}, endpoint="http://aws", gateway="http://api")
+    return Template(path, parameters, {}, endpoint="http://aws", gateway="http://api")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_an_expression_has_the_value_it_has_in_cloudformation(
     assert function.variables == {"V": value}
 
 
-def test_a_variable_of_no_value_is_not_there(tmp_path: Path) -> None:
+def test_a_variable_of_no_value_is_removed(tmp_path: Path) -> None:
     [function] = read(tmp_path, FUNCTION % "!If [Fast, fast, !Ref AWS::NoValue]").functions
     assert function.variables == {}
 
@@ -72,46 +72,46 @@ def test_a_variable_of_no_value_is_not_there(tmp_path: Path) -> None:
         ("!If [Nowhere, a, b]", "does not declare the condition Nowhere"),
     ],
 )
-def test_what_is_not_known_is_an_error_and_no_guess(tmp_path: Path, expression: str, complaint: str) -> None:
+def test_an_unsupported_expression_is_an_error(tmp_path: Path, expression: str, complaint: str) -> None:
     with pytest.raises(CannotStart, match=complaint):
         read(tmp_path, QUEUE + FUNCTION % expression)
 
 
 @pytest.mark.parametrize(
-    ("given", "complaint"),
+    ("parameters", "complaint"),
     [
         ({"Colour": "red"}, "no parameter Colour"),
         ({"Mode": "medium"}, "Mode must be one of slow, fast; not medium"),
         ({"Url": "https://a/b"}, "Url must match .*; not https://a/b"),
     ],
 )
-def test_a_parameter_is_checked(tmp_path: Path, given: dict[str, str], complaint: str) -> None:
+def test_a_parameter_is_checked(tmp_path: Path, parameters: dict[str, str], complaint: str) -> None:
     with pytest.raises(CannotStart, match=complaint):
-        read(tmp_path, FUNCTION % "x", **given)
+        read(tmp_path, FUNCTION % "x", **parameters)
 
 
-def test_a_parameter_that_is_given_wins_over_ours(tmp_path: Path) -> None:
+def test_a_chosen_parameter_wins_over_the_local_value(tmp_path: Path) -> None:
     path = tmp_path / "template.yaml"
     path.write_text(HEAD + FUNCTION % "!Sub '${Size} ${Mode}'")
-    ours = {"Size": "9", "Mode": "fast", "Colour": "red"}
-    [function] = Template(path, {"Size": "10"}, ours, endpoint="", gateway="").functions
+    local_values = {"Size": "9", "Mode": "fast", "Colour": "red"}
+    [function] = Template(path, {"Size": "10"}, local_values, endpoint="", gateway="").functions
     assert function.variables == {"V": "10 fast"}
 
 
-def test_a_parameter_without_a_default_must_be_given(tmp_path: Path) -> None:
+def test_a_parameter_without_a_default_is_required(tmp_path: Path) -> None:
     (tmp_path / "template.yaml").write_text("Parameters: {Needed: {Type: String}}\nResources: {}\n")
     with pytest.raises(CannotStart, match="--parameter Needed="):
         Template(tmp_path / "template.yaml", {}, {}, endpoint="", gateway="")
 
 
-def test_a_resource_whose_condition_is_false_is_not_made(tmp_path: Path) -> None:
+def test_a_resource_whose_condition_is_false_is_left_out(tmp_path: Path) -> None:
     queue = "  Q: {Type: AWS::SQS::Queue, Condition: Fast}\n"
     assert read(tmp_path, queue).queues == []
-    assert [made.name for made in read(tmp_path, queue, Mode="fast").queues] == ["Q"]
+    assert [declared.name for declared in read(tmp_path, queue, Mode="fast").queues] == ["Q"]
 
 
 @pytest.mark.parametrize("text", ["a: [", "a: 1"])
-def test_what_is_no_template_is_said_to_be_none(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_template_is_rejected(tmp_path: Path, text: str) -> None:
     (tmp_path / "template.yaml").write_text(text)
     with pytest.raises(CannotStart, match=r"template\.yaml"):
         Template(tmp_path / "template.yaml", {}, {}, endpoint="", gateway="")
@@ -127,14 +127,14 @@ def test_the_layer_of_a_built_template_is_its_python_folder(tmp_path: Path) -> N
     assert built.layers == (tmp_path / "layer" / "python",)
 
 
-def test_the_globals_are_every_functions_unless_it_says_otherwise(template: Path) -> None:
-    functions = {made.name: made for made in project(template).functions}
+def test_globals_apply_to_every_function_that_does_not_override_them(template: Path) -> None:
+    functions = {function.name: function for function in project(template).functions}
     assert (functions["Echo"].timeout, functions["Hasty"].timeout) == (10, 1)
     assert functions["Echo"].variables == {"AWS_ENDPOINT_URL": "", "DATABASE_URL": "", "GREETING": "hello"}
     assert (functions["Echo"].has_url, functions["Hasty"].has_url) == (True, False)
 
 
-def test_events_are_routes_sources_and_schedules(template: Path) -> None:
+def test_events_become_routes_sources_and_schedules(template: Path) -> None:
     read = project(template)
     queue, dead = read.queues
     assert Route("GET", "/things/{id}", "Echo") in read.routes

@@ -1,4 +1,4 @@
-"""The playing Twilio, as Twilio's own client and validator see it."""
+"""The Twilio simulator, called_url with Twilio's own client and checked with its own validator."""
 
 import json
 from collections.abc import Iterator
@@ -20,19 +20,19 @@ from tests.support.waiting import eventually
 
 MMS = "MM" + "1" * 32
 
-US, THEM = "+12016661234", "+18045551234"
+CUSTOMER, CONTACT = "+12016661234", "+18045551234"
 
 
-class Here:
-    """Twilio's own, led to where it is played."""
+class SimulatorHttpClient:
+    """Twilio's HTTP client, which calls the simulator."""
 
     def __init__(self, api_url: str) -> None:
         self._client = TwilioHttpClient()
         self._api_url = api_url
 
-    def request(self, method: str, url: str, *rest: Any, **options: Any) -> Any:
+    def request(self, method: str, url: str, *arguments: Any, **options: Any) -> Any:
         url = url.replace("https://api.twilio.com", self._api_url)
-        return self._client.request(method, url, *rest, **options)
+        return self._client.request(method, url, *arguments, **options)
 
 
 @pytest.fixture
@@ -45,53 +45,57 @@ def client(product: Listener, token: str | None = None) -> Client:
     return Client(
         product.credentials["account_sid"],
         token or product.credentials["auth_token"],
-        http_client=Here(product.api_url),
+        http_client=SimulatorHttpClient(product.api_url),
     )
 
 
 def form(product: Listener, webhook: Request) -> dict[str, str]:
-    """Of a webhook that Twilio's validator lets in."""
+    """Return the fields of a webhook, whose signature Twilio's validator accepts."""
     fields = dict(parse_qsl(webhook.body.decode(), keep_blank_values=True))
     validator = RequestValidator(product.credentials["auth_token"])
     signature = header(webhook, "x-twilio-signature")
-    assert validator.validate(product.called(webhook), fields, signature)
-    assert not validator.validate(product.called(webhook), fields | {"From": "+15005550001"}, signature)
+    assert validator.validate(product.called_url(webhook), fields, signature)
+    assert not validator.validate(product.called_url(webhook), fields | {"From": "+15005550001"}, signature)
     return fields
 
 
-def test_a_message_is_taken_and_reported_on_where_it_says(product: Listener) -> None:
+def test_a_message_is_accepted_and_reported_to_its_callback(product: Listener) -> None:
     callback = f"{product.url}/api/webhooks/sms/texts?reference=7#rc=5&rp=all"
-    sent = client(product).messages.create(to=THEM, from_=US, body="Grüße", status_callback=callback)
+    sent = client(product).messages.create(to=CONTACT, from_=CUSTOMER, body="Grüße", status_callback=callback)
     assert (sent.status, sent.body, sent.direction) == ("queued", "Grüße", "outbound-api")
     eventually(lambda: len(product.webhooks) == 2)
-    told = [form(product, webhook) for webhook in product.webhooks]
-    assert [one["MessageStatus"] for one in told] == ["sent", "delivered"]
-    assert {(one["MessageSid"], one["From"], one["To"]) for one in told} == {(sent.sid, US, THEM)}
-    assert {product.called(webhook) for webhook in product.webhooks} == {callback.partition("#")[0]}
-    [received] = product.provider.requests
-    assert (received.id, received.status, received.body["Body"]) == (sent.sid, 201, "Grüße")
+    reports = [form(product, webhook) for webhook in product.webhooks]
+    assert [report["MessageStatus"] for report in reports] == ["sent", "delivered"]
+    assert {(report["MessageSid"], report["From"], report["To"]) for report in reports} == {
+        (sent.sid, CUSTOMER, CONTACT)
+    }
+    assert {product.called_url(webhook) for webhook in product.webhooks} == {callback.partition("#")[0]}
+    [recorded] = product.provider.requests
+    assert (recorded.id, recorded.status, recorded.body["Body"]) == (sent.sid, 201, "Grüße")
 
 
-def test_a_callback_is_repeated_until_it_is_taken(product: Listener) -> None:
-    product.troubles = 2
+def test_a_callback_is_repeated_until_it_is_accepted(product: Listener) -> None:
+    product.failures = 2
     product.provider.behave(Behaviour(reports=["undelivered"], report_delay=0))
-    client(product).messages.create(to=THEM, from_=US, body="Hello", status_callback=f"{product.url}/there")
+    client(product).messages.create(
+        to=CONTACT, from_=CUSTOMER, body="Hello", status_callback=f"{product.url}/there"
+    )
     [webhook] = eventually(lambda: product.webhooks)
     assert form(product, webhook)["ErrorCode"] == "30003"
 
 
-def test_media_are_sent_and_received_by_their_urls(product: Listener) -> None:
+def test_media_are_sent_and_received_as_urls(product: Listener) -> None:
     urls = ["https://example.com/a.jpg", "https://example.com/b"]
-    assert client(product).messages.create(to=THEM, from_=US, media_url=urls).num_media == "2"
+    assert client(product).messages.create(to=CONTACT, from_=CUSTOMER, media_url=urls).num_media == "2"
     assert product.provider.requests[0].body["MediaUrl"] == urls
-    letter = {"from": THEM, "to": US, "attachments": urls, "id": MMS}
-    status, told = call("POST", f"{product.api_url}/inbound", json.dumps(letter).encode())
-    assert (status, told) == (200, {"status": 200, "answer": "<Response/>"})
+    message = {"from": CONTACT, "to": CUSTOMER, "attachments": urls, "id": MMS}
+    status, response = call("POST", f"{product.api_url}/inbound", json.dumps(message).encode())
+    assert (status, response) == (200, {"status": 200, "answer": "<Response/>"})
     [webhook] = product.webhooks
     assert webhook.path == "/api/webhooks/sms/texts"
-    found = form(product, webhook)
-    assert (found["MessageSid"], found["Body"], found["NumMedia"]) == (MMS, "", "2")
-    assert [found["MediaUrl1"], found["MediaContentType0"]] == [urls[1], "image/jpeg"]
+    fields = form(product, webhook)
+    assert (fields["MessageSid"], fields["Body"], fields["NumMedia"]) == (MMS, "", "2")
+    assert [fields["MediaUrl1"], fields["MediaContentType0"]] == [urls[1], "image/jpeg"]
 
 
 @pytest.mark.parametrize(
@@ -105,38 +109,43 @@ def test_media_are_sent_and_received_by_their_urls(product: Listener) -> None:
         ({"status_callback": "nowhere"}, 400, 21609),
     ],
 )
-def test_a_message_that_is_not_one_is_refused_as_twilio_does(
+def test_an_invalid_message_is_rejected_as_twilio_does(
     product: Listener, wrong: dict[str, Any], status: int, code: int
 ) -> None:
-    message = {"to": THEM, "from_": US, "body": "Hello"} | wrong
-    with pytest.raises(TwilioRestException) as refused:
+    message = {"to": CONTACT, "from_": CUSTOMER, "body": "Hello"} | wrong
+    with pytest.raises(TwilioRestException) as raised:
         client(product).messages.create(**message)
-    assert (refused.value.status, refused.value.code) == (status, code)
+    assert (raised.value.status, raised.value.code) == (status, code)
     assert client(product).messages.list() == []
 
 
-def test_who_has_not_the_token_is_refused(product: Listener) -> None:
-    with pytest.raises(TwilioRestException) as refused:
-        client(product, "another").messages.create(to=THEM, from_=US, body="Hello")
-    assert (refused.value.status, refused.value.code) == (401, 20003)
-    assert [received.status for received in product.provider.requests] == [401]
+def test_a_wrong_token_is_rejected(product: Listener) -> None:
+    with pytest.raises(TwilioRestException) as raised:
+        client(product, "another").messages.create(to=CONTACT, from_=CUSTOMER, body="Hello")
+    assert (raised.value.status, raised.value.code) == (401, 20003)
+    assert [recorded.status for recorded in product.provider.requests] == [401]
 
 
-def test_it_fails_as_it_is_told_and_takes_nothing(product: Listener) -> None:
+def test_a_simulated_failure_accepts_nothing(product: Listener) -> None:
     opted_out = {"code": 21610, "message": "Attempt to send to unsubscribed recipient", "status": 400}
     product.provider.behave(Behaviour(status=400, body=opted_out, times=1), Behaviour(status=503, times=1))
     for status, code in ((400, 21610), (503, 20503)):
-        with pytest.raises(TwilioRestException) as refused:
-            client(product).messages.create(to=THEM, from_=US, body="Hello")
-        assert (refused.value.status, refused.value.code) == (status, code)
+        with pytest.raises(TwilioRestException) as raised:
+            client(product).messages.create(to=CONTACT, from_=CUSTOMER, body="Hello")
+        assert (raised.value.status, raised.value.code) == (status, code)
     assert client(product).messages.list() == []
 
 
-def test_what_it_has_taken_can_be_listed_the_newest_first(product: Listener) -> None:
+def test_accepted_messages_are_listed_the_newest_first(product: Listener) -> None:
     messages = client(product).messages
-    sids = [messages.create(to=to, from_=US, body="Hello").sid for to in (THEM, THEM, "+18045559999")]
-    assert [one.sid for one in messages.list()] == sids[::-1]
-    assert [one.sid for one in messages.list(to=THEM, from_=US, page_size=1)] == [sids[1], sids[0]]
+    sids = [
+        messages.create(to=to, from_=CUSTOMER, body="Hello").sid for to in (CONTACT, CONTACT, "+18045559999")
+    ]
+    assert [message.sid for message in messages.list()] == sids[::-1]
+    assert [message.sid for message in messages.list(to=CONTACT, from_=CUSTOMER, page_size=1)] == [
+        sids[1],
+        sids[0],
+    ]
     assert messages.list(from_="+12016660000") == []
     now, hour = datetime.now(UTC), timedelta(hours=1)
     assert len(messages.list(date_sent_after=now - hour, date_sent_before=now + hour)) == 3

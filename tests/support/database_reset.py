@@ -1,11 +1,11 @@
-"""How a database is made as it was, from one test to the next."""
+"""SQL that resets the database between two tests."""
 
 TABLES = (
     "webhook_requests, circuits, idempotency_keys, pending_reports, provider_message_ids, leases,"
     " outbound_queue, message_events, attempts, messages, conversation_participants, conversations,"
     " contact_addresses, contacts"
 )
-"""In the order in which they can be emptied."""
+"""In an order in which they can be emptied."""
 DELETE = (
     ";".join(f"DELETE FROM {table}" for table in TABLES.split(", "))
     + """;
@@ -18,7 +18,7 @@ DELETE FROM audit_events;
 ALTER TABLE audit_events ENABLE TRIGGER audit_events_append_only
 """
 OWN_ALL = "INSERT INTO account_addresses (address, account_id) VALUES ('*', 1)"
-"""As in a service here: the first account has what nobody owns."""
+"""Account 1 may send from every address that has no owner, as when the service runs on this machine."""
 ACCOUNTS = f"""
 DELETE FROM api_keys;
 DELETE FROM account_sends;

@@ -1,6 +1,6 @@
-"""The built template as `sam deploy` deploys it: to ministack, with Postgres and the playing provider beside.
+"""Deploys the built template with `sam deploy` to ministack, beside Postgres and a provider simulator.
 
-ministack runs functions on the Python that it runs on itself, so it gets an environment of their version.
+ministack runs functions with its own Python, so it gets a virtual environment of the functions' version.
 """
 
 import json
@@ -28,20 +28,20 @@ LOOPBACK = "127.0.0.1"
 
 
 def ministack_python(python: Path, cache: pytest.Cache) -> str:
-    """A virtual environment with what Lambda and ministack bring; made once for each set of versions."""
+    """Return a Python that has ministack and the packages of Lambda. It is cached by their versions."""
     wanted = [f"{name}=={version(name)}" for name in ("ministack", "aws-sam-translator", "boto3")]
     folder = cache.mkdir("ministack")
-    made = folder / "packages"
-    inside = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    if not made.exists() or made.read_text().split() != wanted:
+    installed = folder / "packages"
+    executable = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not installed.exists() or installed.read_text().split() != wanted:
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([inside, "-m", "pip", "install", "--quiet", *wanted], check=True)
-        made.write_text("\n".join(wanted))
-    return str(inside)
+        subprocess.run([executable, "-m", "pip", "install", "--quiet", *wanted], check=True)
+        installed.write_text("\n".join(wanted))
+    return str(executable)
 
 
 class Deployment:
-    """`api_url` and `url_of` are where a client reaches what was deployed."""
+    """What was deployed. Clients reach it at `api_url` and `url_of`."""
 
     def __init__(self, aws: LocalAws, provider: ProviderSimulator) -> None:
         self._aws = aws
@@ -50,15 +50,15 @@ class Deployment:
         self.api_url = _api_url(aws, self._resources["Api"])
 
     def invoke(self, function: str, event: Any) -> Any:
-        answer = self._aws.client("lambda").invoke(
+        response = self._aws.client("lambda").invoke(
             FunctionName=self._resources[function], Payload=json.dumps(event)
         )
-        result = json.load(answer["Payload"])
-        assert "FunctionError" not in answer, result
+        result = json.load(response["Payload"])
+        assert "FunctionError" not in response, result
         return result
 
     def url_of(self, function: str) -> str:
-        """ministack serves a function's URL by its path; the host that AWS gives it is known nowhere here."""
+        """Return the URL of a function. ministack serves it below a path instead of at a host."""
         configured = self._aws.client("lambda").get_function_url_config(
             FunctionName=self._resources[function]
         )
@@ -76,11 +76,11 @@ def deployed(folder: Path, cache: pytest.Cache) -> Iterator[Deployment]:
         undo.callback(postgres.stop)
         postgres.start()
         port = ports.choose(LOOPBACK, 0, "")
-        # The functions inherit these. In AWS the names lead to AWS; the template leaves them alone.
-        here = {
+        # The functions inherit these variables. The template does not set them.
+        endpoints = {
             f"AWS_ENDPOINT_URL_{name}": f"http://{LOOPBACK}:{port}" for name in ("SQS", "SECRETS_MANAGER")
         }
-        aws = LocalAws(folder, port, python=ministack_python(python, cache), variables=here)
+        aws = LocalAws(folder, port, python=ministack_python(python, cache), variables=endpoints)
         undo.callback(aws.stop)
         aws.start()
         provider_port = ports.choose(LOOPBACK, 0, "")
@@ -92,9 +92,13 @@ def deployed(folder: Path, cache: pytest.Cache) -> Iterator[Deployment]:
             Name="providers", SecretString=json.dumps(secret)
         )
         parameters = {"DatabaseUrl": postgres.url, "ProviderSecretArn": created["ARN"]}
+        overrides = [f"{name}={value}" for name, value in parameters.items()]
         sam.run(
-            *("deploy", "--template-file", str(template), "--parameter-overrides"),
-            *(f"{name}={value}" for name, value in parameters.items()),
+            "deploy",
+            "--template-file",
+            str(template),
+            "--parameter-overrides",
+            *overrides,
             environment=sam.environment(python, AWS_ENDPOINT_URL=aws.endpoint, **CREDENTIALS),
         )
         resources = _resources(aws)
@@ -116,8 +120,7 @@ def _api_url(aws: LocalAws, api: str) -> str:
 
 
 def _add_routes(aws: LocalAws, resources: Mapping[str, str]) -> None:
-    """ministack makes the HTTP API and leaves out the routes and the authorizer, which SAM hands over as an
-    OpenAPI document."""
+    """Create the routes and the authorizer from the OpenAPI document of the API, which ministack ignores."""
     deployed = aws.client("cloudformation").get_template(StackName=STACK, TemplateStage="Processed")
     api = deployed["TemplateBody"]["Resources"]["Api"]["Properties"]["Body"]
     gateway, functions = aws.client("apigatewayv2"), aws.client("lambda")
@@ -136,20 +139,23 @@ def _add_routes(aws: LocalAws, resources: Mapping[str, str]) -> None:
                 IntegrationUri=function["FunctionArn"],
                 PayloadFormatVersion=declared["payloadFormatVersion"],
             )
-            [asked] = [authorizers.get(name) for one in operation["security"] for name in one]
+            [security] = operation["security"]
+            [scheme] = security
+            authorizer = authorizers.get(scheme)
             gateway.create_route(
                 ApiId=resources["Api"],
                 RouteKey=path if path == "$default" else f"{method.upper()} {path}",
                 Target=f"integrations/{integration['IntegrationId']}",
-                **({"AuthorizationType": "CUSTOM", "AuthorizerId": asked} if asked else {}),
+                **({"AuthorizationType": "CUSTOM", "AuthorizerId": authorizer} if authorizer else {}),
             )
 
 
 def _add_authorizer(
     aws: LocalAws, resources: Mapping[str, str], name: str, declared: Mapping[str, Any]
 ) -> str:
-    uri, given = declared["authorizerUri"]["Fn::Sub"]
-    [[function, _]] = [one["Fn::GetAtt"] for one in given.values()]
+    uri, values = declared["authorizerUri"]["Fn::Sub"]
+    [value] = values.values()
+    function, _ = value["Fn::GetAtt"]
     arn = aws.client("lambda").get_function_configuration(FunctionName=resources[function])["FunctionArn"]
     added = aws.client("apigatewayv2").create_authorizer(
         ApiId=resources["Api"],
@@ -165,7 +171,7 @@ def _add_authorizer(
 
 
 def _poll(aws: LocalAws, resources: Mapping[str, str]) -> None:
-    """ministack keeps a parameter's number as the text that it came as, and then cannot poll with it."""
+    """Fix the queue's trigger: ministack stores its numbers as text, with which it cannot poll."""
     functions = aws.client("lambda")
     source = functions.get_event_source_mapping(UUID=resources["DeliverMessageQueued"])
     functions.update_event_source_mapping(

@@ -1,4 +1,4 @@
-"""A client of the HTTP API that goes past any proxy, since all of it is on this machine."""
+"""A client of the HTTP API, which ignores proxies because everything is on this machine."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +19,14 @@ JSON = "application/json"
 class Answer:
     status: int
     body: Any
-    """What was JSON as its value, all else as text."""
+    """The value, if the response is JSON, or else the text."""
     headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 def call(
     method: str, url: str, body: str | bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """Raises OSError where nobody answers."""
+    """Raises OSError if nothing answers."""
     data = body.encode() if isinstance(body, str) else body
     request = Request(url, data, dict(headers or {}), method=method)
     try:
@@ -45,8 +45,8 @@ def post(url: str, fields: object, headers: Mapping[str, str] | None = None) -> 
     return call("POST", url, json.dumps(fields), {"content-type": JSON, **(headers or {})})
 
 
-def together(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """What they return, in their order; all of them begin at the same moment."""
+def call_concurrently(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Start all calls at the same moment, and return their results in order."""
     ready = Barrier(len(calls))
 
     def begin(call: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""Processes of a stack, found by what they are connected to: to be held still, or killed."""
+"""Finds processes of a stack by their connections, and suspends or kills them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -7,19 +7,26 @@ import psutil
 
 
 def connected_to(port: int) -> list[int]:
-    """Numbers of the children of ours that have a connection to a port of this machine."""
-    return [
-        pid for pid, one in _connections() if one.status == psutil.CONN_ESTABLISHED and one.raddr.port == port
-    ]
+    """Return the ids of our child processes that have a connection to a port of this machine."""
+    pids: list[int] = []
+    for pid, connection in _connections():
+        if connection.status == psutil.CONN_ESTABLISHED and connection.raddr.port == port:
+            pids.append(pid)
+    return pids
 
 
 def listening_on(port: int) -> list[int]:
-    return [pid for pid, one in _connections() if one.status == psutil.CONN_LISTEN and one.laddr.port == port]
+    """Return the ids of our child processes that listen on a port of this machine."""
+    pids: list[int] = []
+    for pid, connection in _connections():
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+            pids.append(pid)
+    return pids
 
 
 @contextmanager
-def held(pids: Sequence[int]) -> Iterator[None]:
-    """They stand still meanwhile: connected, and silent."""
+def suspended(pids: Sequence[int]) -> Iterator[None]:
+    """Suspend processes: they stay connected, and do not answer."""
     assert pids
     for pid in pids:
         psutil.Process(pid).suspend()
@@ -37,4 +44,5 @@ def kill(pid: int) -> None:
 def _connections() -> Iterator[tuple[int, "psutil._common.pconn"]]:
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
-            yield from ((child.pid, one) for one in child.net_connections("tcp"))
+            for connection in child.net_connections("tcp"):
+                yield child.pid, connection

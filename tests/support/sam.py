@@ -1,4 +1,4 @@
-"""SAM's command line, as the tests of the built template run it, and the CPython that it builds with."""
+"""Runs the SAM command line, with the CPython that it builds with."""
 
 import os
 import subprocess
@@ -16,18 +16,21 @@ REGION = "us-east-1"
 
 
 def interpreter() -> Path:
-    """A test that needs it and finds none says so and does not run."""
-    found = runtime.interpreter()
-    if found is None:
-        pytest.skip(f"no CPython {runtime.VERSION} on PATH or from pyenv: the built template was not tried")
-    return found
+    """Return the interpreter. Skips the test if there is none."""
+    python = runtime.interpreter()
+    if python is None:
+        pytest.skip(f"no CPython {runtime.VERSION} on PATH or from pyenv: the built template was not tested")
+    return python
 
 
 def environment(python: Path, **more: str) -> dict[str, str]:
-    """This process's, with that interpreter first. Given credentials, SAM would ask AWS whose they are."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
+    """Return our environment with the interpreter first on PATH, and without credentials.
+
+    With credentials, SAM would ask AWS for their owner.
+    """
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
     return {
-        **ours,
+        **inherited,
         "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
         "SAM_CLI_TELEMETRY": "0",
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -39,13 +42,13 @@ def environment(python: Path, **more: str) -> dict[str, str]:
 
 
 def command(*arguments: str) -> list[str]:
-    """SAM looks for its settings beside the template, and a built one lies elsewhere."""
+    """Return a command with our settings. By itself, SAM looks for them beside the built template."""
     return [sys.executable, "-m", "samcli", *arguments, "--config-file", str(ROOT / "samconfig.toml")]
 
 
 def run(*arguments: str, environment: Mapping[str, str]) -> str:
-    """What `sam` writes to standard output. The rest, with a function's log, is shown where a test fails."""
-    done = subprocess.run(
+    """Return the standard output of `sam`. Pytest shows the rest if the test fails."""
+    completed = subprocess.run(
         command(*arguments),
         cwd=ROOT,
         env=environment,
@@ -54,13 +57,15 @@ def run(*arguments: str, environment: Mapping[str, str]) -> str:
         encoding="utf-8",
         check=False,
     )
-    sys.stderr.write(done.stderr)
-    assert done.returncode == 0, f"sam {arguments[0]}: {done.stderr[-4000:]}{done.stdout[-4000:]}"
-    return done.stdout
+    sys.stderr.write(completed.stderr)
+    assert completed.returncode == 0, (
+        f"sam {arguments[0]}: {completed.stderr[-4000:]}{completed.stdout[-4000:]}"
+    )
+    return completed.stdout
 
 
 @cache
 def build(python: Path) -> Path:
-    """The built template, where `sam build` leaves it. SAM builds what has changed and copies the rest."""
+    """Build the template and return its path. SAM builds only what has changed."""
     run("build", environment=environment(python))
     return ROOT / ".aws-sam" / "build" / "template.yaml"

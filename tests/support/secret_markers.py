@@ -1,28 +1,30 @@
-"""Texts that nothing else holds, put where secrets and words go, and sought where neither may."""
+"""Random texts in the place of secrets and contents. Tests look for them where neither may be."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from secrets import token_urlsafe
 
-PART = 8
-"""Characters that are as good as the whole: 48 random bits, which nothing else happens to hold."""
+PART_LENGTH = 8
+"""The length of a part that counts as a leak: 48 random bits, which nothing else contains by chance."""
 
 
 class Marks:
     def __init__(self) -> None:
-        self._made: list[str] = []
+        self._texts: list[str] = []
 
     def new(self) -> str:
-        return self.known(token_urlsafe(18))
+        """Return a random text that must not leak."""
+        return self.add(token_urlsafe(18))
 
-    def known(self, text: str) -> str:
-        """One that somebody else has made."""
-        self._made.append(text)
+    def add(self, text: str) -> str:
+        """Add a secret that was made elsewhere, and return it."""
+        self._texts.append(text)
         return text
 
     def parts_in(self, text: str) -> set[str]:
-        return {part for part in self._parts(self._made) if part in text}
+        """Return the parts of marks that a text contains."""
+        return {part for part in self._parts() if part in text}
 
-    @staticmethod
-    def _parts(texts: Iterable[str]) -> Iterable[str]:
-        for text in texts:
-            yield from (text[start : start + PART] for start in range(len(text) - PART + 1))
+    def _parts(self) -> Iterator[str]:
+        for text in self._texts:
+            for start in range(len(text) - PART_LENGTH + 1):
+                yield text[start : start + PART_LENGTH]

@@ -1,4 +1,4 @@
-"""template.yaml as CloudFormation gets it, after SAM's transform."""
+"""template.yaml after the SAM transform, as CloudFormation receives it."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @cache
 def template() -> dict[str, Any]:
-    """What CloudFormation would get, its conditions still open."""
+    """Return the template that CloudFormation receives, with conditions that are not evaluated."""
     declared: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
     for resource in declared["Resources"].values():
         for source in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
@@ -25,18 +25,18 @@ def template() -> dict[str, Any]:
     return translated
 
 
-def of_type(template: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
-    found = {
+def of_type(template: dict[str, Any], resource_type: str) -> dict[str, dict[str, Any]]:
+    resources = {
         name: resource["Properties"]
         for name, resource in template["Resources"].items()
-        if resource["Type"] == kind
+        if resource["Type"] == resource_type
     }
-    assert found, f"no {kind}"
-    return found
+    assert resources, f"no {resource_type}"
+    return resources
 
 
 def inside(value: Any, key: str) -> Iterator[Any]:
-    """Every value that stands under `key`, however deep."""
+    """Return every value of `key`, at any depth."""
     if isinstance(value, dict):
         for name, child in value.items():
             if name == key:

@@ -1,4 +1,4 @@
-"""Waiting for what comes about elsewhere."""
+"""Waits for something that happens in another thread or process."""
 
 import time
 from collections.abc import Callable
@@ -7,10 +7,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], seconds: float = 15) -> T:
-    """What `look` returns once it is true of something; fails where that never comes."""
-    give_up = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < give_up, f"not within {seconds} seconds; last seen: {seen!r}"
+def eventually(probe: Callable[[], T], seconds: float = 15) -> T:
+    """Call `probe` until its result is true, and return the result. Fails after some seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = probe()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"not within {seconds} seconds; the last result: {result!r}"
         time.sleep(0.02)
-    return seen

@@ -1,4 +1,4 @@
-"""How two processes share the tests, each with a Postgres and stacks of its own."""
+"""Distributes the tests over two processes. Each has its own Postgres and stacks."""
 
 import pytest
 from xdist.remote import Producer
@@ -6,8 +6,10 @@ from xdist.scheduler import LoadFileScheduling
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # it ships no types
-    """A file's tests stay together, for what they share is made once; and so do all end-to-end tests, that no
-    two stacks are put to the test at a time."""
+    """Keeps the tests of a file in one process, because they share fixtures.
+
+    All end-to-end tests stay in one process, so that two stacks do not slow each other down.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return "tests/e2e" if nodeid.startswith("tests/e2e/") else super()._split_scope(nodeid)

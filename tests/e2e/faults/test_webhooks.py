@@ -144,7 +144,7 @@ def test_a_hanging_database_delays_a_webhook_by_less_than_the_timeout(
     assert receive(outage_stack, contact, "warm").status == 200
     [server] = processes.listening_on(urlsplit(outage_stack.database_url).port or 0)
     all_of_it = [server, *(child.pid for child in psutil.Process(server).children(recursive=True))]
-    with processes.held(all_of_it):
+    with processes.suspended(all_of_it):
         started = monotonic()
         answers = [
             receive(outage_stack, contact, "held"),

@@ -1,4 +1,4 @@
-"""`python -m local` as a process of its own, with all that it starts."""
+"""Runs `python -m local` as a process of its own."""
 
 import os
 import signal
@@ -19,17 +19,19 @@ PORT_OPTIONS = ("--port", "--lambda-port", "--postgres-port", "--aws-port", "--p
 
 
 class Run:
-    """On free ports, with a Postgres of its own. Whatever it printed so far is in `output`."""
+    """A run on free ports, with an embedded Postgres. `output` is what it has printed so far."""
 
     def __init__(self, folder: Path, *arguments: str, template: Path) -> None:
         self.ports = {option: ports.choose("127.0.0.1", 0, option) for option in PORT_OPTIONS}
         self.url = f"http://127.0.0.1:{self.ports['--port']}"
         self._output = folder / "output"
         with self._output.open("wb") as output:
+            command = [sys.executable, "-m", "local", "--data", str(folder / "data")]
+            command += ["--template", str(template)]
+            for option, port in self.ports.items():
+                command += [option, str(port)]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "local", "--data", str(folder / "kept"), "--template", str(template)]
-                + [text for option, port in self.ports.items() for text in (option, str(port))]
-                + list(arguments),
+                [*command, *arguments],
                 cwd=ROOT,
                 env={name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
                 stdout=output,
@@ -40,16 +42,17 @@ class Run:
     def output(self) -> str:
         return self._output.read_text()
 
-    def says(self, text: str) -> None:
+    def wait_for(self, text: str) -> None:
+        """Wait until the run has printed a text. Fails if it ends before."""
         eventually(lambda: text in self.output or self.process.poll() is not None, 60)
         assert text in self.output, self.output
 
-    def family(self) -> list[psutil.Process]:
-        """It, and every process below it."""
+    def processes(self) -> list[psutil.Process]:
+        """Return the process of the command and all its descendants."""
         runner = psutil.Process(self.process.pid)
         return [runner, *runner.children(recursive=True)]
 
-    def end(self, number: int = signal.SIGTERM) -> int:
+    def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(30)
 
@@ -65,15 +68,15 @@ class Run:
 def started(folder: Path, *arguments: str, template: Path) -> Iterator[Run]:
     run = Run(folder, *arguments, template=template)
     try:
-        run.says("Ready")
+        run.wait_for("Ready")
         yield run
     finally:
         if run.process.poll() is None:
-            run.end()
+            run.stop()
 
 
-def gone(processes: list[psutil.Process]) -> bool:
-    """Whether none is left once each had its time to notice; fails with those that are."""
+def all_gone(processes: list[psutil.Process]) -> bool:
+    """Wait until all processes have ended. Fails with those that do not end."""
     _, alive = psutil.wait_procs(processes, timeout=20)
     assert not alive, [process.cmdline() for process in alive]
     return True

@@ -1,4 +1,4 @@
-"""The playing provider seen from the product's side: what it is sent and asked, and where it reports."""
+"""The product as the provider simulator sees it: a client that sends messages, and a server for reports."""
 
 import json
 import threading
@@ -19,17 +19,17 @@ MESSAGE = {"from": "+12016661234", "to": "+18045551234", "type": "sms", "body": 
 
 
 class Product:
-    """Takes reports, and is in trouble for the first few when told so."""
+    """Accepts reports, after it has answered 503 for the next `failures` ones."""
 
     def __init__(self) -> None:
-        self.troubles = 0
+        self.failures = 0
         self.reports: list[tuple[str, Any]] = []
         self._lock = threading.Lock()
 
-    def answer(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response:
         with self._lock:
-            if self.troubles:
-                self.troubles -= 1
+            if self.failures:
+                self.failures -= 1
                 return Response(503)
             report = Webhook(SECRET).verify(request.body, dict(request.headers))
             self.reports.append((request.path, report))
@@ -38,9 +38,9 @@ class Product:
 
 def call(method: str, url: str, body: bytes = b"", headers: dict[str, str] | None = None) -> tuple[int, Any]:
     try:
-        with opener.open(Call(url, body, headers or {}, method=method), timeout=10) as answer:
-            text = answer.read()
-            return answer.status, json.loads(text) if text else None
+        with opener.open(Call(url, body, headers or {}, method=method), timeout=10) as response:
+            text = response.read()
+            return response.status, json.loads(text) if text else None
     except HTTPError as error:
         with error:
             return error.code, json.loads(error.read())

@@ -1,4 +1,4 @@
-"""A product that keeps each webhook as it came, and is in trouble for the first few when told so."""
+"""A server that stores the webhooks of a simulated vendor unchanged."""
 
 import threading
 from collections.abc import Iterator
@@ -11,27 +11,30 @@ from tests.support.local.simulator_client import SECRET
 
 
 class Listener:
-    def __init__(self, instance: str, kind: str) -> None:
-        self.troubles = 0
+    """Stores webhooks, after it has answered 503 for the next `failures` ones."""
+
+    def __init__(self, instance: str, vendor_type: str) -> None:
+        self.failures = 0
         self.webhooks: list[Request] = []
         self._lock = threading.Lock()
-        self._server = Server("127.0.0.1", 0, self._answer)
+        self._server = Server("127.0.0.1", 0, self._respond)
         self.url = self._server.url
-        self.provider = ProviderSimulator(0, self.url, SECRET, instances={instance: kind})
+        self.provider = ProviderSimulator(0, self.url, SECRET, instances={instance: vendor_type})
         self.api_url = f"{self.provider.url}/{instance}"
         self.credentials = self.provider.vendors[instance].credentials(self.api_url)
 
-    def _answer(self, request: Request) -> Response:
+    def _respond(self, request: Request) -> Response:
         with self._lock:
-            if self.troubles:
-                self.troubles -= 1
+            if self.failures:
+                self.failures -= 1
                 return Response(503)
             self.webhooks.append(request)
             return Response(200, b"<Response/>")
 
-    def called(self, webhook: Request) -> str:
-        """The URL of it, as whoever checks its signature has to know it."""
-        return f"{self.url}{webhook.path}" + (f"?{webhook.query}" if webhook.query else "")
+    def called_url(self, webhook: Request) -> str:
+        """Return the URL that was called. The signature covers it."""
+        query = f"?{webhook.query}" if webhook.query else ""
+        return f"{self.url}{webhook.path}{query}"
 
     @contextmanager
     def running(self) -> Iterator["Listener"]:
