@@ -11,6 +11,7 @@ from typing import get_args
 import pytest
 
 from local.commands import configuration
+from local.template import intrinsics
 from messaging.conversations.responses import Message
 from messaging.models import NewEmail, NewSms
 from messaging.problems import ProblemCode
@@ -115,16 +116,34 @@ def test_the_api_page_names_every_problem_code() -> None:
     assert set(get_args(ProblemCode)) <= first_column(section("docs/api.md", "Errors"))
 
 
-def test_every_log_line_of_the_operations_page_is_one_of_the_product() -> None:
-    rows = re.findall(
-        r"^\| (?:ERROR|WARNING|INFO) \| ([^|]+) \|", section("docs/operations.md", "Log lines"), re.MULTILINE
-    )
-    documented = {line for row in rows for line in re.findall("`([^`]+)`", row)}
-    files = [file for folder in ("layers", "functions") for file in (ROOT / folder).rglob("*.py")]
-    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
-    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    assert len(documented) > 15
-    assert documented <= texts
+def first_arguments(*functions: str) -> set[str]:
+    """The strings in the first argument of each call of these functions in the product."""
+    strings: set[str] = set()
+    for file in (*ROOT.glob("layers/messaging/messaging/**/*.py"), *ROOT.glob("functions/**/*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in functions:
+                constants = [part for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
+                strings |= {part.value for part in constants if isinstance(part.value, str)}
+    return strings
+
+
+def test_the_operations_page_has_exactly_the_log_lines_of_the_product() -> None:
+    logged = first_arguments("log_fault", "logger.info", "logger.warning", "logger.error")
+    assert len(logged) > 30
+    assert first_column(section("docs/operations.md", "Log lines")) == logged
+
+
+def test_the_operations_page_names_every_metric() -> None:
+    counted = first_arguments("count", "duration")
+    assert len(counted) > 10
+    assert counted <= first_column(section("docs/operations.md", "Metrics"))
+
+
+def test_the_operations_page_names_exactly_the_alarms_of_the_template() -> None:
+    resources = intrinsics.read(ROOT / "template.yaml")["Resources"]
+    alarms = {name for name, resource in resources.items() if resource["Type"] == "AWS::CloudWatch::Alarm"}
+    named = first_column(section("docs/operations.md", "Alarms and signs"))
+    assert {name for name in named if name.endswith("Alarm")} == alarms
 
 
 def test_the_provider_tables_have_a_row_for_each_type() -> None:

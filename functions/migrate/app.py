@@ -54,8 +54,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str | No
             # Whoever is at work meanwhile takes its locks in another order than a change of tables can.
             if error.orig is None or sqlstate(error.orig) != DEADLOCK or turn == TRIES:
                 raise
-            logger.warning("Others are in the way", extra={"turn": turn})
-    logger.info("The database is migrated", extra={"revision": revision})
+            logger.warning("Migration deadlocked", extra={"turn": turn})
+    logger.info("Database migrated", extra={"revision": revision})
     return {"revision": revision}
 
 
