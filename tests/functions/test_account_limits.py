@@ -1,4 +1,4 @@
-"""What an account may send in a second and in a day."""
+"""An account's limits: messages per second and per day."""
 
 import pytest
 
@@ -11,8 +11,8 @@ DAY = 86_400
 
 
 @pytest.fixture(autouse=True)
-def queues(aws: Aws, database: Database) -> None:
-    """All that is sent goes there."""
+def _queues(aws: Aws, database: Database) -> None:
+    """The outbound queue."""
 
 
 def limit(**limits: int | None) -> None:
@@ -23,41 +23,40 @@ def send(key: str | None = None) -> Answer:
     return call("POST", SMS, NEW_SMS, {"Idempotency-Key": key} if key else {})
 
 
-def refused(answer: Answer) -> int:
-    """The seconds after which it may be tried again."""
+def retry_after(answer: Answer) -> int:
+    """The seconds after which the request may be repeated."""
     assert answer.status == 429, answer.body
     assert answer.headers["content-type"] == "application/problem+json"
     return int(answer.headers["retry-after"])
 
 
-def test_a_second_s_limit_is_over_with_the_second(database: Database) -> None:
+def test_a_limit_per_second_ends_with_the_second(database: Database) -> None:
     limit(sends_per_second=2)
-    held = (
-        "UPDATE account_sends SET second = second + interval '1 hour'"  # this second does not pass meanwhile
-    )
+    # The second must not end during the test.
+    stop_the_clock = "UPDATE account_sends SET second = second + interval '1 hour'"
     assert send().status == 202
-    database.rows(held)
+    database.rows(stop_the_clock)
     assert send().status == 202
-    assert refused(send()) == 1
+    assert retry_after(send()) == 1
     database.rows("UPDATE account_sends SET second = second - interval '2 hours'")
     assert send().status == 202
     assert database.value("SELECT count(*) FROM messages") == 3
 
 
-def test_a_day_s_limit_is_over_at_midnight_of_utc(database: Database) -> None:
+def test_a_limit_per_day_ends_at_midnight_utc(database: Database) -> None:
     limit(sends_per_day=2)
     assert [send().status for _ in range(2)] == [202, 202]
     left = "SELECT extract(epoch FROM (date_trunc('day', now(), 'UTC') + interval '1 day') - now())::integer"
-    assert abs(refused(send()) - int(str(database.value(left)))) <= 5
+    assert abs(retry_after(send()) - int(str(database.value(left)))) <= 5
     database.rows("UPDATE account_sends SET day = day - 1")
     assert send().status == 202
 
 
-def test_what_was_refused_leaves_nothing_behind_and_its_key_is_free(database: Database) -> None:
+def test_a_rejected_message_stores_nothing_and_its_key_can_be_used_again(database: Database) -> None:
     limit(sends_per_day=1)
     assert send("first").status == 202
     for _ in range(2):
-        refused(send("second"))
+        retry_after(send("second"))
     assert database.rows("SELECT key FROM idempotency_keys") == [["first"]]
     limit(sends_per_day=2)
     assert send("second").status == 202
@@ -72,7 +71,7 @@ def test_a_replay_is_not_counted(database: Database) -> None:
     assert database.value("SELECT in_day FROM account_sends") == 1
 
 
-def test_a_limit_is_changed_at_once_and_without_one_nothing_is_counted(database: Database) -> None:
+def test_a_changed_limit_applies_at_once_and_nothing_is_counted_without_one(database: Database) -> None:
     assert send().status == 202
     assert database.value("SELECT count(*) FROM account_sends") == 0
     limit(sends_per_second=1000, sends_per_day=2)
@@ -83,7 +82,7 @@ def test_a_limit_is_changed_at_once_and_without_one_nothing_is_counted(database:
     assert send().status == 202
 
 
-def test_an_account_s_limit_is_no_other_s(database: Database) -> None:
+def test_a_limit_applies_to_its_account_only(database: Database) -> None:
     limit(sends_per_day=1)
     assert operate("POST /api/admin/accounts", {"name": "Shop"}).status == 201
     assert operate("POST /api/admin/addresses", {"address": NEW_SMS["from"], "account_id": 2}).status == 201
@@ -91,8 +90,8 @@ def test_an_account_s_limit_is_no_other_s(database: Database) -> None:
     assert [call("POST", SMS, NEW_SMS, caller=other).status for _ in range(3)] == [202] * 3
 
 
-def test_a_replay_needs_its_address_no_more(database: Database) -> None:
-    """It is answered with what was kept; a new message from there is not."""
+def test_a_replay_succeeds_after_its_address_was_removed(database: Database) -> None:
+    """It returns the stored message. A new message from the address is rejected."""
     first = send("first")
     assert operate("DELETE /api/admin/addresses/*").status == 204
     again = send("first")

@@ -1,4 +1,4 @@
-"""functions/admin: accounts, addresses, keys and the audit, over HTTP and for an operator who invokes it."""
+"""functions/admin: accounts, addresses, keys and the audit log, over HTTP and for operators."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -18,7 +18,7 @@ ADMIN = "/api/admin"
 SECOND = {"account": "2", "scopes": "admin", "key": "7"}
 
 
-def audited(database: Database) -> list[list[object]]:
+def audit_events(database: Database) -> list[list[object]]:
     return database.rows("SELECT action, account_id, key_id, actor FROM audit_events ORDER BY id")
 
 
@@ -30,36 +30,37 @@ def pages(path: str, name: str) -> Iterator[list[Any]]:
         cursor = page["next_cursor"]
 
 
-def test_an_account_is_made_read_and_changed(database: Database) -> None:
-    made = call("POST", f"{ADMIN}/accounts", {"name": "Shop", "sends_per_second": 5})
-    assert made.status == 201
+def test_an_account_is_created_read_and_changed(database: Database) -> None:
+    created = call("POST", f"{ADMIN}/accounts", {"name": "Shop", "sends_per_second": 5})
+    assert created.status == 201
     assert (
-        made.json.items() >= {"id": 2, "name": "Shop", "sends_per_second": 5, "sends_per_day": None}.items()
+        created.json.items()
+        >= {"id": 2, "name": "Shop", "sends_per_second": 5, "sends_per_day": None}.items()
     )
     changed = call("PATCH", f"{ADMIN}/accounts/2", {"sends_per_second": None, "sends_per_day": 9})
-    assert changed.json == made.json | {"sends_per_second": None, "sends_per_day": 9}
+    assert changed.json == created.json | {"sends_per_second": None, "sends_per_day": 9}
     assert call("PATCH", f"{ADMIN}/accounts/2", {"sends_per_day": 9}).json == changed.json
     assert call("GET", f"{ADMIN}/accounts/2").json == changed.json
-    assert audited(database) == [
+    assert audit_events(database) == [
         ["account.created", 2, None, "key:0"],
         ["account.changed", 2, None, "key:0"],
     ]
 
 
-def test_the_same_account_again_is_that_account_and_another_of_its_name_a_conflict(
+def test_the_same_account_again_is_returned_and_another_with_its_name_is_a_conflict(
     database: Database,
 ) -> None:
-    made = call("POST", f"{ADMIN}/accounts", {"name": "Shop"})
+    created = call("POST", f"{ADMIN}/accounts", {"name": "Shop"})
     again = call("POST", f"{ADMIN}/accounts", {"name": "Shop"})
-    assert (again.status, again.json) == (200, made.json)
+    assert (again.status, again.json) == (200, created.json)
     other = call("POST", f"{ADMIN}/accounts", {"name": "Shop", "sends_per_day": 1})
     assert (other.status, other.fields) == (409, ["name"])
     renamed = call("PATCH", f"{ADMIN}/accounts/2", {"name": "default"})
     assert (renamed.status, renamed.fields) == (409, ["name"])
-    assert len(audited(database)) == 1
+    assert len(audit_events(database)) == 1
 
 
-def test_an_address_is_one_account_s(database: Database) -> None:
+def test_an_address_belongs_to_one_account(database: Database) -> None:
     make_account("Shop")
     body = {"address": "+1 201 666 0001", "account_id": 2}
     added = call("POST", f"{ADMIN}/addresses", body)
@@ -71,11 +72,11 @@ def test_an_address_is_one_account_s(database: Database) -> None:
     assert call("GET", f"{ADMIN}/addresses?account_id=2").json["addresses"] == [added.json]
     assert call("DELETE", f"{ADMIN}/addresses/%2B12016660001").status == 204
     assert call("DELETE", f"{ADMIN}/addresses/%2B12016660001").status == 404
-    assert [action for action, *_ in audited(database)][1:] == ["address.added", "address.removed"]
+    assert [action for action, *_ in audit_events(database)][1:] == ["address.added", "address.removed"]
 
 
 @pytest.mark.usefixtures("database")
-def test_an_address_is_owned_and_removed_as_it_is_compared() -> None:
+def test_an_address_is_stored_and_removed_in_its_normal_form() -> None:
     body = {"address": "User@Example.com", "account_id": 1}
     assert call("POST", f"{ADMIN}/addresses", body).json["address"] == "user@example.com"
     assert call("DELETE", f"{ADMIN}/addresses/User@Example.com").status == 204
@@ -85,7 +86,7 @@ def test_an_address_is_owned_and_removed_as_it_is_compared() -> None:
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("name", ["a#b", "a?b", "a`b", "a+b", "a%b", "a%23b", "a/b", "\u00fc"])
-def test_whatever_address_was_added_can_be_removed(name: str) -> None:
+def test_an_address_with_any_characters_can_be_removed(name: str) -> None:
     address = f"{name}@example.com"
     path = f"{ADMIN}/addresses/{quote(address, safe='')}"
     for remove in (partial(call, "DELETE", path), partial(operate, f"DELETE {path}")):
@@ -94,23 +95,25 @@ def test_whatever_address_was_added_can_be_removed(name: str) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_key_is_shown_once() -> None:
-    made = call("POST", f"{ADMIN}/keys", {"account_id": 1, "scopes": ["send", "read", "send"], "name": "web"})
-    assert (made.status, made.headers["cache-control"]) == (201, "no-store")
-    shown = dict(made.json)
-    assert shown.pop("key").startswith("mk_1_")
-    assert shown["scopes"] == ["read", "send"]
-    assert call("GET", f"{ADMIN}/keys?account_id=1").json["keys"] == [shown]
+def test_the_secret_of_a_key_is_shown_once() -> None:
+    created = call(
+        "POST", f"{ADMIN}/keys", {"account_id": 1, "scopes": ["send", "read", "send"], "name": "web"}
+    )
+    assert (created.status, created.headers["cache-control"]) == (201, "no-store")
+    key_fields = dict(created.json)
+    assert key_fields.pop("key").startswith("mk_1_")
+    assert key_fields["scopes"] == ["read", "send"]
+    assert call("GET", f"{ADMIN}/keys?account_id=1").json["keys"] == [key_fields]
     assert call("GET", f"{ADMIN}/keys?account_id=2").json["keys"] == []
 
 
-def test_a_key_is_revoked_once_and_for_good(database: Database) -> None:
+def test_a_key_is_revoked_once_and_permanently(database: Database) -> None:
     make_key()
     revoked = call("DELETE", f"{ADMIN}/keys/1")
     assert revoked.json["revoked_at"]
     assert call("DELETE", f"{ADMIN}/keys/1").json == revoked.json
     assert call("DELETE", f"{ADMIN}/keys/2").status == 404
-    assert audited(database) == [["key.created", 1, 1, "operator"], ["key.revoked", 1, 1, "key:0"]]
+    assert audit_events(database) == [["key.created", 1, 1, "operator"], ["key.revoked", 1, 1, "key:0"]]
 
 
 @pytest.mark.parametrize(
@@ -136,12 +139,12 @@ def test_a_key_is_revoked_once_and_for_good(database: Database) -> None:
         ("keys", {"account_id": 1, "scopes": ["send"], "expires_at": "soon"}, "expires_at"),
     ],
 )
-def test_bad_input_names_its_field_and_changes_nothing(
+def test_invalid_input_is_a_422_that_names_its_field_and_changes_nothing(
     database: Database, request_: str, body: object, field: str
 ) -> None:
     answer = call("POST", f"{ADMIN}/{request_}", body)
     assert (answer.status, answer.fields) == (422, [field]), answer.body
-    assert audited(database) == []
+    assert audit_events(database) == []
 
 
 @pytest.mark.usefixtures("database")
@@ -157,19 +160,24 @@ def test_bad_input_names_its_field_and_changes_nothing(
         ("GET", "/addresses?account_id=-1", 422),
     ],
 )
-def test_what_is_not_there_or_not_asked_so(method: str, path: str, status: int) -> None:
+def test_a_missing_resource_or_an_invalid_parameter_has_its_status(
+    method: str, path: str, status: int
+) -> None:
     body = {"name": "other"} if method == "PATCH" else b""
     assert call(method, f"{ADMIN}{path}", body).status == status
 
 
-def test_lists_go_on_where_they_ended(database: Database) -> None:
+def test_a_list_continues_at_its_cursor(database: Database) -> None:
     for number in range(4):
         account = make_account(f"Shop {number}", f"+1201666000{number}")
         make_key(account)
     accounts = [account["name"] for account in chain.from_iterable(pages(f"{ADMIN}/accounts", "accounts"))]
     assert accounts == ["default", *(f"Shop {number}" for number in range(4))]
     addresses = chain.from_iterable(pages(f"{ADMIN}/addresses", "addresses"))
-    assert [one["address"] for one in addresses] == ["*", *(f"+1201666000{number}" for number in range(4))]
+    assert [address["address"] for address in addresses] == [
+        "*",
+        *(f"+1201666000{number}" for number in range(4)),
+    ]
     keys = chain.from_iterable(pages(f"{ADMIN}/keys", "keys"))
     assert [key["account_id"] for key in keys] == [2, 3, 4, 5]
     events = [event["id"] for event in chain.from_iterable(pages(f"{ADMIN}/audit", "events"))]
@@ -180,7 +188,7 @@ def test_lists_go_on_where_they_ended(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_an_operator_s_order_is_answered_as_a_request_is() -> None:
+def test_an_operator_s_order_has_the_answer_of_a_request() -> None:
     refused = operate("POST /api/admin/keys", {"account_id": 1, "scopes": []})
     assert (refused.status, refused.fields) == (422, ["scopes"])
     assert operate("GET /api/admin/nothing").status == 404
@@ -194,7 +202,7 @@ def test_a_request_without_a_caller_is_a_401() -> None:
     assert answer.status == 401
 
 
-def refusals() -> Iterator[Answer]:
+def calls_without_the_scope() -> Iterator[Answer]:
     for caller in (
         {"account": "1", "scopes": scopes, "key": "1"} for scopes in ("send read", "", "administrator")
     ):
@@ -202,27 +210,27 @@ def refusals() -> Iterator[Answer]:
         yield call("POST", f"{ADMIN}/accounts", {"name": "Shop"}, caller=caller)
 
 
-def test_needs_the_scope_admin(database: Database) -> None:
-    assert {answer.status for answer in refusals()} == {403}
-    assert audited(database) == []
+def test_every_route_needs_the_scope_admin(database: Database) -> None:
+    assert {answer.status for answer in calls_without_the_scope()} == {403}
+    assert audit_events(database) == []
 
 
-def test_who_acts_is_noted(database: Database) -> None:
+def test_the_audit_log_names_the_caller(database: Database) -> None:
     call("POST", f"{ADMIN}/accounts", {"name": "Shop"}, caller=SECOND)
-    assert audited(database) == [["account.created", 2, None, "key:7"]]
+    assert audit_events(database) == [["account.created", 2, None, "key:7"]]
 
 
 @pytest.mark.parametrize(
     "change", ["UPDATE audit_events SET actor = ''", "DELETE FROM audit_events", "TRUNCATE audit_events"]
 )
-def test_the_audit_is_only_added_to(database: Database, change: str) -> None:
+def test_the_audit_log_is_append_only(database: Database, change: str) -> None:
     make_key()
     with pytest.raises(pg8000.exceptions.DatabaseError, match="append-only"):
         database.rows(change)
-    assert len(audited(database)) == 1
+    assert len(audit_events(database)) == 1
 
 
-def test_what_waits_in_the_quarantine_goes_to_whoever_gets_the_address(database: Database) -> None:
+def test_quarantined_messages_move_to_the_account_that_gets_the_address(database: Database) -> None:
     operate("DELETE /api/admin/addresses/*")
     for number in range(3):
         support_messages.receive(f"id-{number}", body=str(number))

@@ -1,4 +1,4 @@
-"""Whatever is sent: no fault of ours, an answer that is described, and nothing kept of what is refused."""
+"""Generated input: no internal error, a described response, and a rejected request stores nothing."""
 
 import base64
 import json
@@ -74,26 +74,31 @@ QUERY = st.lists(st.tuples(NAMES, HEADER | st.sampled_from(["1", "50", "sms", "a
 
 
 @pytest.fixture
-def kept(database: Database, aws: object, configure: Configure) -> Any:
+def count_rows(database: Database, aws: object, configure: Configure) -> Any:
     configure(ALLOW_UNSIGNED_WEBHOOKS="true", PROVIDER_SECRET_ARN="")
     counts = " + ".join(f"(SELECT count(*) FROM {table})" for table in TABLES.split(", "))
     return lambda: database.value(f"SELECT {counts}")
 
 
-def changed(known: Mapping[str, object]) -> st.SearchStrategy[bytes]:
-    """Requests that are right but for a field or two, and some that are none at all."""
+def altered(valid: Mapping[str, object]) -> st.SearchStrategy[bytes]:
+    """Requests with one or two altered fields, and some that are arbitrary JSON or bytes."""
     others = ("attachments", "timestamp", "html", "subject", "reference", "status", "more")
-    names = st.sampled_from([*known, *others])
+    names = st.sampled_from([*valid, *others])
 
     def without(fields: dict[str, object], name: str) -> dict[str, object]:
-        return {**{other: value for other, value in known.items() if other != name}, **fields}
+        return {**{other: value for other, value in valid.items() if other != name}, **fields}
 
     near = st.dictionaries(names, ODD | ODD.map(lambda value: [value]) | JSON, max_size=2)
-    spoilt = near.map(lambda fields: {**known, **fields}) | st.builds(without, near, names)
-    return spoilt.map(written) | spoilt.map(written) | JSON.map(written) | st.binary(max_size=60)
+    altered_fields = near.map(lambda fields: {**valid, **fields}) | st.builds(without, near, names)
+    return (
+        altered_fields.map(encoded_json)
+        | altered_fields.map(encoded_json)
+        | JSON.map(encoded_json)
+        | st.binary(max_size=60)
+    )
 
 
-def written(value: object) -> bytes:
+def encoded_json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
@@ -108,7 +113,7 @@ def check(answer: Answer, method: str, path: str, before: object, after: object)
 
 
 @pytest.mark.parametrize(
-    ("path", "known"),
+    ("path", "valid"),
     [
         (SMS, NEW_SMS),
         (EMAIL, NEW_EMAIL),
@@ -116,40 +121,40 @@ def check(answer: Answer, method: str, path: str, before: object, after: object)
         ("/api/webhooks/email", INBOUND_EMAIL),
     ],
 )
-def test_of_any_post(kept: Any, path: str, known: Mapping[str, object]) -> None:
+def test_any_body_has_a_described_answer(count_rows: Any, path: str, valid: Mapping[str, object]) -> None:
     @EXAMPLES
-    @given(changed(known), st.just({}) | st.just({}) | HEADERS, st.booleans())
-    def answered(body: bytes, headers: dict[str, str], encoded: bool) -> None:
+    @given(altered(valid), st.just({}) | st.just({}) | HEADERS, st.booleans())
+    def check_answer(body: bytes, headers: dict[str, str], encoded: bool) -> None:
         changes: dict[str, Any] = {}
         if encoded:
             changes = {"body_changed_to": base64.b64encode(body).decode(), "isBase64Encoded": True}
-        before = kept()
-        check(call("POST", path, body, headers, **changes), "POST", path, before, kept())
+        before = count_rows()
+        check(call("POST", path, body, headers, **changes), "POST", path, before, count_rows())
 
-    answered()
+    check_answer()
 
 
 @pytest.mark.parametrize("path", [path for path, methods in DOCUMENT["paths"].items() if "get" in methods])
-def test_of_any_get(kept: Any, path: str) -> None:
+def test_any_id_and_query_have_a_described_answer(count_rows: Any, path: str) -> None:
     call("POST", SMS, NEW_SMS)
-    before = kept()
+    before = count_rows()
 
     @EXAMPLES
     @given(
         st.sampled_from(["0", "1", "2", "9" * 19]) | st.from_regex(r"[\w.~%-]{1,20}", fullmatch=True), QUERY
     )
-    def answered(id: str, query: list[tuple[str, str]]) -> None:
+    def check_answer(id: str, query: list[tuple[str, str]]) -> None:
         target = path.replace("{id}", id) + "?" + "&".join(f"{name}={value}" for name, value in query)
-        check(call("GET", target), "GET", path, before, kept())
+        check(call("GET", target), "GET", path, before, count_rows())
 
     if path in ("/", "/api/docs", "/api/openapi.json", "/healthz"):
         assert call("GET", f"{path}?x=%00").status in (200, 302)
     else:
-        answered()
+        check_answer()
 
 
-def test_of_any_path_and_method(kept: Any) -> None:
-    before = kept()
+def test_any_path_and_method_is_a_client_error(count_rows: Any) -> None:
+    before = count_rows()
     letters = st.characters(codec="utf-8", exclude_characters="?#\0")
 
     @EXAMPLES
@@ -159,13 +164,13 @@ def test_of_any_path_and_method(kept: Any) -> None:
         st.text(letters, max_size=20),
         st.binary(max_size=20),
     )
-    def answered(method: str, start: str, end: str, body: bytes) -> None:
+    def check_answer(method: str, start: str, end: str, body: bytes) -> None:
         for result in (
             call(method, start + end, body),
             call_url("sms_webhook", method, start + end, body),
             call_url("email_webhook", method, start + end, body),
         ):
-            if method == "OPTIONS" and result.status == 204:  # which methods there are
+            if method == "OPTIONS" and result.status == 204:  # the allowed methods
                 assert result.body == b""
             else:
                 refused = result.status in (400, 403, 404, 405, 413, 415, 422)
@@ -174,43 +179,43 @@ def test_of_any_path_and_method(kept: Any) -> None:
             if result.status >= 400:
                 assert result.headers["content-type"] == "application/problem+json"
                 assert result.json["status"] == result.status
-        assert kept() == before
+        assert count_rows() == before
 
-    answered()
+    check_answer()
 
 
-def test_of_any_record_of_a_queue(kept: Any) -> None:
+def test_any_queue_record_that_is_not_an_id_fails(count_rows: Any) -> None:
     call("POST", SMS, NEW_SMS)
-    before = kept()
+    before = count_rows()
 
     @EXAMPLES
     @given(st.lists(st.text(max_size=25).filter("1".__ne__) | st.integers(2, 2**70).map(str), max_size=10))
-    def answered(bodies: list[str]) -> None:
+    def check_answer(bodies: list[str]) -> None:
         records = [
             {"messageId": str(index), "body": body} for index, body in enumerate(bodies) if body != "1"
         ]
         failed = invoke("deliver_message", {"Records": records})["batchItemFailures"]
-        ids = [one["itemIdentifier"] for one in failed]
+        ids = [failure["itemIdentifier"] for failure in failed]
         assert ids == [
             record["messageId"]
             for record in records
             if not (record["body"].isascii() and record["body"].isdigit() and int(record["body"]) < 2**63)
             or len(record["body"]) > 19
         ]
-        assert kept() == before
+        assert count_rows() == before
 
-    answered()
+    check_answer()
 
 
-def test_of_any_signature(kept: Any, configure: Configure) -> None:
+def test_any_wrong_signature_is_a_403(count_rows: Any, configure: Configure) -> None:
     configure(ALLOW_UNSIGNED_WEBHOOKS="")
-    before = kept()
+    before = count_rows()
 
     @EXAMPLES
     @given(HEADERS, st.binary(max_size=60) | st.just(json.dumps(INBOUND_SMS).encode()))
-    def answered(headers: dict[str, str], body: bytes) -> None:
+    def check_answer(headers: dict[str, str], body: bytes) -> None:
         for signature in ({}, api.signed({}) if body != b"{}" else {}):
             assert call("POST", "/api/webhooks/sms", body, {**signature, **headers}).status == 403
-        assert kept() == before
+        assert count_rows() == before
 
-    answered()
+    check_answer()

@@ -1,4 +1,4 @@
-"""functions/authorizer: who is let in, by which key, and what is noted of it."""
+"""functions/authorizer: which keys are allowed, and what is recorded of their use."""
 
 from typing import Any
 
@@ -12,18 +12,18 @@ from tests.support.database import Database
 from tests.support.log_lines import Printed
 from tests.template.test_events import event
 
-NO = {"isAuthorized": False}
+DENY = {"isAuthorized": False}
 
 
 def authorize(header: str) -> Any:
-    """As API Gateway asks, which found this in the request's header."""
+    """As API Gateway calls the authorizer for a request with this header."""
     return invoke("authorizer", event("authorizer") | {"identitySource": [header]})
 
 
-def test_a_key_lets_in_with_its_account_and_its_scopes(database: Database) -> None:
+def test_a_valid_key_is_allowed_with_its_account_and_scopes(database: Database) -> None:
     key = make_key(scopes=["send", "read"], account_id=1)
-    told = {"account": "1", "scopes": "read send", "key": "1"}
-    assert authorize(f"Bearer {key}") == {"isAuthorized": True, "context": told}
+    context = {"account": "1", "scopes": "read send", "key": "1"}
+    assert authorize(f"Bearer {key}") == {"isAuthorized": True, "context": context}
     assert authorize(f"bearer {key}")["isAuthorized"]
 
 
@@ -38,13 +38,13 @@ def test_a_key_lets_in_with_its_account_and_its_scopes(database: Database) -> No
     ],
     ids=lambda header: ascii(header)[:30],
 )
-def test_another_header_is_a_no(database: Database, header: str) -> None:
+def test_any_other_header_is_denied(database: Database, header: str) -> None:
     key = make_key()
-    assert authorize(header.format(key=key, secret=key_of(key))) == NO
+    assert authorize(header.format(key=key, secret=key_of(key))) == DENY
     assert database.value("SELECT last_used_at IS NULL FROM api_keys")
 
 
-def test_a_revoked_key_and_an_expired_one_are_a_no(database: Database) -> None:
+def test_a_revoked_key_and_an_expired_key_are_denied(database: Database) -> None:
     revoked, expired, good = make_key(), make_key(expires_at="2100-01-01T00:00:00Z"), make_key()
     database.rows("UPDATE api_keys SET expires_at = '2024-11-01T14:00:00Z' WHERE id = 2")
     assert operate("DELETE /api/admin/keys/1").status == 200
@@ -55,44 +55,44 @@ def test_a_revoked_key_and_an_expired_one_are_a_no(database: Database) -> None:
     ]
 
 
-def test_a_key_is_good_until_it_expires(database: Database) -> None:
+def test_a_key_is_valid_until_it_expires(database: Database) -> None:
     key = make_key(expires_at="2100-01-01T00:00:00Z")
     assert authorize(f"Bearer {key}")["isAuthorized"]
     database.rows("UPDATE api_keys SET expires_at = clock_timestamp()")
-    assert authorize(f"Bearer {key}") == NO
+    assert authorize(f"Bearer {key}") == DENY
 
 
-def test_its_use_is_noted_once_a_minute(database: Database) -> None:
+def test_a_use_is_recorded_once_a_minute(database: Database) -> None:
     key = make_key()
     uses = "SELECT actor, account_id, key_id, details::text FROM audit_events WHERE action = 'key.used'"
     for _ in range(3):
         authorize(f"Bearer {key}")
-    noted = ["key:1", 1, 1, '{"source": "203.0.113.7"}']
-    assert database.rows(uses) == [noted]
+    use = ["key:1", 1, 1, '{"source": "203.0.113.7"}']
+    assert database.rows(uses) == [use]
     database.rows("UPDATE api_keys SET last_used_at = last_used_at - interval '61 seconds'")
     authorize(f"Bearer {key}")
-    assert database.rows(uses) == [noted] * 2
+    assert database.rows(uses) == [use] * 2
     assert database.value("SELECT last_used_at > clock_timestamp() - interval '1 minute' FROM api_keys")
 
 
-def test_a_refused_key_is_told_by_its_number_alone(database: Database, printed: Printed) -> None:
+def test_a_rejected_key_is_logged_by_its_id_only(database: Database, printed: Printed) -> None:
     secret = make_key().removeprefix("mk_1_")
     authorize(f"Bearer mk_1_{secret[::-1]}")
     authorize(f"Bearer mk_1_{secret}")
     assert secret[::-1] not in printed.text
     assert secret not in printed.text
-    [refused] = [line for line in printed.lines if line.get("message") == "Key rejected"]
-    assert (refused["key_id"], refused["reason"]) == (1, "unknown")
+    [rejection] = [line for line in printed.lines if line.get("message") == "Key rejected"]
+    assert (rejection["key_id"], rejection["reason"]) == (1, "unknown")
 
 
-def test_fails_where_the_database_is_away(configure: Configure) -> None:
-    """A no would be kept for a minute."""
+def test_an_outage_of_the_database_is_an_error_and_not_a_denial(configure: Configure) -> None:
+    """API Gateway would cache a denial for a minute."""
     configure(DATABASE_URL="postgresql://nobody@127.0.0.1:9/nowhere?sslmode=disable")
     with pytest.raises(Unavailable):
         authorize(f"Bearer mk_1_{'A' * 43}")
 
 
-def test_the_secret_is_nowhere_in_the_database(database: Database) -> None:
+def test_the_database_does_not_contain_the_secret(database: Database) -> None:
     key = make_key()
     authorize(f"Bearer {key}")
     for table in ("api_keys", "audit_events"):

@@ -1,4 +1,4 @@
-"""functions/conversations: from its event to the reads, walked as a client walks them."""
+"""functions/conversations: its event, and the reads as a client uses them."""
 
 import pytest
 
@@ -11,15 +11,15 @@ pytestmark = pytest.mark.usefixtures("providers")
 
 
 @pytest.fixture
-def filled(database: Database, providers: ProviderSimulator) -> None:
-    """Two conversations; the one by phone has two messages, and the newest."""
+def two_conversations(database: Database, providers: ProviderSimulator) -> None:
+    """Two conversations. The one by phone has two messages, including the newest."""
     call("POST", EMAIL, NEW_EMAIL)
     call("POST", SMS, NEW_SMS)
     assert call("POST", "/api/webhooks/sms", INBOUND_SMS, signed(INBOUND_SMS)).status == 200
 
 
-@pytest.mark.usefixtures("filled")
-def test_lists_for_its_event_the_newest_conversation_first() -> None:
+@pytest.mark.usefixtures("two_conversations")
+def test_the_sample_event_lists_the_newest_conversation_first() -> None:
     listed = answer(invoke("conversations", event("conversations")))
     assert (listed.status, listed.headers["content-type"]) == (200, "application/json")
     assert listed.json["next_cursor"] is None
@@ -34,12 +34,12 @@ def test_an_empty_service_has_an_empty_list(database: Database) -> None:
     assert call("GET", "/api/conversations").json == {"conversations": [], "next_cursor": None}
 
 
-@pytest.mark.usefixtures("filled")
+@pytest.mark.usefixtures("two_conversations")
 @pytest.mark.parametrize(
     ("query", "ids"),
     [
         ("address=%2B18045551234", [2]),
-        ("address=+18045551234", [2]),  # a plus that nobody escaped
+        ("address=+18045551234", [2]),  # an unescaped plus
         ("address=+1+(804)+555-1234", [2]),
         ("address=Contact@Example.org", [1]),
         ("address=user@example.com", [1]),
@@ -52,13 +52,13 @@ def test_an_empty_service_has_an_empty_list(database: Database) -> None:
         ("updated_since=9999-01-01T00:00:00Z", []),
     ],
 )
-def test_filters(query: str, ids: list[int]) -> None:
+def test_a_filter_selects_conversations(query: str, ids: list[int]) -> None:
     listed = call("GET", f"/api/conversations?{query}")
     assert [conversation["id"] for conversation in listed.json["conversations"]] == ids
 
 
-@pytest.mark.usefixtures("filled")
-def test_a_walk_in_pages_shows_each_message_once() -> None:
+@pytest.mark.usefixtures("two_conversations")
+def test_pages_show_each_message_once() -> None:
     cursor, seen = "", []
     while page := call("GET", f"/api/conversations/2/messages?limit=1{cursor}").json:
         seen += [message["id"] for message in page["messages"]]
@@ -71,6 +71,6 @@ def test_a_walk_in_pages_shows_each_message_once() -> None:
     assert newest["next_cursor"] is None
 
 
-@pytest.mark.usefixtures("filled")
+@pytest.mark.usefixtures("two_conversations")
 def test_a_message_is_read_with_its_events() -> None:
     assert call("GET", "/api/messages/3").json["events"] == []

@@ -1,4 +1,4 @@
-"""What a function's start does not pay for: modules that its own path does not need, or seldom."""
+"""Cold starts: a function does not import modules that its path does not need, or seldom needs."""
 
 import subprocess
 import sys
@@ -7,39 +7,39 @@ import pytest
 
 from local.commands.openapi import ROOT
 
-SELDOM = {
+RARELY_NEEDED = {
     *("boto3", "botocore.session", "botocore.auth", "urllib3"),  # until AWS is called
-    *("phonenumbers", "email_validator", "dns", "idna"),  # until an address of the kind is read
-    *("cryptography", "multipart", "standardwebhooks"),  # until a provider's own file is
+    *("phonenumbers", "email_validator", "dns", "idna"),  # until an address of this kind is parsed
+    *("cryptography", "multipart", "standardwebhooks"),  # until a provider's own file is imported
     *("sqlalchemy", "alembic", "aws_xray_sdk", "requests", "concurrent.futures.thread"),
 }
 ROUTES = "aws_lambda_powertools.event_handler"
-UNNEEDED = {
-    "sms_webhook": {*SELDOM, ROUTES, "messaging.outbound.accept", "messaging.conversations.reads"},
-    "email_webhook": {*SELDOM, ROUTES, "messaging.outbound.accept", "messaging.conversations.reads"},
+NOT_IMPORTED = {
+    "sms_webhook": {*RARELY_NEEDED, ROUTES, "messaging.outbound.accept", "messaging.conversations.reads"},
+    "email_webhook": {*RARELY_NEEDED, ROUTES, "messaging.outbound.accept", "messaging.conversations.reads"},
     "send_message": {
-        *SELDOM,
+        *RARELY_NEEDED,
         "messaging.inbound.receive",
         "messaging.conversations.reads",
         "messaging.inbound.media",
     },
-    "deliver_message": {*SELDOM - {"concurrent.futures.thread"}, ROUTES, "messaging.inbound.receive"},
+    "deliver_message": {*RARELY_NEEDED - {"concurrent.futures.thread"}, ROUTES, "messaging.inbound.receive"},
     "authorizer": {
-        *SELDOM,
+        *RARELY_NEEDED,
         ROUTES,
         "messaging.handlers.api",
         "messaging.outbound.store",
         "messaging.providers",
     },
     "admin": {
-        *SELDOM,
+        *RARELY_NEEDED,
         "messaging.inbound.receive",
         "messaging.outbound.accept",
         "messaging.outbound.delivery",
     },
-    "relay": {*SELDOM, ROUTES, "messaging.inbound.receive", "messaging.handlers.api"},
+    "relay": {*RARELY_NEEDED, ROUTES, "messaging.inbound.receive", "messaging.handlers.api"},
     "conversations": {
-        *SELDOM,
+        *RARELY_NEEDED,
         "messaging.inbound.receive",
         "messaging.outbound.accept",
         "messaging.outbound.delivery",
@@ -47,14 +47,14 @@ UNNEEDED = {
 }
 
 
-@pytest.mark.parametrize("function", UNNEEDED)
-def test_imports_nothing_that_its_path_does_not_need(function: str) -> None:
-    program = f"import app, sys; print(*{UNNEEDED[function]!r} & sys.modules.keys())"
-    places = (ROOT / "functions" / function, ROOT / "layers" / "messaging")
-    done = subprocess.run(
+@pytest.mark.parametrize("function", NOT_IMPORTED)
+def test_a_function_does_not_import_what_it_does_not_need(function: str) -> None:
+    program = f"import app, sys; print(*{NOT_IMPORTED[function]!r} & sys.modules.keys())"
+    folders = (ROOT / "functions" / function, ROOT / "layers" / "messaging")
+    result = subprocess.run(
         [sys.executable, "-c", program],
         env={
-            "PYTHONPATH": ":".join(map(str, places)),
+            "PYTHONPATH": ":".join(map(str, folders)),
             "POWERTOOLS_SERVICE_NAME": function,
             "POWERTOOLS_METRICS_NAMESPACE": "Messaging",
         },
@@ -62,4 +62,4 @@ def test_imports_nothing_that_its_path_does_not_need(function: str) -> None:
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+    assert (result.returncode, result.stdout.strip()) == (0, ""), result.stderr

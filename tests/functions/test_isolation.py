@@ -1,4 +1,4 @@
-"""Two accounts, and every way by which one could come at what is the other's."""
+"""Two accounts: neither can read, send as, or detect the other."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -19,40 +19,40 @@ from tests.support.database_reset import TABLES
 
 PICTURE = {"type": "mms", "attachments": ["https://example.com/a.jpg"]}
 OURS, THEIRS = "+12016660001", "+12016660002"
-"""The address of the one account, and that of the other."""
+"""An address of each account."""
 CALLERS: Mapping[str, Mapping[str, str]] = {
     OURS: {"account": "2", "scopes": "read send", "key": "1"},
     THEIRS: {"account": "3", "scopes": "read send", "key": "2"},
 }
 
 
-def by(address: str, method: str, target: str, body: object = b"", key: str | None = None) -> Answer:
+def call_as(address: str, method: str, target: str, body: object = b"", key: str | None = None) -> Answer:
     return call(method, target, body, {"Idempotency-Key": key} if key else {}, caller=CALLERS[address])
 
 
 class Ids(NamedTuple):
     conversation: int
     message: int
-    """With a file."""
+    """A message with an attachment."""
 
 
 @pytest.fixture(autouse=True)
-def two(database: Database, aws: Aws) -> None:
-    """Each with a conversation with the same contact, and two messages in it, one of them with a file."""
+def two_accounts(database: Database, aws: Aws) -> None:
+    """Each account has a conversation with the same contact; one of its messages has an attachment."""
     for number, address in enumerate((OURS, THEIRS), 2):
         assert make_account(f"Shop {number}", address) == number
         for change in ({}, PICTURE):
-            assert by(address, "POST", SMS, NEW_SMS | {"from": address} | change).status == 202
+            assert call_as(address, "POST", SMS, NEW_SMS | {"from": address} | change).status == 202
         support_messages.receive(f"id-{number}", to=address)
 
 
 def ids(address: str) -> Ids:
-    [thread] = by(address, "GET", "/api/conversations").json["conversations"]
-    messages = by(address, "GET", f"/api/conversations/{thread['id']}/messages").json["messages"]
+    [thread] = call_as(address, "GET", "/api/conversations").json["conversations"]
+    messages = call_as(address, "GET", f"/api/conversations/{thread['id']}/messages").json["messages"]
     return Ids(thread["id"], next(one["id"] for one in messages if one["attachments"]))
 
 
-def kept(database: Database) -> object:
+def all_rows(database: Database) -> object:
     return [database.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in TABLES.split(", ")]
 
 
@@ -65,72 +65,74 @@ READS = {
 }
 
 
-def test_every_route_of_a_caller_is_tried_here() -> None:
+def test_this_file_tests_every_route_of_an_account() -> None:
     closed = {(route.method, route.path) for route in template().routes if route.path and route.authorizer}
     callers = {(method, path) for method, path in closed if not path.startswith("/api/admin/")}
     assert callers == {("POST", SMS), ("POST", EMAIL), *(("GET", path) for path in READS)}
 
 
 @pytest.mark.parametrize("path", sorted(READS.keys() - {"/api/conversations"}))
-def test_another_s_id_is_not_told_apart_from_one_that_there_is_not(database: Database, path: str) -> None:
-    before = kept(database)
-    assert by(THEIRS, "GET", READS[path].format(**ids(THEIRS)._asdict())).status in (200, 302)
-    another = by(OURS, "GET", READS[path].format(**ids(THEIRS)._asdict()))
-    nothing = by(OURS, "GET", READS[path].format(conversation=MAX_ID, message=MAX_ID))
+def test_the_other_account_s_id_is_the_same_404_as_a_missing_id(database: Database, path: str) -> None:
+    before = all_rows(database)
+    assert call_as(THEIRS, "GET", READS[path].format(**ids(THEIRS)._asdict())).status in (200, 302)
+    another = call_as(OURS, "GET", READS[path].format(**ids(THEIRS)._asdict()))
+    missing = call_as(OURS, "GET", READS[path].format(conversation=MAX_ID, message=MAX_ID))
     assert another.status == 404
-    assert another == nothing
-    assert kept(database) == before
+    assert another == missing
+    assert all_rows(database) == before
 
 
-def test_a_list_shows_one_s_own(database: Database) -> None:
-    ours, theirs = (by(address, "GET", "/api/conversations").json["conversations"] for address in CALLERS)
+def test_a_list_shows_only_the_account_s_own_conversations(database: Database) -> None:
+    ours, theirs = (
+        call_as(address, "GET", "/api/conversations").json["conversations"] for address in CALLERS
+    )
     assert [one["customer_address"] for one in ours] == [OURS]
     assert [one["customer_address"] for one in theirs] == [THEIRS]
     for query in (f"address={THEIRS.replace('+', '%2B')}", f"address={THEIRS.replace('+', '%2B')}&type=sms"):
-        assert by(OURS, "GET", f"/api/conversations?{query}").json["conversations"] == []
+        assert call_as(OURS, "GET", f"/api/conversations?{query}").json["conversations"] == []
 
 
-def test_the_same_address_is_another_contact_to_each() -> None:
-    contacts = [by(address, "GET", f"/api/conversations/{ids(address)[0]}").json for address in CALLERS]
+def test_the_same_address_is_a_different_contact_of_each_account() -> None:
+    contacts = [call_as(address, "GET", f"/api/conversations/{ids(address)[0]}").json for address in CALLERS]
     assert contacts[0]["contact_address"] == contacts[1]["contact_address"]
     assert contacts[0]["contact_id"] != contacts[1]["contact_id"]
 
 
-def test_a_cursor_of_another_s_leads_nowhere_else() -> None:
-    """It names a place, and the walk from there is along one's own."""
+def test_the_other_account_s_cursor_shows_only_own_rows() -> None:
+    """A cursor is a position. The rows after it are those of the caller."""
     for contact in ("+18045550001", "+18045550002"):
         for address in CALLERS:
-            by(address, "POST", SMS, NEW_SMS | {"from": address, "to": contact})
-    theirs = by(THEIRS, "GET", "/api/conversations?limit=1").json["next_cursor"]
-    page = by(OURS, "GET", f"/api/conversations?cursor={theirs}").json
+            call_as(address, "POST", SMS, NEW_SMS | {"from": address, "to": contact})
+    theirs = call_as(THEIRS, "GET", "/api/conversations?limit=1").json["next_cursor"]
+    page = call_as(OURS, "GET", f"/api/conversations?cursor={theirs}").json
     assert {one["customer_address"] for one in page["conversations"]} == {OURS}
     conversation, _ = ids_of_first(THEIRS)
-    cursor = by(THEIRS, "GET", f"/api/conversations/{conversation}/messages?limit=1").json["next_cursor"]
-    refused = by(OURS, "GET", f"/api/conversations/{conversation}/messages?cursor={cursor}")
-    assert refused == by(OURS, "GET", f"/api/conversations/{MAX_ID}/messages")
+    cursor = call_as(THEIRS, "GET", f"/api/conversations/{conversation}/messages?limit=1").json["next_cursor"]
+    refused = call_as(OURS, "GET", f"/api/conversations/{conversation}/messages?cursor={cursor}")
+    assert refused == call_as(OURS, "GET", f"/api/conversations/{MAX_ID}/messages")
 
 
 def ids_of_first(address: str) -> tuple[int, int]:
-    threads = by(address, "GET", "/api/conversations").json["conversations"]
+    threads = call_as(address, "GET", "/api/conversations").json["conversations"]
     return min(one["id"] for one in threads), len(threads)
 
 
 @pytest.mark.parametrize(("path", "message"), [(SMS, NEW_SMS), (EMAIL, NEW_EMAIL)])
-def test_nobody_sends_from_what_is_not_theirs(
+def test_an_account_cannot_send_from_the_other_account_s_address(
     database: Database, path: str, message: Mapping[str, Any]
 ) -> None:
     sender = THEIRS if path == SMS else "user@example.com"
-    before = kept(database)
-    refused = by(OURS, "POST", path, {**message, "from": sender}, key="key")
+    before = all_rows(database)
+    refused = call_as(OURS, "POST", path, {**message, "from": sender}, key="key")
     assert (refused.status, refused.fields) == (403, ["from"])
-    assert kept(database) == before
+    assert all_rows(database) == before
 
 
-def test_an_idempotency_key_is_one_s_own() -> None:
-    sent = [by(address, "POST", SMS, NEW_SMS | {"from": address}, key="key") for address in CALLERS]
+def test_accounts_may_use_the_same_idempotency_key() -> None:
+    sent = [call_as(address, "POST", SMS, NEW_SMS | {"from": address}, key="key") for address in CALLERS]
     assert [one.status for one in sent] == [202, 202]
     assert sent[0].json["id"] != sent[1].json["id"]
-    assert by(OURS, "POST", SMS, NEW_SMS | {"from": OURS}, key="key").json["id"] == sent[0].json["id"]
+    assert call_as(OURS, "POST", SMS, NEW_SMS | {"from": OURS}, key="key").json["id"] == sent[0].json["id"]
 
 
 @pytest.mark.parametrize(
@@ -143,14 +145,14 @@ def test_an_idempotency_key_is_one_s_own() -> None:
         ("admin", "GET", "/api/conversations", "read"),
     ],
 )
-def test_a_key_without_the_scope_is_told_so(
+def test_a_key_without_the_scope_is_a_403_that_names_the_scope(
     database: Database, scopes: str, method: str, target: str, scope: str
 ) -> None:
-    before = kept(database)
+    before = all_rows(database)
     body = {SMS: NEW_SMS | {"from": OURS}, EMAIL: NEW_EMAIL}.get(target, b"")
     refused = call(method, target, body, caller={**CALLERS[OURS], "scopes": scopes})
     assert (refused.status, refused.json["detail"]) == (403, f"The API key does not have the scope {scope}.")
-    assert kept(database) == before
+    assert all_rows(database) == before
 
 
 # --- The store ---------------------------------------------------------------------------------------
@@ -173,7 +175,7 @@ NOTHING: Mapping[str, object] = {
 }
 
 
-def test_every_function_of_the_store_that_serves_a_caller_is_tried_here() -> None:
+def test_this_file_tests_every_database_function_that_takes_an_account() -> None:
     serving = {
         name
         for module in (store, reads)
@@ -184,16 +186,16 @@ def test_every_function_of_the_store_that_serves_a_caller_is_tried_here() -> Non
 
 
 @pytest.mark.parametrize("name", sorted(STORE))
-def test_the_store_gives_nothing_of_another_s(database: Database, name: str) -> None:
-    theirs, before = ids(THEIRS), kept(database)
+def test_a_database_function_returns_nothing_of_the_other_account(database: Database, name: str) -> None:
+    theirs, before = ids(THEIRS), all_rows(database)
     assert STORE[name](2, theirs) == NOTHING.get(name)
-    assert kept(database) == before
+    assert all_rows(database) == before
     assert STORE[name](3, theirs) != NOTHING.get(name)
 
 
 @pytest.mark.parametrize("target", READS.values())
-def test_what_comes_by_no_route_of_its_own_needs_the_scope_as_well(database: Database, target: str) -> None:
-    """$default asks for none, and its function may take for a path what API Gateway did not."""
+def test_a_request_by_the_default_route_needs_the_scope_too(database: Database, target: str) -> None:
+    """API Gateway checks no scope for $default, and the function may match a path that it did not."""
     path = target.format(conversation=1, message=1)
     refused = call("GET", path, caller={**CALLERS[OURS], "scopes": "send"}, routeKey="$default")
     assert (refused.status, refused.json["detail"]) == (403, "The API key does not have the scope read.")

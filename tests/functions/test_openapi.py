@@ -1,4 +1,4 @@
-"""functions/conversations/openapi.json: it is what the code describes, it is valid, and it is true."""
+"""functions/conversations/openapi.json: it matches the code, is valid, and describes the real responses."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def conforms(answer: Answer, method: str, path: str) -> Answer:
-    """The answer, whose status and body are among those that the document promises."""
+    """Returns the answer. Checks that the document describes its status and body."""
     responses = DOCUMENT["paths"][path][method.lower()]["responses"]
     response = responses.get(str(answer.status)) or (answer.status >= 400 and responses["default"])
     assert response, answer.status
@@ -46,13 +46,13 @@ def conforms(answer: Answer, method: str, path: str) -> Answer:
     return answer
 
 
-def test_what_is_committed_is_what_the_code_describes() -> None:
-    """Else: python -m local openapi"""
+def test_the_committed_document_matches_the_code() -> None:
+    """If it does not: python -m local openapi"""
     assert FILE.read_text(encoding="utf-8") == description()
 
 
 @pytest.mark.slow
-def test_it_is_valid_openapi() -> None:
+def test_the_document_is_valid_openapi() -> None:
     assert DOCUMENT["openapi"].startswith("3.1.")
     schemathesis.openapi.from_dict(DOCUMENT).validate()
     for name, schema in DOCUMENT["components"]["schemas"].items():
@@ -60,29 +60,31 @@ def test_it_is_valid_openapi() -> None:
         assert schema.get("title", name) == name
 
 
-def test_it_describes_the_template_s_routes_and_no_other() -> None:
+def test_the_document_has_exactly_the_routes_of_the_template() -> None:
     declared = {
         (route.method, route.path) for route in template().routes if route.path and route.method != "OPTIONS"
     }
     assert {(method, path) for method, path, _ in operations()} == declared
 
 
-def test_it_says_which_need_a_key() -> None:
-    closed = {(route.method, route.path) for route in template().routes if route.authorizer and route.path}
-    assert {(method, path) for method, path, operation in operations() if "security" in operation} == closed
+def test_the_document_says_which_routes_need_a_key() -> None:
+    protected = {(route.method, route.path) for route in template().routes if route.authorizer and route.path}
+    assert {
+        (method, path) for method, path, operation in operations() if "security" in operation
+    } == protected
     for _, _, operation in operations():
         assert operation.get("security", [{"key": []}]) == [{"key": []}]
         assert ("security" in operation) == ({"401", "403"} <= operation["responses"].keys())
     assert DOCUMENT["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
 
 
-def test_each_operation_has_a_name_of_its_own() -> None:
+def test_every_operation_has_a_unique_id() -> None:
     names = [operation["operationId"] for _, _, operation in operations()]
     assert len(set(names)) == len(names)
     assert all(name.isidentifier() for name in names)
 
 
-def test_every_reference_leads_somewhere_and_every_schema_is_used() -> None:
+def test_every_reference_has_a_schema_and_every_schema_is_used() -> None:
     def references(value: object) -> Iterator[str]:
         if isinstance(value, Mapping):
             if isinstance(reference := value.get("$ref"), str):
@@ -96,7 +98,7 @@ def test_every_reference_leads_somewhere_and_every_schema_is_used() -> None:
     assert set(references(DOCUMENT)) == DOCUMENT["components"]["schemas"].keys()
 
 
-def test_every_operation_promises_its_problems() -> None:
+def test_every_operation_describes_its_problems() -> None:
     for _, path, operation in operations():
         problem = operation["responses"]["default"]["content"]
         assert problem.keys() == {"application/problem+json"}, path
@@ -117,7 +119,9 @@ def test_every_operation_promises_its_problems() -> None:
     ],
 )
 @pytest.mark.usefixtures("providers", "database")
-def test_what_it_describes_is_taken_and_answered_as_described(route: str, fields: dict[str, object]) -> None:
+def test_described_requests_are_accepted_and_answered_as_described(
+    route: str, fields: dict[str, object]
+) -> None:
     schema = DOCUMENT["paths"][route]["post"]["requestBody"]["content"]["application/json"]["schema"]
     validator = Draft202012Validator({**schema, "components": DOCUMENT["components"]})
     assert [error.message for error in validator.iter_errors(fields)] == []
@@ -125,7 +129,7 @@ def test_what_it_describes_is_taken_and_answered_as_described(route: str, fields
     assert conforms(call("POST", route, {**fields, "from": 7}, signed({**fields, "from": 7})), "POST", route)
 
 
-def test_what_is_read_is_as_described(database: Database, providers: ProviderSimulator) -> None:
+def test_reads_are_answered_as_described(database: Database, providers: ProviderSimulator) -> None:
     call("POST", SMS, NEW_SMS)
     call("POST", "/api/webhooks/sms", INBOUND_SMS, signed(INBOUND_SMS))
     deliver(1)

@@ -1,4 +1,4 @@
-"""What a request pays the network for: one round trip to Postgres, through the functions as they are."""
+"""Each request of a function makes one round trip to Postgres."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,16 +20,16 @@ SEND, WEBHOOK = "/api/messages/sms", "/api/webhooks/sms"
 REPORT = {"messaging_provider_id": "p-1", "status": "delivered"}
 
 
-def received(id: str, **fields: object) -> int:
-    told = {**INBOUND_SMS, "messaging_provider_id": id, **fields}
-    return call("POST", WEBHOOK, told, signed(told)).status
+def receive(id: str, **fields: object) -> int:
+    body = {**INBOUND_SMS, "messaging_provider_id": id, **fields}
+    return call("POST", WEBHOOK, body, signed(body)).status
 
 
-def reported() -> int:
+def receive_report() -> int:
     return call("POST", WEBHOOK, REPORT, signed(REPORT)).status
 
 
-def sent(**headers: str) -> int:
+def send(**headers: str) -> int:
     return call("POST", SEND, NEW_SMS, headers).status
 
 
@@ -37,41 +37,41 @@ def read(path: str) -> int:
     return call("GET", path).status
 
 
-def some_messages() -> str:
-    """The cursor of their first page."""
+def create_messages() -> str:
+    """Receives messages. Returns the cursor of the first page."""
     for n in range(3):
-        received(f"id-{n}", **{"from": f"+1804555{n:04}"})
-        received(f"further-{n}")
+        receive(f"id-{n}", **{"from": f"+1804555{n:04}"})
+        receive(f"more-{n}")
     cursor: str = call("GET", "/api/conversations/1/messages?limit=1").json["next_cursor"]
     return quote(cursor)
 
 
 Act = Callable[[], int]
 REQUESTS: dict[str, Callable[[], Act]] = {
-    "the first inbound of a pair": lambda: lambda: received("new"),
-    "a further inbound": lambda: after(received("known"), lambda: received("new")),
-    "a duplicate": lambda: after(received("known"), lambda: received("known")),
-    "a report": lambda: after(messages.record_sent(messages.claim_new()), reported),
-    "a report that comes early": lambda: reported,
-    "a send": lambda: sent,
-    "a further send": lambda: after(sent(), sent),
-    "a send under a key": lambda: lambda: sent(**{"idempotency-key": "a"}),
+    "the first inbound of a pair": lambda: lambda: receive("new"),
+    "another inbound of a pair": lambda: after(receive("known"), lambda: receive("new")),
+    "a duplicate": lambda: after(receive("known"), lambda: receive("known")),
+    "a report": lambda: after(messages.record_sent(messages.claim_new()), receive_report),
+    "a report that comes early": lambda: receive_report,
+    "a send": lambda: send,
+    "another send": lambda: after(send(), send),
+    "a send under a key": lambda: lambda: send(**{"idempotency-key": "a"}),
     "a send under the same key": lambda: after(
-        sent(**{"idempotency-key": "a"}), lambda: sent(**{"idempotency-key": "a"})
+        send(**{"idempotency-key": "a"}), lambda: send(**{"idempotency-key": "a"})
     ),
-    "conversations": lambda: after(some_messages(), lambda: read("/api/conversations")),
+    "conversations": lambda: after(create_messages(), lambda: read("/api/conversations")),
     "conversations of an address": lambda: after(
-        some_messages(), lambda: read(f"/api/conversations?type=sms&address={quote(api.CONTACT)}")
+        create_messages(), lambda: read(f"/api/conversations?type=sms&address={quote(api.CONTACT)}")
     ),
-    "one conversation": lambda: after(some_messages(), lambda: read("/api/conversations/1")),
-    "messages": lambda: after(some_messages(), lambda: read("/api/conversations/1/messages")),
-    "further messages": lambda: further(some_messages()),
-    "one message": lambda: after(some_messages(), lambda: read("/api/messages/1")),
+    "one conversation": lambda: after(create_messages(), lambda: read("/api/conversations/1")),
+    "messages": lambda: after(create_messages(), lambda: read("/api/conversations/1/messages")),
+    "more messages": lambda: read_next_page(create_messages()),
+    "one message": lambda: after(create_messages(), lambda: read("/api/messages/1")),
     "health": lambda: lambda: read("/healthz"),
 }
 
 
-def further(cursor: str) -> Act:
+def read_next_page(cursor: str) -> Act:
     return lambda: read(f"/api/conversations/1/messages?limit=1&cursor={cursor}")
 
 
@@ -79,7 +79,7 @@ def after(_: object, act: Act) -> Act:
     return act
 
 
-def trips(proxy: Proxy, act: Callable[[], object]) -> int:
+def count_round_trips(proxy: Proxy, act: Callable[[], object]) -> int:
     before = proxy.round_trips
     act()
     return proxy.round_trips - before
@@ -90,41 +90,41 @@ def trips(proxy: Proxy, act: Callable[[], object]) -> int:
 def test_a_request_makes_one_round_trip(proxy: Proxy, prepare: Callable[[], Act]) -> None:
     act = prepare()
     answers: list[int] = []
-    assert trips(proxy, lambda: answers.append(act())) == 1
+    assert count_round_trips(proxy, lambda: answers.append(act())) == 1
     assert answers[0] in (200, 202)
 
 
-def test_a_claim_of_ten_is_one_and_so_is_each_record(proxy: Proxy) -> None:
+def test_a_claim_of_ten_makes_one_round_trip_and_so_does_each_record(proxy: Proxy) -> None:
     ids = [messages.accept(messages.sms_to_new_contact())[1].id for _ in range(10)]
     claimed = messages.claim_all([])
-    assert trips(proxy, lambda: claimed.extend(messages.claim_all(ids))) == 1
+    assert count_round_trips(proxy, lambda: claimed.extend(messages.claim_all(ids))) == 1
     assert len(claimed) == 10
     for n, one in enumerate(claimed):
-        assert trips(proxy, lambda one=one, n=n: messages.record_sent(one, f"p-{n}")) == 1  # type: ignore[misc]  # of defaults
+        assert count_round_trips(proxy, lambda one=one, n=n: messages.record_sent(one, f"p-{n}")) == 1  # type: ignore[misc]  # of defaults
 
 
-def test_an_authorizer_makes_one_and_another_to_note_a_use_once_a_minute(proxy: Proxy) -> None:
+def test_the_authorizer_makes_one_round_trip_and_another_to_record_a_use_once_a_minute(proxy: Proxy) -> None:
     header = {"identitySource": [f"Bearer {make_key()}"]}
     ask = partial(api.invoke, "authorizer", event("authorizer") | header)
-    assert [trips(proxy, ask) for _ in range(3)] == [2, 1, 1]
+    assert [count_round_trips(proxy, ask) for _ in range(3)] == [2, 1, 1]
 
 
-def test_a_send_of_an_account_with_limits_makes_one(proxy: Proxy) -> None:
+def test_a_send_of_an_account_with_limits_makes_one_round_trip(proxy: Proxy) -> None:
     assert (
         operate("PATCH /api/admin/accounts/1", {"sends_per_second": 100, "sends_per_day": 100}).status == 200
     )
-    assert trips(proxy, sent) == 1
+    assert count_round_trips(proxy, send) == 1
 
 
-def test_the_stock_driver_makes_three(proxy: Proxy, configure: Configure) -> None:
+def test_the_published_driver_makes_three_round_trips(proxy: Proxy, configure: Configure) -> None:
     product.disconnect()
     configure(DATABASE_URL=proxy.url, ONE_ROUND_TRIP="false")
-    received("known")
-    assert trips(proxy, lambda: received("new")) >= 3
-    assert received("known") == 200
+    receive("known")
+    assert count_round_trips(proxy, lambda: receive("new")) >= 3
+    assert receive("known") == 200
 
 
-def test_a_new_connection_costs_three_more(proxy: Proxy) -> None:
-    """Greeting, and the two of a password that is not told; over TLS there are three more."""
+def test_a_new_connection_makes_three_more_round_trips(proxy: Proxy) -> None:
+    """The startup message, and two for the password. TLS makes three more."""
     product.disconnect()
-    assert trips(proxy, lambda: received("new")) == 4
+    assert count_round_trips(proxy, lambda: receive("new")) == 4

@@ -1,4 +1,4 @@
-"""What a function's queue hands it: each request kept once, the others put off, what is none given up."""
+"""The queue of a webhook function: spooled requests are stored once, or postponed. Also replays."""
 
 import json
 from typing import Any
@@ -13,34 +13,34 @@ from tests.support.database import Database
 from tests.support.tcp_server import playing
 from tests.support.waiting import eventually
 
-AWAY = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
-KEPT = "SELECT provider_message_id FROM messages ORDER BY provider_message_id"
+UNREACHABLE = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
+IDS = "SELECT provider_message_id FROM messages ORDER BY provider_message_id"
 
 pytestmark = pytest.mark.usefixtures("providers")
 
 
 @pytest.fixture
-def hold(database: Database, configure: Configure, aws: Aws) -> Any:
-    """Has webhooks come while the database is away; gives their records."""
+def spool_webhooks(database: Database, configure: Configure, aws: Aws) -> Any:
+    """Post webhooks while the database is unavailable. Returns their records."""
 
-    def hold(route: str, *told: dict[str, object]) -> list[dict[str, Any]]:
+    def spool_webhooks(route: str, *bodies: dict[str, object]) -> list[dict[str, Any]]:
         product.disconnect()
-        configure(DATABASE_URL=AWAY)
-        for fields in told:
+        configure(DATABASE_URL=UNREACHABLE)
+        for fields in bodies:
             assert call("POST", route, fields, signed(fields)).status == 202
         configure(DATABASE_URL=database.url)
         records = aws.held(seconds=60)
-        assert len(records) == len(told)
+        assert len(records) == len(bodies)
         return records
 
-    return hold
+    return spool_webhooks
 
 
 def sms(n: int, **fields: object) -> dict[str, object]:
     return {**INBOUND_SMS, "messaging_provider_id": f"message-{n}", **fields}
 
 
-def take(function: str, records: list[dict[str, Any]], seconds: float = 20) -> list[str]:
+def handle_records(function: str, records: list[dict[str, Any]], seconds: float = 20) -> list[str]:
     """The records that stay in the queue."""
     failures = invoke(function, {"Records": records}, seconds)["batchItemFailures"]
     return [failure["itemIdentifier"] for failure in failures]
@@ -55,95 +55,99 @@ def take(function: str, records: list[dict[str, Any]], seconds: float = 20) -> l
         ("sms_webhook", "/api/webhooks/sms", {**INBOUND_SMS, "body": "x" * 300_000}),
     ],
 )
-def test_keeps_what_was_held_once(
-    database: Database, aws: Aws, hold: Any, function: str, route: str, fields: dict[str, object]
+def test_a_spooled_webhook_is_stored_once(
+    database: Database, aws: Aws, spool_webhooks: Any, function: str, route: str, fields: dict[str, object]
 ) -> None:
-    [record] = hold(route, fields)
+    [record] = spool_webhooks(route, fields)
     for _ in range(2):
-        assert take(function, [record]) == []
+        assert handle_records(function, [record]) == []
     assert database.value("SELECT count(*) FROM messages") == 1
     assert call("POST", route, fields, signed(fields)).json["id"] == 1
     assert aws.objects() == []
 
 
 @pytest.mark.slow
-def test_what_cannot_be_kept_yet_comes_again_later_and_waits_for_nobody(
-    database: Database, configure: Configure, aws: Aws, hold: Any
+def test_records_that_cannot_be_stored_yet_are_postponed(
+    database: Database, configure: Configure, aws: Aws, spool_webhooks: Any
 ) -> None:
-    records = hold("/api/webhooks/sms", *(sms(n) for n in range(3)))
-    configure(DATABASE_URL=AWAY)
+    records = spool_webhooks("/api/webhooks/sms", *(sms(n) for n in range(3)))
+    configure(DATABASE_URL=UNREACHABLE)
     product.disconnect()
-    assert take("sms_webhook", records) == [record["messageId"] for record in records]
+    assert handle_records("sms_webhook", records) == [record["messageId"] for record in records]
     assert aws.held() == []
     configure(DATABASE_URL=database.url)
-    again = eventually(lambda: aws.held(seconds=60))  # and not only when its visibility ends
+    again = eventually(lambda: aws.held(seconds=60))  # and not only after the visibility timeout
     assert {record["attributes"]["ApproximateReceiveCount"] for record in again} == {"2"}
-    assert take("sms_webhook", again) == []
+    assert handle_records("sms_webhook", again) == []
 
 
-def test_who_finds_the_database_away_speaks_for_the_rest_of_the_batch(
-    database: Database, configure: Configure, hold: Any
+def test_a_batch_stops_at_the_first_record_that_finds_the_database_unavailable(
+    database: Database, configure: Configure, spool_webhooks: Any
 ) -> None:
-    """Where it hangs, each of ten would wait for it until the function's time is over."""
-    records = hold("/api/webhooks/sms", *(sms(n) for n in range(5)))
-    asked: list[object] = []
-    with playing(asked.append) as address:
+    """If the database hangs, ten records that wait for it in turn would use up the function's time."""
+    records = spool_webhooks("/api/webhooks/sms", *(sms(n) for n in range(5)))
+    connections: list[object] = []
+    with playing(connections.append) as address:
         configure(DATABASE_URL=f"postgresql://nobody:nothing@{address}/nowhere?sslmode=disable")
         product.disconnect()
-        assert len(take("sms_webhook", records)) == 5
-    assert len(asked) == 2, "once, and once more over a new connection"
+        assert len(handle_records("sms_webhook", records)) == 5
+    assert len(connections) == 2, "one attempt, and one more on a new connection"
 
 
-def test_one_that_cannot_be_kept_does_not_keep_the_others(
-    database: Database, configure: Configure, aws: Aws, hold: Any
+def test_a_record_of_a_removed_provider_does_not_stop_the_others(
+    database: Database, configure: Configure, aws: Aws, spool_webhooks: Any
 ) -> None:
-    records = hold("/api/webhooks/sms", *(sms(n) for n in range(3)))
+    records = spool_webhooks("/api/webhooks/sms", *(sms(n) for n in range(3)))
     gone = json.loads(records[1]["body"]) | {"provider": "gone"}
     records[1]["body"] = json.dumps(gone)
-    assert take("sms_webhook", records) == [records[1]["messageId"]]
-    assert database.rows(KEPT) == [["message-0"], ["message-2"]]
+    assert handle_records("sms_webhook", records) == [records[1]["messageId"]]
+    assert database.rows(IDS) == [["message-0"], ["message-2"]]
 
 
-def test_an_object_that_is_gone_does_not_keep_the_others(database: Database, aws: Aws, hold: Any) -> None:
-    records = hold("/api/webhooks/sms", sms(0), sms(1, body="x" * 300_000), sms(2))
+def test_a_record_whose_object_is_missing_does_not_stop_the_others(
+    database: Database, aws: Aws, spool_webhooks: Any
+) -> None:
+    records = spool_webhooks("/api/webhooks/sms", sms(0), sms(1, body="x" * 300_000), sms(2))
     [pointer] = [record for record in records if '"key"' in record["body"]]
     pointer["body"] = json.dumps(json.loads(pointer["body"]) | {"key": "gone"})
-    assert take("sms_webhook", records) == [pointer["messageId"]]
-    assert database.rows(KEPT) == [["message-0"], ["message-2"]]
+    assert handle_records("sms_webhook", records) == [pointer["messageId"]]
+    assert database.rows(IDS) == [["message-0"], ["message-2"]]
 
 
-def test_what_is_no_request_ends_among_the_dead_letters_and_not_in_ten_days(
-    database: Database, aws: Aws, hold: Any
+def test_a_record_that_is_not_a_request_is_not_postponed(
+    database: Database, aws: Aws, spool_webhooks: Any
 ) -> None:
-    records = hold("/api/webhooks/sms", sms(0), sms(1))
+    records = spool_webhooks("/api/webhooks/sms", sms(0), sms(1))
     records[0]["body"] = "{}"
-    del records[0]["attributes"]  # which say how long to put it off
-    assert take("sms_webhook", records) == [records[0]["messageId"]]
+    del records[0]["attributes"]  # from which the delay is computed
+    assert handle_records("sms_webhook", records) == [records[0]["messageId"]]
 
 
-def test_begins_nothing_that_it_cannot_end(database: Database, aws: Aws, hold: Any) -> None:
-    records = hold("/api/webhooks/sms", sms(0))
-    assert take("sms_webhook", records, seconds=11) == [records[0]["messageId"]]
-    assert database.rows(KEPT) == []
+def test_a_record_is_not_started_if_the_time_is_too_short(
+    database: Database, aws: Aws, spool_webhooks: Any
+) -> None:
+    records = spool_webhooks("/api/webhooks/sms", sms(0))
+    assert handle_records("sms_webhook", records, seconds=11) == [records[0]["messageId"]]
+    assert database.rows(IDS) == []
 
 
 # --- Replays -----------------------------------------------------------------------------------------
 
 
-def test_reads_again_what_it_is_told_to(database: Database) -> None:
+def test_an_order_replays_the_requests_that_it_selects(database: Database) -> None:
     for n in range(3):
         call("POST", "/api/webhooks/sms", sms(n), signed(sms(n)))
     database.rows("DELETE FROM messages WHERE id = 2")
-    for chosen, replayed in (
+    for filters, replayed in (
         ({"unparsed": True}, 0),
         ({"ids": [1]}, 1),
         ({"since": "2024-01-01T00:00:00Z", "until": "2024-01-02T00:00:00Z"}, 0),
         ({"since": "2024-01-01T00:00:00Z", "provider": "sms", "after": 1}, 2),
     ):
-        done = invoke("sms_webhook", {"replay": chosen})
-        assert done == {"replayed": replayed, "failed": 0, "not_configured": 0, "after": None}
-        assert invoke("email_webhook", {"replay": chosen})["replayed"] == 0
-    assert database.rows(KEPT) == [["message-0"], ["message-1"], ["message-2"]]
+        result = invoke("sms_webhook", {"replay": filters})
+        assert result == {"replayed": replayed, "failed": 0, "not_configured": 0, "after": None}
+        assert invoke("email_webhook", {"replay": filters})["replayed"] == 0
+    assert database.rows(IDS) == [["message-0"], ["message-1"], ["message-2"]]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +164,8 @@ def test_reads_again_what_it_is_told_to(database: Database) -> None:
         ({"unparsed": True, "all": True}, r"replay\.all: is not a field"),
     ],
 )
-def test_an_order_that_cannot_be_followed_is_told_so(database: Database, order: Any, words: str) -> None:
+def test_an_invalid_order_is_an_error_that_names_its_field(
+    database: Database, order: Any, words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         invoke("sms_webhook", {"replay": order})
