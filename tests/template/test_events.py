@@ -1,4 +1,4 @@
-"""events/: what a function gets from AWS, for `sam local invoke` and for tests, and what else sam is told."""
+"""events/: what AWS passes to each function, for `sam local invoke` and for tests; and sam's settings."""
 
 import hashlib
 import json
@@ -14,8 +14,8 @@ HTTP = ("send_message", "sms_webhook", "email_webhook", "conversations", "admin"
 
 
 def event(name: str) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
-    return read
+    fields: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return fields
 
 
 def declared_functions() -> dict[str, dict[str, Any]]:
@@ -27,12 +27,12 @@ def declared_functions() -> dict[str, dict[str, Any]]:
     }
 
 
-def test_every_function_has_an_event_of_its_name() -> None:
+def test_every_function_has_an_event_with_its_name() -> None:
     assert {path.stem for path in ROOT.glob("events/*.json")} == {*declared_functions(), "local"}
 
 
 @pytest.mark.parametrize("name", HTTP)
-def test_an_http_event_takes_a_way_that_the_template_opens(name: str) -> None:
+def test_an_http_event_has_a_route_of_the_template(name: str) -> None:
     function, request = declared_functions()[name], event(name)
     route, http = request["routeKey"], request["requestContext"]["http"]
     if route == "$default":
@@ -50,19 +50,19 @@ def test_an_http_event_takes_a_way_that_the_template_opens(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HTTP)
-def test_an_http_event_says_how_long_its_body_is(name: str) -> None:
+def test_an_http_event_has_the_length_of_its_body(name: str) -> None:
     request = event(name)
     assert request["headers"].get("content-length", "0") == str(len(request.get("body", "").encode()))
 
 
-def test_the_queue_s_event_carries_an_id_and_its_sum() -> None:
+def test_the_queue_event_has_an_id_and_its_checksum() -> None:
     (record,) = event("deliver_message")["Records"]
     assert record["body"].isdecimal()
     assert record["md5OfBody"] == hashlib.md5(record["body"].encode(), usedforsecurity=False).hexdigest()
 
 
-def test_sam_local_is_told_only_of_variables_that_the_template_declares() -> None:
-    """It drops the others without a word."""
+def test_sam_local_sets_only_variables_that_the_template_declares() -> None:
+    """It ignores other variables without a warning."""
     declared = set(
         yaml_parse((ROOT / "template.yaml").read_text())["Globals"]["Function"]["Environment"]["Variables"]
     )
@@ -72,7 +72,7 @@ def test_sam_local_is_told_only_of_variables_that_the_template_declares() -> Non
     assert event("local")["Parameters"].keys() <= declared
 
 
-def test_sam_local_finds_what_compose_starts() -> None:
+def test_sam_local_uses_the_services_of_docker_compose() -> None:
     compose = yaml_parse((ROOT / "docker-compose.yml").read_text())
     variables = event("local")["Parameters"]
     postgres, aws = compose["services"]["postgres"], compose["services"]["aws"]
@@ -84,13 +84,13 @@ def test_sam_local_finds_what_compose_starts() -> None:
     )
     assert aws["ports"] == ["4566:4566"]
     assert variables["AWS_ENDPOINT_URL"] == "http://host.docker.internal:4566"
-    made = compose["configs"]["resources"]["content"]
-    assert f"create-queue --queue-name {variables['OUTBOUND_QUEUE_URL'].rsplit('/', 1)[-1]}\n" in made
-    assert f"create-secret --name {variables['PROVIDER_SECRET_ARN']} " in made
+    resources = compose["configs"]["resources"]["content"]
+    assert f"create-queue --queue-name {variables['OUTBOUND_QUEUE_URL'].rsplit('/', 1)[-1]}\n" in resources
+    assert f"create-secret --name {variables['PROVIDER_SECRET_ARN']} " in resources
 
 
 @pytest.mark.parametrize("command", ["local_invoke", "local_start_api"])
-def test_sam_local_finds_the_host(command: str) -> None:
+def test_sam_local_can_reach_the_host(command: str) -> None:
     settings = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"][command]["parameters"]
     assert settings["env_vars"] == "events/local.json"
     assert settings["add_host"] == ["host.docker.internal:host-gateway"]

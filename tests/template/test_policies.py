@@ -1,4 +1,4 @@
-"""What the deployment grants, after SAM's transform: to each function what it uses, by name."""
+"""The permissions of the deployment, after SAM's transform: each function has those that it uses."""
 
 import json
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ OUTBOUND = {("sqs:SendMessage", "OutboundQueue.Arn")}
 MEDIA = "${Media.Arn}/*"
 
 
-def held(queue: str) -> set[tuple[str, str]]:
-    """What a function needs that holds requests while the database is away."""
+def webhook_grants(queue: str) -> set[tuple[str, str]]:
+    """What a webhook function needs to spool requests and to store files."""
     requests = "${InboundRequests.Arn}/*"
     return {
         *((f"sqs:{action}", f"{queue}.Arn") for action in ("SendMessage", "ChangeMessageVisibility")),
@@ -28,8 +28,8 @@ GRANTED = {
     "DeliverMessageRole": OUTBOUND,
     "RelayRole": OUTBOUND,
     "RelayEveryMinuteRole": {("lambda:InvokeFunction", "Relay.Arn")},  # the schedule's
-    "SmsWebhookRole": held("SmsInboundQueue"),
-    "EmailWebhookRole": held("EmailInboundQueue"),
+    "SmsWebhookRole": webhook_grants("SmsInboundQueue"),
+    "EmailWebhookRole": webhook_grants("EmailInboundQueue"),
     "ConversationsRole": {("s3:GetObject", MEDIA)},
     "ReadDatabaseSecret": {("secretsmanager:GetSecretValue", "DatabaseSecretArn")},
     "ReadProviderSecret": {("secretsmanager:GetSecretValue", "ProviderSecretArn")},
@@ -39,7 +39,7 @@ GRANTED = {
     },
     "ReadAmazonMail": {("s3:GetObject", "arn:${AWS::Partition}:s3:::${AmazonMailBucket}/*")},
 }
-"""By who is granted it, an action and what it may be done to; whoever is not here gets nothing of ours."""
+"""For each role or policy its actions and their resources. What is not listed here is granted nothing."""
 SHARED = {
     "Database": {"SendMessage", "DeliverMessage", "Relay", "SmsWebhook", "EmailWebhook", "Conversations"}
     | {"Migrate", "Authorizer", "Admin"},
@@ -47,7 +47,7 @@ SHARED = {
     "SendThroughAmazon": {"DeliverMessage"},
     "ReadAmazonMail": {"EmailWebhook"},
 }
-"""Who gets which policy that stands on its own, where the deployment is configured for it."""
+"""The functions that have each shared policy, if the deployment is configured for it."""
 CONDITIONS = {
     "Database": ("HasDatabaseSecret", "ReadDatabaseSecret"),
     "Provider": ("HasProviderSecret", "ReadProviderSecret"),
@@ -56,11 +56,11 @@ CONDITIONS = {
 }
 PLATFORM = {
     "AWSLambdaBasicExecutionRole",  # logs
-    "AWSXrayWriteOnlyAccess",  # traces, for which there is no resource but *
-    "AWSLambdaVPCAccessExecutionRole",  # network interfaces, for which there is none either
+    "AWSXrayWriteOnlyAccess",  # traces; AWS has only * as their resource
+    "AWSLambdaVPCAccessExecutionRole",  # network interfaces; the same
     "AWSLambdaSQSQueueExecutionRole",  # to receive
 }
-"""AWS's own, which SAM attaches to a function."""
+"""Managed policies of AWS, which SAM attaches to a function."""
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +69,14 @@ def template() -> dict[str, Any]:
 
 
 def statements(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every statement of every policy, with the resource in which it stands."""
+    """Every statement of every policy, with the name of its resource."""
     for name, resource in template["Resources"].items():
         for policy in inside(resource["Properties"], "PolicyDocument"):
             yield from ((name, statement) for statement in listed(policy["Statement"]))
 
 
-def named(resource: Any) -> str:
-    """What a Ref, a GetAtt or a Sub leads to."""
+def resource_name(resource: Any) -> str:
+    """The name that a Ref, a GetAtt or a Sub refers to."""
     match resource:
         case {"Fn::GetAtt": [name, attribute]}:
             return f"{name}.{attribute}"
@@ -85,13 +85,13 @@ def named(resource: Any) -> str:
     pytest.fail(f"a policy names {json.dumps(resource)}")
 
 
-def test_each_is_granted_what_it_uses_and_no_more(template: dict[str, Any]) -> None:
+def test_every_role_and_policy_has_exactly_the_grants_listed_here(template: dict[str, Any]) -> None:
     granted: dict[str, set[tuple[str, str]]] = {}
     for name, statement in statements(template):
         assert statement["Effect"] == "Allow"
-        assert statement.keys() <= {"Effect", "Action", "Resource"}  # NotAction would be all but some
+        assert statement.keys() <= {"Effect", "Action", "Resource"}  # NotAction would grant everything else
         pairs = {
-            (action, named(resource))
+            (action, resource_name(resource))
             for action in listed(statement["Action"])
             for resource in listed(statement["Resource"])
         }
@@ -99,14 +99,14 @@ def test_each_is_granted_what_it_uses_and_no_more(template: dict[str, Any]) -> N
     assert granted == GRANTED
 
 
-def test_no_action_is_a_pattern_and_no_resource_but_of_a_bucket_s_objects(template: dict[str, Any]) -> None:
+def test_only_bucket_objects_are_granted_by_pattern(template: dict[str, Any]) -> None:
     for _, statement in statements(template):
         assert not [action for action in listed(statement["Action"]) if set(action) & set("*?")]
         for resource in listed(statement["Resource"]):
-            assert set(named(resource).removesuffix("/*")).isdisjoint("*?")
+            assert set(resource_name(resource).removesuffix("/*")).isdisjoint("*?")
 
 
-def test_a_function_gets_the_policies_that_are_for_it(template: dict[str, Any]) -> None:
+def test_a_function_has_the_shared_policies_that_it_needs(template: dict[str, Any]) -> None:
     roles = of_type(template, "AWS::IAM::Role")
     for name in of_type(template, "AWS::Lambda::Function"):
         ours = [policy for policy in roles[f"{name}Role"]["ManagedPolicyArns"] if isinstance(policy, dict)]
@@ -117,8 +117,8 @@ def test_a_function_gets_the_policies_that_are_for_it(template: dict[str, Any]) 
         ]
 
 
-def test_of_aws_s_own_policies_a_function_gets_what_its_triggers_need(template: dict[str, Any]) -> None:
-    fed = {
+def test_a_function_has_the_managed_policies_that_its_triggers_need(template: dict[str, Any]) -> None:
+    queue_consumers = {
         source["FunctionName"]["Ref"]
         for source in of_type(template, "AWS::Lambda::EventSourceMapping").values()
     }
@@ -127,10 +127,10 @@ def test_of_aws_s_own_policies_a_function_gets_what_its_triggers_need(template: 
         attached = [arn for arn in roles[f"{name}Role"]["ManagedPolicyArns"] if isinstance(arn, str)]
         policies = {arn.rsplit("/", 1)[-1] for arn in attached}
         assert policies <= PLATFORM
-        assert ("AWSLambdaSQSQueueExecutionRole" in policies) == (name in fed)
+        assert ("AWSLambdaSQSQueueExecutionRole" in policies) == (name in queue_consumers)
 
 
-def test_a_role_is_taken_on_by_the_service_that_needs_it(template: dict[str, Any]) -> None:
+def test_a_role_is_assumed_by_the_service_that_needs_it(template: dict[str, Any]) -> None:
     for name, role in of_type(template, "AWS::IAM::Role").items():
         [trusted] = role["AssumeRolePolicyDocument"]["Statement"]
         service = "scheduler" if name == "RelayEveryMinuteRole" else "lambda"
@@ -138,13 +138,13 @@ def test_a_role_is_taken_on_by_the_service_that_needs_it(template: dict[str, Any
         assert listed(trusted["Action"]) == ["sts:AssumeRole"]
 
 
-def test_the_api_calls_functions_as_itself_alone(template: dict[str, Any]) -> None:
+def test_only_this_api_may_call_its_functions(template: dict[str, Any]) -> None:
     api = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/"
-    called = set()
+    callable_functions = set()
     for permission in of_type(template, "AWS::Lambda::Permission").values():
         if permission["Principal"] == "apigateway.amazonaws.com":
-            arn, given = permission["SourceArn"]["Fn::Sub"]
-            assert {"Ref": "Api"} in given.values()
+            arn, variables = permission["SourceArn"]["Fn::Sub"]
+            assert {"Ref": "Api"} in variables.values()
             assert arn.startswith(api)
-            called.add(json.dumps(permission["FunctionName"]))
-    assert called
+            callable_functions.add(json.dumps(permission["FunctionName"]))
+    assert callable_functions

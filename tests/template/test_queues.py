@@ -1,4 +1,4 @@
-"""The queues of template.yaml, and what lies beside them, keep what they are given as long as they can."""
+"""The queues and buckets of template.yaml lose nothing: retention, retries, dead letters and alarms."""
 
 from typing import Any
 
@@ -16,19 +16,19 @@ def template() -> dict[str, Any]:
 
 
 def sources(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each queue that a function takes from, with how it does so."""
+    """The event source mapping of each queue that a function consumes."""
     mappings = of_type(template, "AWS::Lambda::EventSourceMapping").values()
     return {mapping["EventSourceArn"]["Fn::GetAtt"][0]: mapping for mapping in mappings}
 
 
-def test_a_function_ends_long_before_its_queue_entry_is_seen_again(template: dict[str, Any]) -> None:
+def test_a_visibility_timeout_is_at_least_six_times_the_function_s_timeout(template: dict[str, Any]) -> None:
     for name, source in sources(template).items():
         queue = template["Resources"][name]["Properties"]
         function = template["Resources"][source["FunctionName"]["Ref"]]["Properties"]
         assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
 
 
-def test_a_record_that_fails_does_not_take_its_batch_with_it(template: dict[str, Any]) -> None:
+def test_a_failed_record_does_not_fail_its_batch(template: dict[str, Any]) -> None:
     for source in sources(template).values():
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert source["BatchSize"] == 10
@@ -42,7 +42,7 @@ def test_a_record_that_fails_does_not_take_its_batch_with_it(template: dict[str,
 @pytest.mark.parametrize(
     ("name", "receives"), [("Outbound", 5), ("SmsInbound", 1000), ("EmailInbound", 1000)]
 )
-def test_what_fails_too_often_is_kept_for_two_weeks_and_raises_an_alarm(
+def test_a_dead_letter_is_stored_for_two_weeks_and_raises_an_alarm(
     template: dict[str, Any], name: str, receives: int
 ) -> None:
     queues = of_type(template, "AWS::SQS::Queue")
@@ -58,31 +58,31 @@ def test_what_fails_too_often_is_kept_for_two_weeks_and_raises_an_alarm(
 
 
 @pytest.mark.parametrize("channel", ["Sms", "Email"])
-def test_what_is_held_is_kept_as_long_as_can_be_and_raises_alarms(
+def test_a_spooled_webhook_is_stored_for_two_weeks_and_raises_alarms(
     template: dict[str, Any], channel: str
 ) -> None:
     queue = of_type(template, "AWS::SQS::Queue")[f"{channel}InboundQueue"]
     assert queue["MessageRetentionPeriod"] == TWO_WEEKS
     ages = {"ApproximateAgeOfOldestMessage": 900, "ApproximateNumberOfMessagesNotVisible": 1}
     assert alarms(template, f"{channel}InboundQueue") == ages
-    unparsed = template["Resources"][f"{channel}UnreadableAlarm"]["Properties"]
+    unreadable = template["Resources"][f"{channel}UnreadableAlarm"]["Properties"]
     service = {"Name": "service", "Value": f"{channel.lower()}_webhook"}
-    assert (unparsed["MetricName"], unparsed["Dimensions"]) == ("WebhooksUnreadable", [service])
+    assert (unreadable["MetricName"], unreadable["Dimensions"]) == ("WebhooksUnreadable", [service])
 
 
 def alarms(template: dict[str, Any], queue: str) -> dict[str, int]:
-    """What of a queue raises one, and from which number on."""
-    named = {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}
-    found = [
+    """The metrics of a queue that have an alarm, each with its threshold."""
+    dimension = {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}
+    queue_alarms = [
         alarm
         for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
-        if alarm["Dimensions"] == [named]
+        if alarm["Dimensions"] == [dimension]
     ]
-    assert {alarm["ComparisonOperator"] for alarm in found} == {"GreaterThanOrEqualToThreshold"}
-    return {alarm["MetricName"]: alarm["Threshold"] for alarm in found}
+    assert {alarm["ComparisonOperator"] for alarm in queue_alarms} == {"GreaterThanOrEqualToThreshold"}
+    return {alarm["MetricName"]: alarm["Threshold"] for alarm in queue_alarms}
 
 
-def test_what_is_too_long_for_a_queue_lies_safe_and_longer_than_its_pointer(template: dict[str, Any]) -> None:
+def test_a_spooled_object_is_private_encrypted_and_outlives_its_pointer(template: dict[str, Any]) -> None:
     bucket = of_type(template, "AWS::S3::Bucket")["InboundRequests"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert list(inside(bucket["BucketEncryption"], "SSEAlgorithm")) == ["AES256"]
@@ -91,7 +91,7 @@ def test_what_is_too_long_for_a_queue_lies_safe_and_longer_than_its_pointer(temp
     assert rule["ExpirationInDays"] * 24 * 3600 > 2 * TWO_WEEKS
 
 
-def test_files_lie_as_safe_and_as_long_as_their_messages(template: dict[str, Any]) -> None:
+def test_stored_files_are_private_encrypted_and_outlive_the_stack(template: dict[str, Any]) -> None:
     bucket = template["Resources"]["Media"]
     properties = bucket["Properties"]
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}

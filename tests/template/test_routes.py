@@ -1,4 +1,4 @@
-"""Which routes stand open, after SAM's transform; every other one has the authorizer."""
+"""Which routes are public, after SAM's transform. Every other route has the authorizer."""
 
 from itertools import chain
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from tests.support import transformed_template
 from tests.support.transformed_template import of_type
 
-OPEN = {
+PUBLIC = {
     "GET /healthz",
     "GET /api/openapi.json",
     "GET /api/docs",
@@ -28,7 +28,7 @@ def body() -> dict[str, Any]:
 
 
 def security(body: dict[str, Any]) -> dict[str, list[str]]:
-    """Of each route, the authorizers that are asked."""
+    """The names of the authorizers of each route."""
     return {
         path if method == ANY else f"{method.upper()} {path}": [*chain.from_iterable(route["security"])]
         for path, methods in body["paths"].items()
@@ -36,37 +36,37 @@ def security(body: dict[str, Any]) -> dict[str, list[str]]:
     }
 
 
-def test_every_route_but_the_open_ones_has_the_authorizer(body: dict[str, Any]) -> None:
-    found = security(body)
-    assert {route for route, asked in found.items() if asked != ["KeyAuthorizer"]} == OPEN
-    assert all(found[route] == ["NONE"] for route in OPEN)
-    assert "$default" in found.keys() - OPEN
+def test_every_route_except_the_public_ones_has_the_authorizer(body: dict[str, Any]) -> None:
+    authorizers = security(body)
+    assert {route for route, names in authorizers.items() if names != ["KeyAuthorizer"]} == PUBLIC
+    assert all(authorizers[route] == ["NONE"] for route in PUBLIC)
+    assert "$default" in authorizers.keys() - PUBLIC
 
 
-def test_the_authorizer_s_answer_is_kept_by_the_authorization_header(body: dict[str, Any]) -> None:
+def test_the_authorizer_s_result_is_cached_by_the_authorization_header(body: dict[str, Any]) -> None:
     [(name, scheme)] = body["components"]["securitySchemes"].items()
     assert name == "KeyAuthorizer"
-    asked = scheme["x-amazon-apigateway-authorizer"]
-    assert asked["identitySource"] == ["$request.header.Authorization"]
-    assert asked["authorizerResultTtlInSeconds"] == 60
-    assert (asked["type"], asked["authorizerPayloadFormatVersion"]) == ("request", "2.0")
-    assert asked["enableSimpleResponses"] is True
+    authorizer = scheme["x-amazon-apigateway-authorizer"]
+    assert authorizer["identitySource"] == ["$request.header.Authorization"]
+    assert authorizer["authorizerResultTtlInSeconds"] == 60
+    assert (authorizer["type"], authorizer["authorizerPayloadFormatVersion"]) == ("request", "2.0")
+    assert authorizer["enableSimpleResponses"] is True
     function = {"__FunctionArn__": {"Fn::GetAtt": ["Authorizer", "Arn"]}}
-    assert function in asked["authorizerUri"]["Fn::Sub"]
+    assert function in authorizer["authorizerUri"]["Fn::Sub"]
 
 
-def test_the_api_may_ask_it_as_an_authorizer_alone() -> None:
+def test_the_api_may_invoke_the_authorizer_only_as_an_authorizer() -> None:
     permissions = of_type(transformed_template.template(), "AWS::Lambda::Permission").values()
     of_it = [one for one in permissions if one["FunctionName"] == {"Fn::GetAtt": ["Authorizer", "Arn"]}]
     [permission] = of_it
     assert permission["SourceArn"]["Fn::Sub"][0].endswith("${__ApiId__}/authorizers/*")
 
 
-def test_no_page_of_another_origin_is_let_in_unless_it_is_named(body: dict[str, Any]) -> None:
+def test_only_listed_origins_are_allowed(body: dict[str, Any]) -> None:
     assert transformed_template.template()["Parameters"]["CorsOrigins"]["Default"] == ""
     condition, named, otherwise = body["x-amazon-apigateway-cors"]["Fn::If"]
     assert condition == "HasCorsOrigins"
     assert otherwise == {"Ref": "AWS::NoValue"}
     assert "Fn::Split" in named["allowOrigins"]
     assert "authorization" in named["allowHeaders"]
-    assert "allowCredentials" not in named  # a key is sent by the page's own script, not by the browser
+    assert "allowCredentials" not in named  # the page's script sends the key, not the browser

@@ -1,4 +1,4 @@
-"""template.yaml promises what no linter asks for."""
+"""What template.yaml must have and no linter checks."""
 
 import json
 import re
@@ -23,7 +23,7 @@ FUNCTIONS = {
     "Relay": "relay",
     "Migrate": "migrate",
 }
-EVERYWHERE = {
+COMMON_VARIABLES = {
     "DATABASE_URL",
     "DATABASE_SECRET_ARN",
     "DATABASE_CA_FILE",
@@ -62,7 +62,7 @@ def template() -> dict[str, Any]:
     return transformed_template.template()
 
 
-def test_a_function_has_one_name_in_all_places(template: dict[str, Any]) -> None:
+def test_a_function_has_the_same_name_everywhere(template: dict[str, Any]) -> None:
     resources: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
     folders = {
         name: resource["Properties"]["CodeUri"]
@@ -76,26 +76,25 @@ def test_a_function_has_one_name_in_all_places(template: dict[str, Any]) -> None
         assert function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == FUNCTIONS[name]
 
 
-def test_every_folder_belongs_to_a_function() -> None:
+def test_every_folder_is_a_function() -> None:
     assert {path.parent.name for path in ROOT.glob("functions/*/app.py")} == set(FUNCTIONS.values())
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_gets_the_variables_that_it_reads_and_no_more(template: dict[str, Any], name: str) -> None:
+def test_a_function_has_exactly_the_variables_that_it_reads(template: dict[str, Any], name: str) -> None:
     variables = of_type(template, "AWS::Lambda::Function")[name]["Environment"]["Variables"]
-    assert variables.keys() == EVERYWHERE | VARIABLES[name]
+    assert variables.keys() == COMMON_VARIABLES | VARIABLES[name]
 
 
-def test_no_resource_waits_for_itself(template: dict[str, Any]) -> None:
-    """As the API would, which needs its functions, if one of them needed the API; CloudFormation could begin
-    with neither."""
-    waits_for = {name: needed(resource) for name, resource in template["Resources"].items()}
-    order = list(TopologicalSorter(waits_for).static_order())  # raises CycleError
+def test_resources_have_no_circular_dependency(template: dict[str, Any]) -> None:
+    """The API needs its functions, so CloudFormation could create neither if one of them needed the API."""
+    graph = {name: dependencies(resource) for name, resource in template["Resources"].items()}
+    order = list(TopologicalSorter(graph).static_order())  # raises CycleError
     assert order.index("SmsWebhook") < order.index("Api") < order.index("DeliverMessage")
 
 
-def needed(resource: dict[str, Any]) -> set[str]:
-    """What has to be there before it: resources, and the parameters that it is given."""
+def dependencies(resource: dict[str, Any]) -> set[str]:
+    """The resources and parameters that must exist before this resource."""
     substituted = {
         name.partition(".")[0]
         for text in inside(resource, "Fn::Sub")
@@ -105,16 +104,16 @@ def needed(resource: dict[str, Any]) -> set[str]:
     return {*inside(resource, "Ref"), *attributes, *substituted, *listed(resource.get("DependsOn", []))}
 
 
-def test_reports_go_to_the_public_url_or_else_to_the_api(template: dict[str, Any]) -> None:
-    """A function that receives has its event's own domain, which may be that of its own URL."""
+def test_providers_report_to_the_public_url_or_to_the_api(template: dict[str, Any]) -> None:
+    """A webhook function uses the domain of its event, which may be its function URL."""
     functions = of_type(template, "AWS::Lambda::Function")
-    told = {name: functions[name]["Environment"]["Variables"].get("PUBLIC_URL") for name in FUNCTIONS}
-    assert told["SmsWebhook"] == told["EmailWebhook"] == {"Ref": "PublicUrl"}
-    otherwise = {"Fn::GetAtt": ["Api", "ApiEndpoint"]}
-    assert told["DeliverMessage"] == {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, otherwise]}
+    urls = {name: functions[name]["Environment"]["Variables"].get("PUBLIC_URL") for name in FUNCTIONS}
+    assert urls["SmsWebhook"] == urls["EmailWebhook"] == {"Ref": "PublicUrl"}
+    api_url = {"Fn::GetAtt": ["Api", "ApiEndpoint"]}
+    assert urls["DeliverMessage"] == {"Fn::If": ["HasPublicUrl", {"Ref": "PublicUrl"}, api_url]}
 
 
-def test_every_function_traces_logs_json_and_runs_what_the_layer_was_built_for(
+def test_every_function_traces_logs_json_and_has_the_layer_s_runtime(
     template: dict[str, Any],
 ) -> None:
     runtimes = set()
@@ -128,27 +127,27 @@ def test_every_function_traces_logs_json_and_runs_what_the_layer_was_built_for(
     assert set(re.findall(r"--python-version (\S+)", makefile)) == {"3.13"}
 
 
-def test_every_log_is_kept_for_as_long_as_the_parameter_says(template: dict[str, Any]) -> None:
+def test_every_log_group_has_the_retention_of_the_parameter(template: dict[str, Any]) -> None:
     for log in of_type(template, "AWS::Logs::LogGroup").values():
         assert log["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_only_the_webhooks_have_a_url_of_their_own(template: dict[str, Any]) -> None:
+def test_only_webhook_functions_have_a_url(template: dict[str, Any]) -> None:
     urls = of_type(template, "AWS::Lambda::Url")
     assert {url["TargetFunctionArn"]["Ref"] for url in urls.values()} == {"SmsWebhook", "EmailWebhook"}
-    opened = [
+    open_permissions = [
         (permission["FunctionName"]["Ref"], permission["Action"])
         for permission in of_type(template, "AWS::Lambda::Permission").values()
         if permission["Principal"] == "*"
     ]
-    assert sorted(opened) == [
+    assert sorted(open_permissions) == [
         (name, action)
         for name in ("EmailWebhook", "SmsWebhook")
         for action in ("lambda:InvokeFunction", "lambda:InvokeFunctionUrl")
     ]
 
 
-def test_secrets_are_neither_shown_nor_defaulted(template: dict[str, Any]) -> None:
+def test_secrets_are_hidden_and_have_no_default(template: dict[str, Any]) -> None:
     parameters = template["Parameters"]
     assert parameters["DatabaseUrl"]["NoEcho"] is True
     assert {
@@ -166,15 +165,17 @@ def test_secrets_are_neither_shown_nor_defaulted(template: dict[str, Any]) -> No
         ("AWS::Scheduler::Schedule", "Name"),
     ],
 )
-def test_several_stacks_fit_into_one_account(template: dict[str, Any], kind: str, key: str) -> None:
+def test_names_contain_the_stack_s_name_so_that_an_account_can_have_several_stacks(
+    template: dict[str, Any], kind: str, key: str
+) -> None:
     for properties in of_type(template, kind).values():
         assert key not in properties or "${AWS::StackName}" in json.dumps(properties[key])
 
 
-def test_the_access_log_tells_no_path_which_may_hold_an_address(template: dict[str, Any]) -> None:
+def test_the_access_log_has_no_path_because_it_may_contain_an_address(template: dict[str, Any]) -> None:
     [stage] = of_type(template, "AWS::ApiGatewayV2::Stage").values()
-    written = stage["AccessLogSettings"]["Format"]
-    assert set(re.findall(r"\$context\.([A-Za-z.]+)", written)) == {
+    log_format = stage["AccessLogSettings"]["Format"]
+    assert set(re.findall(r"\$context\.([A-Za-z.]+)", log_format)) == {
         *("requestId", "requestTime", "identity.sourceIp", "routeKey", "status", "responseLength"),
         *("responseLatency", "error.message", "integrationErrorMessage"),
     }
