@@ -17,7 +17,7 @@ from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, template
 from tests.support.api_keys import Key, bearer, make, revoke
 from tests.support.http_client import Answer, call
 from tests.support.waiting import eventually
-from tests.template.test_routes import OPEN
+from tests.template.test_routes import PUBLIC
 
 UNAUTHORIZED = Answer(401, {"message": "Unauthorized"})
 FORBIDDEN = Answer(403, {"message": "Forbidden"})
@@ -62,7 +62,7 @@ def target(key: str) -> Target:
 
 
 CLOSED = [
-    *(target(route.key) for route in template().routes if route.path and route.key not in OPEN),
+    *(target(route.key) for route in template().routes if route.path and route.key not in PUBLIC),
     *(Target(method, "/nothing", None) for method in ("GET", "POST", "PUT", "DELETE")),
     Target("DELETE", "/api/conversations/1", None),
     Target("GET", "/api", None),
@@ -153,7 +153,7 @@ def test_the_scope_is_checked_before_the_request_is_parsed(
         assert call(route.method, closed.url + path, "{", headers).status == 403
 
 
-@pytest.mark.parametrize("route", sorted(OPEN))
+@pytest.mark.parametrize("route", sorted(PUBLIC))
 def test_a_public_route_needs_no_key(closed: Stack, route: str) -> None:
     for headers in ({}, bearer("mk_1"), {"Authorization": "x"}):
         assert ask(closed, target(route), headers).status not in (401, 403)
