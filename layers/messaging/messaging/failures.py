@@ -1,4 +1,7 @@
-"""How a call to a provider fails, as values that say what to do next."""
+"""The failures of a call to a provider. Each class says what happens to the message next.
+
+messaging/outbound/retries.py is the only place that decides it.
+"""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
@@ -8,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Failure(Exception):
-    """A message that was not, or perhaps not, taken; `code` and `reason` in the provider's words, or ours.
+    """A message that the provider did not take, or perhaps did not take.
 
-    Which of its kinds it is decides what becomes of the message (delivery.deliver).
+    `code` and `reason` are the provider's, or ours if the provider gave none.
     """
 
     kind: ClassVar[str]
@@ -20,14 +23,16 @@ class Failure(Exception):
         self.code = code
         self.reason = reason
         self.body = b""
-        """What the provider answered, for its file to read its own code and reason from."""
+        """The provider's answer. Its file reads the provider's own code and reason from it."""
         self.headers: Mapping[str, str] = {}
-        """Of that answer; names in lower case."""
+        """The headers of that answer, with names in lower case."""
 
 
 class TemporaryFailure(Failure):
-    """Provably not taken; later, or by another provider, it may be. `retry_after` is the least wait that the
-    provider asks for."""
+    """Raise it if the provider provably did not take the message, but may take it later, or another may.
+
+    `retry_after` is the shortest wait that the provider asks for.
+    """
 
     kind = "temporary"
 
@@ -37,43 +42,43 @@ class TemporaryFailure(Failure):
 
 
 class Throttled(TemporaryFailure):
-    """The provider is well and asks for fewer requests."""
+    """Raise it if the provider works, and asks for fewer requests."""
 
     kind = "throttled"
 
 
 class Unready(TemporaryFailure):
-    """Not the provider's doing, which was not asked: something that the message needs cannot be had now."""
+    """Raise it if something that the message needs is unavailable now. The provider was not called."""
 
     kind = "unready"
 
 
 class Misconfigured(TemporaryFailure):
-    """Our credentials or settings, not the message: somebody has to mend them, and it is kept until then."""
+    """Raise it if our credentials or settings are wrong. The message waits until an operator fixes them."""
 
     kind = "misconfigured"
 
 
 class PermanentFailure(Failure):
-    """Not taken, and never will be."""
+    """Raise it if the provider refused the message for good."""
 
     kind = "permanent"
 
 
 class Unsendable(PermanentFailure):
-    """The same without a word of the provider, which was not asked: something that the message needs is not
-    there, or may not be sent."""
+    """Raise it if something that the message needs does not exist or must not be sent. The provider was not
+    called."""
 
     kind = "unsendable"
 
 
 class OptedOut(PermanentFailure):
-    """The contact wants no more messages from this sender."""
+    """Raise it if the contact does not want messages from this sender."""
 
     kind = "opted_out"
 
 
 class OutcomeUnknown(Failure):
-    """The request may have been written, and no answer says what became of it."""
+    """Raise it if the request may have been written, and no answer says whether the provider took it."""
 
     kind = "unknown"
