@@ -32,7 +32,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 
 -- Creates an account. Names are unique.
--- outcome: created, kept (the account exists with these limits), or taken (it exists with other limits).
+-- outcome: created, exists (with these limits), or conflict (it exists with other limits).
 CREATE OR REPLACE FUNCTION create_account(
     in_actor text, in_name text, in_per_second integer, in_per_day integer, OUT outcome text, OUT account text
 )
@@ -53,7 +53,7 @@ BEGIN
         SELECT * INTO existing FROM accounts a WHERE a.name = in_name;
         IF FOUND THEN  -- otherwise it was renamed in the meantime
             outcome := CASE WHEN existing.id > 0 AND (existing.sends_per_second, existing.sends_per_day)
-                                 IS NOT DISTINCT FROM (in_per_second, in_per_day) THEN 'kept' ELSE 'taken' END;
+                                 IS NOT DISTINCT FROM (in_per_second, in_per_day) THEN 'exists' ELSE 'conflict' END;
             EXIT;
         END IF;
     END LOOP;
@@ -61,7 +61,7 @@ BEGIN
 END $$;
 
 -- Changes the fields of an account that in_changes contains.
--- outcome: kept, missing (no such account), or taken (another account has the name).
+-- outcome: exists (as requested), missing (no such account), or conflict (another account has the name).
 CREATE OR REPLACE FUNCTION change_account(
     in_actor text, in_account bigint, in_changes jsonb, OUT outcome text, OUT account text
 )
@@ -81,18 +81,18 @@ BEGIN
             UPDATE accounts a SET (name, sends_per_second, sends_per_day)
                 = (changed.name, changed.sends_per_second, changed.sends_per_day) WHERE a.id = in_account;
         EXCEPTION WHEN unique_violation THEN
-            outcome := 'taken';
+            outcome := 'conflict';
             RETURN;
         END;
         INSERT INTO audit_events (account_id, actor, action, details)
         VALUES (in_account, in_actor, 'account.changed', in_changes);
     END IF;
-    outcome := 'kept';
+    outcome := 'exists';
     account := account_json(changed);
 END $$;
 
 -- Gives an address to an account, with the messages to it that are in the quarantine.
--- outcome: created, kept (the account has it), taken (another account has it), or missing (no such account).
+-- outcome: created, exists (the account has it), conflict (another account has it), or missing (no such account).
 CREATE OR REPLACE FUNCTION add_address(
     in_actor text, in_account bigint, in_address text, OUT outcome text, OUT address text
 )
@@ -118,7 +118,7 @@ BEGIN
         END IF;
         SELECT * INTO owned FROM account_addresses a WHERE a.address = in_address;
         IF FOUND THEN  -- otherwise it was removed in the meantime
-            outcome := CASE owned.account_id WHEN in_account THEN 'kept' ELSE 'taken' END;
+            outcome := CASE owned.account_id WHEN in_account THEN 'exists' ELSE 'conflict' END;
             EXIT;
         END IF;
     END LOOP;
@@ -178,8 +178,8 @@ BEGIN
     key := CASE WHEN revoked.id IS NOT NULL THEN key_json(revoked) END;
 END $$;
 
--- Stores that a key was used, at most once a minute, however many requests use it. noted: whether this call did so.
-CREATE OR REPLACE FUNCTION note_key_use(in_key bigint, in_source text, OUT noted boolean)
+-- Stores that a key was used, at most once a minute, however many requests use it. recorded: whether this call did so.
+CREATE OR REPLACE FUNCTION record_key_use(in_key bigint, in_source text, OUT recorded boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
     used api_keys;
@@ -187,8 +187,8 @@ BEGIN
     UPDATE api_keys k SET last_used_at = clock_timestamp()
      WHERE k.id = in_key AND (k.last_used_at IS NULL OR k.last_used_at < clock_timestamp() - interval '1 minute')
     RETURNING * INTO used;
-    noted := FOUND;
-    IF noted THEN
+    recorded := FOUND;
+    IF recorded THEN
         INSERT INTO audit_events (account_id, key_id, actor, action, details)
         VALUES (used.account_id, used.id, 'key:' || used.id, 'key.used', jsonb_build_object('source', in_source));
     END IF;

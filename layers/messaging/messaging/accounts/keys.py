@@ -63,5 +63,5 @@ def authorize(header: str, source: str) -> KeyCheck:
     if expired:
         return KeyCheck(id, rejected="expired")
     if last_use_outdated:
-        call("note_key_use", key=id, source=source)
+        call("record_key_use", key=id, source=source)
     return KeyCheck(id, account, tuple(scopes))

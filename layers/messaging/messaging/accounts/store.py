@@ -33,9 +33,9 @@ _LIST_AUDIT_EVENTS = (
 
 class ChangeOutcome(StrEnum):
     CREATED = "created"
-    UNCHANGED = "kept"
+    EXISTS = "exists"
     """It exists, and is as requested."""
-    CONFLICT = "taken"
+    CONFLICT = "conflict"
     """It exists, and belongs to another account or has other values."""
     MISSING = "missing"
     """The account does not exist."""
