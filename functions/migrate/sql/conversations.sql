@@ -72,7 +72,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT in_provider || '=' || in_provider_message_id
 $$;
 
--- Inserts a message with the content that the caller sent or the provider reported (models.Content).
+-- Inserts a message with the content that the caller sent or the provider reported (models.Content): each field goes
+-- to the column of its name. Every other column is named here, with its first value.
 -- Returns the message, or NULL if this token already has one. Called by accept_message and add_inbound.
 CREATE OR REPLACE FUNCTION insert_message(
     in_conversation conversations, in_direction text, in_status text, in_provider text,
@@ -80,25 +81,34 @@ CREATE OR REPLACE FUNCTION insert_message(
     in_providers text[] DEFAULT '{}', in_policy text DEFAULT 'at_most_once'
 ) RETURNS messages
 LANGUAGE sql AS $$
-    INSERT INTO messages (
-        account_id, conversation_id, direction, status, provider, providers, provider_message_id, inbound_key,
-        delivery_policy, request_token, extra, size, type, cc, reply_to, headers, subject, body, html, "timestamp",
-        attachments, created_at, updated_at)
-    SELECT in_conversation.account_id, in_conversation.id, in_direction, in_status, in_provider, in_providers,
-           in_provider_message_id,
-           CASE in_direction WHEN 'inbound' THEN inbound_key(in_provider, in_provider_message_id) END,
-           in_policy, in_token, in_extra, octet_length(to_json(in_content::text)::text),
-           content.type, coalesce(content.cc, '[]'), content.reply_to, coalesce(content.headers, '{}'),
-           content.subject, content.body, content.html, content.timestamp,
-           -- An attachment is a URL, or an object if its file is in our own bucket.
-           (SELECT coalesce(jsonb_agg(CASE jsonb_typeof(attachment) WHEN 'object' THEN attachment
-                                      ELSE jsonb_build_object('url', attachment) END ORDER BY place), '[]')
-              FROM jsonb_array_elements(content.attachments) WITH ORDINALITY AS listed (attachment, place)),
-           clock.now, clock.now
+    INSERT INTO messages
+    SELECT message.*
       FROM (SELECT clock_timestamp() AS now) AS clock,
-           jsonb_to_record(in_content) AS content (
-               type text, cc jsonb, reply_to text, headers jsonb, subject text, body text, html text,
-               "timestamp" timestamptz, attachments jsonb)
+           jsonb_populate_record(NULL::messages, in_content || jsonb_build_object(
+               'id', nextval('messages_id_seq'),
+               'account_id', in_conversation.account_id,
+               'conversation_id', in_conversation.id,
+               'direction', in_direction,
+               'status', in_status,
+               'provider', in_provider,
+               'providers', in_providers,
+               'provider_message_id', in_provider_message_id,
+               'inbound_key', CASE in_direction WHEN 'inbound'
+                                                THEN inbound_key(in_provider, in_provider_message_id) END,
+               'delivery_policy', in_policy,
+               'request_token', in_token,
+               'extra', in_extra,
+               'size', octet_length(to_json(in_content::text)::text),
+               -- An attachment is a URL, or an object if its file is in our own bucket.
+               'attachments', (SELECT coalesce(jsonb_agg(CASE jsonb_typeof(attachment) WHEN 'object' THEN attachment
+                                               ELSE jsonb_build_object('url', attachment) END ORDER BY place), '[]')
+                                 FROM jsonb_array_elements(in_content -> 'attachments')
+                                      WITH ORDINALITY AS listed (attachment, place)),
+               'report_rank', 0,
+               'attempt_count', 0,
+               'version', 1,
+               'created_at', clock.now,
+               'updated_at', clock.now)) AS message
     ON CONFLICT (request_token) WHERE request_token IS NOT NULL DO NOTHING
     RETURNING *
 $$;

@@ -1,18 +1,17 @@
--- Returns a message with its attempt, as its provider gets it (models.OutboundMessage). Called by claim_messages.
+-- Returns a message with its attempt, as its provider gets it (models.OutboundMessage), which ignores the columns that
+-- it has no field for. Called by claim_messages.
 CREATE OR REPLACE FUNCTION outbound_json(message messages, attempt attempts) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT json_build_object(
-               'id', message.id, 'token', attempt.token, 'attempt', attempt.number,
+    SELECT (to_jsonb(message) || jsonb_build_object(
+               'token', attempt.token, 'attempt', attempt.number,
                'attempted_at', rfc3339(attempt.started_at),
                'tries', attempt.number - (SELECT count(*) FROM attempts a
                                            WHERE a.message_id = message.id AND a.number < attempt.number
                                              AND a.failure = 'misconfigured'),
-               'provider', attempt.provider, 'type', message.type,
+               'provider', attempt.provider,
                'from', c.customer_address, 'to', c.contact_address,
-               'cc', message.cc, 'reply_to', message.reply_to, 'headers', message.headers,
-               'subject', message.subject, 'body', message.body, 'html', message.html,
                'attachments', jsonb_path_query_array(message.attachments, '$[*].url'),
-               'timestamp', rfc3339(message.timestamp))::text
+               'timestamp', rfc3339(message.timestamp)))::text
       FROM conversations c WHERE c.id = message.conversation_id
 $$;
 

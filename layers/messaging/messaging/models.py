@@ -135,7 +135,9 @@ class NewEmail(NewMessage):
 
 
 class OutboundMessage(Content):
-    """A message that is claimed for one delivery attempt."""
+    """A message that is claimed for one delivery attempt. The database sends other columns, too."""
+
+    model_config = ConfigDict(extra="ignore")
 
     id: int
     provider: str
