@@ -62,7 +62,7 @@ def test_an_unusable_provider_costs_an_attempt_but_no_message(
     ("broken_configuration", "reason"),
     [
         (without_provider, "PROVIDERS does not name sms."),
-        (with_a_broken_secret, "The signing_secret of sms is none."),
+        (with_a_broken_secret, "The signing_secret of sms is malformed."),
     ],
 )
 def test_the_log_says_what_is_misconfigured(
