@@ -13,6 +13,7 @@ from local import Behaviour, Stack, running
 from tests.e2e.faults import LONG
 from tests.support.faults import result_tables
 from tests.support.faults.final_states import statuses, wait_until_all_is_done
+from tests.support.faults.unknown_outcomes import UNKNOWN_AFTER, resolve_after_two_seconds
 from tests.support.http_client import post
 from tests.support.waiting import eventually
 
@@ -27,7 +28,7 @@ PARAMETERS = {
     "Providers": "with_lookup=sms,without_lookup=sms",
     "SenderProviders": '{"+12016660001": ["with_lookup"], "+12016660002": ["without_lookup"]}',
     "MaxConcurrentDeliveries": str(DELIVERIES),
-    "UnknownAfter": "30" if LONG else "3",
+    **UNKNOWN_AFTER,
 }
 FAULTS = (
     Behaviour(status=500, share=0.05),
@@ -57,6 +58,8 @@ def drained() -> Iterator[Drained]:
         parameters=PARAMETERS,
         without_status_lookup=["without_lookup"],
     ) as stack:
+        if not LONG:
+            resolve_after_two_seconds(stack)
         stack.provider.behave(*FAULTS, seed=1)
         ids = {instance: accept(stack, sender) for instance, sender in SENDERS.items()}
         pollers = list(stack.pollers(DELIVERIES))

@@ -16,6 +16,7 @@ from tests.support.faults.delivery_steps import ENDS, STEPS, Step, Story, World,
 from tests.support.faults.final_states import UNFINISHED
 from tests.support.faults.kills import OPTIONS, Killing
 from tests.support.faults.proxies import Side
+from tests.support.faults.unknown_outcomes import resolve_after_two_seconds
 from tests.support.outbound import message
 from tests.support.waiting import eventually
 
@@ -46,6 +47,7 @@ def results() -> Iterator[Results]:
         closing(Database(stack.database_url)) as database,
         closing(Killing(stack, database)) as killing,
     ):
+        resolve_after_two_seconds(stack)
         calls = {story: killing.calls(story, worlds(story)[0]) for story in Story}
         for _ in range(KILLS):
             for step, world in CASES:

@@ -8,6 +8,7 @@ import pytest
 from local import Behaviour, Stack, running
 from tests.support.database import Database
 from tests.support.faults.provider_outcomes import SILENT
+from tests.support.faults.unknown_outcomes import UNKNOWN_AFTER, resolve_after_two_seconds
 from tests.support.http_client import post
 from tests.support.outbound import attempts, calls, deliver_again, message, sent, wait_for
 from tests.support.waiting import eventually
@@ -19,8 +20,9 @@ DAY = "interval '1 day'"
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """A stack whose provider has no status lookup."""
-    parameters = {"MaxAttempts": str(ATTEMPTS), "UnknownAfter": "2"}
+    parameters = {"MaxAttempts": str(ATTEMPTS), **UNKNOWN_AFTER}
     with running(relay_every=0.5, parameters=parameters, without_status_lookup=["sms"]) as stack:
+        resolve_after_two_seconds(stack)
         yield stack
 
 

@@ -24,6 +24,7 @@ from tests.support.faults.provider_outcomes import (
     UNREAD,
     Scenario,
 )
+from tests.support.faults.unknown_outcomes import UNKNOWN_AFTER, resolve_after_two_seconds
 from tests.support.http_client import post
 from tests.support.outbound import attempts, message
 
@@ -80,7 +81,7 @@ def results() -> Iterator[dict[Cell, Result]]:
         "Providers": ",".join(f"{cell.instance}=sms" for cell in CELLS),
         "SenderProviders": json.dumps({cell.sender: [cell.instance] for cell in CELLS}),
         "MaxAttempts": str(ATTEMPTS),
-        "UnknownAfter": "2",
+        **UNKNOWN_AFTER,
     }
     urls = {
         cell.instance: f"http://127.0.0.1:{port}/{cell.instance}" for cell, port in connection_ports.items()
@@ -96,6 +97,7 @@ def results() -> Iterator[dict[Cell, Result]]:
         ) as stack,
         ExitStack() as undo,
     ):
+        resolve_after_two_seconds(stack)
         separate: dict[Cell, ProviderSimulator] = {}
         for cell, port in connection_ports.items():
             if cell.scenario is UNREAD:

@@ -16,6 +16,7 @@ from tests.support.faults.delivery_process import Victims
 from tests.support.faults.delivery_steps import CLAIMED, Known, Step, Story, World, made_unknown_at
 from tests.support.faults.outbound_queue import OutboundQueue
 from tests.support.faults.proxies import HTTP, POSTGRES, Door, Side, Wire
+from tests.support.faults.unknown_outcomes import UNKNOWN_AFTER
 from tests.support.http_client import post
 from tests.support.waiting import eventually
 
@@ -36,7 +37,7 @@ OPTIONS = {
     "parameters": {
         "Providers": "sms,with_lookup=sms",
         "SenderProviders": '{"+12016660001": ["sms"], "+12016660002": ["with_lookup"]}',
-        "UnknownAfter": "2",
+        **UNKNOWN_AFTER,
     },
 }
 """The options of the stack whose deliveries are killed."""
