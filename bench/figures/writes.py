@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from bench.figure import AT_LEAST, AT_MOST, Figure
 from bench.harness.database import Database
-from bench.harness.stage import Stage
+from bench.harness.stage import Stage, records
+from local.simulators.behaviour import Behaviour
 
 MESSAGES = 1_000_000
 SENT = 3_000
@@ -22,6 +23,9 @@ SENT = 3_000
 FIRST = 300
 """Shown beside it: the first messages write the most pages."""
 BATCH = 10
+DELIVERED = 200
+ANSWER = 0.1
+"""Seconds that the provider takes to answer."""
 LEASE = timedelta(minutes=1)
 HISTORY = """
 INSERT INTO attempts (message_id, number, token, provider, provider_message_id, outcome, ended_at)
@@ -60,6 +64,7 @@ def figures(stage: Stage) -> Iterator[Figure]:
             database.rows(statement)
         database.settle()
         first, steps = _send(database)
+        delivery = _delivery(stage, database)
     shares = ", ".join(f"{name} {step.wal / SENT / 1000:.1f}" for name, step in steps.items())
     yield Figure(
         f"WAL of a sent message with two reports, {SENT:,} after a checkpoint at 1 million messages",
@@ -68,12 +73,12 @@ def figures(stage: Stage) -> Iterator[Figure]:
         wanted=(AT_MOST, 25),
         note=f"{shares}; the first {FIRST}: {_total(first).wal / FIRST / 1000:.1f}",
     )
-    ids = ", ".join(f"{name} {step.transaction_ids / SENT:.2g}" for name, step in steps.items())
+    accept, reports = (steps[name].transaction_ids / SENT for name in ("accept", "reports"))
     yield Figure(
         "transaction ids of a sent message with two reports",
-        _total(steps).transaction_ids / SENT,
+        accept + delivery + reports,
         wanted=(AT_MOST, 4),
-        note=f"{ids}; delivered in tens",
+        note=f"accept {accept:.2g}, delivery in tens {delivery:.2g}, reports {reports:.2g}",
     )
     for name in ("claim", "record", "reports"):
         step = steps[name]
@@ -120,6 +125,21 @@ def _send(database: Database) -> tuple[Steps, Steps]:
         measure("record", batch.record)
         measure("reports", batch.report)
     return first, steps
+
+
+def _delivery(stage: Stage, database: Database) -> float:
+    """Transaction ids of a message that is delivered with nine others, to a provider that takes its time."""
+    stage.provider.behave(Behaviour(delay=ANSWER, reports=()))
+    with stage.environment("deliver_message", database.url) as environment:
+        before = _counters(database).transaction_ids
+        for start in range(2, 2 + DELIVERED, BATCH):
+            ids = [id for contact in range(start, start + BATCH) for id in database.queue([contact])]
+            environment.prepare(records(ids))
+            assert not environment.run().failures
+        after = _counters(database).transaction_ids
+    stage.provider.behave()
+    assert database.value("SELECT count(*) FROM messages WHERE status = 'sent'") == DELIVERED
+    return (after - before) / DELIVERED - 1  # each was accepted
 
 
 def _counters(database: Database) -> Counters:

@@ -279,6 +279,45 @@ BEGIN
     END IF;
 END $$;
 
+-- Records attempts that ended together, in one transaction, as record_attempt does it. in_records is an array of objects
+-- with its parameters; wait is in seconds. Locks are taken in one order: the providers' ids first, then the messages.
+-- Returns a row with the results of record_attempt for each token. Called by messaging (record_all).
+CREATE OR REPLACE FUNCTION record_attempts(in_records jsonb, in_max_delay interval) RETURNS TABLE (
+    token uuid, status text, seconds double precision, wait double precision, account_id bigint, next_id bigint,
+    opened boolean)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    ended record;
+    recorded record;
+BEGIN
+    PERFORM lock_provider_message(known.provider, known.provider_message_id)
+       FROM (SELECT DISTINCT a.provider, r.provider_message_id
+               FROM jsonb_to_recordset(in_records) AS r (token uuid, provider_message_id text)
+               JOIN attempts a ON a.token = r.token
+              WHERE r.provider_message_id IS NOT NULL
+              ORDER BY a.provider, r.provider_message_id) AS known;
+    FOR ended IN
+        SELECT r.* FROM jsonb_to_recordset(in_records) AS r (
+                   token uuid, status text, provider_message_id text, failure text, code text, reason text,
+                   wait double precision)
+          JOIN attempts a ON a.token = r.token
+         ORDER BY a.provider, a.message_id
+    LOOP
+        recorded := record_attempt(
+            ended.token, ended.status, ended.provider_message_id, ended.failure, ended.code, ended.reason,
+            make_interval(secs => ended.wait), in_max_delay);
+        token := ended.token;
+        status := recorded.status;
+        seconds := recorded.seconds;
+        wait := recorded.wait;
+        account_id := recorded.account_id;
+        next_id := recorded.next_id;
+        opened := recorded.opened;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
 -- Ends the search for what happened to an attempt of unknown outcome. in_status is queued, to send the message again,
 -- or failed or unknown, for good.
 -- Returns the message, or no row if a report, a record or another call came first. Called by messaging (resolve).

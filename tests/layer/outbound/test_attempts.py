@@ -8,6 +8,7 @@ import pytest
 from messaging.conversations.responses import MessageError, MessageWithEvents
 from messaging.models import OutboundMessage, Status
 from messaging.outbound import attempts
+from messaging.outbound.attempts import AttemptRecord
 from messaging.postgres.database import StatementRejected
 from tests.support import messages
 from tests.support.database import Database
@@ -187,3 +188,34 @@ def test_a_provider_s_id_belongs_to_the_first_message_that_got_it() -> None:
 def test_an_unknown_token_is_rejected() -> None:
     with pytest.raises(StatementRejected, match="P0002"):
         attempts.record(uuid4(), Status.SENT)
+
+
+def test_attempts_that_ended_together_are_recorded_as_each_on_its_own(database: Database) -> None:
+    sent, failed, queued = (messages.claim_new() for _ in range(3))
+    records = [
+        AttemptRecord(queued.token, Status.QUEUED, failure="temporary", wait=timedelta(seconds=90)),
+        AttemptRecord(sent.token, Status.SENT, provider_message_id="p-1"),
+        AttemptRecord(failed.token, Status.FAILED, failure="permanent", code="21610", reason="Unsubscribed"),
+    ]
+    for _ in range(2):  # again, as if the answer was lost
+        recorded = attempts.record_all(records)
+        assert [one.status for one in recorded] == [Status.QUEUED, Status.SENT, Status.FAILED]
+        assert [one.wait and round(one.wait) for one in recorded] == [90, None, None]
+    assert database.rows("SELECT status, provider_message_id, error_code FROM messages ORDER BY id") == [
+        ["sent", "p-1", None],
+        ["failed", None, "21610"],
+        ["queued", None, None],
+    ]
+    assert database.value("SELECT count(*) FROM message_events") == 3
+
+
+def test_of_attempts_that_ended_together_all_are_recorded_or_none(database: Database) -> None:
+    sent = messages.claim_new()
+    with pytest.raises(StatementRejected):
+        attempts.record_all(
+            [
+                AttemptRecord(sent.token, Status.SENT),
+                AttemptRecord(messages.claim_new().token, Status.FAILED, failure="rumour"),
+            ]
+        )
+    assert database.rows("SELECT DISTINCT status FROM messages") == [["sending"]]

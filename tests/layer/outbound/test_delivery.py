@@ -9,6 +9,7 @@ from local import Behaviour
 from local.simulators.provider import ProviderSimulator
 from messaging import providers as registry
 from messaging.models import OutboundMessage
+from messaging.postgres.database import StatementRejected
 from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult
 from tests.support.api import INBOUND_SMS, call
@@ -136,6 +137,20 @@ def test_a_bug_in_a_provider_makes_only_its_own_message_unknown(
     assert state(database, 3)[0] == "sent"
     faults = [line for line in printed.logs if line["level"] == "ERROR"]
     assert [line["message_id"] for line in faults] == [1]
+
+
+def test_an_attempt_that_cannot_be_recorded_does_not_lose_the_others(
+    database: Database, aws: Aws, providers: ProviderSimulator
+) -> None:
+    accept(aws, 10)
+    database.rows("ALTER TABLE message_events ADD CONSTRAINT broken CHECK (message_id <> 2)")
+    try:
+        with pytest.raises(StatementRejected):
+            deliver(*range(1, 11))
+    finally:
+        database.rows("ALTER TABLE message_events DROP CONSTRAINT broken")
+    statuses = "SELECT status, count(*) FROM messages GROUP BY 1 ORDER BY 1"
+    assert database.rows(statuses) == [["sending", 1], ["sent", 9]]
 
 
 def test_ten_calls_run_at_the_same_time(database: Database, aws: Aws, providers: ProviderSimulator) -> None:

@@ -15,6 +15,7 @@ from messaging.inbound import store as inbound_store
 from messaging.inbound.store import Selector
 from messaging.models import MAX_ID, Channel, Status
 from messaging.outbound import attempts, circuits, store
+from messaging.outbound.attempts import AttemptRecord
 from messaging.postgres import cursor
 from messaging.postgres import database as product
 from tests.support import messages
@@ -211,6 +212,9 @@ WRITES: dict[str, Callable[[], object]] = {
         [messages.accept(messages.sms_to_new_contact())[1].id, 5, 15], messages.LEASE
     ),
     "recording": lambda: attempts.record(messages.claim_new().token, Status.SENT, provider_message_id="p-9"),
+    "recording several": lambda: attempts.record_all(
+        [AttemptRecord(messages.claim_new().token, Status.SENT, f"s-{datetime.now(UTC)}") for _ in range(2)]
+    ),
     "recording a failure": lambda: attempts.record(
         messages.claim_new().token, Status.QUEUED, failure="temporary", wait=messages.LEASE
     ),

@@ -3,6 +3,7 @@
 As in `store`, each function is one statement in one transaction, and can be repeated if its answer was lost.
 """
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
@@ -49,6 +50,18 @@ class Claimed(NamedTuple):
     """The next messages of conversations with another attempt under way. They must be dispatched again."""
     expired: list[int]
     """The ids of messages that are older than MAX_AGE. They have failed."""
+
+
+class AttemptRecord(NamedTuple):
+    """How an attempt ended. The fields are the arguments of `record`."""
+
+    token: UUID
+    status: Status
+    provider_message_id: str | None = None
+    failure: str | None = None
+    code: str | None = None
+    reason: str | None = None
+    wait: timedelta | None = None
 
 
 class Recorded(NamedTuple):
@@ -123,6 +136,29 @@ def record(
         max_delay=timedelta(seconds=MAX_DELAY_SECONDS),
     )
     return Recorded(Status(new_status), *fields)
+
+
+def record_all(records: Sequence[AttemptRecord]) -> list[Recorded]:
+    """Records attempts that ended together, in one transaction: all or none.
+
+    Raises StatementRejected as `record` does.
+    """
+    fields = [
+        {
+            "token": str(record.token),
+            "status": record.status,
+            "provider_message_id": record.provider_message_id,
+            "failure": record.failure,
+            "code": record.code,
+            "reason": record.reason,
+            "wait": record.wait.total_seconds() if record.wait is not None else None,
+        }
+        for record in records
+    ]
+    max_delay = timedelta(seconds=MAX_DELAY_SECONDS)
+    rows = call("record_attempts", records=json.dumps(fields), max_delay=max_delay)
+    recorded = {token: Recorded(Status(status), *results) for token, status, *results in rows}
+    return [recorded[record.token] for record in records]
 
 
 def resolve(token: UUID, status: Status, code: str, reason: str) -> Dispatch | None:

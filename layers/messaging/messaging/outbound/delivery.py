@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from functools import partial
 
@@ -11,9 +11,10 @@ from messaging.failures import Failure, Misconfigured
 from messaging.models import OutboundMessage
 from messaging.outbound import attempts, status_lookup
 from messaging.outbound.attempt_log import log_failure, log_recorded
-from messaging.outbound.attempts import Claimed, Recorded, UnknownOutcome
+from messaging.outbound.attempts import AttemptRecord, Claimed, Recorded, UnknownOutcome
 from messaging.outbound.dispatch import FollowUp, dispatch, follow_ups
 from messaging.outbound.retries import Result, decide
+from messaging.postgres.database import StatementRejected
 from messaging.problems import Unavailable
 from messaging.providers.provider import SEND_TIME, Provider, ProviderResult
 from messaging.settings import settings
@@ -27,6 +28,8 @@ RECORD_RETRY_SECONDS = 0.5
 LEASE_MARGIN_SECONDS = 15.0
 """By how much a claim outlives its invocation: after that no worker is left that could record."""
 
+Sent = tuple[OutboundMessage, Result]
+"""A message that was sent to its provider, and how that ended."""
 Instances = Mapping[str, Provider | None]
 """Providers by their names in PROVIDERS. None if a provider cannot be used."""
 
@@ -66,7 +69,7 @@ def _load(name: str) -> Provider | None:
 def _call_providers(
     claimed: Claimed, instances: Instances, seconds_left: Callable[[], float], *, is_queue_available: bool
 ) -> None:
-    """Sends and looks up everything that was claimed, records each result as it comes, and dispatches.
+    """Sends and looks up everything that was claimed, records the results as they come, and dispatches.
 
     The calls run in threads. Only this thread speaks to the database and to the queue.
     """
@@ -79,16 +82,14 @@ def _call_providers(
         for unknown in claimed.unknown:
             provider = instances.get(unknown.message.provider)
             lookups[pool.submit(status_lookup.look_up, provider, unknown.message)] = unknown
-        for call in as_completed([*sends, *lookups]):
-            result = call.result()
-            try:
-                if call in sends:
-                    due = _record(sends[call], result, seconds_left)
-                else:
-                    due = status_lookup.resolve(lookups[call], result)
-            except Exception as error:  # noqa: BLE001  # raised below, when the other results are recorded
-                errors.append(error)
-                continue
+        running: set[Future[Result]] = {*sends, *lookups}
+        while running:
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            sent = [(message, call.result()) for call, message in sends.items() if call in ended]
+            due = _record_together(sent, seconds_left, errors)
+            for call, unknown in lookups.items():
+                if call in ended:
+                    due += _resolve(unknown, call.result(), errors)
             for follow_up in due:
                 # After one failure the queue costs no more time: the relay dispatches what follows.
                 if is_queue_available:
@@ -108,33 +109,73 @@ def _send(provider: Provider | None, message: OutboundMessage) -> Result:
         return error
 
 
-def _record(message: OutboundMessage, result: Result, seconds_left: Callable[[], float]) -> list[FollowUp]:
-    """Records how an attempt ended. Returns what to dispatch next."""
+def _record_together(
+    sent: Sequence[Sent], seconds_left: Callable[[], float], errors: list[Exception]
+) -> list[FollowUp]:
+    """Records attempts that ended together in one transaction. Returns what to dispatch next.
+
+    If the database rejects them, each is recorded on its own, so that one does not lose the others. Errors
+    are added to `errors`, to be raised when the other results are recorded.
+    """
+    if not sent:
+        return []
+    try:
+        return _record(sent, seconds_left)
+    except StatementRejected as error:
+        if len(sent) == 1:
+            errors.append(error)
+            return []
+    except Exception as error:  # noqa: BLE001  # raised by the caller
+        errors.append(error)
+        return []
+    due: list[FollowUp] = []
+    for attempt in sent:
+        due += _record_together([attempt], seconds_left, errors)
+    return due
+
+
+def _record(sent: Sequence[Sent], seconds_left: Callable[[], float]) -> list[FollowUp]:
+    records = [_describe(message, result) for message, result in sent]
+    results = _retry_while_unavailable(partial(attempts.record_all, records), seconds_left)
+    due: list[FollowUp] = []
+    for (message, result), record, recorded in zip(sent, records, results, strict=True):
+        log_recorded(message, record.status, recorded, record.code)
+        log_failure(message, result)
+        due += follow_ups(message.id, recorded)
+    return due
+
+
+def _describe(message: OutboundMessage, result: Result) -> AttemptRecord:
+    """Returns what to record about an attempt."""
     decision = decide(message, result)
-    provider_message_id = result.provider_message_id if isinstance(result, ProviderResult) else None
     kind = code = reason = None
     if isinstance(result, Failure):
         kind, code, reason = result.kind, result.code, result.reason
     elif isinstance(result, Exception):
         kind, code, reason = "unknown", "internal_error", "An internal error ended the attempt."
         log_fault("Provider raised an unexpected error", result, message_id=message.id)
-    record = partial(
-        attempts.record,
+    return AttemptRecord(
         message.token,
         decision.status,
-        provider_message_id=provider_message_id,
+        provider_message_id=result.provider_message_id if isinstance(result, ProviderResult) else None,
         failure=kind,
         code=code,
         reason=reason,
         wait=decision.wait,
     )
-    recorded = _retry_while_unavailable(record, seconds_left)
-    log_recorded(message, decision.status, recorded, code)
-    log_failure(message, result)
-    return follow_ups(message.id, recorded)
 
 
-def _retry_while_unavailable(record: Callable[[], Recorded], seconds_left: Callable[[], float]) -> Recorded:
+def _resolve(unknown: UnknownOutcome, result: Result, errors: list[Exception]) -> list[FollowUp]:
+    try:
+        return status_lookup.resolve(unknown, result)
+    except Exception as error:  # noqa: BLE001  # raised by the caller
+        errors.append(error)
+        return []
+
+
+def _retry_while_unavailable(
+    record: Callable[[], list[Recorded]], seconds_left: Callable[[], float]
+) -> list[Recorded]:
     """Waits for a database that is unavailable: only this worker knows what the provider answered."""
     while True:
         try:
