@@ -10,7 +10,7 @@ from tests.support.api import INBOUND_EMAIL, INBOUND_SMS, call, invoke, signed
 from tests.support.aws import Aws
 from tests.support.configuration import Configure
 from tests.support.database import Database
-from tests.support.tcp_server import playing
+from tests.support.tcp_server import serve
 from tests.support.waiting import eventually
 
 UNREACHABLE = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
@@ -87,7 +87,7 @@ def test_a_batch_stops_at_the_first_record_that_finds_the_database_unavailable(
     """If the database hangs, ten records that wait for it in turn would use up the function's time."""
     records = spool_webhooks("/api/webhooks/sms", *(sms(n) for n in range(5)))
     connections: list[object] = []
-    with playing(connections.append) as address:
+    with serve(connections.append) as address:
         configure(DATABASE_URL=f"postgresql://nobody:nothing@{address}/nowhere?sslmode=disable")
         product.disconnect()
         assert len(handle_records("sms_webhook", records)) == 5

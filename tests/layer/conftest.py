@@ -9,7 +9,7 @@ from local.simulators.provider import ProviderSimulator
 from tests.support.aws import Aws
 from tests.support.configuration import SIGNING_SECRET, Configure
 from tests.support.database import Database
-from tests.support.internet import Internet, faked
+from tests.support.internet import Internet, fake_internet
 from tests.support.race import Race
 
 
@@ -37,5 +37,5 @@ def race(environments: ProcessPoolExecutor, other: Database) -> Race:
 
 @pytest.fixture
 def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
-    with faked(monkeypatch) as internet:
+    with fake_internet(monkeypatch) as internet:
         yield internet

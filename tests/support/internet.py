@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.tcp_server import Script, playing
+from tests.support.tcp_server import Script, serve
 
 PUBLIC, OTHER = "93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"
 
@@ -30,7 +30,7 @@ class Internet:
 
     @contextmanager
     def serving(self, script: Script) -> Iterator[None]:
-        with playing(script) as address:
+        with serve(script) as address:
             host, _, port = address.rpartition(":")
             self._server = (host, int(port))
             yield
@@ -53,7 +53,7 @@ class Internet:
 
 
 @contextmanager
-def faked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
+def fake_internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
     internet = Internet()
 
     def connect(sock: socket.socket, address: tuple[Any, ...]) -> None:

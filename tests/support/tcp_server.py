@@ -41,7 +41,7 @@ class _Server(threading.Thread):
 
 
 @contextmanager
-def playing(script: Script) -> Iterator[str]:
+def serve(script: Script) -> Iterator[str]:
     """Serves the script, and yields the host and port."""
     server = _Server(script)
     server.start()
@@ -70,7 +70,7 @@ def _receive(client: socket.socket) -> bytes:
     return received
 
 
-def answering(*parts: bytes, every: float = 0) -> Script:
+def respond(*parts: bytes, every: float = 0) -> Script:
     """Reads the request, sends the parts with `every` seconds before each, and disconnects."""
 
     def script(client: socket.socket) -> None:
@@ -82,7 +82,7 @@ def answering(*parts: bytes, every: float = 0) -> Script:
     return script
 
 
-def dripping(head: bytes, drop: bytes) -> Script:
+def drip(head: bytes, drop: bytes) -> Script:
     """Sends the head, and then the drop again and again without an end."""
 
     def script(client: socket.socket) -> None:

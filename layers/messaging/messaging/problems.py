@@ -248,8 +248,6 @@ class Invalid(Problem):
         """
         return cls.fields([(_field_path(error["loc"][skip:]), _message(error)) for error in errors])
 
-    found = of_errors
-
     def summary(self) -> str:
         """Returns all errors on one line, for a log or an exception."""
         return "; ".join(f"{error['field']}: {error['message']}" for error in self.errors)

@@ -26,7 +26,7 @@ from tests.support.api import INBOUND_EMAIL, call
 from tests.support.aws import Aws
 from tests.support.configuration import Configure
 from tests.support.database import Database
-from tests.support.tcp_server import Script, answering, hang, playing, reset
+from tests.support.tcp_server import Script, hang, reset, respond, serve
 
 UNREACHABLE = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
 FILES = "SELECT attachments FROM messages ORDER BY id"
@@ -151,15 +151,15 @@ def test_without_a_bucket_only_messages_without_files_are_stored(configure: Conf
     [
         pytest.param(reset, id="resets"),
         pytest.param(hang, id="hangs"),
-        pytest.param(answering(b"HTTP/1.1 503 x\r\nContent-Length: 4\r\n\r\nbusy"), id="is busy"),
-        pytest.param(answering(b"HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\n{}"), id="refuses"),
+        pytest.param(respond(b"HTTP/1.1 503 x\r\nContent-Length: 4\r\n\r\nbusy"), id="is busy"),
+        pytest.param(respond(b"HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\n{}"), id="refuses"),
     ],
 )
 def test_a_failing_bucket_costs_a_few_seconds_for_any_number_of_files(
     aws_at: Callable[[str], None], script: Script
 ) -> None:
     files = [File(name="a", content_type="b/c", content=b"%d" % n) for n in range(100)]
-    with playing(script) as address:
+    with serve(script) as address:
         aws_at(f"http://{address}")
         began = time.monotonic()
         with pytest.raises(Unavailable):

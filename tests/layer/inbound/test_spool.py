@@ -15,7 +15,7 @@ from messaging.problems import Unavailable
 from tests.support import messages
 from tests.support.aws import Aws
 from tests.support.configuration import Configure
-from tests.support.tcp_server import Script, answering, hang, playing, read_request, reset
+from tests.support.tcp_server import Script, hang, read_request, reset, respond, serve
 from tests.support.waiting import eventually
 
 TEN_DAYS = 10 * 24 * 3600
@@ -105,15 +105,15 @@ def test_delays_double_up_to_15_minutes_and_last_more_than_ten_days() -> None:
         pytest.param(reset, id="resets"),
         pytest.param(read_request, id="closes after it has read"),
         pytest.param(hang, id="hangs"),
-        pytest.param(answering(b"HTTP/1.1 503 x\r\nContent-Length: 4\r\n\r\nbusy"), id="is busy"),
-        pytest.param(answering(b"HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\n{}"), id="refuses"),
+        pytest.param(respond(b"HTTP/1.1 503 x\r\nContent-Length: 4\r\n\r\nbusy"), id="is busy"),
+        pytest.param(respond(b"HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\n{}"), id="refuses"),
     ],
 )
 @pytest.mark.parametrize("size", [1, 300_000])
 def test_a_failing_queue_or_bucket_is_unavailable_within_a_few_seconds(
     aws_at: Callable[[str], None], script: Script, size: int
 ) -> None:
-    with playing(script) as address:
+    with serve(script) as address:
         aws_at(f"http://{address}")
         began = time.monotonic()
         with pytest.raises(Unavailable):
@@ -144,7 +144,7 @@ def test_a_queue_that_rejects_a_message_is_unavailable(aws_at: Callable[[str], N
         body = b'{"__type": "com.amazonaws.sqs#OverLimit", "message": "x"}'
         client.sendall(b"HTTP/1.1 400 x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
-    with playing(script) as address:
+    with serve(script) as address:
         aws_at(f"http://{address}")
         with pytest.raises(Unavailable):
             spool.spool_request(messages.request())

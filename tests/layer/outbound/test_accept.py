@@ -18,7 +18,7 @@ from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.messages import ACCOUNT
 from tests.support.providers.example_provider import ExampleProvider
-from tests.support.tcp_server import hang, playing
+from tests.support.tcp_server import hang, serve
 
 pytestmark = pytest.mark.usefixtures("providers")
 
@@ -150,7 +150,7 @@ def test_an_unavailable_queue_delays_an_accept_by_a_second(
     database: Database, configure: Configure, aws_at: Callable[[str], None], outage: str
 ) -> None:
     configure(PROVIDER_SECRET_ARN="")
-    with playing(hang) as address:
+    with serve(hang) as address:
         aws_at(f"http://{address}" if outage == "hangs" else "http://127.0.0.1:9")
         accept.accept(ACCOUNT, sms())  # the first call creates the client, which takes longer
         started = time.monotonic()

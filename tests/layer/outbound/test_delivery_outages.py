@@ -22,7 +22,7 @@ from tests.support.database import Database
 from tests.support.delivery import accept, deliver, make_due, state
 from tests.support.lambda_context import Context
 from tests.support.messages import own_all
-from tests.support.tcp_server import hang, playing
+from tests.support.tcp_server import hang, serve
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("aws")
@@ -106,7 +106,7 @@ def test_a_hanging_secrets_manager_costs_seconds_but_no_message(
     database: Database, aws: Aws, providers: ProviderSimulator, aws_at: Callable[[str], None]
 ) -> None:
     accept(aws)
-    with playing(hang) as address:
+    with serve(hang) as address:
         aws_at(f"http://{address}")
         started = time.monotonic()
         with pytest.raises(Unavailable):

@@ -11,7 +11,7 @@ from messaging.outbound import queue
 from messaging.outbound.attempts import Dispatch
 from tests.support.aws import Aws
 from tests.support.configuration import Configure
-from tests.support.tcp_server import Script, answering, hang, playing, read_request, reset
+from tests.support.tcp_server import Script, hang, read_request, reset, respond, serve
 
 DISPATCHES = [Dispatch(id, 1) for id in range(1, 26)]
 
@@ -49,7 +49,7 @@ def requests(aws_at: Callable[[str], None]) -> Iterator[list[dict[str, object]]]
         body = json.dumps({"Successful": [], "Failed": failed}).encode()
         client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
-    with playing(script) as address:
+    with serve(script) as address:
         aws_at(f"http://{address}")
         yield requests
 
@@ -81,21 +81,21 @@ def test_a_delay_is_rounded_up_to_seconds_and_limited_to_15_minutes(
         pytest.param(reset, id="resets"),
         pytest.param(read_request, id="closes after it has read"),
         pytest.param(hang, id="hangs"),
-        pytest.param(answering(b"SSH-2.0-OpenSSH_9.9\r\n"), id="speaks something else"),
-        pytest.param(answering(b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n"), id="is at fault"),
-        pytest.param(answering(b"HTTP/1.1 503 x\r\nContent-Length: 4\r\n\r\nbusy"), id="is busy"),
-        pytest.param(answering(b"HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\n{}"), id="refuses"),
-        pytest.param(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"), id="answers a list"),
-        pytest.param(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"), id="answers half"),
+        pytest.param(respond(b"SSH-2.0-OpenSSH_9.9\r\n"), id="speaks something else"),
+        pytest.param(respond(b"HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n"), id="is at fault"),
+        pytest.param(respond(b"HTTP/1.1 503 x\r\nContent-Length: 4\r\n\r\nbusy"), id="is busy"),
+        pytest.param(respond(b"HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\n{}"), id="refuses"),
+        pytest.param(respond(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"), id="answers a list"),
+        pytest.param(respond(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"), id="answers half"),
         pytest.param(
-            answering(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"Failed":7}'), id="answers nonsense"
+            respond(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"Failed":7}'), id="answers nonsense"
         ),
     ],
 )
 def test_a_failing_queue_costs_a_second_and_returns_every_id(
     aws_at: Callable[[str], None], script: Script
 ) -> None:
-    with playing(script) as address:
+    with serve(script) as address:
         aws_at(f"http://{address}")
         queue.send(DISPATCHES[:1])  # the first call creates the client, which takes longer
         started = time.monotonic()
@@ -112,7 +112,7 @@ def test_a_dead_connection_is_replaced(aws_at: Callable[[str], None]) -> None:
             taken.append(read_request(client))
             client.sendall(answered)
 
-    with playing(script) as address:
+    with serve(script) as address:
         aws_at(f"http://{address}")
         assert queue.send([Dispatch(1, 1)]) == []
         assert queue.send([Dispatch(2, 1)]) == []

@@ -21,7 +21,7 @@ from tests.support.aws import Aws
 from tests.support.configuration import SIGNING_SECRET, Configure
 from tests.support.database import Database
 from tests.support.providers.example_provider import ExampleProvider
-from tests.support.tcp_server import playing, read_request
+from tests.support.tcp_server import read_request, serve
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def sent(
         client.sendall(b"HTTP/1.1 200 OK\r\n\r\nOK example-9")
 
     monkeypatch.setitem(providers.REGISTRY, "example", ExampleProvider)
-    with playing(vendor) as address:
+    with serve(vendor) as address:
         secret = aws.keep({"example-eu": {"url": f"http://{address}/", "key": "key"}})
         configure(PROVIDERS="example-eu=example", PROVIDER_SECRET_ARN=secret)
         yield received

@@ -20,7 +20,7 @@ from messaging.failures import (
 )
 from messaging.providers.credentials import aws_access
 from messaging.transport import aws_call
-from tests.support.tcp_server import Script, answering, hang, playing, read_request
+from tests.support.tcp_server import Script, hang, read_request, respond, serve
 
 REQUEST = {"DestinationPhoneNumber": "+18045551234", "MessageBody": "Hello"}
 KEYS = {"region": "us-west-2", "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI"}
@@ -30,7 +30,7 @@ READ_TIMEOUT = 0.5  # seconds
 
 def answer(status: int, fields: object, head: str = "") -> Script:
     body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
-    return answering(f"HTTP/1.1 {status} x\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    return respond(f"HTTP/1.1 {status} x\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
 
 def call(url: str, **secret: str) -> Mapping[str, Any]:
@@ -40,7 +40,7 @@ def call(url: str, **secret: str) -> Mapping[str, Any]:
 
 
 def failure(script: Script) -> Failure:
-    with playing(script) as address, pytest.raises(Failure) as raised:
+    with serve(script) as address, pytest.raises(Failure) as raised:
         call(f"http://{address}")
     return raised.value
 
@@ -110,8 +110,8 @@ def test_the_words_of_an_answer_can_be_kept() -> None:
         pytest.param(lambda _: None, id="closes"),
         pytest.param(read_request, id="closes after it has read"),
         pytest.param(hang, id="hangs"),
-        pytest.param(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"), id="answers half"),
-        pytest.param(answering(b"\0\xff" * 100), id="answers noise"),
+        pytest.param(respond(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"), id="answers half"),
+        pytest.param(respond(b"\0\xff" * 100), id="answers noise"),
         pytest.param(answer(200, b"[]"), id="answers something else"),
     ],
 )
@@ -139,7 +139,7 @@ def test_where_nobody_listens_nothing_was_written() -> None:
 def test_a_secret_that_leads_nowhere_calls_nobody(secret: dict[str, str]) -> None:
     called: list[bytes] = []
     with (
-        playing(lambda client: called.append(read_request(client))) as address,
+        serve(lambda client: called.append(read_request(client))) as address,
         pytest.raises(TemporaryFailure) as raised,
     ):
         call(**{"url": f"http://{address}", **secret})
@@ -188,7 +188,7 @@ def test_a_connection_serves_one_call() -> None:
         hung_up.append(client.recv(1))
 
     counting, served = counted(script)
-    with playing(counting) as address:
+    with serve(counting) as address:
         for _ in range(3):
             call(f"http://{address}")
     assert served() == 3
@@ -203,7 +203,7 @@ def test_calls_of_several_threads_do_not_disturb_each_other() -> None:
         barrier.wait()
         ended.append(call(f"http://{address}").get("MessageId"))
 
-    with playing(answer(200, {"MessageId": "message-9"})) as address:
+    with serve(answer(200, {"MessageId": "message-9"})) as address:
         threads = [threading.Thread(target=run, args=(address,)) for _ in range(8)]
         for thread in threads:
             thread.start()

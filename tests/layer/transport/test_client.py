@@ -23,7 +23,7 @@ from messaging.failures import (
 )
 from messaging.transport import client as transport_client
 from tests.support.certificates import Authority
-from tests.support.tcp_server import Script, answering, dripping, hang, playing, read_request, reset
+from tests.support.tcp_server import Script, drip, hang, read_request, reset, respond, serve
 
 BUDGET = 0.4  # seconds
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -37,7 +37,7 @@ def post(
 
 def failure(script: Script, scheme: str = "http") -> Failure:
     """Calls the script's server, and returns the failure. It must be raised within the budget."""
-    with playing(script) as address:
+    with serve(script) as address:
         began = time.monotonic()
         with pytest.raises(Failure) as raised:
             post(address, scheme)
@@ -52,7 +52,7 @@ def test_post_sends_the_body_and_the_headers_to_the_url_with_its_query() -> None
         received.append(read_request(client))
         client.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
 
-    with playing(script) as address:
+    with serve(script) as address:
         assert post(address, headers={"X-One": "1"})[::2] == (200, b"{}")
     head, _, body = received[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /hook?a=b HTTP/1.1\r\n")
@@ -72,20 +72,20 @@ def test_post_sends_the_body_and_the_headers_to_the_url_with_its_query() -> None
     ],
 )
 def test_a_response_is_read_in_every_form_that_http_allows(answer: bytes) -> None:
-    with playing(answering(answer)) as address:
+    with serve(respond(answer)) as address:
         assert post(address)[::2] == (200, b"body")
 
 
 @pytest.mark.parametrize("pause", [0.01])
 def test_a_response_that_arrives_byte_by_byte_is_read(pause: float) -> None:
     parts = [HEAD + b"Content-Length: 10\r\n\r\n", *[b"x"] * 10]
-    with playing(answering(*parts, every=pause)) as address:
+    with serve(respond(*parts, every=pause)) as address:
         assert post(address)[::2] == (200, b"x" * 10)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_every_2xx_is_a_success(status: int) -> None:
-    with playing(answering(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n".encode())) as address:
+    with serve(respond(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\n\r\n".encode())) as address:
         assert post(address)[::2] == (status, b"")
 
 
@@ -103,7 +103,7 @@ def test_every_2xx_is_a_success(status: int) -> None:
 def test_every_other_status_is_a_kind_of_failure(status: int, kind: type[Failure]) -> None:
     location = "Location: http://127.0.0.1:1/\r\n"
     answer = f"HTTP/1.1 {status} x\r\n{location}Content-Length: 4\r\n\r\nbody".encode()
-    raised = failure(answering(answer))
+    raised = failure(respond(answer))
     assert (type(raised), raised.code) == (kind, str(status))
     assert raised.body == b"body"  # for the provider's file to read
     assert "body" not in raised.reason
@@ -111,7 +111,7 @@ def test_every_other_status_is_a_kind_of_failure(status: int, kind: type[Failure
 
 def test_an_informational_response_leaves_the_outcome_unknown() -> None:
     hint = b"HTTP/1.1 103 Early Hints\r\n\r\n"
-    raised = failure(answering(hint + HEAD + b"Content-Length: 4\r\n\r\nbody"))
+    raised = failure(respond(hint + HEAD + b"Content-Length: 4\r\n\r\nbody"))
     assert type(raised) is OutcomeUnknown
 
 
@@ -122,23 +122,21 @@ def test_an_informational_response_leaves_the_outcome_unknown() -> None:
         pytest.param(reset, id="resets after the first byte"),
         pytest.param(read_request, id="closes after it has read"),
         pytest.param(hang, id="hangs"),
-        pytest.param(dripping(b"", b"H"), id="drips a status line"),
-        pytest.param(dripping(b"HTTP/1.1 200 OK\r\n", b"X-Y: z\r\n"), id="drips headers"),
-        pytest.param(dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="drips continues"),
-        pytest.param(dripping(HEAD + b"Content-Length: 9999\r\n\r\n", b"x"), id="drips a body"),
-        pytest.param(dripping(HEAD + b"\r\n", b"x"), id="drips a body without a length"),
+        pytest.param(drip(b"", b"H"), id="drips a status line"),
+        pytest.param(drip(b"HTTP/1.1 200 OK\r\n", b"X-Y: z\r\n"), id="drips headers"),
+        pytest.param(drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="drips continues"),
+        pytest.param(drip(HEAD + b"Content-Length: 9999\r\n\r\n", b"x"), id="drips a body"),
+        pytest.param(drip(HEAD + b"\r\n", b"x"), id="drips a body without a length"),
+        pytest.param(drip(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"), id="drips chunks"),
+        pytest.param(respond(b"SSH-2.0-OpenSSH_9.9\r\n"), id="uses another protocol"),
+        pytest.param(respond(b"\x00\xff" * 100), id="sends random bytes"),
+        pytest.param(respond(HEAD + b"x" * 70_000 + b"\r\n\r\n"), id="sends a header that is too long"),
+        pytest.param(respond(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhalf"), id="sends half a body"),
         pytest.param(
-            dripping(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"), id="drips chunks"
-        ),
-        pytest.param(answering(b"SSH-2.0-OpenSSH_9.9\r\n"), id="uses another protocol"),
-        pytest.param(answering(b"\x00\xff" * 100), id="sends random bytes"),
-        pytest.param(answering(HEAD + b"x" * 70_000 + b"\r\n\r\n"), id="sends a header that is too long"),
-        pytest.param(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhalf"), id="sends half a body"),
-        pytest.param(
-            answering(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n"), id="sends a malformed chunk"
+            respond(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nx\r\n"), id="sends a malformed chunk"
         ),
         pytest.param(
-            answering(HEAD + b"\r\n" + b"x" * (transport_client.MAX_RESPONSE + 1)), id="sends too much"
+            respond(HEAD + b"\r\n" + b"x" * (transport_client.MAX_RESPONSE + 1)), id="sends too much"
         ),
     ],
 )
@@ -148,7 +146,7 @@ def test_the_outcome_is_unknown_if_the_request_may_have_arrived(script: Script) 
 
 
 def test_a_response_of_the_maximum_size_is_read() -> None:
-    with playing(answering(HEAD + b"\r\n" + b"x" * transport_client.MAX_RESPONSE)) as address:
+    with serve(respond(HEAD + b"\r\n" + b"x" * transport_client.MAX_RESPONSE)) as address:
         assert len(post(address).body) == transport_client.MAX_RESPONSE
 
 
@@ -208,7 +206,7 @@ def test_a_refused_connection_is_a_temporary_failure() -> None:
 def test_an_invalid_url_is_not_called(url: str) -> None:
     called: list[bytes] = []
     with (
-        playing(lambda client: called.append(read_request(client))) as address,
+        serve(lambda client: called.append(read_request(client))) as address,
         pytest.raises(TemporaryFailure) as raised,
     ):
         transport_client.post(url.replace("HOST", address), b"", {}, budget=BUDGET)
@@ -244,7 +242,7 @@ def test_any_retry_after_is_none_or_not_negative(value: str) -> None:
 @pytest.mark.parametrize("status", [408, 429, 503])
 def test_a_temporary_failure_has_the_retry_after_of_the_response(status: int) -> None:
     answer = f"HTTP/1.1 {status} x\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n"
-    raised = failure(answering(answer.encode()))
+    raised = failure(respond(answer.encode()))
     assert isinstance(raised, TemporaryFailure)
     assert raised.retry_after == timedelta(seconds=30)
 
@@ -252,7 +250,7 @@ def test_a_temporary_failure_has_the_retry_after_of_the_response(status: int) ->
 def test_a_chunk_of_negative_size_ends_at_the_limit() -> None:
     chunk = HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"
     with (
-        playing(dripping(chunk, b"x" * 1_000_000)) as address,
+        serve(drip(chunk, b"x" * 1_000_000)) as address,
         pytest.raises(OutcomeUnknown, match="ResponseTooLarge"),
     ):
         post(address)

@@ -17,7 +17,7 @@ from messaging.transport.fetch import FetchedFile, fetch
 from tests.support.certificates import Authority, Certificate
 from tests.support.internet import PUBLIC, Internet
 from tests.support.providers.send_contract import answer
-from tests.support.tcp_server import Script, answering, dripping, hang, playing, read_request, reset
+from tests.support.tcp_server import Script, drip, hang, read_request, reset, respond, serve
 
 HOST = "files.example.com"
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -47,8 +47,8 @@ def failure(internet: Internet, script: Script) -> Failure:
     "script",
     [
         answer(200, b"x" * 1000),
-        answering(HEAD + b"\r\n" + b"x" * 1000),
-        answering(CHUNKED + b"1f4\r\n" + b"x" * 500 + b"\r\n1f4\r\n" + b"x" * 500 + b"\r\n0\r\n\r\n"),
+        respond(HEAD + b"\r\n" + b"x" * 1000),
+        respond(CHUNKED + b"1f4\r\n" + b"x" * 500 + b"\r\n1f4\r\n" + b"x" * 500 + b"\r\n0\r\n\r\n"),
     ],
     ids=["with a length", "without", "in chunks"],
 )
@@ -61,12 +61,10 @@ def test_a_file_of_the_maximum_size_is_fetched(internet: Internet, script: Scrip
     [
         answer(200, b"x" * 1001),
         answer(200, b"x" * 100_000),
-        answering(HEAD + b"\r\n" + b"x" * 1001),
-        answering(CHUNKED + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n"),
-        dripping(CHUNKED, b"ffff\r\n" + b"x" * 65535 + b"\r\n"),
-        dripping(
-            CHUNKED + b"-1\r\n", b"x" * 500_000
-        ),  # http.client reads such a chunk until the connection ends
+        respond(HEAD + b"\r\n" + b"x" * 1001),
+        respond(CHUNKED + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n"),
+        drip(CHUNKED, b"ffff\r\n" + b"x" * 65535 + b"\r\n"),
+        drip(CHUNKED + b"-1\r\n", b"x" * 500_000),  # http.client reads such a chunk until the connection ends
     ],
     ids=["by one", "with a length", "without", "in chunks", "without an end", "in a chunk without an end"],
 )
@@ -91,16 +89,16 @@ def test_an_empty_file_and_an_empty_list_are_fetched(internet: Internet) -> None
 @pytest.mark.parametrize(
     "script",
     [
-        dripping(HEAD + b"Content-Length: 500\r\n\r\n", b"x"),
-        dripping(HEAD, b"X-Y: z\r\n"),
-        dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        drip(HEAD + b"Content-Length: 500\r\n\r\n", b"x"),
+        drip(HEAD, b"X-Y: z\r\n"),
+        drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
         hang,
         lambda _: None,
         read_request,
         reset,
-        answering(b"\0\xff" * 100),
-        answering(HEAD + b"Content-Length: 20\r\n\r\nhalf"),
-        answering(CHUNKED + b"5\r\nha"),
+        respond(b"\0\xff" * 100),
+        respond(HEAD + b"Content-Length: 20\r\n\r\nhalf"),
+        respond(CHUNKED + b"5\r\nha"),
         *(answer(status) for status in (408, 425, 429, 500, 502, 503, 504)),
     ],
 )
@@ -119,7 +117,7 @@ def test_a_missing_file_is_a_permanent_failure(internet: Internet, status: int) 
 
 
 def test_the_budget_is_for_all_files_together(internet: Internet) -> None:
-    slow = answering(HEAD + b"Content-Length: 1\r\n\r\nx", every=0.2)
+    slow = respond(HEAD + b"Content-Length: 1\r\n\r\nx", every=0.2)
     began = time.monotonic()
     with internet.serving(slow), pytest.raises(Unready):
         fetch([f"http://{HOST}/"] * 50, budget=0.5)
@@ -201,11 +199,11 @@ def secured(certificate: Certificate, script: Script) -> Script:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
 
-    def serve(client: socket.socket) -> None:
+    def script_over_tls(client: socket.socket) -> None:
         with context.wrap_socket(client, server_side=True) as sock:
             script(sock)
 
-    return serve
+    return script_over_tls
 
 
 def test_https_works_with_a_trusted_certificate(internet: Internet, authority: Authority) -> None:
@@ -239,7 +237,7 @@ def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(
 
 
 def test_a_local_server_is_not_reached_without_the_fake_internet() -> None:
-    with playing(answer(200, b"inside")) as address, pytest.raises(Unsendable):
+    with serve(answer(200, b"inside")) as address, pytest.raises(Unsendable):
         fetch([f"http://{address}/"])
 
 

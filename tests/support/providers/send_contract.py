@@ -18,9 +18,9 @@ from messaging.models import Channel, Content, OutboundMessage
 from messaging.problems import Invalid
 from messaging.providers.limits import REQUIRED
 from messaging.providers.provider import Provider, ProviderResult
-from tests.support.internet import PUBLIC, faked
+from tests.support.internet import PUBLIC, fake_internet
 from tests.support.providers.vendor_profile import NAME, Speaking
-from tests.support.tcp_server import Script, answering, playing, read_request
+from tests.support.tcp_server import Script, read_request, respond, serve
 
 ODD = (b"", b"{}", b"[]", b"null", b"\xff", b"<html>", b'"\\ud800"', b"1e999", b"[" * 5000, b'{"a":' * 5000)
 KINDS = {
@@ -48,7 +48,7 @@ def written(status: int, body: bytes = b"", head: bytes = b"") -> bytes:
 
 
 def answer(status: int, body: bytes = b"", head: bytes = b"") -> Script:
-    return answering(written(status, body, head))
+    return respond(written(status, body, head))
 
 
 def in_turn(*scripts: Script) -> Script:
@@ -100,16 +100,16 @@ class Sending(Speaking):
         return written(self.accepted_status, body, head)
 
     def took(self, id: bytes | None = None) -> Script:
-        return answering(self.taken(id))
+        return respond(self.taken(id))
 
     def test_gives_the_vendor_s_id_of_a_message_that_was_taken(self) -> None:
-        with playing(self.took()) as address, self.reaching(address) as provider:
+        with serve(self.took()) as address, self.reaching(address) as provider:
             assert provider.send(self.message()) == ProviderResult(self.sent_id)
 
     @pytest.mark.parametrize("status", [200, 201, 202, 204, 302, 400, 401, 404, 409, 422, 429, 500, 503])
     def test_whatever_the_vendor_answers_sending_ends_in_our_words(self, status: int) -> None:
         with (
-            playing(in_turn(*(answer(status, body) for body in ODD))) as address,
+            serve(in_turn(*(answer(status, body) for body in ODD))) as address,
             self.reaching(address) as provider,
         ):
             for _ in ODD:
@@ -125,7 +125,7 @@ class Sending(Speaking):
     def test_each_answer_is_the_right_kind_of_failure(self, status: int, kind: type[Failure]) -> None:
         bodies = (b"", b"{}", b"<html>")
         with (
-            playing(in_turn(*(answer(status, body) for body in bodies))) as address,
+            serve(in_turn(*(answer(status, body) for body in bodies))) as address,
             self.reaching(address) as provider,
         ):
             for _ in bodies:
@@ -133,7 +133,7 @@ class Sending(Speaking):
 
     @pytest.mark.parametrize("id", [b"\0", b"\\u0000", b"x" * 513, b"\xff"])
     def test_an_id_that_cannot_be_kept_is_none(self, id: bytes) -> None:
-        with playing(self.took(id)) as address, self.reaching(address) as provider:
+        with serve(self.took(id)) as address, self.reaching(address) as provider:
             ended = sent(provider, self.message())
         if not isinstance(ended, OutcomeUnknown):
             assert isinstance(ended, ProviderResult)
@@ -141,8 +141,8 @@ class Sending(Speaking):
             assert kept is None or (0 < len(kept) <= 512 and "\0" not in kept)
 
     def test_without_an_answer_the_outcome_is_unknown(self) -> None:
-        for script in (lambda _: None, read_request, answering(b"\0\xff" * 100)):
-            with playing(script) as address, self.reaching(address) as provider:
+        for script in (lambda _: None, read_request, respond(b"\0\xff" * 100)):
+            with serve(script) as address, self.reaching(address) as provider:
                 assert isinstance(sent(provider, self.message()), OutcomeUnknown)
 
     def test_where_nobody_listens_nothing_was_sent(self) -> None:
@@ -163,7 +163,7 @@ class Sending(Speaking):
         if limits.headers:
             fields["headers"] = {"X-Given": "header-words"}
         message = self.message(**fields)
-        with playing(self.accepting_all()) as address, self.reaching(address) as provider:
+        with serve(self.accepting_all()) as address, self.reaching(address) as provider:
             provider.send(message)
         [request] = self.requests
         sent_text = self.said(request)
@@ -183,7 +183,7 @@ class Sending(Speaking):
             assert refused == {field}
             assert field not in REQUIRED, f"{self.provider.__name__} must send {field}"
             return
-        with faked(monkeypatch) as internet, internet.serving(self.accepting_all()):
+        with fake_internet(monkeypatch) as internet, internet.serving(self.accepting_all()):
             internet.names = {"vendor.example.com": [[PUBLIC]], "files.example.com": [[PUBLIC]]}
             with self.reaching("vendor.example.com") as provider:
                 provider.send(message)

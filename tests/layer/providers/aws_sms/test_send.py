@@ -13,7 +13,7 @@ from messaging.providers import provider_class
 from messaging.providers.aws_sms import AwsSms
 from messaging.providers.provider import ProviderResult
 from tests.support import api
-from tests.support.tcp_server import answering, playing, read_request
+from tests.support.tcp_server import read_request, respond, serve
 
 SECRET = {"region": "us-west-2", "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI"}
 MESSAGE = OutboundMessage.model_validate(
@@ -29,7 +29,7 @@ def sent(**secret: object) -> dict[str, Any]:
         requests.append(read_request(client))
         client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n" + b'{"MessageId": "message-9"}')
 
-    with playing(script) as address:
+    with serve(script) as address:
         provider = AwsSms("x", {**SECRET, "endpoint_url": f"http://{address}", **secret})
         assert provider.send(MESSAGE) == ProviderResult("message-9")
     head, _, body = requests[0].partition(b"\r\n\r\n")
@@ -77,8 +77,8 @@ def test_each_refusal_is_the_right_kind(code: str, reason: str | None, kind: typ
     body = json.dumps(
         {"__type": code, "Message": "Because.", **({"Reason": reason} if reason else {})}
     ).encode()
-    script = answering(f"HTTP/1.1 400 x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
-    with playing(script) as address, pytest.raises(Failure) as raised:
+    script = respond(f"HTTP/1.1 400 x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    with serve(script) as address, pytest.raises(Failure) as raised:
         AwsSms("x", {**SECRET, "endpoint_url": f"http://{address}"}).send(MESSAGE)
     named = f"{code}.{reason}" if reason else code
     assert (type(raised.value), raised.value.code, raised.value.reason) == (kind, named, "Because.")

@@ -8,7 +8,7 @@ import pytest
 from messaging.failures import Failure, Misconfigured, OptedOut, PermanentFailure, TemporaryFailure
 from messaging.models import OutboundMessage
 from messaging.providers import json_gateway
-from tests.support.tcp_server import answering, playing
+from tests.support.tcp_server import respond, serve
 
 CLAIMED = {"id": 7, "provider": "sms", "token": UUID(int=7), "attempt": 1, "tries": 1}
 SMS = {"type": "sms", "from": "+12016661234", "to": "+18045551234", "body": "Hello"}
@@ -40,7 +40,7 @@ def test_a_refusal_is_told_in_the_providers_words(
 ) -> None:
     content = json.dumps(body).encode()
     head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(content)}\r\n\r\n".encode()
-    with playing(answering(head + content)) as address:
+    with serve(respond(head + content)) as address:
         provider = json_gateway.Sms("sms", {"url": f"http://{address}/sms"})
         with pytest.raises(Failure) as raised:
             provider.send(OutboundMessage.model_validate(CLAIMED | SMS))

@@ -17,7 +17,7 @@ from messaging.providers.provider import ProviderResult, Webhook
 from tests.support.api import INBOUND_EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS
 from tests.support.configuration import SIGNING_SECRET
 from tests.support.providers.send_contract import answer
-from tests.support.tcp_server import playing, read_request
+from tests.support.tcp_server import read_request, serve
 
 OTHER_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 SENT = datetime(2024, 11, 1, 14, tzinfo=UTC)
@@ -43,7 +43,7 @@ def sent(
         requests.append(read_request(client))
         client.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + reply)
 
-    with playing(script) as address:
+    with serve(script) as address:
         made = provider("sms", {"url": f"http://{address}/sms", **secret})
         assert made.send(outbound(fields)) == ProviderResult("message-9")
     head, _, body = requests[0].partition(b"\r\n\r\n")
@@ -112,7 +112,7 @@ def test_signs_nothing_where_there_is_no_secret() -> None:
     ],
 )
 def test_reads_the_id_of_the_answer_or_leaves_the_outcome_open(body: bytes, id: str | None) -> None:
-    with playing(answer(200, body)) as address:
+    with serve(answer(200, body)) as address:
         provider = json_gateway.Sms("sms", {"url": f"http://{address}/"})
         if id is not None:
             assert provider.send(outbound(NEW_SMS)) == ProviderResult(id)

@@ -23,7 +23,7 @@ from messaging.providers.provider import ProviderResult
 from messaging.transport import client as transport_client
 from tests.support.api import NEW_EMAIL, NEW_SMS
 from tests.support.configuration import SIGNING_SECRET
-from tests.support.tcp_server import Script, answering, dripping, hang, playing, read_request
+from tests.support.tcp_server import Script, drip, hang, read_request, respond, serve
 
 BUDGET = 0.4  # seconds
 TIME = "2024-11-01T14:00:00Z"
@@ -34,20 +34,20 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
 
 def answer(status: int, body: bytes = b"") -> Script:
     head = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\n\r\n"
-    return answering(head.encode() + body)
+    return respond(head.encode() + body)
 
 
 def fetch_status(
     script: Script, made: type[json_gateway.JsonGateway] = json_gateway.Sms
 ) -> ProviderResult | None:
-    with playing(script) as address:
+    with serve(script) as address:
         provider = made("sms", {"lookup_url": f"http://{address}/lookup", "signing_secret": SIGNING_SECRET})
         return provider.fetch_status(MESSAGE)
 
 
 def refused(script: Script) -> Failure:
     """What a send ends in."""
-    with playing(script) as address, pytest.raises(Failure) as raised:
+    with serve(script) as address, pytest.raises(Failure) as raised:
         json_gateway.Sms("sms", {"url": f"http://{address}/"}).send(MESSAGE)
     return raised.value
 
@@ -87,7 +87,7 @@ def test_what_it_does_not_know_is_none() -> None:
         (answer(200, b'{"messaging_provider_id": ""}'), OutcomeUnknown),
         (answer(200, b'{"xillio_id": "message-3"}'), OutcomeUnknown),
         (answer(204), OutcomeUnknown),
-        (answering(b"\x00\xff SSH-2.0-nobody\r\n"), OutcomeUnknown),
+        (respond(b"\x00\xff SSH-2.0-nobody\r\n"), OutcomeUnknown),
         (lambda _: None, OutcomeUnknown),
         (answer(302), Misconfigured),
         (answer(400), PermanentFailure),
@@ -110,9 +110,9 @@ def test_one_without_an_address_to_ask_cannot_tell(secret: dict[str, str]) -> No
         json_gateway.Sms("sms", secret).fetch_status(MESSAGE)
 
 
-@pytest.mark.parametrize("script", [hang, dripping(HEAD + b"Content-Length: 99\r\n\r\n", b" ")])
+@pytest.mark.parametrize("script", [hang, drip(HEAD + b"Content-Length: 99\r\n\r\n", b" ")])
 def test_a_question_ends_within_its_budget(script: Script) -> None:
-    with playing(script) as address:
+    with serve(script) as address:
         began = time.monotonic()
         with pytest.raises(OutcomeUnknown):
             transport_client.get(f"http://{address}/lookup?reference=7", {}, budget=BUDGET)
@@ -120,7 +120,7 @@ def test_a_question_ends_within_its_budget(script: Script) -> None:
 
 
 def test_a_question_that_reaches_nobody_was_not_asked() -> None:
-    with playing(hang) as address:
+    with serve(hang) as address:
         pass
     with pytest.raises(TemporaryFailure) as raised:
         transport_client.get(f"http://{address}/", {}, budget=BUDGET)
@@ -153,7 +153,7 @@ def test_nobody_has_opted_out_by_less(status: int, body: bytes) -> None:
 def test_the_opted_out_of_an_email_is_the_same() -> None:
     fields = {**NEW_EMAIL, **CLAIMED, "type": "email"}
     told = answer(400, b'{"error": {"code": "opted_out"}}')
-    with playing(told) as address, pytest.raises(OptedOut):
+    with serve(told) as address, pytest.raises(OptedOut):
         json_gateway.Email("email", {"url": f"http://{address}/"}).send(
             OutboundMessage.model_validate(fields)
         )

@@ -24,7 +24,7 @@ from messaging.providers.provider import ProviderResult
 from tests.layer.providers.mailgun.test_contract import TestUrlencoded as Vendor
 from tests.support.internet import PUBLIC, Internet
 from tests.support.providers.send_contract import answer, in_turn
-from tests.support.tcp_server import Script, playing, read_request
+from tests.support.tcp_server import Script, read_request, serve
 
 PNG = b"\x89PNG\r\n\x1a\n--" + bytes(range(256))
 
@@ -63,7 +63,7 @@ def content(part: Message) -> bytes:
 
 
 def send(asked: Script, secret: dict[str, str] | None = None, **fields: object) -> ProviderResult:
-    with playing(asked) as address:
+    with serve(asked) as address:
         return Vendor().made(secret, f"http://{address}/").send(Vendor().message(**fields))
 
 

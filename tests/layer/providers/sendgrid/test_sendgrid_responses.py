@@ -16,11 +16,11 @@ from messaging.failures import (
 from messaging.providers.provider import ProviderResult
 from tests.layer.providers.sendgrid.api import ID, outbound, send
 from tests.support.providers.send_contract import answer
-from tests.support.tcp_server import Script, playing
+from tests.support.tcp_server import Script, serve
 
 
 def failure(script: Script) -> Failure:
-    with playing(script) as address, pytest.raises(Failure) as raised:
+    with serve(script) as address, pytest.raises(Failure) as raised:
         send(f"http://{address}/", outbound())
     return raised.value
 
@@ -35,7 +35,7 @@ def failure(script: Script) -> Failure:
     ],
 )
 def test_what_was_taken_has_the_id_of_its_events(head: bytes, id: str | None) -> None:
-    with playing(answer(202, b"", head + b"\r\n")) as address:
+    with serve(answer(202, b"", head + b"\r\n")) as address:
         assert send(f"http://{address}", outbound()) == ProviderResult(id)
 
 

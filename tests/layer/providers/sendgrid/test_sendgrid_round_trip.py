@@ -17,7 +17,7 @@ from tests.support.aws import Aws
 from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.log_lines import Printed
-from tests.support.tcp_server import Script, playing, read_request
+from tests.support.tcp_server import Script, read_request, serve
 
 PAYLOADS = Path(__file__).parent / "payloads"
 HOOK = "/api/webhooks/email/sendgrid-eu"
@@ -46,7 +46,7 @@ class Api:
 def api(database: Database, aws: Aws, configure: Configure) -> Iterator[Api]:
     api = Api()
     script: Script = api
-    with playing(script) as address:
+    with serve(script) as address:
         secret = {"api_key": "SG.secret", "public_key": signatures.PUBLIC_KEY, "api_url": f"http://{address}"}
         configure(PROVIDERS="sendgrid-eu=sendgrid", PROVIDER_SECRET_ARN=aws.keep({"sendgrid-eu": secret}))
         yield api

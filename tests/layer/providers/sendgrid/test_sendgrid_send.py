@@ -15,7 +15,7 @@ from messaging.providers.sendgrid import SendGrid, recipient_mark
 from tests.layer.providers.sendgrid.api import ID, TAKEN, outbound, send
 from tests.support.internet import PUBLIC, Internet
 from tests.support.providers.send_contract import answer
-from tests.support.tcp_server import playing, read_request
+from tests.support.tcp_server import read_request, serve
 
 FILES = "http://files.example.com"
 PLAIN = {
@@ -39,7 +39,7 @@ def request(**fields: object) -> tuple[bytes, bytes]:
         requests.append(read_request(client))
         client.sendall(TAKEN)
 
-    with playing(script) as address:
+    with serve(script) as address:
         assert send(f"http://{address}", outbound(**fields)) == ProviderResult(ID)
     head, _, body = requests[0].partition(b"\r\n\r\n")
     return head, body

@@ -19,7 +19,7 @@ from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.providers import sns
 from tests.support.providers.sns import TOPIC, envelope, signed, webhook
-from tests.support.tcp_server import Script, answering, hang, playing
+from tests.support.tcp_server import Script, hang, respond, serve
 
 PAYLOADS = Path(__file__).parent / "payloads"
 SECRET = {"region": "us-west-2", "access_key_id": "x", "secret_access_key": "y", "bucket": "mails"}
@@ -142,16 +142,16 @@ def test_of_a_mail_that_is_not_there_it_says_so() -> None:
 @pytest.mark.parametrize(
     ("script", "problem"),
     [
-        (answering(b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n"), Unavailable),
-        (answering(b"HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\nhalf"), Unavailable),
+        (respond(b"HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n"), Unavailable),
+        (respond(b"HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\nhalf"), Unavailable),
         (lambda _: None, Unavailable),
         (hang, Unavailable),
-        (answering(b"HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n"), Unreadable),
-        (answering(b"HTTP/1.1 200 x\r\nContent-Length: %d\r\n\r\nx" % (MAX_MAIL + 1)), Unreadable),
+        (respond(b"HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n"), Unreadable),
+        (respond(b"HTTP/1.1 200 x\r\nContent-Length: %d\r\n\r\nx" % (MAX_MAIL + 1)), Unreadable),
     ],
 )
 def test_a_bucket_that_is_away_is_no_fault_of_the_mail(script: Script, problem: type[Exception]) -> None:
-    with playing(script) as address, pytest.raises(problem):
+    with serve(script) as address, pytest.raises(problem):
         parse(payload("received_bucket"), endpoint_url=f"http://{address}")
 
 

@@ -21,7 +21,7 @@ from messaging.providers.provider import ProviderResult
 from messaging.providers.ses import Ses
 from messaging.transport.fetch import FetchedFile
 from tests.support import api
-from tests.support.tcp_server import answering, playing, read_request
+from tests.support.tcp_server import read_request, respond, serve
 
 SECRET = {"region": "us-west-2", "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI"}
 
@@ -40,7 +40,7 @@ def sent(message: OutboundMessage, **secret: object) -> dict[str, Any]:
         requests.append(read_request(client))
         client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(answer), answer))
 
-    with playing(script) as address:
+    with serve(script) as address:
         provider = Ses("x", {**SECRET, "endpoint_url": f"http://{address}", **secret})
         assert provider.send(message) == ProviderResult("message-9")
     head, _, body = requests[0].partition(b"\r\n\r\n")
@@ -133,7 +133,7 @@ def test_attachments_are_parts() -> None:
 
 
 def test_without_an_attachment_nothing_is_sent() -> None:
-    with playing(lambda _: pytest.fail("was called")) as address, pytest.raises(Failure) as raised:
+    with serve(lambda _: pytest.fail("was called")) as address, pytest.raises(Failure) as raised:
         Ses("x", {**SECRET, "endpoint_url": f"http://{address}"}).send(
             message(attachments=["http://127.0.0.1/a"])
         )
@@ -175,6 +175,6 @@ def test_whatever_was_accepted_can_be_written(
 def test_each_refusal_is_the_right_kind(code: str, kind: type[Failure]) -> None:
     body = b'{"message": "Because."}'
     head = f"HTTP/1.1 400 x\r\nx-amzn-ErrorType: {code}:http://x/\r\nContent-Length: {len(body)}\r\n\r\n"
-    with playing(answering(head.encode() + body)) as address, pytest.raises(Failure) as raised:
+    with serve(respond(head.encode() + body)) as address, pytest.raises(Failure) as raised:
         Ses("x", {**SECRET, "endpoint_url": f"http://{address}"}).send(message())
     assert (type(raised.value), raised.value.code, raised.value.reason) == (kind, code, "Because.")

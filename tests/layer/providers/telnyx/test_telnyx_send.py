@@ -21,7 +21,7 @@ from messaging.providers.telnyx import Telnyx
 from tests.layer.providers.telnyx.test_contract import TestTelnyx as Vendor
 from tests.support.configuration import Configure
 from tests.support.providers.send_contract import answer
-from tests.support.tcp_server import playing, read_request
+from tests.support.tcp_server import read_request, serve
 
 MMS = {"type": Channel.MMS, "attachments": ["https://example.com/a.png", "https://example.com/b.vcf"]}
 
@@ -34,7 +34,7 @@ def asked(message: OutboundMessage, name: str = "instance", **secret: str) -> tu
         seen.append(read_request(client))
         client.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + Vendor.accepted)
 
-    with playing(vendor) as address:
+    with serve(vendor) as address:
         provider = Telnyx(name, {**Vendor().secret(f"http://{address}/"), **secret})
         assert provider.send(message) == ProviderResult("message-9")
     head, _, body = seen[0].partition(b"\r\n\r\n")
@@ -44,7 +44,7 @@ def asked(message: OutboundMessage, name: str = "instance", **secret: str) -> tu
 def failing(status: int, code: str, head: bytes = b"") -> Failure:
     """What becomes of a message that Telnyx answers so."""
     body = json.dumps({"errors": [{"code": code, "title": "A title", "detail": "The detail."}]}).encode()
-    with playing(answer(status, body, head)) as address, pytest.raises(Failure) as raised:
+    with serve(answer(status, body, head)) as address, pytest.raises(Failure) as raised:
         Vendor().made(url=f"http://{address}/").send(Vendor().message())
     assert (raised.value.code, raised.value.reason) == (code, "The detail.")
     return raised.value
@@ -143,7 +143,7 @@ def test_a_server_that_is_busy_is_asked_again_when_it_says() -> None:
     "body", [b"", b"{}", b'{"data": {}}', b'{"data": []}', b'{"data": {"id": ""}}', b'{"data": {"id": 9}}']
 )
 def test_an_answer_without_an_id_leaves_it_unknown(body: bytes) -> None:
-    with playing(answer(200, body)) as address, pytest.raises(OutcomeUnknown):
+    with serve(answer(200, body)) as address, pytest.raises(OutcomeUnknown):
         Vendor().made(url=f"http://{address}/").send(Vendor().message())
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from messaging.providers.twilio import Twilio
-from tests.support.tcp_server import playing, read_request
+from tests.support.tcp_server import read_request, serve
 
 ACCOUNT = "AC" + "0123456789abcdef" * 2
 MESSAGES = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
@@ -35,7 +35,7 @@ def answering(
         lines = f"HTTP/1.1 {status} x\r\nContent-Length: {len(body)}\r\n{head}\r\n"
         client.sendall(lines.encode() + body)
 
-    with playing(script) as address:
+    with serve(script) as address:
         fields = {"account_sid": ACCOUNT, "auth_token": "token", "api_url": f"http://{address}/"}
         yield Twilio("twilio-eu", {**fields, **secret}), asked
 

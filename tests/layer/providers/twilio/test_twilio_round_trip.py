@@ -17,7 +17,7 @@ from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.delivery import let_pass
 from tests.support.log_lines import Printed
-from tests.support.tcp_server import playing, read_request
+from tests.support.tcp_server import read_request, serve
 
 PUBLIC_URL = "https://api.example.com"
 CREATED = {"sid": "SM9", "status": "queued"}
@@ -48,7 +48,7 @@ class Api:
 @pytest.fixture
 def api(database: Database, aws: Aws, configure: Configure) -> Iterator[Api]:
     api = Api()
-    with playing(api) as address:
+    with serve(api) as address:
         secret = {"account_sid": "AC1", "auth_token": signatures.TOKEN, "api_url": f"http://{address}"}
         configure(
             PROVIDERS="twilio-eu=twilio",
