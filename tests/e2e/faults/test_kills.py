@@ -108,7 +108,7 @@ def test_a_message_whose_delivery_was_killed_is_sent_or_unknown(
 ) -> None:
     ends = results.ends[step, world]
     assert len(ends) >= KILLS
-    assert set(ends) == {End(*ENDS[step.known][world])}
+    assert set(ends) == {End(*ENDS[step.evidence][world])}
 
 
 def test_other_messages_of_the_batch_and_the_conversation_are_sent_once(results: Results) -> None:

@@ -32,7 +32,7 @@ class Story(StrEnum):
     """The provider took it, the answer was lost, and there is no status lookup."""
 
 
-class Known(Enum):
+class Evidence(Enum):
     """What is recorded about a message when its delivery dies."""
 
     NOTHING = auto()
@@ -45,10 +45,10 @@ class Known(Enum):
 
 
 ENDS = {
-    Known.NOTHING: dict.fromkeys(World, ("sent", 1)),
-    Known.CLAIM: {World.ONCE: ("unknown", 0), World.AGAIN: ("sent", 1), World.LOOKUP: ("sent", 1)},
-    Known.TAKEN: {World.ONCE: ("unknown", 1), World.AGAIN: ("sent", 2), World.LOOKUP: ("sent", 1)},
-    Known.SENT: dict.fromkeys(World, ("sent", 1)),
+    Evidence.NOTHING: dict.fromkeys(World, ("sent", 1)),
+    Evidence.CLAIM: {World.ONCE: ("unknown", 0), World.AGAIN: ("sent", 1), World.LOOKUP: ("sent", 1)},
+    Evidence.TAKEN: {World.ONCE: ("unknown", 1), World.AGAIN: ("sent", 2), World.LOOKUP: ("sent", 1)},
+    Evidence.SENT: dict.fromkeys(World, ("sent", 1)),
 }
 """The final status of a message, and how often the provider took it."""
 
@@ -58,7 +58,7 @@ class Step(NamedTuple):
     wire: str
     call: str
     side: Side
-    known: Known
+    evidence: Evidence
 
     @property
     def name(self) -> str:
@@ -72,7 +72,7 @@ class Step(NamedTuple):
 
 
 def _call(
-    story: Story, wire: str, call: str, before: Known, after: Known, *, connects: bool = False
+    story: Story, wire: str, call: str, before: Evidence, after: Evidence, *, connects: bool = False
 ) -> list[Step]:
     """The steps of a call: before the request is forwarded, before its answer is, and with `connects` also
     before the connection is made. `before` and `after` is what is recorded around the call."""
@@ -83,28 +83,28 @@ def _call(
     ]
 
 
-def _dispatch(story: Story, known: Known) -> list[Step]:
-    return _call(story, "queue", "SendMessageBatch", known, known, connects=True)
+def _dispatch(story: Story, evidence: Evidence) -> list[Step]:
+    return _call(story, "queue", "SendMessageBatch", evidence, evidence, connects=True)
 
 
 STEPS = [
-    *_call(Story.TAKEN, "secrets", "GetSecretValue", Known.NOTHING, Known.NOTHING, connects=True),
-    *_call(Story.TAKEN, "postgres", "claim_messages", Known.NOTHING, Known.CLAIM, connects=True),
-    *_call(Story.TAKEN, "provider", "POST", Known.CLAIM, Known.TAKEN, connects=True),
-    *_call(Story.TAKEN, "postgres", "record_attempts", Known.TAKEN, Known.SENT),
-    Step(Story.TAKEN, "", "", Side.AFTER, Known.SENT),
-    *_dispatch(Story.WAITING, Known.CLAIM),
-    *_dispatch(Story.NEXT, Known.SENT),
-    Step(Story.RETRY, "provider", "POST", Side.ANSWER, Known.CLAIM),
-    *_call(Story.RETRY, "postgres", "record_attempts", Known.CLAIM, Known.NOTHING),
-    *_dispatch(Story.RETRY, Known.NOTHING),
-    *_call(Story.FOUND, "postgres", "claim_messages", Known.TAKEN, Known.TAKEN),
-    *_call(Story.FOUND, "provider", "GET", Known.TAKEN, Known.TAKEN, connects=True),
-    *_call(Story.FOUND, "postgres", "record_attempt", Known.TAKEN, Known.SENT),
-    Step(Story.MISSED, "provider", "GET", Side.ANSWER, Known.CLAIM),
-    *_call(Story.MISSED, "postgres", "resolve_attempt", Known.CLAIM, Known.NOTHING),
-    *_dispatch(Story.MISSED, Known.NOTHING),
-    *_call(Story.RESOLVED, "postgres", "resolve_attempt", Known.TAKEN, Known.TAKEN),
+    *_call(Story.TAKEN, "secrets", "GetSecretValue", Evidence.NOTHING, Evidence.NOTHING, connects=True),
+    *_call(Story.TAKEN, "postgres", "claim_messages", Evidence.NOTHING, Evidence.CLAIM, connects=True),
+    *_call(Story.TAKEN, "provider", "POST", Evidence.CLAIM, Evidence.TAKEN, connects=True),
+    *_call(Story.TAKEN, "postgres", "record_attempts", Evidence.TAKEN, Evidence.SENT),
+    Step(Story.TAKEN, "", "", Side.AFTER, Evidence.SENT),
+    *_dispatch(Story.WAITING, Evidence.CLAIM),
+    *_dispatch(Story.NEXT, Evidence.SENT),
+    Step(Story.RETRY, "provider", "POST", Side.ANSWER, Evidence.CLAIM),
+    *_call(Story.RETRY, "postgres", "record_attempts", Evidence.CLAIM, Evidence.NOTHING),
+    *_dispatch(Story.RETRY, Evidence.NOTHING),
+    *_call(Story.FOUND, "postgres", "claim_messages", Evidence.TAKEN, Evidence.TAKEN),
+    *_call(Story.FOUND, "provider", "GET", Evidence.TAKEN, Evidence.TAKEN, connects=True),
+    *_call(Story.FOUND, "postgres", "record_attempt", Evidence.TAKEN, Evidence.SENT),
+    Step(Story.MISSED, "provider", "GET", Side.ANSWER, Evidence.CLAIM),
+    *_call(Story.MISSED, "postgres", "resolve_attempt", Evidence.CLAIM, Evidence.NOTHING),
+    *_dispatch(Story.MISSED, Evidence.NOTHING),
+    *_call(Story.RESOLVED, "postgres", "resolve_attempt", Evidence.TAKEN, Evidence.TAKEN),
 ]
 
 
@@ -128,7 +128,7 @@ def made_unknown_at(story: Story) -> Step | None:
     return None
 
 
-CLAIMED = Step(Story.TAKEN, "postgres", "claim_messages", Side.ANSWER, Known.CLAIM)
+CLAIMED = Step(Story.TAKEN, "postgres", "claim_messages", Side.ANSWER, Evidence.CLAIM)
 """After this step the conversation is busy until the lease of the dead delivery runs out."""
 
 

@@ -13,7 +13,7 @@ from local.services.aws import CREDENTIALS, SECRET
 from local.template.template import REGION
 from tests.support.database import Database
 from tests.support.faults.delivery_process import Victims
-from tests.support.faults.delivery_steps import CLAIMED, Known, Step, Story, World, made_unknown_at
+from tests.support.faults.delivery_steps import CLAIMED, Evidence, Step, Story, World, made_unknown_at
 from tests.support.faults.outbound_queue import OutboundQueue
 from tests.support.faults.proxies import HTTP, POSTGRES, Door, Side, Wire
 from tests.support.faults.unknown_outcomes import UNKNOWN_AFTER
@@ -92,7 +92,7 @@ class Killing:
     def calls(self, story: Story, world: World) -> Mapping[str, list[str]]:
         """Returns all calls of a complete delivery, by wire."""
         ids = self._prepared(story, world)
-        pid = self._begin(Step(story, "", "", Side.AFTER, Known.SENT), ids)
+        pid = self._begin(Step(story, "", "", Side.AFTER, Evidence.SENT), ids)
         assert self._victims.result() == {"batchItemFailures": []}
         calls = {name: wire.calls for name, wire in self._wires.items()}
         self._end(pid)
