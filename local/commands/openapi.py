@@ -40,7 +40,7 @@ AUTHORIZATION_ERRORS = {
 }
 INFO = {
     "title": "Messaging",
-    "description": "SMS, MMS and email through any provider, shown as one conversation.",
+    "description": "SMS, MMS and email through any provider, shown as conversations.",
 }
 FIELDS_OF_THE_PRODUCT = ("files", "extra")
 """Fields of an inbound message that a webhook does not set."""
