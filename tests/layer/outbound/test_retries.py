@@ -5,15 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from messaging.failures import (
-    Misconfigured,
-    OptedOut,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-    Throttled,
-    Unready,
-)
+from messaging import failures
 from messaging.models import Channel, OutboundMessage, Status
 from messaging.outbound.retries import MAX_RETRY_AFTER, Result, backoff, decide
 from messaging.providers.provider import ProviderResult
@@ -90,13 +82,13 @@ def test_a_longer_backoff_counts_more_than_what_the_provider_asks() -> None:
     ("result", "status"),
     [
         (ProviderResult("p-1"), Status.SENT),
-        (TemporaryFailure("503", ""), Status.QUEUED),
-        (Throttled("429", ""), Status.QUEUED),
-        (Unready("no_media", ""), Status.QUEUED),
-        (Misconfigured("401", ""), Status.QUEUED),
-        (PermanentFailure("400", ""), Status.FAILED),
-        (OptedOut("21610", ""), Status.FAILED),
-        (OutcomeUnknown("no_answer", ""), Status.UNKNOWN),
+        (failures.TemporaryFailure("503", ""), Status.QUEUED),
+        (failures.Throttled("429", ""), Status.QUEUED),
+        (failures.Unready("no_media", ""), Status.QUEUED),
+        (failures.Misconfigured("401", ""), Status.QUEUED),
+        (failures.PermanentFailure("400", ""), Status.FAILED),
+        (failures.OptedOut("21610", ""), Status.FAILED),
+        (failures.OutcomeUnknown("no_answer", ""), Status.UNKNOWN),
         (KeyError("a bug in a provider"), Status.UNKNOWN),
         (None, Status.UNKNOWN),
     ],
@@ -112,12 +104,12 @@ def test_each_result_has_its_status(result: Result, status: Status) -> None:
     ("tries", "status"), [(MAX_ATTEMPTS - 1, Status.QUEUED), (MAX_ATTEMPTS, Status.FAILED)]
 )
 def test_a_temporary_failure_is_final_after_the_last_attempt(tries: int, status: Status) -> None:
-    assert decide(message(tries), TemporaryFailure("503", "")).status is status
+    assert decide(message(tries), failures.TemporaryFailure("503", "")).status is status
 
 
 def test_a_misconfigured_provider_never_ends_a_message() -> None:
-    assert decide(message(10 * MAX_ATTEMPTS), Misconfigured("401", "")).status is Status.QUEUED
+    assert decide(message(10 * MAX_ATTEMPTS), failures.Misconfigured("401", "")).status is Status.QUEUED
 
 
 def test_the_first_lookup_comes_after_15_seconds() -> None:
-    assert decide(message(), OutcomeUnknown("no_answer", "")).wait == timedelta(seconds=15)
+    assert decide(message(), failures.OutcomeUnknown("no_answer", "")).wait == timedelta(seconds=15)

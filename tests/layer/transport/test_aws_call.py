@@ -9,22 +9,18 @@ from typing import Any
 
 import pytest
 
-from messaging.failures import (
-    Failure,
-    Misconfigured,
-    OptedOut,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-    Throttled,
-)
+from messaging import failures
 from messaging.providers.credentials import aws_access
 from messaging.transport import aws_call
 from tests.support.tcp_server import Script, hang, read_request, respond, serve
 
 REQUEST = {"DestinationPhoneNumber": "+18045551234", "MessageBody": "Hello"}
 KEYS = {"region": "us-west-2", "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI"}
-KINDS: aws_call.FailureTypes = {"OPTED_OUT": OptedOut, "Suspended": Misconfigured, "Quota": TemporaryFailure}
+KINDS: aws_call.FailureTypes = {
+    "OPTED_OUT": failures.OptedOut,
+    "Suspended": failures.Misconfigured,
+    "Quota": failures.TemporaryFailure,
+}
 READ_TIMEOUT = 0.5  # seconds
 
 
@@ -39,8 +35,8 @@ def call(url: str, **secret: str) -> Mapping[str, Any]:
     return aws_call.call(access, "pinpoint-sms-voice-v2", "send_text_message", REQUEST, KINDS, READ_TIMEOUT)
 
 
-def failure(script: Script) -> Failure:
-    with serve(script) as address, pytest.raises(Failure) as raised:
+def failure(script: Script) -> failures.Failure:
+    with serve(script) as address, pytest.raises(failures.Failure) as raised:
         call(f"http://{address}")
     return raised.value
 
@@ -48,39 +44,60 @@ def failure(script: Script) -> Failure:
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        *((code, Throttled) for code in ("ThrottlingException", "Throttling", "TooManyRequestsException")),
-        ("RequestLimitExceeded", Throttled),
-        *((code, Misconfigured) for code in ("AccessDeniedException", "UnrecognizedClientException")),
-        *((code, Misconfigured) for code in ("ExpiredTokenException", "InvalidSignatureException")),
-        *((code, Misconfigured) for code in ("InvalidClientTokenId", "MissingAuthenticationTokenException")),
-        ("RequestExpired", TemporaryFailure),
-        ("ValidationException", PermanentFailure),
-        *(("Suspended", Misconfigured), ("Quota", TemporaryFailure)),  # the service's own
+        *(
+            (code, failures.Throttled)
+            for code in ("ThrottlingException", "Throttling", "TooManyRequestsException")
+        ),
+        ("RequestLimitExceeded", failures.Throttled),
+        *(
+            (code, failures.Misconfigured)
+            for code in ("AccessDeniedException", "UnrecognizedClientException")
+        ),
+        *((code, failures.Misconfigured) for code in ("ExpiredTokenException", "InvalidSignatureException")),
+        *(
+            (code, failures.Misconfigured)
+            for code in ("InvalidClientTokenId", "MissingAuthenticationTokenException")
+        ),
+        ("RequestExpired", failures.TemporaryFailure),
+        ("ValidationException", failures.PermanentFailure),
+        *(("Suspended", failures.Misconfigured), ("Quota", failures.TemporaryFailure)),  # the service's own
     ],
 )
-def test_a_code_says_more_than_its_status(code: str, kind: type[Failure]) -> None:
+def test_a_code_says_more_than_its_status(code: str, kind: type[failures.Failure]) -> None:
     found = failure(answer(400, {"__type": f"com.amazonaws.x#{code}", "Message": "Because."}))
     assert (type(found), found.code, found.reason) == (kind, code, "Because.")
 
 
 def test_a_reason_says_more_than_its_code() -> None:
     found = failure(answer(400, {"__type": "Quota", "Reason": "OPTED_OUT", "Message": "Because."}))
-    assert type(found) is TemporaryFailure, "of an error without such a field it is no reason"
+    assert type(found) is failures.TemporaryFailure, "of an error without such a field it is no reason"
     found = failure(
         answer(400, {"__type": "ConflictException", "Reason": "OPTED_OUT", "Message": "Because."})
     )
-    assert (type(found), found.code) == (OptedOut, "ConflictException.OPTED_OUT")
+    assert (type(found), found.code) == (failures.OptedOut, "ConflictException.OPTED_OUT")
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        *((400, PermanentFailure), (401, Misconfigured), (403, Misconfigured), (404, Misconfigured)),
-        *((413, PermanentFailure), (429, Throttled), (500, TemporaryFailure), (503, TemporaryFailure)),
+        *(
+            (400, failures.PermanentFailure),
+            (401, failures.Misconfigured),
+            (403, failures.Misconfigured),
+            (404, failures.Misconfigured),
+        ),
+        *(
+            (413, failures.PermanentFailure),
+            (429, failures.Throttled),
+            (500, failures.TemporaryFailure),
+            (503, failures.TemporaryFailure),
+        ),
     ],
 )
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}"])
-def test_without_a_known_code_the_status_says_it(status: int, kind: type[Failure], body: bytes) -> None:
+def test_without_a_known_code_the_status_says_it(
+    status: int, kind: type[failures.Failure], body: bytes
+) -> None:
     found = failure(answer(status, body))
     assert type(found) is kind
     assert found.code
@@ -90,7 +107,7 @@ def test_without_a_known_code_the_status_says_it(status: int, kind: type[Failure
 @pytest.mark.parametrize("code", ["ThrottlingException", "Suspended", "Unheard-of"])
 def test_retry_after_is_handed_on(code: str) -> None:
     found = failure(answer(503, {"__type": code}, "Retry-After: 30\r\n"))
-    assert isinstance(found, TemporaryFailure)
+    assert isinstance(found, failures.TemporaryFailure)
     assert found.retry_after == timedelta(seconds=30)
 
 
@@ -117,14 +134,14 @@ def test_the_words_of_an_answer_can_be_kept() -> None:
 )
 def test_where_the_request_may_have_been_taken_the_outcome_is_unknown(script: Script) -> None:
     found = failure(script)
-    assert (type(found), found.code) == (OutcomeUnknown, "no_answer")
+    assert (type(found), found.code) == (failures.OutcomeUnknown, "no_answer")
 
 
 def test_where_nobody_listens_nothing_was_written() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     for url in (f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}", "http://nowhere.invalid"):
-        with pytest.raises(TemporaryFailure) as raised:
+        with pytest.raises(failures.TemporaryFailure) as raised:
             call(url)
         assert raised.value.code == "not_connected"
 
@@ -140,16 +157,16 @@ def test_a_secret_that_leads_nowhere_calls_nobody(secret: dict[str, str]) -> Non
     called: list[bytes] = []
     with (
         serve(lambda client: called.append(read_request(client))) as address,
-        pytest.raises(TemporaryFailure) as raised,
+        pytest.raises(failures.TemporaryFailure) as raised,
     ):
         call(**{"url": f"http://{address}", **secret})
-    assert type(raised.value) is Misconfigured
+    assert type(raised.value) is failures.Misconfigured
     assert all(field in raised.value.reason for field in secret)
     assert called == []
 
 
 def test_a_request_that_amazon_has_no_form_for_is_not_sent() -> None:
-    with pytest.raises(PermanentFailure) as raised:
+    with pytest.raises(failures.PermanentFailure) as raised:
         aws_call.call(
             aws_access({**KEYS, "endpoint_url": "http://127.0.0.1:9"}, "instance"),
             "pinpoint-sms-voice-v2",

@@ -13,14 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.failures import (
-    Failure,
-    Misconfigured,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-    Throttled,
-)
+from messaging import failures
 from messaging.transport import client as transport_client
 from tests.support.certificates import Authority
 from tests.support.tcp_server import Script, drip, hang, read_request, reset, respond, serve
@@ -35,11 +28,11 @@ def post(
     return transport_client.post(f"{scheme}://{address}/hook?a=b", b"x" * 1000, headers or {}, budget=BUDGET)
 
 
-def failure(script: Script, scheme: str = "http") -> Failure:
+def failure(script: Script, scheme: str = "http") -> failures.Failure:
     """Calls the script's server, and returns the failure. It must be raised within the budget."""
     with serve(script) as address:
         began = time.monotonic()
-        with pytest.raises(Failure) as raised:
+        with pytest.raises(failures.Failure) as raised:
             post(address, scheme)
         assert time.monotonic() - began < BUDGET + 0.6
     return raised.value
@@ -92,15 +85,20 @@ def test_every_2xx_is_a_success(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        *((status, Misconfigured) for status in (401, 403)),  # our credentials are wrong
-        (429, Throttled),
-        *((status, TemporaryFailure) for status in (408, 425, 500, 501, 502, 503, 504, 507, 522, 599)),
-        *((status, Misconfigured) for status in (300, 301, 302, 307, 308)),  # never followed
-        *((status, Misconfigured) for status in (404, 405)),  # the URL is wrong: nothing has read the message
-        *((status, PermanentFailure) for status in (400, 402, 409, 410, 413, 415, 422, 451)),
+        *((status, failures.Misconfigured) for status in (401, 403)),  # our credentials are wrong
+        (429, failures.Throttled),
+        *(
+            (status, failures.TemporaryFailure)
+            for status in (408, 425, 500, 501, 502, 503, 504, 507, 522, 599)
+        ),
+        *((status, failures.Misconfigured) for status in (300, 301, 302, 307, 308)),  # never followed
+        *(
+            (status, failures.Misconfigured) for status in (404, 405)
+        ),  # the URL is wrong: nothing has read the message
+        *((status, failures.PermanentFailure) for status in (400, 402, 409, 410, 413, 415, 422, 451)),
     ],
 )
-def test_every_other_status_is_a_kind_of_failure(status: int, kind: type[Failure]) -> None:
+def test_every_other_status_is_a_kind_of_failure(status: int, kind: type[failures.Failure]) -> None:
     location = "Location: http://127.0.0.1:1/\r\n"
     answer = f"HTTP/1.1 {status} x\r\n{location}Content-Length: 4\r\n\r\nbody".encode()
     raised = failure(respond(answer))
@@ -112,7 +110,7 @@ def test_every_other_status_is_a_kind_of_failure(status: int, kind: type[Failure
 def test_an_informational_response_leaves_the_outcome_unknown() -> None:
     hint = b"HTTP/1.1 103 Early Hints\r\n\r\n"
     raised = failure(respond(hint + HEAD + b"Content-Length: 4\r\n\r\nbody"))
-    assert type(raised) is OutcomeUnknown
+    assert type(raised) is failures.OutcomeUnknown
 
 
 @pytest.mark.parametrize(
@@ -142,7 +140,7 @@ def test_an_informational_response_leaves_the_outcome_unknown() -> None:
 )
 def test_the_outcome_is_unknown_if_the_request_may_have_arrived(script: Script) -> None:
     raised = failure(script)
-    assert (type(raised), raised.code) == (OutcomeUnknown, "no_answer")
+    assert (type(raised), raised.code) == (failures.OutcomeUnknown, "no_answer")
 
 
 def test_a_response_of_the_maximum_size_is_read() -> None:
@@ -162,7 +160,7 @@ def test_a_response_of_the_maximum_size_is_read() -> None:
 )
 def test_a_failed_tls_handshake_is_a_temporary_failure(script: Script) -> None:
     raised = failure(script, "https")
-    assert (type(raised), raised.code) == (TemporaryFailure, "not_connected")
+    assert (type(raised), raised.code) == (failures.TemporaryFailure, "not_connected")
 
 
 def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(tmp_path: Path) -> None:
@@ -174,14 +172,14 @@ def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(tmp_path: Pat
         with context.wrap_socket(client, server_side=True) as secured:
             received.append(read_request(secured))
 
-    assert type(failure(script, "https")) is TemporaryFailure
+    assert type(failure(script, "https")) is failures.TemporaryFailure
     assert received == []
 
 
 def test_a_refused_connection_is_a_temporary_failure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(TemporaryFailure) as raised:
+    with pytest.raises(failures.TemporaryFailure) as raised:
         post(f"127.0.0.1:{port}")
     assert raised.value.code == "not_connected"
 
@@ -207,7 +205,7 @@ def test_an_invalid_url_is_not_called(url: str) -> None:
     called: list[bytes] = []
     with (
         serve(lambda client: called.append(read_request(client))) as address,
-        pytest.raises(TemporaryFailure) as raised,
+        pytest.raises(failures.TemporaryFailure) as raised,
     ):
         transport_client.post(url.replace("HOST", address), b"", {}, budget=BUDGET)
     assert raised.value.code == "not_configured"
@@ -243,7 +241,7 @@ def test_any_retry_after_is_none_or_not_negative(value: str) -> None:
 def test_a_temporary_failure_has_the_retry_after_of_the_response(status: int) -> None:
     answer = f"HTTP/1.1 {status} x\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n"
     raised = failure(respond(answer.encode()))
-    assert isinstance(raised, TemporaryFailure)
+    assert isinstance(raised, failures.TemporaryFailure)
     assert raised.retry_after == timedelta(seconds=30)
 
 
@@ -251,6 +249,6 @@ def test_a_chunk_of_negative_size_ends_at_the_limit() -> None:
     chunk = HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"
     with (
         serve(drip(chunk, b"x" * 1_000_000)) as address,
-        pytest.raises(OutcomeUnknown, match="ResponseTooLarge"),
+        pytest.raises(failures.OutcomeUnknown, match="ResponseTooLarge"),
     ):
         post(address)

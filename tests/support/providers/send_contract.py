@@ -6,14 +6,7 @@ from itertools import chain
 
 import pytest
 
-from messaging.failures import (
-    Failure,
-    Misconfigured,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-    Throttled,
-)
+from messaging import failures
 from messaging.models import Channel, Content, OutboundMessage
 from messaging.problems import Invalid
 from messaging.providers.limits import REQUIRED
@@ -24,21 +17,21 @@ from tests.support.tcp_server import Script, read_request, respond, serve
 
 ODD = (b"", b"{}", b"[]", b"null", b"\xff", b"<html>", b'"\\ud800"', b"1e999", b"[" * 5000, b'{"a":' * 5000)
 KINDS = {
-    301: Misconfigured,
-    302: Misconfigured,
-    307: Misconfigured,
-    400: PermanentFailure,
-    401: Misconfigured,
-    403: Misconfigured,
-    404: Misconfigured,
-    405: Misconfigured,
-    413: PermanentFailure,
-    422: PermanentFailure,
-    429: Throttled,
-    500: TemporaryFailure,
-    502: TemporaryFailure,
-    503: TemporaryFailure,
-    504: TemporaryFailure,
+    301: failures.Misconfigured,
+    302: failures.Misconfigured,
+    307: failures.Misconfigured,
+    400: failures.PermanentFailure,
+    401: failures.Misconfigured,
+    403: failures.Misconfigured,
+    404: failures.Misconfigured,
+    405: failures.Misconfigured,
+    413: failures.PermanentFailure,
+    422: failures.PermanentFailure,
+    429: failures.Throttled,
+    500: failures.TemporaryFailure,
+    502: failures.TemporaryFailure,
+    503: failures.TemporaryFailure,
+    504: failures.TemporaryFailure,
 }
 
 
@@ -61,11 +54,11 @@ def in_turn(*scripts: Script) -> Script:
     return script
 
 
-def sent(provider: Provider, message: OutboundMessage) -> ProviderResult | Failure:
+def sent(provider: Provider, message: OutboundMessage) -> ProviderResult | failures.Failure:
     """How it ends; anything but these is a fault of the provider's file."""
     try:
         return provider.send(message)
-    except Failure as failure:
+    except failures.Failure as failure:
         return failure
 
 
@@ -114,7 +107,7 @@ class Sending(Speaking):
         ):
             for _ in ODD:
                 ended = sent(provider, self.message())
-                if isinstance(ended, Failure):
+                if isinstance(ended, failures.Failure):
                     assert ended.code
                     assert ended.reason
                 else:
@@ -122,7 +115,9 @@ class Sending(Speaking):
                     assert ended == ProviderResult(None), "no answer names one"
 
     @pytest.mark.parametrize(("status", "kind"), KINDS.items())
-    def test_each_answer_is_the_right_kind_of_failure(self, status: int, kind: type[Failure]) -> None:
+    def test_each_answer_is_the_right_kind_of_failure(
+        self, status: int, kind: type[failures.Failure]
+    ) -> None:
         bodies = (b"", b"{}", b"<html>")
         with (
             serve(in_turn(*(answer(status, body) for body in bodies))) as address,
@@ -135,7 +130,7 @@ class Sending(Speaking):
     def test_an_id_that_cannot_be_kept_is_none(self, id: bytes) -> None:
         with serve(self.took(id)) as address, self.reaching(address) as provider:
             ended = sent(provider, self.message())
-        if not isinstance(ended, OutcomeUnknown):
+        if not isinstance(ended, failures.OutcomeUnknown):
             assert isinstance(ended, ProviderResult)
             kept = ended.provider_message_id
             assert kept is None or (0 < len(kept) <= 512 and "\0" not in kept)
@@ -143,12 +138,12 @@ class Sending(Speaking):
     def test_without_an_answer_the_outcome_is_unknown(self) -> None:
         for script in (lambda _: None, read_request, respond(b"\0\xff" * 100)):
             with serve(script) as address, self.reaching(address) as provider:
-                assert isinstance(sent(provider, self.message()), OutcomeUnknown)
+                assert isinstance(sent(provider, self.message()), failures.OutcomeUnknown)
 
     def test_where_nobody_listens_nothing_was_sent(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-        with self.reaching(f"127.0.0.1:{port}") as provider, pytest.raises(TemporaryFailure):
+        with self.reaching(f"127.0.0.1:{port}") as provider, pytest.raises(failures.TemporaryFailure):
             provider.send(self.message())
 
     def test_every_field_that_the_provider_supports_is_sent(self) -> None:

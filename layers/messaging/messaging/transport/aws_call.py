@@ -18,14 +18,7 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from messaging.failures import (
-    Failure,
-    Misconfigured,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-    Throttled,
-)
+from messaging import failures
 from messaging.transport.client import failure_for_status, make_failure
 from messaging.transport.redact import redact
 
@@ -42,7 +35,7 @@ class AwsAccess(NamedTuple):
     secret_access_key: str | None = None
 
 
-FailureTypes = Mapping[str, type[Failure]]
+FailureTypes = Mapping[str, type[failures.Failure]]
 """The failure type for each error code, or each `Reason`, of a service."""
 
 CONNECT_TIMEOUT = 3.0  # seconds
@@ -68,7 +61,7 @@ _COMMON_ERRORS: FailureTypes = {
             "SubscriptionRequiredException",
             "UnrecognizedClientException",
         ),
-        Misconfigured,
+        failures.Misconfigured,
     ),
     **dict.fromkeys(
         (
@@ -79,10 +72,10 @@ _COMMON_ERRORS: FailureTypes = {
             "ThrottledException",
             "TooManyRequestsException",
         ),
-        Throttled,
+        failures.Throttled,
     ),
-    "RequestExpired": TemporaryFailure,  # signed too long ago
-    "RequestTimeTooSkewed": TemporaryFailure,
+    "RequestExpired": failures.TemporaryFailure,  # signed too long ago
+    "RequestTimeTooSkewed": failures.TemporaryFailure,
 }
 """Error codes that all services share. Their HTTP status (400) does not say it."""
 
@@ -113,7 +106,7 @@ def read_object(access: AwsAccess, bucket: str, key: str, max_bytes: int) -> byt
             if answer["ContentLength"] <= max_bytes:
                 content: bytes = body.read()
                 return content
-    raise PermanentFailure("too_large", f"The object is larger than {max_bytes} bytes.")
+    raise failures.PermanentFailure("too_large", f"The object is larger than {max_bytes} bytes.")
 
 
 @contextmanager
@@ -130,26 +123,28 @@ def _raise_failures(failure_types: FailureTypes) -> Iterator[None]:
     _request_sent.set(False)
     try:
         yield
-    except Failure:
+    except failures.Failure:
         raise
     except ClientError as error:
         raise _failure_from_answer(error.response, failure_types) from error
     except (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError) as error:
-        raise TemporaryFailure("not_connected", f"No connection to AWS: {type(error).__name__}.") from error
+        raise failures.TemporaryFailure(
+            "not_connected", f"No connection to AWS: {type(error).__name__}."
+        ) from error
     except ParamValidationError as error:
-        raise PermanentFailure("not_valid", "AWS does not accept a message of this form.") from error
+        raise failures.PermanentFailure("not_valid", "AWS does not accept a message of this form.") from error
     except Exception as error:
         name = type(error).__name__
         if not _request_sent.get():
             fields = ", ".join(AwsAccess._fields)
             reason = f"AWS could not be called: {name}. Check the secret's fields {fields}."
-            raise Misconfigured("not_configured", reason) from error
+            raise failures.Misconfigured("not_configured", reason) from error
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            raise TemporaryFailure("not_connected", f"No connection to AWS: {name}.") from error
-        raise OutcomeUnknown("no_answer", f"AWS gave no readable answer: {name}.") from error
+            raise failures.TemporaryFailure("not_connected", f"No connection to AWS: {name}.") from error
+        raise failures.OutcomeUnknown("no_answer", f"AWS gave no readable answer: {name}.") from error
 
 
-def _failure_from_answer(answer: Mapping[str, Any], failure_types: FailureTypes) -> Failure:
+def _failure_from_answer(answer: Mapping[str, Any], failure_types: FailureTypes) -> failures.Failure:
     """The failure that the answer's code or reason stands for; if neither is listed, its HTTP status."""
     meta = answer.get("ResponseMetadata", {})
     status = int(meta.get("HTTPStatusCode", 500))

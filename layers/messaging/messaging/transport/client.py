@@ -17,30 +17,23 @@ from functools import cache
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
-from messaging.failures import (
-    Failure,
-    Misconfigured,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-    Throttled,
-)
+from messaging import failures
 
 BUDGET = 10.0  # seconds for a whole call
 CONNECT_TIMEOUT = 3.0  # seconds of the budget for each address of the host, and again for TLS
 MAX_RESPONSE = 1_000_000  # bytes of the body
 
-_FAILURES: Mapping[int, type[TemporaryFailure]] = {
-    401: Misconfigured,
-    403: Misconfigured,
+_FAILURES: Mapping[int, type[failures.TemporaryFailure]] = {
+    401: failures.Misconfigured,
+    403: failures.Misconfigured,
     **dict.fromkeys(
-        range(300, 400), Misconfigured
+        range(300, 400), failures.Misconfigured
     ),  # the configured URL redirects; redirects are not followed
-    404: Misconfigured,  # the configured URL does not exist
-    405: Misconfigured,
-    408: TemporaryFailure,
-    425: TemporaryFailure,
-    429: Throttled,
+    404: failures.Misconfigured,  # the configured URL does not exist
+    405: failures.Misconfigured,
+    408: failures.TemporaryFailure,
+    425: failures.TemporaryFailure,
+    429: failures.Throttled,
 }
 """Statuses after which the provider certainly did not take the message and may take it later. So is every
 5xx. Every other status below 500 is about the message itself, and is permanent."""
@@ -75,7 +68,9 @@ def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget
     if 200 <= response.status < 300:
         return response
     if not 300 <= response.status < 600:  # a 1xx, for example, precedes the final response
-        raise OutcomeUnknown("no_answer", f"The provider answered {response.status}, which is not final.")
+        raise failures.OutcomeUnknown(
+            "no_answer", f"The provider answered {response.status}, which is not final."
+        )
     code, reason = str(response.status), f"The provider answered {response.status}."
     failure = failure_for_status(response.status, code, reason, response.headers.get("retry-after"))
     failure.body, failure.headers = response.body, response.headers
@@ -91,11 +86,11 @@ def _connect(
         connection.connect()
         connection.sock.settimeout(time_until(deadline))
     except OSError as error:
-        raise TemporaryFailure(
+        raise failures.TemporaryFailure(
             "not_connected", f"The connection to the provider failed: {type(error).__name__}."
         ) from error
     except (ValueError, http.client.HTTPException) as error:
-        raise Misconfigured("not_configured", "The provider's url is not valid.") from error
+        raise failures.Misconfigured("not_configured", "The provider's url is not valid.") from error
     return connection
 
 
@@ -112,18 +107,20 @@ def _exchange(
             headers = {name.lower(): value for name, value in response.getheaders()}
             return HttpResponse(response.status, headers, _read(response))
     except (OSError, http.client.HTTPException) as error:
-        raise OutcomeUnknown("no_answer", f"The provider did not answer: {type(error).__name__}.") from error
+        raise failures.OutcomeUnknown(
+            "no_answer", f"The provider did not answer: {type(error).__name__}."
+        ) from error
     finally:
         connection.close()
 
 
-def failure_for_status(status: int, code: str, reason: str, wait: str | None) -> Failure:
+def failure_for_status(status: int, code: str, reason: str, wait: str | None) -> failures.Failure:
     """Returns the failure that a status other than 2xx stands for. `wait` is the Retry-After header."""
-    default = TemporaryFailure if status >= 500 else PermanentFailure
+    default = failures.TemporaryFailure if status >= 500 else failures.PermanentFailure
     return make_failure(_FAILURES.get(status, default), code, reason, wait)
 
 
-def reclassify(failure: Failure, kind: type[Failure]) -> Failure:
+def reclassify(failure: failures.Failure, kind: type[failures.Failure]) -> failures.Failure:
     """Returns the failure as another kind with the same code, reason and wait.
 
     A provider's own error code can say more than the HTTP status, from which `post` derived the kind.
@@ -133,9 +130,9 @@ def reclassify(failure: Failure, kind: type[Failure]) -> Failure:
     return make_failure(kind, failure.code, failure.reason, failure.headers.get("retry-after"))
 
 
-def make_failure(kind: type[Failure], code: str, reason: str, wait: str | None) -> Failure:
+def make_failure(kind: type[failures.Failure], code: str, reason: str, wait: str | None) -> failures.Failure:
     """Returns a failure of this kind. `wait`, a Retry-After header, applies only to temporary failures."""
-    if issubclass(kind, TemporaryFailure):
+    if issubclass(kind, failures.TemporaryFailure):
         return kind(code, reason, retry_after(wait))
     return kind(code, reason)
 

@@ -8,15 +8,7 @@ from uuid import UUID
 import pytest
 from standardwebhooks import Webhook as Signature
 
-from messaging.failures import (
-    Failure,
-    Misconfigured,
-    OptedOut,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-    Throttled,
-)
+from messaging import failures
 from messaging.models import OutboundMessage
 from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult
@@ -45,9 +37,9 @@ def fetch_status(
         return provider.fetch_status(MESSAGE)
 
 
-def refused(script: Script) -> Failure:
+def refused(script: Script) -> failures.Failure:
     """What a send ends in."""
-    with serve(script) as address, pytest.raises(Failure) as raised:
+    with serve(script) as address, pytest.raises(failures.Failure) as raised:
         json_gateway.Sms("sms", {"url": f"http://{address}/"}).send(MESSAGE)
     return raised.value
 
@@ -80,33 +72,33 @@ def test_what_it_does_not_know_is_none() -> None:
 @pytest.mark.parametrize(
     ("script", "kind"),
     [
-        (answer(200, b""), OutcomeUnknown),
-        (answer(200, b"null"), OutcomeUnknown),
-        (answer(200, b"[]"), OutcomeUnknown),
-        (answer(200, b"{}"), OutcomeUnknown),
-        (answer(200, b'{"messaging_provider_id": ""}'), OutcomeUnknown),
-        (answer(200, b'{"xillio_id": "message-3"}'), OutcomeUnknown),
-        (answer(204), OutcomeUnknown),
-        (respond(b"\x00\xff SSH-2.0-nobody\r\n"), OutcomeUnknown),
-        (lambda _: None, OutcomeUnknown),
-        (answer(302), Misconfigured),
-        (answer(400), PermanentFailure),
-        (answer(410), PermanentFailure),
-        (answer(401), Misconfigured),
-        (answer(429), Throttled),
-        (answer(500), TemporaryFailure),
-        (answer(503), TemporaryFailure),
+        (answer(200, b""), failures.OutcomeUnknown),
+        (answer(200, b"null"), failures.OutcomeUnknown),
+        (answer(200, b"[]"), failures.OutcomeUnknown),
+        (answer(200, b"{}"), failures.OutcomeUnknown),
+        (answer(200, b'{"messaging_provider_id": ""}'), failures.OutcomeUnknown),
+        (answer(200, b'{"xillio_id": "message-3"}'), failures.OutcomeUnknown),
+        (answer(204), failures.OutcomeUnknown),
+        (respond(b"\x00\xff SSH-2.0-nobody\r\n"), failures.OutcomeUnknown),
+        (lambda _: None, failures.OutcomeUnknown),
+        (answer(302), failures.Misconfigured),
+        (answer(400), failures.PermanentFailure),
+        (answer(410), failures.PermanentFailure),
+        (answer(401), failures.Misconfigured),
+        (answer(429), failures.Throttled),
+        (answer(500), failures.TemporaryFailure),
+        (answer(503), failures.TemporaryFailure),
     ],
 )
-def test_any_other_answer_is_no_word_about_the_message(script: Script, kind: type[Failure]) -> None:
-    with pytest.raises(Failure) as raised:
+def test_any_other_answer_is_no_word_about_the_message(script: Script, kind: type[failures.Failure]) -> None:
+    with pytest.raises(failures.Failure) as raised:
         fetch_status(script)
     assert type(raised.value) is kind
 
 
 @pytest.mark.parametrize("secret", [{}, {"url": "http://127.0.0.1:9/"}, {"lookup_url": ""}])
 def test_one_without_an_address_to_ask_cannot_tell(secret: dict[str, str]) -> None:
-    with pytest.raises(Misconfigured):
+    with pytest.raises(failures.Misconfigured):
         json_gateway.Sms("sms", secret).fetch_status(MESSAGE)
 
 
@@ -114,7 +106,7 @@ def test_one_without_an_address_to_ask_cannot_tell(secret: dict[str, str]) -> No
 def test_a_question_ends_within_its_budget(script: Script) -> None:
     with serve(script) as address:
         began = time.monotonic()
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(failures.OutcomeUnknown):
             transport_client.get(f"http://{address}/lookup?reference=7", {}, budget=BUDGET)
         assert time.monotonic() - began < BUDGET + 0.6
 
@@ -122,7 +114,7 @@ def test_a_question_ends_within_its_budget(script: Script) -> None:
 def test_a_question_that_reaches_nobody_was_not_asked() -> None:
     with serve(hang) as address:
         pass
-    with pytest.raises(TemporaryFailure) as raised:
+    with pytest.raises(failures.TemporaryFailure) as raised:
         transport_client.get(f"http://{address}/", {}, budget=BUDGET)
     assert raised.value.code == "not_connected"
 
@@ -131,7 +123,7 @@ def test_a_question_that_reaches_nobody_was_not_asked() -> None:
 def test_who_has_opted_out_is_told_by_the_code_whatever_the_status(status: int) -> None:
     told = {"error": {"code": "opted_out", "reason": "STOP"}}
     found = refused(answer(status, json.dumps(told).encode()))
-    assert (type(found), found.code, found.reason) == (OptedOut, "opted_out", "STOP")
+    assert (type(found), found.code, found.reason) == (failures.OptedOut, "opted_out", "STOP")
 
 
 @pytest.mark.parametrize("status", [400, 500])
@@ -147,13 +139,15 @@ def test_who_has_opted_out_is_told_by_the_code_whatever_the_status(status: int) 
     ],
 )
 def test_nobody_has_opted_out_by_less(status: int, body: bytes) -> None:
-    assert type(refused(answer(status, body))) is (PermanentFailure if status == 400 else TemporaryFailure)
+    assert type(refused(answer(status, body))) is (
+        failures.PermanentFailure if status == 400 else failures.TemporaryFailure
+    )
 
 
 def test_the_opted_out_of_an_email_is_the_same() -> None:
     fields = {**NEW_EMAIL, **CLAIMED, "type": "email"}
     told = answer(400, b'{"error": {"code": "opted_out"}}')
-    with serve(told) as address, pytest.raises(OptedOut):
+    with serve(told) as address, pytest.raises(failures.OptedOut):
         json_gateway.Email("email", {"url": f"http://{address}/"}).send(
             OutboundMessage.model_validate(fields)
         )

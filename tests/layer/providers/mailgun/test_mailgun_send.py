@@ -9,15 +9,7 @@ from typing import cast
 
 import pytest
 
-from messaging.failures import (
-    Failure,
-    Misconfigured,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-    Throttled,
-    Unready,
-)
+from messaging import failures
 from messaging.problems import Invalid
 from messaging.providers.mailgun import Mailgun
 from messaging.providers.provider import ProviderResult
@@ -166,7 +158,7 @@ def test_sends_the_files_that_it_fetched(internet: Internet) -> None:
 def test_where_a_file_is_away_nothing_is_asked(internet: Internet) -> None:
     internet.names = {"files.example.com": [[PUBLIC]]}
     message = Vendor().message(attachments=["http://files.example.com/a"])
-    with internet.serving(answer(503)), pytest.raises(Unready):
+    with internet.serving(answer(503)), pytest.raises(failures.Unready):
         Vendor().made(url="http://api.example.com/").send(message)
     assert internet.resolved == ["files.example.com"]
 
@@ -174,19 +166,19 @@ def test_where_a_file_is_away_nothing_is_asked(internet: Internet) -> None:
 @pytest.mark.parametrize(
     ("status", "domain", "kind"),
     [
-        (400, None, PermanentFailure),
-        (401, None, Misconfigured),
-        (403, None, Misconfigured),
-        (404, None, Misconfigured),
-        (404, "mg.example.com", Misconfigured),
-        (413, None, PermanentFailure),
-        (429, None, Throttled),
-        (500, None, TemporaryFailure),
+        (400, None, failures.PermanentFailure),
+        (401, None, failures.Misconfigured),
+        (403, None, failures.Misconfigured),
+        (404, None, failures.Misconfigured),
+        (404, "mg.example.com", failures.Misconfigured),
+        (413, None, failures.PermanentFailure),
+        (429, None, failures.Throttled),
+        (500, None, failures.TemporaryFailure),
     ],
 )
-def test_gives_mailgun_s_reason(status: int, domain: str | None, kind: type[Failure]) -> None:
+def test_gives_mailgun_s_reason(status: int, domain: str | None, kind: type[failures.Failure]) -> None:
     said = b'{"message": "to parameter is not a valid address: contact@example.org"}'
-    with pytest.raises(Failure) as raised:
+    with pytest.raises(failures.Failure) as raised:
         send(answer(status, said), {"domain": domain} if domain else None)
     assert type(raised.value) is kind
     assert raised.value.code == str(status)
@@ -198,30 +190,30 @@ def test_gives_mailgun_s_reason(status: int, domain: str | None, kind: type[Fail
     [
         (
             b'{"message": "Domain not found: example.com"}',
-            PermanentFailure,
+            failures.PermanentFailure,
         ),  # the sender's, which the message names
         *(
-            (body, Misconfigured)
+            (body, failures.Misconfigured)
             for body in (b"<h1>Not Found</h1>", b'{"message": "Not Found"}', b'{"message": 7}')
         ),
     ],
 )
 def test_where_mailgun_is_not_at_the_url_the_message_is_not_at_fault(
-    body: bytes, kind: type[Failure]
+    body: bytes, kind: type[failures.Failure]
 ) -> None:
-    with pytest.raises(Failure) as raised:
+    with pytest.raises(failures.Failure) as raised:
         send(answer(404, body))
     assert type(raised.value) is kind
 
 
 @pytest.mark.parametrize("body", [b"Forbidden", b"{}", b'{"message": 7}', b'{"message": ""}', b"[]", b""])
 def test_an_answer_need_give_no_reason(body: bytes) -> None:
-    with pytest.raises(Misconfigured) as raised:
+    with pytest.raises(failures.Misconfigured) as raised:
         send(answer(401, body))
     assert raised.value.reason == "The provider answered 401."
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"id": ""}', b'{"id": "<>"}', b'{"id": 9}', b'{"id": null}'])
 def test_an_answer_without_an_id_leaves_it_unknown(body: bytes) -> None:
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(failures.OutcomeUnknown):
         send(answer(200, body))

@@ -5,22 +5,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from messaging.failures import (
-    Failure,
-    Misconfigured,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-    Throttled,
-)
+from messaging import failures
 from messaging.providers.provider import ProviderResult
 from tests.layer.providers.sendgrid.api import ID, outbound, send
 from tests.support.providers.send_contract import answer
 from tests.support.tcp_server import Script, serve
 
 
-def failure(script: Script) -> Failure:
-    with serve(script) as address, pytest.raises(Failure) as raised:
+def failure(script: Script) -> failures.Failure:
+    with serve(script) as address, pytest.raises(failures.Failure) as raised:
         send(f"http://{address}/", outbound())
     return raised.value
 
@@ -41,7 +34,7 @@ def test_what_was_taken_has_the_id_of_its_events(head: bytes, id: str | None) ->
 
 def test_an_answer_that_is_not_its_own_says_nothing() -> None:
     """200 is that of the sandbox, where nothing is sent."""
-    assert isinstance(failure(answer(200, b"", b"X-Message-Id: a\r\n")), OutcomeUnknown)
+    assert isinstance(failure(answer(200, b"", b"X-Message-Id: a\r\n")), failures.OutcomeUnknown)
 
 
 def errors(*told: object) -> bytes:
@@ -54,32 +47,37 @@ WRONG = {"message": "Does not contain a valid address.", "field": "from.email", 
 @pytest.mark.parametrize(
     ("status", "body", "kind", "reason"),
     [
-        (400, errors(WRONG), PermanentFailure, "from.email: Does not contain a valid address."),
+        (400, errors(WRONG), failures.PermanentFailure, "from.email: Does not contain a valid address."),
         (
             400,
             errors({"message": "Duplicate [a@example.org] & <b@example.org>; c@d.", "field": None}, WRONG),
-            PermanentFailure,
+            failures.PermanentFailure,
             "Duplicate [<address>] & <<address>>; <address>; from.email: Does not contain a valid address.",
         ),
-        (413, errors({"message": "Payload too large"}), PermanentFailure, "Payload too large"),
+        (413, errors({"message": "Payload too large"}), failures.PermanentFailure, "Payload too large"),
         (
             401,
             errors({"message": "The provided authorization grant is invalid", "field": None}),
-            Misconfigured,
+            failures.Misconfigured,
             "The provided authorization grant is invalid",
         ),
-        (403, errors({"message": "Not verified", "field": "from"}), Misconfigured, "from: Not verified"),
-        (500, errors({"message": "Grüße\0 🤷"}), TemporaryFailure, "Grüße 🤷"),
-        (400, errors({"message": "x" * 9000}), PermanentFailure, "x" * 500),
-        (400, errors({"message": 7}), PermanentFailure, "The provider answered 400."),
-        (400, errors({"field": "from"}), PermanentFailure, "The provider answered 400."),
-        (400, errors("wrong"), PermanentFailure, "The provider answered 400."),
-        (400, errors(), PermanentFailure, "The provider answered 400."),
-        (400, b'{"errors": {"a": 1}}', PermanentFailure, "The provider answered 400."),
+        (
+            403,
+            errors({"message": "Not verified", "field": "from"}),
+            failures.Misconfigured,
+            "from: Not verified",
+        ),
+        (500, errors({"message": "Grüße\0 🤷"}), failures.TemporaryFailure, "Grüße 🤷"),
+        (400, errors({"message": "x" * 9000}), failures.PermanentFailure, "x" * 500),
+        (400, errors({"message": 7}), failures.PermanentFailure, "The provider answered 400."),
+        (400, errors({"field": "from"}), failures.PermanentFailure, "The provider answered 400."),
+        (400, errors("wrong"), failures.PermanentFailure, "The provider answered 400."),
+        (400, errors(), failures.PermanentFailure, "The provider answered 400."),
+        (400, b'{"errors": {"a": 1}}', failures.PermanentFailure, "The provider answered 400."),
     ],
 )
 def test_says_why_in_its_words_without_an_address(
-    status: int, body: bytes, kind: type[Failure], reason: str
+    status: int, body: bytes, kind: type[failures.Failure], reason: str
 ) -> None:
     failed = failure(answer(status, body))
     assert (type(failed), failed.code, failed.reason) == (kind, str(status), reason)
@@ -103,7 +101,7 @@ def test_waits_for_as_long_as_it_is_told(
     head = "" if reset is None else f"X-RateLimit-Reset: {now + reset}\r\n"
     head += "" if retry_after is None else f"Retry-After: {retry_after}\r\n"
     failed = failure(answer(429, errors({"message": "too many requests"}), head.encode()))
-    assert isinstance(failed, Throttled)
+    assert isinstance(failed, failures.Throttled)
     assert failed.retry_after is not None
     assert timedelta(seconds=least) <= failed.retry_after <= timedelta(seconds=most)
 
@@ -111,16 +109,16 @@ def test_waits_for_as_long_as_it_is_told(
 @pytest.mark.parametrize("time", [b"", b"soon", b"-1", b"1.5", b"9" * 400, b"\xb2", b"1e9"])
 def test_a_reset_that_is_no_time_says_nothing(time: bytes) -> None:
     failed = failure(answer(429, b"", b"X-RateLimit-Reset: " + time + b"\r\n"))
-    assert isinstance(failed, Throttled)
+    assert isinstance(failed, failures.Throttled)
     assert failed.retry_after is None
 
 
 @pytest.mark.parametrize("key", [None, ""])
 def test_without_an_api_key_nothing_is_sent(key: str | None) -> None:
-    with pytest.raises(Misconfigured):
+    with pytest.raises(failures.Misconfigured):
         send("http://127.0.0.1:9", outbound(), api_key=key)
 
 
 def test_a_key_that_no_header_can_hold_is_a_fault_of_the_secret() -> None:
-    with pytest.raises(Misconfigured):
+    with pytest.raises(failures.Misconfigured):
         send("http://127.0.0.1:9", outbound(), api_key="SG.\nsecret")

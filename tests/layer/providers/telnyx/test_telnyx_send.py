@@ -6,15 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from messaging.failures import (
-    Failure,
-    Misconfigured,
-    OptedOut,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-    Throttled,
-)
+from messaging import failures
 from messaging.models import Channel, OutboundMessage
 from messaging.providers.provider import ProviderResult
 from messaging.providers.telnyx import Telnyx
@@ -41,10 +33,10 @@ def asked(message: OutboundMessage, name: str = "instance", **secret: str) -> tu
     return head, json.loads(body)
 
 
-def failing(status: int, code: str, head: bytes = b"") -> Failure:
+def failing(status: int, code: str, head: bytes = b"") -> failures.Failure:
     """What becomes of a message that Telnyx answers so."""
     body = json.dumps({"errors": [{"code": code, "title": "A title", "detail": "The detail."}]}).encode()
-    with serve(answer(status, body, head)) as address, pytest.raises(Failure) as raised:
+    with serve(answer(status, body, head)) as address, pytest.raises(failures.Failure) as raised:
         Vendor().made(url=f"http://{address}/").send(Vendor().message())
     assert (raised.value.code, raised.value.reason) == (code, "The detail.")
     return raised.value
@@ -89,28 +81,28 @@ def test_an_instance_s_name_is_part_of_the_path(configure: Configure) -> None:
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
-        (400, "40300", OptedOut),
-        (403, "40300", OptedOut),
-        (422, "40300", OptedOut),
-        (400, "40310", PermanentFailure),
-        (403, "40310", PermanentFailure),  # a word about the number, not about the key
-        (422, "40305", PermanentFailure),
-        (400, "10015", PermanentFailure),
-        (401, "10009", Misconfigured),
-        (403, "10010", Misconfigured),
-        (403, "20012", Misconfigured),
-        (402, "20100", Misconfigured),
-        (400, "40312", Misconfigured),
-        (422, "40320", Misconfigured),
-        (404, "10005", Misconfigured),
-        (404, "40003", PermanentFailure),
-        (422, "40318", Throttled),
-        (429, "10011", Throttled),
-        (500, "10007", TemporaryFailure),
-        (503, "40310", TemporaryFailure),
+        (400, "40300", failures.OptedOut),
+        (403, "40300", failures.OptedOut),
+        (422, "40300", failures.OptedOut),
+        (400, "40310", failures.PermanentFailure),
+        (403, "40310", failures.PermanentFailure),  # a word about the number, not about the key
+        (422, "40305", failures.PermanentFailure),
+        (400, "10015", failures.PermanentFailure),
+        (401, "10009", failures.Misconfigured),
+        (403, "10010", failures.Misconfigured),
+        (403, "20012", failures.Misconfigured),
+        (402, "20100", failures.Misconfigured),
+        (400, "40312", failures.Misconfigured),
+        (422, "40320", failures.Misconfigured),
+        (404, "10005", failures.Misconfigured),
+        (404, "40003", failures.PermanentFailure),
+        (422, "40318", failures.Throttled),
+        (429, "10011", failures.Throttled),
+        (500, "10007", failures.TemporaryFailure),
+        (503, "40310", failures.TemporaryFailure),
     ],
 )
-def test_a_code_says_what_kind_of_failure_it_is(status: int, code: str, kind: type[Failure]) -> None:
+def test_a_code_says_what_kind_of_failure_it_is(status: int, code: str, kind: type[failures.Failure]) -> None:
     assert type(failing(status, code)) is kind
 
 
@@ -129,13 +121,13 @@ def test_waits_for_as_long_as_the_limit_lasts(
     status: int, code: str, head: bytes, wait: timedelta | None
 ) -> None:
     failure = failing(status, code, head)
-    assert isinstance(failure, Throttled)
+    assert isinstance(failure, failures.Throttled)
     assert failure.retry_after == wait
 
 
 def test_a_server_that_is_busy_is_asked_again_when_it_says() -> None:
     failure = failing(503, "10007", b"Retry-After: 7\r\nx-ratelimit-reset: 9\r\n")
-    assert isinstance(failure, TemporaryFailure)
+    assert isinstance(failure, failures.TemporaryFailure)
     assert failure.retry_after == timedelta(seconds=7)
 
 
@@ -143,11 +135,11 @@ def test_a_server_that_is_busy_is_asked_again_when_it_says() -> None:
     "body", [b"", b"{}", b'{"data": {}}', b'{"data": []}', b'{"data": {"id": ""}}', b'{"data": {"id": 9}}']
 )
 def test_an_answer_without_an_id_leaves_it_unknown(body: bytes) -> None:
-    with serve(answer(200, body)) as address, pytest.raises(OutcomeUnknown):
+    with serve(answer(200, body)) as address, pytest.raises(failures.OutcomeUnknown):
         Vendor().made(url=f"http://{address}/").send(Vendor().message())
 
 
 @pytest.mark.parametrize("key", ["", None])
 def test_without_a_key_nothing_is_asked(key: str | None) -> None:
-    with pytest.raises(Misconfigured):
+    with pytest.raises(failures.Misconfigured):
         Vendor().made({"api_key": key}).send(Vendor().message())

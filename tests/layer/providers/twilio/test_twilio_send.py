@@ -6,15 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from messaging.failures import (
-    Failure,
-    Misconfigured,
-    OptedOut,
-    OutcomeUnknown,
-    PermanentFailure,
-    TemporaryFailure,
-    Throttled,
-)
+from messaging import failures
 from messaging.models import OutboundMessage
 from messaging.problems import Invalid
 from messaging.providers.provider import ProviderResult
@@ -110,7 +102,7 @@ def test_asks_to_be_called_back_with_our_id(
 def test_without_credentials_nothing_is_asked(secret: dict[str, object]) -> None:
     provider = Twilio("twilio", secret)
     for ask in (provider.send, provider.fetch_status):
-        with pytest.raises(Misconfigured) as raised:
+        with pytest.raises(failures.Misconfigured) as raised:
             ask(outbound())
         assert raised.value.code == "not_configured"
 
@@ -120,8 +112,8 @@ def test_asks_twilio_itself_unless_told_otherwise() -> None:
     assert url == "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages.json"
 
 
-def refused(status: int, answer: object, head: str = "") -> Failure:
-    with answering(status, answer, head) as (provider, _), pytest.raises(Failure) as raised:
+def refused(status: int, answer: object, head: str = "") -> failures.Failure:
+    with answering(status, answer, head) as (provider, _), pytest.raises(failures.Failure) as raised:
         provider.send(outbound())
     return raised.value
 
@@ -129,27 +121,30 @@ def refused(status: int, answer: object, head: str = "") -> Failure:
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
-        (400, 21610, OptedOut),
-        (403, 21610, OptedOut),
+        (400, 21610, failures.OptedOut),
+        (403, 21610, failures.OptedOut),
         *(
-            (status, code, Throttled)
+            (status, code, failures.Throttled)
             for status, code in ((429, 20429), (400, 14107), (400, 63018), (400, 21611))
         ),
-        *((400, code, Throttled) for code in (30001, 30022)),
-        *((503, code, TemporaryFailure) for code in (20500, 20503)),
-        *((401, code, Misconfigured) for code in (20003, 20005, 20006, 20008)),
-        *((404, code, Misconfigured) for code in (20404, 21701, 21705, 99999)),
-        *((400, code, Misconfigured) for code in (10001, 21609, 21703)),
-        *((400, code, PermanentFailure) for code in (21211, 21212, 21408, 21606, 21608, 21612, 21614, 21617)),
-        *((403, code, PermanentFailure) for code in (21211, 21408, 21608, 21614)),
-        *((400, code, PermanentFailure) for code in (30004, 30005, 30006, 30007, 30034, 99999)),
-        (401, 99999, Misconfigured),
-        (403, 99999, Misconfigured),
-        (429, 99999, Throttled),
-        (500, 99999, TemporaryFailure),
+        *((400, code, failures.Throttled) for code in (30001, 30022)),
+        *((503, code, failures.TemporaryFailure) for code in (20500, 20503)),
+        *((401, code, failures.Misconfigured) for code in (20003, 20005, 20006, 20008)),
+        *((404, code, failures.Misconfigured) for code in (20404, 21701, 21705, 99999)),
+        *((400, code, failures.Misconfigured) for code in (10001, 21609, 21703)),
+        *(
+            (400, code, failures.PermanentFailure)
+            for code in (21211, 21212, 21408, 21606, 21608, 21612, 21614, 21617)
+        ),
+        *((403, code, failures.PermanentFailure) for code in (21211, 21408, 21608, 21614)),
+        *((400, code, failures.PermanentFailure) for code in (30004, 30005, 30006, 30007, 30034, 99999)),
+        (401, 99999, failures.Misconfigured),
+        (403, 99999, failures.Misconfigured),
+        (429, 99999, failures.Throttled),
+        (500, 99999, failures.TemporaryFailure),
     ],
 )
-def test_a_code_says_more_than_the_status(status: int, code: int, kind: type[Failure]) -> None:
+def test_a_code_says_more_than_the_status(status: int, code: int, kind: type[failures.Failure]) -> None:
     failure = refused(status, {"code": code, "message": "Why not", "more_info": "x", "status": status})
     assert (type(failure), failure.code, failure.reason) == (kind, str(code), "Why not")
 
@@ -176,7 +171,7 @@ def test_a_code_says_more_than_the_status(status: int, code: int, kind: type[Fai
 def test_what_says_nothing_leaves_it_to_the_status(answer: object) -> None:
     failure = refused(400, answer)
     assert (type(failure), failure.code, failure.reason) == (
-        PermanentFailure,
+        failures.PermanentFailure,
         "400",
         "The provider answered 400.",
     )
@@ -203,13 +198,15 @@ def test_the_reason_is_told_without_numbers_and_in_bounds(told: str, reason: str
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
-        (429, 20429, Throttled),
-        (503, 20503, TemporaryFailure),
-        *((status, 30022, Throttled) for status in (400, 401, 503)),  # of another kind than its status
-        (400, 21703, Misconfigured),
+        (429, 20429, failures.Throttled),
+        (503, 20503, failures.TemporaryFailure),
+        *(
+            (status, 30022, failures.Throttled) for status in (400, 401, 503)
+        ),  # of another kind than its status
+        (400, 21703, failures.Misconfigured),
     ],
 )
-def test_heeds_how_long_to_wait(status: int, code: int, kind: type[TemporaryFailure]) -> None:
+def test_heeds_how_long_to_wait(status: int, code: int, kind: type[failures.TemporaryFailure]) -> None:
     failure = refused(status, {"code": code, "message": "Too many requests"}, "Retry-After: 7\r\n")
     assert type(failure) is kind
     assert failure.retry_after == timedelta(seconds=7)
@@ -218,7 +215,7 @@ def test_heeds_how_long_to_wait(status: int, code: int, kind: type[TemporaryFail
 @pytest.mark.parametrize("sid", [None, "", 7, ["SM9"], "a\0", "x" * 513])
 def test_an_answer_without_an_id_leaves_the_outcome_open(sid: object) -> None:
     failure = refused(201, {"sid": sid, "status": "queued"})
-    assert (type(failure), failure.code) == (OutcomeUnknown, "unreadable_answer")
+    assert (type(failure), failure.code) == (failures.OutcomeUnknown, "unreadable_answer")
 
 
 @pytest.mark.parametrize(
