@@ -144,7 +144,7 @@ def provider_simulator() -> Iterator[ProviderSimulator]:
 def aws(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> Iterator[moto_aws.Aws]:
     """The queues, buckets and Secrets Manager that the product is configured to use, simulated by moto."""
     with mock_aws():
-        moto_aws.answer_sessions(monkeypatch)
+        moto_aws.answer_signed_clients(monkeypatch)
         simulated = moto_aws.Aws()
         configure(
             OUTBOUND_QUEUE_URL=simulated.queue_url,
@@ -160,13 +160,13 @@ def aws_at(configure: Configure) -> Iterator[Callable[[str], None]]:
     """A function that configures the address of AWS until the test ends."""
 
     def configure_address(address: str) -> None:
-        moto_aws.forget()
+        moto_aws.clear_caches()
         queues = {"OUTBOUND_QUEUE_URL": "outbound", "INBOUND_QUEUE_URL": "inbound"}
         urls = {name: f"{address}/000000000000/{queue}" for name, queue in queues.items()}
         configure(AWS_ENDPOINT_URL=address, INBOUND_BUCKET="bucket", MEDIA_BUCKET="media", **urls)
 
     yield configure_address
-    moto_aws.forget()
+    moto_aws.clear_caches()
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def providers(
         name: {"url": f"{provider_simulator.url}/{name}", "signing_secret": SIGNING_SECRET}
         for name in ("sms", "email")
     }
-    configure(PROVIDER_SECRET_ARN=aws.keep(fields))
+    configure(PROVIDER_SECRET_ARN=aws.create_secret(fields))
     return provider_simulator
 
 

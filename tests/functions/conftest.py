@@ -31,7 +31,7 @@ def deploy(aws: Aws, configure: Configure, speaker: Contract, database: Database
     def deploy(fields: object) -> None:
         configure(
             PROVIDERS=f"{NAME}={TYPES[speaker.provider]}",
-            PROVIDER_SECRET_ARN=aws.keep({NAME: fields}),
+            PROVIDER_SECRET_ARN=aws.create_secret({NAME: fields}),
             PUBLIC_URL=PUBLIC_URL,
             ALLOW_UNSIGNED_WEBHOOKS="",
         )

@@ -40,7 +40,7 @@ def test_a_stored_file_redirects_to_a_signed_download_url(aws: Aws) -> None:
     answer = call("GET", "/api/messages/1/attachments/2")
     assert (answer.status, answer.headers["cache-control"]) == (302, "no-store")
     link = urlsplit(answer.headers["location"])
-    assert link.path.rpartition("/")[2] == aws.objects(aws.media)[0]
+    assert link.path.rpartition("/")[2] == aws.list_keys(aws.media)[0]
     assert "response-content-disposition=attachment" in link.query
 
 

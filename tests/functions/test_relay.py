@@ -19,7 +19,7 @@ DUE = "UPDATE outbound_queue SET dispatch_at = clock_timestamp()"
 def test_lost_dispatches_are_sent_again(database: Database, aws: Aws, providers: ProviderSimulator) -> None:
     for _ in range(12):
         call("POST", SMS, NEW_SMS)
-    aws.queued()  # every dispatch is lost
+    aws.receive_queued()  # every dispatch is lost
     database.rows(DUE)
     assert invoke("relay", event("relay")) == {
         "leases_expired": 0,
@@ -27,7 +27,7 @@ def test_lost_dispatches_are_sent_again(database: Database, aws: Aws, providers:
         "dispatched": 12,
         "deleted": 0,
     }
-    dispatches = sorted((dispatch["Body"] for dispatch in aws.queued()), key=int)
+    dispatches = sorted((dispatch["Body"] for dispatch in aws.receive_queued()), key=int)
     assert dispatches == [str(id) for id in range(1, 13)]
     assert deliver(*dispatches[:10]) == []
     assert message(int(dispatches[0]))["status"] == "sent"
@@ -49,7 +49,7 @@ def test_an_empty_service_has_no_work(database: Database, aws: Aws) -> None:
         "dispatched": 0,
         "deleted": 0,
     }
-    assert aws.queued() == []
+    assert aws.receive_queued() == []
 
 
 def test_pending_reports_are_applied_when_their_attempt_is_known(database: Database, aws: Aws) -> None:

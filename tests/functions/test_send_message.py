@@ -37,7 +37,7 @@ def test_the_message_of_the_sample_event_is_stored_and_queued(database: Database
         "provider_message_id": None,
         "error": None,
     }
-    assert [message["Body"] for message in aws.queued()] == ["1"]
+    assert [message["Body"] for message in aws.receive_queued()] == ["1"]
     assert database.rows("SELECT address, role FROM conversation_participants ORDER BY role DESC") == [
         ["+12016661234", "customer"],
         ["+18045551234", "contact"],

@@ -29,7 +29,7 @@ def spool_webhooks(database: Database, configure: Configure, aws: Aws) -> Any:
         for fields in bodies:
             assert call("POST", route, fields, signed(fields)).status == 202
         configure(DATABASE_URL=database.url)
-        records = aws.held(seconds=60)
+        records = aws.receive_spooled(seconds=60)
         assert len(records) == len(bodies)
         return records
 
@@ -63,7 +63,7 @@ def test_a_spooled_webhook_is_stored_once(
         assert handle_records(function, [record]) == []
     assert database.value("SELECT count(*) FROM messages") == 1
     assert call("POST", route, fields, signed(fields)).json["id"] == 1
-    assert aws.objects() == []
+    assert aws.list_keys() == []
 
 
 @pytest.mark.slow
@@ -74,9 +74,9 @@ def test_records_that_cannot_be_stored_yet_are_postponed(
     configure(DATABASE_URL=UNREACHABLE)
     product.disconnect()
     assert handle_records("sms_webhook", records) == [record["messageId"] for record in records]
-    assert aws.held() == []
+    assert aws.receive_spooled() == []
     configure(DATABASE_URL=database.url)
-    again = eventually(lambda: aws.held(seconds=60))  # and not only after the visibility timeout
+    again = eventually(lambda: aws.receive_spooled(seconds=60))  # and not only after the visibility timeout
     assert {record["attributes"]["ApproximateReceiveCount"] for record in again} == {"2"}
     assert handle_records("sms_webhook", again) == []
 

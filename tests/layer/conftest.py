@@ -26,7 +26,7 @@ def askable(aws: Aws, provider_simulator: ProviderSimulator, configure: Configur
     """As `providers`, and it can be asked what became of a message."""
     url = f"{provider_simulator.url}/sms"
     fields = {"url": url, "lookup_url": f"{url}/lookup", "signing_secret": SIGNING_SECRET}
-    configure(PROVIDER_SECRET_ARN=aws.keep({"sms": fields}))
+    configure(PROVIDER_SECRET_ARN=aws.create_secret({"sms": fields}))
     return provider_simulator
 
 

@@ -27,10 +27,10 @@ def run_relay(seconds: float = 55) -> dict[str, int]:
 def test_only_messages_that_are_due_are_dispatched(database: Database, aws: Aws) -> None:
     for _ in range(3):
         accept.accept(ACCOUNT, sms())
-    aws.queued()
+    aws.receive_queued()
     database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp() WHERE message_id > 1")
     assert run_relay() == {"leases_expired": 0, "reports_applied": 0, "dispatched": 2, "deleted": 0}
-    assert sorted(dispatch["Body"] for dispatch in aws.queued()) == ["2", "3"]
+    assert sorted(dispatch["Body"] for dispatch in aws.receive_queued()) == ["2", "3"]
     assert run_relay() == {"leases_expired": 0, "reports_applied": 0, "dispatched": 0, "deleted": 0}
 
 
@@ -40,18 +40,18 @@ def test_a_backlog_longer_than_a_batch_is_dispatched(
     monkeypatch.setattr(relay, "BATCH_SIZE", 7)
     for _ in range(20):
         accept.accept(ACCOUNT, sms())
-    aws.queued()
+    aws.receive_queued()
     database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp()")
     assert run_relay()["dispatched"] == 20
-    assert len(aws.queued()) == 20
+    assert len(aws.receive_queued()) == 20
 
 
 def test_no_batch_begins_without_time_for_it(database: Database, aws: Aws) -> None:
     accept.accept(ACCOUNT, sms())
-    aws.queued()
+    aws.receive_queued()
     database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp()")
     assert run_relay(seconds=4)["dispatched"] == 0
-    assert aws.queued() == []
+    assert aws.receive_queued() == []
 
 
 def test_messages_that_the_queue_does_not_take_are_due_in_the_next_round(
@@ -59,7 +59,7 @@ def test_messages_that_the_queue_does_not_take_are_due_in_the_next_round(
 ) -> None:
     accept.accept(ACCOUNT, sms())
     database.rows("UPDATE outbound_queue SET dispatch_at = clock_timestamp()")
-    aws.lose_the_queues()
+    aws.delete_queues()
     assert run_relay()["dispatched"] == 0
     assert database.value("SELECT dispatch_at <= clock_timestamp() FROM outbound_queue")
 

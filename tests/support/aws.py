@@ -1,4 +1,4 @@
-"""SQS, S3 and Secrets Manager as moto plays them in this process, and what the product holds of them."""
+"""SQS, S3 and Secrets Manager, simulated by moto in this process."""
 
 import json
 from functools import cache
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Aws:
-    """A queue for each direction, a bucket, and secrets as they are asked for."""
+    """The outbound and the inbound queue, the buckets, and secrets."""
 
     bucket = "inbound-requests"
     media = "media"
@@ -31,29 +31,33 @@ class Aws:
         for bucket in (self.bucket, self.media):
             self._s3.create_bucket(Bucket=bucket)
 
-    def keep(self, fields: Any) -> str:
-        """The ARN of a secret that holds these fields."""
+    def create_secret(self, fields: Any) -> str:
+        """Creates a secret with these fields, and returns its ARN."""
         return self._secrets.create_secret(Name=f"secret-{uuid4()}", SecretString=json.dumps(fields))["ARN"]
 
-    def queued(self) -> list["MessageTypeDef"]:
-        """What can be received now; it is gone then."""
-        found: list[MessageTypeDef] = []
-        while messages := self._sqs.receive_message(
-            QueueUrl=self.queue_url, MaxNumberOfMessages=10, AttributeNames=["All"]
-        ).get("Messages"):
+    def receive_queued(self) -> list["MessageTypeDef"]:
+        """Receives and deletes the messages of the outbound queue that are not delayed."""
+        received: list[MessageTypeDef] = []
+        while True:
+            response = self._sqs.receive_message(
+                QueueUrl=self.queue_url, MaxNumberOfMessages=10, AttributeNames=["All"]
+            )
+            messages = response.get("Messages")
+            if not messages:
+                return received
             for message in messages:
                 self._sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-            found += messages
-        return found
+            received += messages
 
-    def delayed(self) -> int:
-        """How many are queued for later."""
-        found = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])
-        return int(found["Attributes"]["ApproximateNumberOfMessagesDelayed"])
+    def count_delayed(self) -> int:
+        """Counts the messages of the outbound queue that are delayed."""
+        queue = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])
+        return int(queue["Attributes"]["ApproximateNumberOfMessagesDelayed"])
 
-    def held(self, seconds: int = 0) -> list[dict[str, Any]]:
-        """What is in the inbound queue, as records of an event; it comes again in so many seconds."""
-        found = self._sqs.receive_message(
+    def receive_spooled(self, seconds: int = 0) -> list[dict[str, Any]]:
+        """Receives from the inbound queue, as records of a Lambda event. They can be received again after
+        `seconds`."""
+        response = self._sqs.receive_message(
             QueueUrl=self.inbound_url,
             MaxNumberOfMessages=10,
             VisibilityTimeout=seconds,
@@ -66,17 +70,17 @@ class Aws:
                 "body": message["Body"],
                 "attributes": message["Attributes"],
             }
-            for message in found.get("Messages", [])
+            for message in response.get("Messages", [])
         ]
 
-    def objects(self, bucket: str = bucket) -> list[str]:
-        """The keys in a bucket."""
+    def list_keys(self, bucket: str = bucket) -> list[str]:
+        """Returns the keys of the objects in a bucket."""
         return [item["Key"] for item in self._s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
-    def content(self, bucket: str, key: str) -> bytes:
+    def read_object(self, bucket: str, key: str) -> bytes:
         return self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
-    def lose_the_queues(self) -> None:
+    def delete_queues(self) -> None:
         for url in (self.queue_url, self.inbound_url):
             self._sqs.delete_queue(QueueUrl=url)
 
@@ -86,17 +90,17 @@ def _clients() -> tuple["SQSClient", "SecretsManagerClient", "S3Client"]:
     return boto3.client("sqs"), boto3.client("secretsmanager"), boto3.client("s3")
 
 
-def forget() -> None:
-    """The product's clients, which keep the address that they were made for."""
+def clear_caches() -> None:
+    """Clears the cached clients and secrets, as a new environment has none."""
     from messaging.aws import boto_clients, secrets
 
-    for client in (boto_clients.sqs, boto_clients.s3):  # an environment ends with its clients
+    for client in (boto_clients.sqs, boto_clients.s3):
         client.cache_clear()
     secrets._cache.clear()  # noqa: SLF001
 
 
-def answer_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has moto answer also what is sent by botocore's session alone: it listens to clients."""
+def answer_signed_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes moto answer the requests of aws/signed_client.py. By itself it answers only boto3's clients."""
     send = URLLib3Session.send
 
     def answer(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:

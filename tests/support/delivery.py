@@ -17,7 +17,7 @@ _contacts = count(1)
 def accept(aws: Aws, count: int = 1, **changes: object) -> list[int]:
     """Accepts messages, each in a conversation of its own, and empties the queue. Returns their ids."""
     ids = [outbound_accept.accept(ACCOUNT, _message(changes)).message.id for _ in range(count)]
-    aws.queued()
+    aws.receive_queued()
     return ids
 
 
@@ -67,9 +67,9 @@ def let_pass(database: Database, seconds: float) -> None:
 
 def relayed(aws: Aws) -> list[int]:
     """Empties the queue and runs a round of the relay. Returns the ids that it dispatched."""
-    aws.queued()
+    aws.receive_queued()
     relay.relay(lambda: 30)
-    return sorted(int(dispatch["Body"]) for dispatch in aws.queued())
+    return sorted(int(dispatch["Body"]) for dispatch in aws.receive_queued())
 
 
 def make_due(database: Database) -> None:

@@ -37,7 +37,7 @@ def put(arn: str, text: str) -> None:
 
 
 def test_a_secret_is_cached_until_its_maximum_age(aws: Aws, wait: Callable[[float], None]) -> None:
-    arn = aws.keep(FIELDS)
+    arn = aws.create_secret(FIELDS)
     assert get_secret(arn) == FIELDS
     put(arn, '{"rotated": true}')
     wait(MAX_AGE - 10)
@@ -47,7 +47,7 @@ def test_a_secret_is_cached_until_its_maximum_age(aws: Aws, wait: Callable[[floa
 
 
 def test_a_failed_read_is_not_cached(aws: Aws) -> None:
-    arn = aws.keep("not an object")
+    arn = aws.create_secret("not an object")
     put(arn, "open-sesame")
     with pytest.raises(Unavailable):
         get_secret(arn)
@@ -56,7 +56,7 @@ def test_a_failed_read_is_not_cached(aws: Aws) -> None:
 
 
 def test_a_service_can_have_its_own_endpoint(aws: Aws, configure: Configure) -> None:
-    arn = aws.keep(FIELDS)
+    arn = aws.create_secret(FIELDS)
     with socket.create_server(("127.0.0.1", 0)) as server:
         unused_address = f"http://127.0.0.1:{server.getsockname()[1]}"
     configure(
@@ -67,7 +67,7 @@ def test_a_service_can_have_its_own_endpoint(aws: Aws, configure: Configure) -> 
 
 
 def test_each_arn_has_its_own_cache_entry(aws: Aws) -> None:
-    first, second = aws.keep({"a": 1}), aws.keep({"b": 2})
+    first, second = aws.create_secret({"a": 1}), aws.create_secret({"b": 2})
     assert (get_secret(first), get_secret(second), get_secret(first)) == ({"a": 1}, {"b": 2}, {"a": 1})
 
 
@@ -85,7 +85,7 @@ def test_a_missing_secret_is_unavailable_and_the_log_names_it(
 def test_the_log_names_once_each_instance_that_the_secret_lacks(
     aws: Aws, configure: Configure, caplog: pytest.LogCaptureFixture
 ) -> None:
-    arn = aws.keep({"sms": FIELDS["sms"], "mail": "open-sesame"})
+    arn = aws.create_secret({"sms": FIELDS["sms"], "mail": "open-sesame"})
     configure(PROVIDERS="sms,email,mail=email", PROVIDER_SECRET_ARN=arn)
     for name in ("sms", "email", "mail", "email"):
         providers.get_provider(name)
@@ -101,7 +101,7 @@ def test_the_log_names_once_each_instance_that_the_secret_lacks(
 def test_a_secret_that_is_not_a_json_object_is_unavailable_and_not_shown(
     text: str, aws: Aws, caplog: pytest.LogCaptureFixture
 ) -> None:
-    arn = aws.keep({})
+    arn = aws.create_secret({})
     put(arn, text)
     with pytest.raises(Unavailable) as raised:
         get_secret(arn)

@@ -148,7 +148,7 @@ def test_a_read_logs_no_content() -> None:
 
 def test_an_outage_logs_no_content(configure: Configure, aws: Aws, database: Database) -> None:
     call("POST", SMS, OUT_SMS)
-    aws.lose_the_queues()
+    aws.delete_queues()
     assert call("POST", SMS, OUT_SMS).status == 202
     product.disconnect()
     configure(DATABASE_URL="postgresql://Marked:Marked@127.0.0.1:9/Marked?sslmode=disable")

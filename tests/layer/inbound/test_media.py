@@ -82,14 +82,14 @@ def test_files_follow_the_urls_and_are_objects_of_the_bucket(aws: Aws, database:
         {"key": keys[0], "name": "a.png", "content_type": "image/png", "size": 4},
         {"key": keys[1], "name": "b.txt", "content_type": "text/plain", "size": 1},
     ]
-    assert [aws.content(aws.media, key) for key in keys] == [PNG[2], TEXT[2]]
+    assert [aws.read_object(aws.media, key) for key in keys] == [PNG[2], TEXT[2]]
 
 
 def test_the_same_content_is_one_object(aws: Aws, database: Database) -> None:
     for id in ("message-1", "message-1", "message-2"):
         receive(body(PNG, PNG, id=id))
     replay.replay(Selector(Channel.EMAIL, provider="email"), 0, lambda: 30)
-    assert len(aws.objects(aws.media)) == 1
+    assert len(aws.list_keys(aws.media)) == 1
     assert [len(row[0]) for row in database.rows(FILES) if isinstance(row[0], list)] == [2, 2]
 
 
@@ -102,12 +102,12 @@ def test_a_hundred_files_are_stored(aws: Aws) -> None:
         )
         == 100
     )
-    assert len(aws.objects(aws.media)) == 100
+    assert len(aws.list_keys(aws.media)) == 100
 
 
 def test_an_unsigned_webhook_stores_no_file(aws: Aws) -> None:
     assert call("POST", "/api/webhooks/email", body(PNG)).status == 403
-    assert aws.objects(aws.media) == []
+    assert aws.list_keys(aws.media) == []
 
 
 def test_a_message_is_spooled_if_its_files_cannot_be_stored(
@@ -116,13 +116,13 @@ def test_a_message_is_spooled_if_its_files_cannot_be_stored(
     configure(MEDIA_BUCKET="nowhere")
     assert receive(body(PNG)).status == 202
     assert database.value("SELECT count(*) FROM messages") == 0
-    [record] = aws.held()
+    [record] = aws.receive_spooled()
     with pytest.raises(Unavailable):
         inbound_receive.store_spooled(spool.parse_record(record["body"]))
     configure(MEDIA_BUCKET=aws.media)
     inbound_receive.store_spooled(spool.parse_record(record["body"]))
     assert database.value("SELECT count(*) FROM messages") == 1
-    assert len(aws.objects(aws.media)) == 1
+    assert len(aws.list_keys(aws.media)) == 1
 
 
 def test_files_are_spooled_with_their_request_while_the_database_is_unavailable(
@@ -132,9 +132,9 @@ def test_files_are_spooled_with_their_request_while_the_database_is_unavailable(
     configure(DATABASE_URL=UNREACHABLE)
     assert receive(body(PNG)).status == 202
     configure(DATABASE_URL=database.url)
-    [record] = aws.held()
+    [record] = aws.receive_spooled()
     inbound_receive.store_spooled(spool.parse_record(record["body"]))
-    assert len(aws.objects(aws.media)) == 1
+    assert len(aws.list_keys(aws.media)) == 1
     assert database.value("SELECT count(*) FROM messages") == 1
 
 

@@ -141,7 +141,7 @@ def test_a_part_that_cannot_be_parsed_does_not_lose_the_others(
     database: Database, monkeypatch: pytest.MonkeyPatch, aws: Aws, configure: Configure
 ) -> None:
     monkeypatch.setitem(providers.REGISTRY, "example", ExampleProvider)
-    configure(PROVIDERS="example", PROVIDER_SECRET_ARN=aws.keep({"example": {"key": "key"}}))
+    configure(PROVIDERS="example", PROVIDER_SECRET_ARN=aws.create_secret({"example": {"key": "key"}}))
     got = [{"id": f"in-{n}", "src": api.CONTACT, "dst": api.CUSTOMER, "text": "in"} for n in range(3)]
     body = json.dumps({"received": [got[0], {**got[1], "src": 7}, got[2]]}).encode()
     headers = {"x-example-signature": hmac.new(b"key", body, hashlib.sha256).hexdigest()}
@@ -186,7 +186,7 @@ def test_a_signed_webhook_is_spooled_and_stored_once_when_the_database_is_back(
     first, second = receive(INBOUND_SMS), receive(INBOUND_SMS)
     assert first == second
     assert (first.status, json.loads(first.body).keys()) == (202, {"detail"})
-    records = aws.held(seconds=60)
+    records = aws.receive_spooled(seconds=60)
     assert len(records) == 2
     set_database_available(True)
     for record in records * 2:
@@ -204,7 +204,7 @@ def test_a_spooled_webhook_that_cannot_be_parsed_is_stored(
 ) -> None:
     set_database_available(False)
     assert receive({"from": 7}).status == 202
-    [record] = aws.held()
+    [record] = aws.receive_spooled()
     set_database_available(True)
     inbound_receive.store_spooled(spool.parse_record(record["body"]))
     assert str(database.value(REQUESTS)).startswith("Invalid: ")
@@ -214,7 +214,7 @@ def test_an_unsigned_webhook_is_not_spooled(aws: Aws, set_database_available: An
     set_database_available(False)
     with pytest.raises(SignatureRejected):
         receive(INBOUND_SMS, signed=False)
-    assert aws.held() == []
+    assert aws.receive_spooled() == []
 
 
 def test_a_webhook_that_cannot_be_verified_without_the_secret_is_not_spooled(
@@ -223,14 +223,14 @@ def test_a_webhook_that_cannot_be_verified_without_the_secret_is_not_spooled(
     configure(PROVIDER_SECRET_ARN="arn:aws:secretsmanager:us-east-1:000000000000:secret:gone")
     with pytest.raises(Unavailable):
         receive(INBOUND_SMS)
-    assert aws.held() == []
+    assert aws.receive_spooled() == []
 
 
 def test_the_answer_is_503_if_the_queue_is_unavailable_too(
     aws: Aws, set_database_available: Any, database: Database, configure: Configure
 ) -> None:
     set_database_available(False)
-    aws.lose_the_queues()
+    aws.delete_queues()
     body = json.dumps(INBOUND_SMS).encode()
     answered = api.call("POST", "/api/webhooks/sms", body, api.signed(body))
     assert (answered.status, answered.headers["retry-after"]) == (503, "5")
@@ -242,13 +242,13 @@ def test_a_missing_object_is_an_error_only_if_its_request_is_not_stored(
     set_database_available(False)
     body = {**INBOUND_SMS, "body": "x" * 300_000}
     receive(body)
-    [record] = aws.held()
+    [record] = aws.receive_spooled()
     pointer = spool.parse_record(record["body"])
     assert not isinstance(pointer, WebhookRequest)
     set_database_available(True)
     for _ in range(2):  # the second time like a function whose first run died after storing the request
         inbound_receive.store_spooled(pointer)
-        assert aws.objects() == []
+        assert aws.list_keys() == []
     database.rows("DELETE FROM webhook_requests")
     with pytest.raises(spool.SpoolObjectMissing):
         inbound_receive.store_spooled(pointer)

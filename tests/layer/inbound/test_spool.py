@@ -23,7 +23,7 @@ ALL_BYTES = bytes(range(256))
 
 
 def spooled(aws: Aws) -> WebhookRequest | SpoolPointer:
-    [record] = aws.held()
+    [record] = aws.receive_spooled()
     return spool.parse_record(record["body"])
 
 
@@ -32,14 +32,14 @@ def test_a_request_is_in_the_queue_as_it_arrived_but_without_credentials(aws: Aw
     request = messages.request(ALL_BYTES, headers=headers, query="a=b%20c")
     spool.spool_request(request)
     assert spooled(aws) == request
-    [record] = aws.held()
+    [record] = aws.receive_spooled()
     written = json.loads(record["body"])
     assert base64.urlsafe_b64decode(written.pop("body")) == ALL_BYTES
     assert written.keys() == {
         *("route", "provider", "url", "query", "headers", "received_at", "verified_at", "replay_token")
     }
     assert written["headers"].keys() == {"webhook-id", "x-odd"}
-    assert aws.objects() == []
+    assert aws.list_keys() == []
 
 
 @pytest.mark.parametrize(("size", "objects"), [(149_000, 0), (150_000, 1), (4_500_000, 1)])
@@ -50,12 +50,12 @@ def test_a_request_that_is_too_large_for_the_queue_is_in_the_bucket(
     request = messages.request(b"x" * size)
     spool.spool_request(request)
     record = spooled(aws)
-    assert len(aws.objects()) == objects
+    assert len(aws.list_keys()) == objects
     if isinstance(record, SpoolPointer):
         assert (record.provider, record.digest) == ("sms", request.digest.hex())
         assert spool.load_request(record) == request
         spool.delete_object(record)
-        assert aws.objects() == []
+        assert aws.list_keys() == []
         with pytest.raises(SpoolObjectMissing):
             spool.load_request(record)
         spool.delete_object(record)  # does nothing the second time
@@ -66,7 +66,7 @@ def test_a_request_that_is_too_large_for_the_queue_is_in_the_bucket(
 def test_equal_requests_have_an_object_each(aws: Aws) -> None:
     for _ in range(2):
         spool.spool_request(messages.request(b"x" * 300_000))
-    assert len(aws.objects()) == 2
+    assert len(aws.list_keys()) == 2
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_record_that_is_not_a_request_is_an_error(body: str) -> None:
 def test_a_postponed_record_is_delivered_again_after_its_delay(aws: Aws) -> None:
     spool.spool_request(messages.request(b"now"))
     spool.spool_request(messages.request(b"later"))
-    records = aws.held(seconds=60)
+    records = aws.receive_spooled(seconds=60)
     [later] = [
         one
         for one in records
@@ -89,8 +89,8 @@ def test_a_postponed_record_is_delivered_again_after_its_delay(aws: Aws) -> None
     ]
     others = [ReceivedRecord(one["receiptHandle"], 8) for one in records if one is not later]
     spool.postpone([ReceivedRecord(later["receiptHandle"], 1), *others])
-    assert aws.held() == []
-    assert [record["messageId"] for record in eventually(aws.held)] == [later["messageId"]]
+    assert aws.receive_spooled() == []
+    assert [record["messageId"] for record in eventually(aws.receive_spooled)] == [later["messageId"]]
 
 
 def test_delays_double_up_to_15_minutes_and_last_more_than_ten_days() -> None:

@@ -43,7 +43,7 @@ def wait(database: Database) -> float:
 def test_a_message_is_stored_and_dispatched_once(database: Database, aws: Aws) -> None:
     message, replayed = accept.accept(ACCOUNT, sms())
     assert (message.id, message.status, message.provider, replayed) == (1, "queued", "sms", False)
-    assert [dispatch["Body"] for dispatch in aws.queued()] == ["1"]
+    assert [dispatch["Body"] for dispatch in aws.receive_queued()] == ["1"]
     assert 55 < wait(database) <= 60
 
 
@@ -57,7 +57,7 @@ def test_a_type_that_no_provider_sends_is_refused(database: Database, aws: Aws, 
         accept.accept(ACCOUNT, sms())
     assert [error["field"] for error in raised.value.errors] == ["type"]
     assert database.value("SELECT count(*) FROM messages") == 0
-    assert aws.queued() == []
+    assert aws.receive_queued() == []
 
 
 def test_a_message_beyond_the_limits_of_the_first_provider_is_refused(
@@ -110,7 +110,7 @@ def test_the_same_key_returns_the_same_message_without_another_dispatch(database
     again = accept.accept(ACCOUNT, sms(body="another body with the same fingerprint"), key())
     assert (first.replayed, again.replayed) == (False, True)
     assert again.message == first.message
-    assert len(aws.queued()) == 1
+    assert len(aws.receive_queued()) == 1
 
 
 def test_a_key_that_was_used_with_another_body_is_refused(database: Database, aws: Aws) -> None:
@@ -119,7 +119,7 @@ def test_a_key_that_was_used_with_another_body_is_refused(database: Database, aw
         accept.accept(ACCOUNT, sms(body="other"), key(fingerprint="other"))
     assert [error["field"] for error in raised.value.errors] == ["Idempotency-Key"]
     assert database.value("SELECT count(*) FROM messages") == 1
-    assert len(aws.queued()) == 1
+    assert len(aws.receive_queued()) == 1
 
 
 def test_a_refused_message_does_not_use_its_key(database: Database, configure: Configure) -> None:
@@ -135,11 +135,11 @@ def test_a_message_is_accepted_while_the_secret_is_unavailable(
 ) -> None:
     configure(PROVIDER_SECRET_ARN="arn:aws:secretsmanager:us-east-1:000000000000:secret:gone")
     assert accept.accept(ACCOUNT, sms()).message.status == "queued"
-    assert len(aws.queued()) == 1
+    assert len(aws.receive_queued()) == 1
 
 
 def test_a_message_is_accepted_without_a_queue_and_due_for_the_relay(database: Database, aws: Aws) -> None:
-    aws.lose_the_queues()
+    aws.delete_queues()
     assert accept.accept(ACCOUNT, sms()).message.status == "queued"
     assert wait(database) <= 0
 

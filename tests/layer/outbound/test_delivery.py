@@ -33,7 +33,7 @@ def test_a_message_is_sent_to_its_provider_once(
     assert state(database) == ("sent", None, 1)
     assert events(database) == [["attempt", 1, "sent", None]]
     assert database.value("SELECT provider_message_id FROM messages") == request.id
-    assert aws.queued() == []
+    assert aws.receive_queued() == []
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_each_failure_leads_to_its_status(
     deliver(1)
     assert state(database) == (status, code, 1)
     assert events(database) == [["attempt", 1, status, code]]
-    assert len(aws.queued()) + aws.delayed() == (
+    assert len(aws.receive_queued()) + aws.count_delayed() == (
         status != "failed"
     )  # an unknown outcome is dispatched for its lookup
     make_due(database)
@@ -209,5 +209,5 @@ def test_retries_are_dispatched_with_a_delay(
     ids = accept(aws, 3)
     providers.behave(Behaviour(status=503, retry_after=60))
     deliver(*ids)
-    assert aws.queued() == []
-    assert aws.delayed() == 3
+    assert aws.receive_queued() == []
+    assert aws.count_delayed() == 3

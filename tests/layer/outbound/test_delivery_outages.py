@@ -34,7 +34,9 @@ def without_provider(aws: Aws) -> Mapping[str, str]:
 
 def with_a_broken_secret(aws: Aws) -> Mapping[str, str]:
     return {
-        "PROVIDER_SECRET_ARN": aws.keep({"sms": {"url": "http://127.0.0.1:9/", "signing_secret": "whsec_x"}})
+        "PROVIDER_SECRET_ARN": aws.create_secret(
+            {"sms": {"url": "http://127.0.0.1:9/", "signing_secret": "whsec_x"}}
+        )
     }
 
 
@@ -52,7 +54,7 @@ def test_an_unusable_provider_costs_an_attempt_but_no_message(
     deliver(1)
     assert state(database) == ("queued", "not_configured", 1)
     fixed = {"sms": {"url": f"{providers.url}/sms", "signing_secret": SIGNING_SECRET}}
-    configure(PROVIDERS="sms", PROVIDER_SECRET_ARN=aws.keep(fixed))
+    configure(PROVIDERS="sms", PROVIDER_SECRET_ARN=aws.create_secret(fixed))
     make_due(database)
     deliver(1)
     assert state(database) == ("sent", None, 2)
@@ -85,7 +87,7 @@ def test_a_retry_that_cannot_be_dispatched_is_due_for_the_relay(
 ) -> None:
     ids = accept(aws, 3)
     providers.behave(Behaviour(status=503, retry_after=60))
-    aws.lose_the_queues()
+    aws.delete_queues()
     deliver(*ids)
     due = database.rows("SELECT dispatch_at >= next_attempt_at FROM outbound_queue")
     assert due == [[True]] * 3

@@ -169,7 +169,7 @@ def test_the_relay_dispatches_after_a_wait_that_the_queue_cannot_hold(
     providers.behave(Behaviour(status=503, retry_after=2000, times=1))
     deliver(1)
     assert wait(database) == pytest.approx(2000, abs=1)
-    assert aws.delayed() == 0
+    assert aws.count_delayed() == 0
     let_pass(database, 1990)
     assert relayed(aws) == []
     let_pass(database, 11)

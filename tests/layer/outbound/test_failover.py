@@ -36,7 +36,9 @@ def simulator(aws: Aws, configure: Configure) -> Iterator[ProviderSimulator]:
     )
     provider.start()
     secret = {name: {"url": f"{provider.url}/{name}", "signing_secret": SIGNING_SECRET} for name in NAMES}
-    configure(PROVIDERS=",".join(f"{name}=sms" for name in NAMES), PROVIDER_SECRET_ARN=aws.keep(secret))
+    configure(
+        PROVIDERS=",".join(f"{name}=sms" for name in NAMES), PROVIDER_SECRET_ARN=aws.create_secret(secret)
+    )
     yield provider
     provider.stop()
 
@@ -58,7 +60,7 @@ def test_the_next_provider_is_tried_at_once_if_the_first_did_not_take_it(
     deliver(1)
     assert state(database) == ("queued", str(status), 1)
     assert database.rows(NEXT_ATTEMPT, id=1) == [["second", True]]
-    assert [dispatch["Body"] for dispatch in aws.queued()] == ["1"]
+    assert [dispatch["Body"] for dispatch in aws.receive_queued()] == ["1"]
     deliver(1)
     assert called_instances(simulator) == ["first", "second"]
     sent = message(1)
@@ -72,7 +74,9 @@ def test_the_next_provider_is_tried_if_the_others_cannot_be_reached_or_used(
 ) -> None:
     fields = {"url": f"{simulator.url}/third", "signing_secret": SIGNING_SECRET}
     closed = f"http://127.0.0.1:{ports.choose('127.0.0.1', 0, '')}/"
-    configure(PROVIDER_SECRET_ARN=aws.keep({"first": {"url": closed}, "second": {}, "third": fields}))
+    configure(
+        PROVIDER_SECRET_ARN=aws.create_secret({"first": {"url": closed}, "second": {}, "third": fields})
+    )
     accept(aws)
     for _ in range(3):
         deliver(1)
@@ -114,7 +118,7 @@ def test_after_the_last_provider_the_first_is_tried_again_later(
     assert called_instances(simulator) == [*NAMES]
     assert database.rows(NEXT_ATTEMPT, id=1) == [["first", False]]
     assert wait(database) == pytest.approx(100, abs=1)
-    assert aws.delayed() == 1
+    assert aws.count_delayed() == 1
     let_pass(database, 100)
     deliver(1)
     assert called_instances(simulator) == [*NAMES, "first"]

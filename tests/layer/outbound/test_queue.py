@@ -18,7 +18,7 @@ DISPATCHES = [Dispatch(id, 1) for id in range(1, 26)]
 
 def test_the_queue_carries_only_ids(aws: Aws) -> None:
     assert queue.send(DISPATCHES) == []
-    received = aws.queued()
+    received = aws.receive_queued()
     assert sorted(int(message["Body"]) for message in received) == [
         dispatch.message_id for dispatch in DISPATCHES
     ]
@@ -27,13 +27,13 @@ def test_the_queue_carries_only_ids(aws: Aws) -> None:
 
 def test_each_account_is_a_message_group(aws: Aws) -> None:
     queue.send([Dispatch(1, 1), Dispatch(2, 7)])
-    groups = {message["Body"]: message["Attributes"]["MessageGroupId"] for message in aws.queued()}
+    groups = {message["Body"]: message["Attributes"]["MessageGroupId"] for message in aws.receive_queued()}
     assert groups == {"1": "1", "2": "7"}
 
 
 def test_no_dispatches_make_no_request(aws: Aws) -> None:
     assert queue.send([]) == []
-    assert aws.queued() == []
+    assert aws.receive_queued() == []
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_a_dead_connection_is_replaced(aws_at: Callable[[str], None]) -> None:
 
 
 def test_a_deleted_queue_returns_every_id(aws: Aws) -> None:
-    aws.lose_the_queues()
+    aws.delete_queues()
     assert queue.send(DISPATCHES) == [dispatch.message_id for dispatch in DISPATCHES]
 
 

@@ -49,10 +49,10 @@ def test_a_message_that_the_provider_does_not_have_is_sent_again(
 ) -> None:
     lose_answer(aws, askable, taken=False)
     let_pass(database, NOT_FOUND_AFTER)
-    aws.queued()
+    aws.receive_queued()
     deliver(1)
     assert state(database) == ("queued", "no_answer", 1)
-    assert [dispatch["Body"] for dispatch in aws.queued()] == ["1"]
+    assert [dispatch["Body"] for dispatch in aws.receive_queued()] == ["1"]
     for _ in range(2):
         deliver(1)
     assert state(database) == ("sent", None, 2)

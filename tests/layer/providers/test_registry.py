@@ -37,7 +37,7 @@ def sent(
 
     monkeypatch.setitem(providers.REGISTRY, "example", ExampleProvider)
     with serve(vendor) as address:
-        secret = aws.keep({"example-eu": {"url": f"http://{address}/", "key": "key"}})
+        secret = aws.create_secret({"example-eu": {"url": f"http://{address}/", "key": "key"}})
         configure(PROVIDERS="example-eu=example", PROVIDER_SECRET_ARN=secret)
         yield received
 
@@ -53,7 +53,7 @@ def test_a_provider_that_is_added_sends_reports_and_receives(
 ) -> None:
     accepted = call("POST", api.SMS, NEW_SMS)
     assert (accepted.status, accepted.json["provider"]) == (202, "example-eu")
-    [dispatch] = aws.queued()
+    [dispatch] = aws.receive_queued()
     assert deliver(dispatch["Body"]) == []
     assert parse_qs(sent[0].decode()) == {
         "dst": [CONTACT],
@@ -123,7 +123,7 @@ def test_nothing_is_decided_by_a_provider_s_name(
         name: {"url": f"{provider_simulator.url}/{path}", "signing_secret": SIGNING_SECRET}
         for name, path in (("phones", "sms"), ("mails", "email"))
     }
-    configure(PROVIDERS="phones=house-sms,mails=house-email", PROVIDER_SECRET_ARN=aws.keep(fields))
+    configure(PROVIDERS="phones=house-sms,mails=house-email", PROVIDER_SECRET_ARN=aws.create_secret(fields))
     for id, route, new, name, inbound in (
         (1, api.SMS, NEW_SMS, "phones", api.INBOUND_SMS),
         (3, api.EMAIL, NEW_EMAIL, "mails", api.INBOUND_EMAIL),
@@ -204,5 +204,7 @@ def test_a_secret_that_cannot_be_read_is_no_fault_of_the_caller_s(aws: Aws, conf
 
 
 def test_an_instance_without_a_secret_of_its_own_has_none(aws: Aws, configure: Configure) -> None:
-    configure(PROVIDERS="sms,email", PROVIDER_SECRET_ARN=aws.keep({"sms": {"url": "https://example.com/"}}))
+    configure(
+        PROVIDERS="sms,email", PROVIDER_SECRET_ARN=aws.create_secret({"sms": {"url": "https://example.com/"}})
+    )
     assert providers.get_provider("email").name == "email"

@@ -25,7 +25,7 @@ MAIL = {"recipient": "user@example.com", "from": "contact@example.org", "body-pl
 @pytest.fixture(autouse=True)
 def deployed(aws: Aws, configure: Configure, database: Database) -> None:
     keys = {"mails": KEY, "mails-mime": [OTHER_KEY, KEY], "others": OTHER_KEY}
-    secret = aws.keep({name: {"signing_key": key} for name, key in keys.items()})
+    secret = aws.create_secret({name: {"signing_key": key} for name, key in keys.items()})
     configure(PROVIDERS=",".join(f"{name}=mailgun" for name in keys), PROVIDER_SECRET_ARN=secret)
 
 

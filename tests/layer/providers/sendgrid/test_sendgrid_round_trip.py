@@ -48,7 +48,9 @@ def api(database: Database, aws: Aws, configure: Configure) -> Iterator[Api]:
     script: Script = api
     with serve(script) as address:
         secret = {"api_key": "SG.secret", "public_key": signatures.PUBLIC_KEY, "api_url": f"http://{address}"}
-        configure(PROVIDERS="sendgrid-eu=sendgrid", PROVIDER_SECRET_ARN=aws.keep({"sendgrid-eu": secret}))
+        configure(
+            PROVIDERS="sendgrid-eu=sendgrid", PROVIDER_SECRET_ARN=aws.create_secret({"sendgrid-eu": secret})
+        )
         yield api
 
 

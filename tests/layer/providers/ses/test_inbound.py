@@ -164,14 +164,14 @@ def test_a_mail_whose_bucket_is_away_is_held_and_kept_once_it_is_back(
 
     def deploy(**more: str) -> None:
         fields = {**SECRET, "topics": TOPIC, **more}
-        configure(PROVIDERS="mine=ses", PROVIDER_SECRET_ARN=aws.keep({"mine": fields}))
+        configure(PROVIDERS="mine=ses", PROVIDER_SECRET_ARN=aws.create_secret({"mine": fields}))
 
     deploy(endpoint_url=nobody)
     with sns.at_work():
         request = webhook(signed(envelope(payload("received_bucket"))))
         assert receive.receive(Channel.EMAIL, "mine", request).status == 202
     assert database.value("SELECT count(*) FROM webhook_requests") == 0
-    [held] = aws.held()
+    [held] = aws.receive_spooled()
     with pytest.raises(Unavailable):
         receive.store_spooled(spool.parse_record(held["body"]))
     deploy()

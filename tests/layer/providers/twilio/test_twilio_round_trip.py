@@ -52,7 +52,7 @@ def api(database: Database, aws: Aws, configure: Configure) -> Iterator[Api]:
         secret = {"account_sid": "AC1", "auth_token": signatures.TOKEN, "api_url": f"http://{address}"}
         configure(
             PROVIDERS="twilio-eu=twilio",
-            PROVIDER_SECRET_ARN=aws.keep({"twilio-eu": secret}),
+            PROVIDER_SECRET_ARN=aws.create_secret({"twilio-eu": secret}),
             PUBLIC_URL=PUBLIC_URL,
         )
         yield api
