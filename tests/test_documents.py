@@ -1,6 +1,7 @@
 """The documents agree with the code: links lead somewhere, samples are complete, tables name what exists."""
 
 import ast
+import dataclasses
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import get_args
 import pytest
 
 from local.commands import configuration
+from local.simulators.behaviour import Behaviour
 from local.template import intrinsics
 from messaging.conversations.responses import Message
 from messaging.models import NewEmail, NewSms
@@ -144,6 +146,11 @@ def test_the_operations_page_names_exactly_the_alarms_of_the_template() -> None:
     alarms = {name for name, resource in resources.items() if resource["Type"] == "AWS::CloudWatch::Alarm"}
     named = first_column(section("docs/operations.md", "Alarms and signs"))
     assert {name for name in named if name.endswith("Alarm")} == alarms
+
+
+def test_the_local_page_names_exactly_the_fields_of_a_simulated_fault() -> None:
+    fields = {field.name for field in dataclasses.fields(Behaviour)}
+    assert first_column(section("docs/local.md", "Simulated faults")) == fields
 
 
 def test_the_provider_tables_have_a_row_for_each_type() -> None:
