@@ -25,7 +25,8 @@ SELECT (kept.message::json ->> 'id')::bigint
   FROM unnest(CAST(:contacts AS bigint[])) WITH ORDINALITY AS listed (contact, place),
        LATERAL accept_message(1, gen_random_uuid(), '{sms}', 'at_most_once', jsonb_build_object(
            'from', CAST(:customer AS text), 'to', '+1804' || lpad(contact::text, 7, '0'), 'type', 'sms',
-           'body', CAST(:body AS text), 'cc', '[]'::jsonb, 'attachments', '[]'::jsonb, 'timestamp', now()),
+           'body', CAST(:body AS text), 'cc', '[]'::jsonb, 'headers', '{}'::jsonb, 'attachments', '[]'::jsonb,
+           'timestamp', now()),
            NULL, NULL, NULL, NULL) AS kept
  ORDER BY place
 """

@@ -73,42 +73,47 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- Inserts a message with the content that the caller sent or the provider reported (models.Content): each field goes
--- to the column of its name. Every other column is named here, with its first value.
+-- to the column of its name. Every other column gets its first value here.
 -- Returns the message, or NULL if this token already has one. Called by accept_message and add_inbound.
 CREATE OR REPLACE FUNCTION insert_message(
     in_conversation conversations, in_direction text, in_status text, in_provider text,
     in_provider_message_id text, in_token uuid, in_content jsonb, in_extra jsonb,
     in_providers text[] DEFAULT '{}', in_policy text DEFAULT 'at_most_once'
 ) RETURNS messages
-LANGUAGE sql AS $$
-    INSERT INTO messages
-    SELECT message.*
-      FROM (SELECT clock_timestamp() AS now) AS clock,
-           jsonb_populate_record(NULL::messages, in_content || jsonb_build_object(
-               'id', nextval('messages_id_seq'),
-               'account_id', in_conversation.account_id,
-               'conversation_id', in_conversation.id,
-               'direction', in_direction,
-               'status', in_status,
-               'provider', in_provider,
-               'providers', in_providers,
-               'provider_message_id', in_provider_message_id,
-               'inbound_key', CASE in_direction WHEN 'inbound'
-                                                THEN inbound_key(in_provider, in_provider_message_id) END,
-               'delivery_policy', in_policy,
-               'request_token', in_token,
-               'extra', in_extra,
-               'size', octet_length(to_json(in_content::text)::text),
-               -- An attachment is a URL, or an object if its file is in our own bucket.
-               'attachments', (SELECT coalesce(jsonb_agg(CASE jsonb_typeof(attachment) WHEN 'object' THEN attachment
-                                               ELSE jsonb_build_object('url', attachment) END ORDER BY place), '[]')
-                                 FROM jsonb_array_elements(in_content -> 'attachments')
-                                      WITH ORDINALITY AS listed (attachment, place)),
-               'report_rank', 0,
-               'attempt_count', 0,
-               'version', 1,
-               'created_at', clock.now,
-               'updated_at', clock.now)) AS message
+LANGUAGE plpgsql AS $$
+DECLARE
+    message messages := jsonb_populate_record(NULL::messages, in_content);
+    inserted messages;
+BEGIN
+    message.id := nextval('messages_id_seq');
+    message.account_id := in_conversation.account_id;
+    message.conversation_id := in_conversation.id;
+    message.direction := in_direction;
+    message.status := in_status;
+    message.provider := in_provider;
+    message.providers := in_providers;
+    message.provider_message_id := in_provider_message_id;
+    IF in_direction = 'inbound' THEN
+        message.inbound_key := inbound_key(in_provider, in_provider_message_id);
+    END IF;
+    message.delivery_policy := in_policy;
+    message.request_token := in_token;
+    message.extra := in_extra;
+    message.size := octet_length(to_json(in_content::text)::text);
+    IF in_content -> 'attachments' <> '[]' THEN
+        -- An attachment is a URL, or an object if its file is in our own bucket.
+        message.attachments := (
+            SELECT jsonb_agg(CASE jsonb_typeof(attachment) WHEN 'object' THEN attachment
+                             ELSE jsonb_build_object('url', attachment) END ORDER BY place)
+              FROM jsonb_array_elements(in_content -> 'attachments') WITH ORDINALITY AS listed (attachment, place));
+    END IF;
+    message.report_rank := 0;
+    message.attempt_count := 0;
+    message.version := 1;
+    message.created_at := clock_timestamp();
+    message.updated_at := message.created_at;
+    INSERT INTO messages VALUES (message.*)
     ON CONFLICT (request_token) WHERE request_token IS NOT NULL DO NOTHING
-    RETURNING *
-$$;
+    RETURNING * INTO inserted;
+    RETURN inserted;
+END $$;

@@ -53,7 +53,7 @@ webhook_requests = Table(
     Column("query", Text, nullable=False),
     Column("headers", JSONB, nullable=False, comment="without credentials"),
     Column("body", LargeBinary, nullable=False),
-    Column("digest", LargeBinary, nullable=False, comment="SHA-256 of query and body"),
+    Column("digest", LargeBinary, nullable=False, comment="the first 16 bytes of SHA-256 of query and body"),
     Column(
         "replay_token",
         Text,

@@ -136,7 +136,12 @@ def upgrade() -> None:
             "headers", postgresql.JSONB(astext_type=sa.Text()), nullable=False, comment="without credentials"
         ),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("digest", sa.LargeBinary(), nullable=False, comment="SHA-256 of query and body"),
+        sa.Column(
+            "digest",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="the first 16 bytes of SHA-256 of query and body",
+        ),
         sa.Column(
             "replay_token",
             sa.Text(),

@@ -12,13 +12,15 @@ BEFORE = 100
 INSERT_MANY = """
 SELECT count(accept_message(1, gen_random_uuid(), '{sms}', 'at_most_once', jsonb_build_object(
            'from', '+12016661234', 'to', '+1804' || lpad(number::text, 7, '0'), 'type', 'sms', 'body', 'many',
-           'cc', '[]'::jsonb, 'attachments', '[]'::jsonb, 'timestamp', now()), NULL, NULL, NULL, NULL))
+           'cc', '[]'::jsonb, 'headers', '{}'::jsonb, 'attachments', '[]'::jsonb,
+           'timestamp', now()), NULL, NULL, NULL, NULL))
   FROM generate_series(1, :many) AS number
 """
 INSERT_ONE = """
 SELECT accept_message(2, gen_random_uuid(), '{sms}', 'at_most_once', jsonb_build_object(
            'from', '+12016660002', 'to', '+18045550000', 'type', 'sms', 'body', 'one',
-           'cc', '[]'::jsonb, 'attachments', '[]'::jsonb, 'timestamp', now()), NULL, NULL, NULL, NULL)
+           'cc', '[]'::jsonb, 'headers', '{}'::jsonb, 'attachments', '[]'::jsonb,
+           'timestamp', now()), NULL, NULL, NULL, NULL)
 """
 
 
