@@ -58,7 +58,7 @@ def again(speaker: Contract) -> Callable[[Webhook], Webhook]:
 
 
 @pytest.mark.usefixtures("deploy")
-def test_of_any_body_and_headers(speaker: Contract, database: Database) -> None:
+def test_any_body_and_headers_are_answered(speaker: Contract, database: Database) -> None:
     @EXAMPLES
     @given(altered_requests.ANYTHING, HEADERS, st.booleans())
     def answered(body: bytes, headers: dict[str, str], signs: bool) -> None:
@@ -69,7 +69,7 @@ def test_of_any_body_and_headers(speaker: Contract, database: Database) -> None:
 
 
 @pytest.mark.usefixtures("deploy")
-def test_of_what_is_nearly_the_vendor_s(speaker: Contract, database: Database) -> None:
+def test_an_altered_request_is_answered(speaker: Contract, database: Database) -> None:
     plain = [speaker.webhook(body) for body in (*speaker.bodies(), *speaker.recorded())]
     whole = [speaker.request(webhook.body) for webhook in plain]
     spoilt: list[st.SearchStrategy[Any]] = [

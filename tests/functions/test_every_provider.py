@@ -35,19 +35,19 @@ def refused(speaker: Contract, webhook: Webhook) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_every_provider_is_held_to_the_contract() -> None:
+def test_every_provider_has_a_contract_test() -> None:
     assert {one.provider for one in REGISTERED} == {provider_class(name) for name in REGISTRY}
 
 
 @pytest.mark.usefixtures("deploy")
-def test_nothing_is_kept_of_what_is_not_signed(speaker: Contract, database: Database) -> None:
+def test_an_unsigned_request_is_not_stored(speaker: Contract, database: Database) -> None:
     for body in speaker.bodies():
         refused(speaker, speaker.webhook(body))
         refused(speaker, speaker.webhook(body, {"host": "evil.example", "x-forwarded-host": "evil.example"}))
     assert rows(database) == {}
 
 
-def test_nothing_is_kept_of_what_another_signed(
+def test_a_request_signed_with_another_key_is_not_stored(
     speaker: Contract, deploy: Deploy, database: Database
 ) -> None:
     requests = list(map(speaker.request, speaker.bodies()))
@@ -60,7 +60,7 @@ def test_nothing_is_kept_of_what_another_signed(
 
 
 @pytest.mark.usefixtures("deploy")
-def test_nothing_is_kept_of_what_is_stale(speaker: Contract, database: Database) -> None:
+def test_a_stale_request_is_not_stored(speaker: Contract, database: Database) -> None:
     if speaker.tolerance:  # else the vendor signs no time, and a request that comes again is a duplicate
         for away in (speaker.tolerance + timedelta(minutes=1), timedelta(days=400)):
             for at in (datetime.now(UTC) - away, datetime.now(UTC) + away):
@@ -69,7 +69,7 @@ def test_nothing_is_kept_of_what_is_stale(speaker: Contract, database: Database)
 
 
 @pytest.mark.usefixtures("deploy")
-def test_nothing_is_kept_of_what_was_tampered_with(speaker: Contract, database: Database) -> None:
+def test_a_changed_request_is_not_stored(speaker: Contract, database: Database) -> None:
     for body in speaker.bodies():
         request = speaker.request(body)
         if speaker.signs_body:
@@ -86,7 +86,7 @@ def test_nothing_is_kept_of_what_was_tampered_with(speaker: Contract, database: 
 
 
 @pytest.mark.usefixtures("deploy")
-def test_a_message_is_kept_once(speaker: Contract, database: Database, printed: Printed) -> None:
+def test_a_message_is_stored_once(speaker: Contract, database: Database, printed: Printed) -> None:
     request = speaker.request(speaker.inbound)
     answers = [told(speaker, one) for one in (request, request, speaker.request(speaker.inbound))]
     assert {200} == {answer.status for answer in answers}
@@ -96,7 +96,7 @@ def test_a_message_is_kept_once(speaker: Contract, database: Database, printed: 
 
 
 @pytest.mark.usefixtures("deploy")
-def test_a_token_lets_one_body_in(speaker: Contract, database: Database) -> None:
+def test_a_replay_token_is_valid_for_one_body(speaker: Contract, database: Database) -> None:
     if not speaker.signs_body:
         request = speaker.request(speaker.inbound)
         assert told(speaker, request).status == 200
@@ -107,7 +107,7 @@ def test_a_token_lets_one_body_in(speaker: Contract, database: Database) -> None
 
 
 @pytest.mark.usefixtures("deploy")
-def test_a_report_of_what_is_not_known_yet_waits(speaker: Contract, database: Database) -> None:
+def test_a_report_about_an_unknown_message_is_pending(speaker: Contract, database: Database) -> None:
     for _ in range(2):
         assert 200 <= told(speaker, speaker.request(speaker.report)).status < 300
     assert database.rows("SELECT DISTINCT provider, status FROM pending_reports") == [[NAME, "delivered"]]
@@ -115,7 +115,7 @@ def test_a_report_of_what_is_not_known_yet_waits(speaker: Contract, database: Da
 
 
 @pytest.mark.usefixtures("deploy")
-def test_what_is_signed_and_cannot_be_read_is_kept_as_it_came(
+def test_a_signed_request_that_cannot_be_read_is_stored_unread(
     speaker: Contract, database: Database, printed: Printed
 ) -> None:
     request = speaker.request(speaker.unreadable)
@@ -128,7 +128,9 @@ def test_what_is_signed_and_cannot_be_read_is_kept_as_it_came(
 
 
 @pytest.mark.usefixtures("deploy")
-def test_of_a_batch_the_rest_is_kept(speaker: Contract, database: Database, printed: Printed) -> None:
+def test_the_readable_parts_of_a_batch_are_stored(
+    speaker: Contract, database: Database, printed: Printed
+) -> None:
     if speaker.batch:
         assert told(speaker, speaker.request(speaker.batch)).status == 200
         assert rows(database)["webhook_requests"] == 1
@@ -139,7 +141,7 @@ def test_of_a_batch_the_rest_is_kept(speaker: Contract, database: Database, prin
 
 
 @pytest.mark.usefixtures("deploy")
-def test_no_other_name_and_no_other_channel_leads_to_it(speaker: Contract, database: Database) -> None:
+def test_another_name_or_channel_in_the_route_is_not_found(speaker: Contract, database: Database) -> None:
     request = speaker.request(speaker.inbound)
     other = "sms" if Channel.EMAIL in speaker.provider.channels else "email"
     own = speaker.route.split("/")[3]

@@ -44,7 +44,7 @@ def check(speaker: Contract, request: Webhook) -> None:
 
 
 @every
-def test_of_any_body(speaker: Contract) -> None:
+def test_any_body_is_parsed_or_refused_within_bounds(speaker: Contract) -> None:
     @EXAMPLES
     @given(
         altered_requests.ANYTHING,
@@ -57,7 +57,7 @@ def test_of_any_body(speaker: Contract) -> None:
 
 
 @every
-def test_of_what_is_nearly_the_vendor_s(speaker: Contract) -> None:
+def test_an_altered_request_is_answered(speaker: Contract) -> None:
     spoilt = [nearly(request) for request in requests(speaker)]
 
     @EXAMPLES
@@ -69,7 +69,7 @@ def test_of_what_is_nearly_the_vendor_s(speaker: Contract) -> None:
 
 
 @every
-def test_of_what_is_much_more_than_the_vendor_s(speaker: Contract) -> None:
+def test_an_oversized_request_is_parsed_or_refused_within_bounds(speaker: Contract) -> None:
     for request in requests(speaker)[:3]:
         for body in grown(request.body, request.headers["content-type"], SIZE):
             tracemalloc.start()

@@ -48,7 +48,7 @@ def tell(route: str, **told: object) -> api.Answer:
     return call("POST", route, body, {"x-example-signature": signature})
 
 
-def test_a_provider_that_is_added_sends_reports_and_receives(
+def test_an_added_provider_sends_receives_and_reports(
     sent: list[bytes], database: Database, aws: Aws
 ) -> None:
     accepted = call("POST", api.SMS, NEW_SMS)
@@ -86,7 +86,7 @@ def test_a_provider_that_is_added_sends_reports_and_receives(
 
 
 @pytest.mark.usefixtures("sent")
-def test_a_provider_that_is_added_is_held_to_what_it_can_do(database: Database) -> None:
+def test_the_limits_of_an_added_provider_are_checked(database: Database) -> None:
     for route, fields, field in (
         (api.SMS, {**NEW_SMS, "body": "x" * 161}, "body"),
         (api.SMS, {**NEW_SMS, "type": "mms", "attachments": ["https://example.com/i.jpg"]}, "type"),
@@ -98,7 +98,7 @@ def test_a_provider_that_is_added_is_held_to_what_it_can_do(database: Database) 
 
 
 @pytest.mark.usefixtures("sent")
-def test_a_provider_that_is_added_lets_in_only_what_it_verifies(database: Database) -> None:
+def test_an_added_provider_only_accepts_requests_that_it_verifies(database: Database) -> None:
     inbound = {"received": [{"id": "in-1", "src": CONTACT, "dst": CUSTOMER, "text": "in"}]}
     for headers in ({}, {"x-example-signature": "00"}, api.signed(inbound)):
         assert call("POST", "/api/webhooks/sms/example-eu", inbound, headers).status == 403
@@ -108,7 +108,7 @@ def test_a_provider_that_is_added_lets_in_only_what_it_verifies(database: Databa
     assert database.value("SELECT count(*) FROM messages") == 0
 
 
-def test_nothing_is_decided_by_a_provider_s_name(
+def test_nothing_depends_on_the_name_of_a_provider(
     monkeypatch: pytest.MonkeyPatch,
     database: Database,
     aws: Aws,
@@ -151,7 +151,7 @@ def test_nothing_is_decided_by_a_provider_s_name(
         ({"MAX_ATTEMPTS": "0"}, "MAX_ATTEMPTS: must be at least 1"),
     ],
 )
-def test_what_cannot_be_configured_is_said_by_the_variable_s_name(
+def test_an_invalid_setting_is_named_by_its_variable(
     configure: Configure, variables: dict[str, str], said: str
 ) -> None:
     configure(**variables)
@@ -160,14 +160,14 @@ def test_what_cannot_be_configured_is_said_by_the_variable_s_name(
     assert str(raised.value).startswith(said)
 
 
-def test_what_can_be_configured_is_nothing_to_say(configure: Configure) -> None:
+def test_valid_settings_raise_nothing(configure: Configure) -> None:
     configure(PROVIDERS="us=sms,eu=sms,email", SENDER_PROVIDERS='{"+12016661234": ["eu"], "Shop": []}')
     providers.check_configuration()
     configure(PROVIDERS="", SENDER_PROVIDERS="")
     providers.check_configuration()
 
 
-def test_an_instance_is_named_by_the_deployment(configure: Configure) -> None:
+def test_get_provider_returns_the_instance_of_a_configured_name(configure: Configure) -> None:
     configure(PROVIDERS=" sms , mail = email,,", PROVIDER_SECRET_ARN="")
     assert type(providers.get_provider("sms")) is json_gateway.Sms
     assert (type(providers.get_provider("mail")), providers.get_provider("mail").name) == (
@@ -189,7 +189,7 @@ def test_an_instance_is_named_by_the_deployment(configure: Configure) -> None:
         (Channel.EMAIL, "+4915112345678", []),
     ],
 )
-def test_a_channel_is_served_in_the_order_of_the_configuration(
+def test_providers_are_tried_in_the_order_of_the_configuration(
     configure: Configure, channel: Channel, sender: str, expected: list[str]
 ) -> None:
     own = json.dumps({"+4915112345678": ["sms-eu"]})
@@ -197,13 +197,13 @@ def test_a_channel_is_served_in_the_order_of_the_configuration(
     assert providers.names_for(channel, sender) == expected
 
 
-def test_a_secret_that_cannot_be_read_is_no_fault_of_the_caller_s(aws: Aws, configure: Configure) -> None:
+def test_an_unreadable_secret_is_unavailable(aws: Aws, configure: Configure) -> None:
     configure(PROVIDER_SECRET_ARN="arn:aws:secretsmanager:us-east-1:000000000000:secret:gone")
     with pytest.raises(Unavailable):
         providers.get_provider("sms")
 
 
-def test_an_instance_without_a_secret_of_its_own_has_none(aws: Aws, configure: Configure) -> None:
+def test_an_instance_without_fields_in_the_secret_is_created(aws: Aws, configure: Configure) -> None:
     configure(
         PROVIDERS="sms,email", PROVIDER_SECRET_ARN=aws.create_secret({"sms": {"url": "https://example.com/"}})
     )

@@ -63,12 +63,12 @@ def failure(script: Script) -> failures.Failure:
         *(("Suspended", failures.Misconfigured), ("Quota", failures.TemporaryFailure)),  # the service's own
     ],
 )
-def test_a_code_says_more_than_its_status(code: str, kind: type[failures.Failure]) -> None:
+def test_an_error_code_decides_the_type_of_failure(code: str, kind: type[failures.Failure]) -> None:
     found = failure(answer(400, {"__type": f"com.amazonaws.x#{code}", "Message": "Because."}))
     assert (type(found), found.code, found.reason) == (kind, code, "Because.")
 
 
-def test_a_reason_says_more_than_its_code() -> None:
+def test_a_reason_decides_before_the_error_code() -> None:
     found = failure(answer(400, {"__type": "Quota", "Reason": "OPTED_OUT", "Message": "Because."}))
     assert type(found) is failures.TemporaryFailure, "of an error without such a field it is no reason"
     found = failure(
@@ -95,7 +95,7 @@ def test_a_reason_says_more_than_its_code() -> None:
     ],
 )
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}"])
-def test_without_a_known_code_the_status_says_it(
+def test_the_http_status_decides_if_the_code_is_unknown(
     status: int, kind: type[failures.Failure], body: bytes
 ) -> None:
     found = failure(answer(status, body))
@@ -105,13 +105,13 @@ def test_without_a_known_code_the_status_says_it(
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "Suspended", "Unheard-of"])
-def test_retry_after_is_handed_on(code: str) -> None:
+def test_retry_after_is_in_the_failure(code: str) -> None:
     found = failure(answer(503, {"__type": code}, "Retry-After: 30\r\n"))
     assert isinstance(found, failures.TemporaryFailure)
     assert found.retry_after == timedelta(seconds=30)
 
 
-def test_the_words_of_an_answer_can_be_kept() -> None:
+def test_code_and_reason_can_be_stored() -> None:
     body = b'{"__type": "A\\u0000\\ud800", "Message": "' + b"\\u0000\\ud800" * 5000 + b'"}'
     found = failure(answer(400, body))
     for text in (found.code, found.reason):
@@ -132,12 +132,12 @@ def test_the_words_of_an_answer_can_be_kept() -> None:
         pytest.param(answer(200, b"[]"), id="answers something else"),
     ],
 )
-def test_where_the_request_may_have_been_taken_the_outcome_is_unknown(script: Script) -> None:
+def test_a_request_without_a_readable_answer_has_an_unknown_outcome(script: Script) -> None:
     found = failure(script)
     assert (type(found), found.code) == (failures.OutcomeUnknown, "no_answer")
 
 
-def test_where_nobody_listens_nothing_was_written() -> None:
+def test_a_failed_connection_is_a_temporary_failure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     for url in (f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}", "http://nowhere.invalid"):
@@ -153,7 +153,7 @@ def test_where_nobody_listens_nothing_was_written() -> None:
         *({"endpoint_url": "ftp://x y"}, {"secret_access_key": ""}),
     ],
 )
-def test_a_secret_that_leads_nowhere_calls_nobody(secret: dict[str, str]) -> None:
+def test_invalid_fields_of_the_secret_call_nobody(secret: dict[str, str]) -> None:
     called: list[bytes] = []
     with (
         serve(lambda client: called.append(read_request(client))) as address,
@@ -165,7 +165,7 @@ def test_a_secret_that_leads_nowhere_calls_nobody(secret: dict[str, str]) -> Non
     assert called == []
 
 
-def test_a_request_that_amazon_has_no_form_for_is_not_sent() -> None:
+def test_a_request_with_invalid_parameters_is_not_sent() -> None:
     with pytest.raises(failures.PermanentFailure) as raised:
         aws_call.call(
             aws_access({**KEYS, "endpoint_url": "http://127.0.0.1:9"}, "instance"),

@@ -37,16 +37,16 @@ ODD_SECRETS: Sequence[object] = (
 
 
 class Contract(Sending, Receiving):
-    def test_has_the_name_that_the_deployment_gives_it(self) -> None:
+    def test_an_instance_has_the_name_of_the_configuration(self) -> None:
         assert self.made().name == NAME
 
-    def test_says_what_it_carries(self) -> None:
+    def test_the_provider_lists_its_channels_and_limits(self) -> None:
         assert self.provider.channels
         assert self.provider.channels <= set(Channel)
         assert Channel(str(self.sent["type"])) in self.provider.channels
         assert self.provider.limits.body > 0
 
-    def test_is_made_without_a_secret_and_then_neither_sends_nor_lets_anybody_in(
+    def test_without_a_secret_nothing_is_sent_and_every_webhook_is_refused(
         self, configure: Configure
     ) -> None:
         configure(ALLOW_UNSIGNED_WEBHOOKS="")
@@ -57,7 +57,7 @@ class Contract(Sending, Receiving):
             self.refused(request, bare)
 
     @pytest.mark.parametrize("odd", ODD_SECRETS, ids=repr)
-    def test_a_secret_that_is_none_neither_sends_nor_lets_anybody_in(
+    def test_with_a_malformed_secret_nothing_is_sent_and_every_webhook_is_refused(
         self, odd: object, configure: Configure
     ) -> None:
         configure(ALLOW_UNSIGNED_WEBHOOKS="")

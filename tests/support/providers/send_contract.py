@@ -95,12 +95,12 @@ class Sending(Speaking):
     def took(self, id: bytes | None = None) -> Script:
         return respond(self.taken(id))
 
-    def test_gives_the_vendor_s_id_of_a_message_that_was_taken(self) -> None:
+    def test_an_accepted_message_has_the_vendors_id(self) -> None:
         with serve(self.took()) as address, self.reaching(address) as provider:
             assert provider.send(self.message()) == ProviderResult(self.sent_id)
 
     @pytest.mark.parametrize("status", [200, 201, 202, 204, 302, 400, 401, 404, 409, 422, 429, 500, 503])
-    def test_whatever_the_vendor_answers_sending_ends_in_our_words(self, status: int) -> None:
+    def test_any_answer_ends_in_a_result_or_a_failure(self, status: int) -> None:
         with (
             serve(in_turn(*(answer(status, body) for body in ODD))) as address,
             self.reaching(address) as provider,
@@ -115,7 +115,7 @@ class Sending(Speaking):
                     assert ended == ProviderResult(None), "no answer names one"
 
     @pytest.mark.parametrize(("status", "kind"), KINDS.items())
-    def test_each_answer_is_the_right_kind_of_failure(
+    def test_each_http_status_is_the_right_type_of_failure(
         self, status: int, kind: type[failures.Failure]
     ) -> None:
         bodies = (b"", b"{}", b"<html>")
@@ -127,7 +127,7 @@ class Sending(Speaking):
                 assert type(sent(provider, self.message())) is kind
 
     @pytest.mark.parametrize("id", [b"\0", b"\\u0000", b"x" * 513, b"\xff"])
-    def test_an_id_that_cannot_be_kept_is_none(self, id: bytes) -> None:
+    def test_an_id_that_cannot_be_stored_is_not_an_id(self, id: bytes) -> None:
         with serve(self.took(id)) as address, self.reaching(address) as provider:
             ended = sent(provider, self.message())
         if not isinstance(ended, failures.OutcomeUnknown):
@@ -140,7 +140,7 @@ class Sending(Speaking):
             with serve(script) as address, self.reaching(address) as provider:
                 assert isinstance(sent(provider, self.message()), failures.OutcomeUnknown)
 
-    def test_where_nobody_listens_nothing_was_sent(self) -> None:
+    def test_a_refused_connection_is_a_temporary_failure(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         with self.reaching(f"127.0.0.1:{port}") as provider, pytest.raises(failures.TemporaryFailure):
@@ -210,7 +210,7 @@ class Sending(Speaking):
 
         return script
 
-    def test_headers_that_it_keeps_to_itself_are_refused_before_the_message_is_kept(self) -> None:
+    def test_reserved_headers_are_refused(self) -> None:
         limits = self.provider.limits
         for name in (f"{one}more" if one.endswith("-") else one for one in limits.reserved_headers):
             with pytest.raises(Invalid) as raised:
@@ -220,7 +220,7 @@ class Sending(Speaking):
             assert NAME in error["message"]
             limits.check(self.message(headers={f"X-{name}": "x"}), NAME)
 
-    def test_what_it_cannot_do_is_refused_before_it_is_kept(self) -> None:
+    def test_fields_beyond_the_limits_are_refused(self) -> None:
         limits = self.provider.limits
         limits.check(self.message(), NAME)
         beyond: dict[str, object] = {

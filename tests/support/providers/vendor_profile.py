@@ -21,13 +21,13 @@ NAME = "instance"
 PUBLIC_URL = "https://api.example.com"
 SENT = datetime(2024, 11, 1, 14, tzinfo=UTC)
 ONLY_WHERE: Mapping[str, str] = {
-    "test_lets_in_nothing_stale": "tolerance",
-    "test_lets_in_no_body_but_the_one_that_was_signed": "signs_body",
-    "test_lets_in_no_address_but_the_one_that_was_signed": "signs_url",
-    "test_lets_in_what_any_of_several_keys_signed": "keys",
-    "test_no_key_but_its_own_lets_anything_in": "keys",
-    "test_says_which_field_is_missing_to_verify_a_request": "keys",
-    "test_of_a_batch_the_rest_is_read": "batch",
+    "test_a_stale_request_is_refused": "tolerance",
+    "test_a_changed_body_is_refused": "signs_body",
+    "test_a_changed_url_is_refused": "signs_url",
+    "test_any_of_several_keys_verifies_a_request": "keys",
+    "test_a_request_signed_with_another_key_is_refused": "keys",
+    "test_the_reason_names_the_field_that_the_secret_lacks": "keys",
+    "test_an_unreadable_part_of_a_batch_does_not_lose_the_others": "batch",
 }
 """Tests that a provider has only where it says so, by an attribute."""
 

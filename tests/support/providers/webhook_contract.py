@@ -26,7 +26,7 @@ class Receiving(Speaking):
 
     # --- Who is let in -----------------------------------------------------------------------------------
 
-    def test_lets_in_what_the_vendor_signed(self) -> None:
+    def test_a_request_that_the_vendor_signed_is_verified(self) -> None:
         for body in self.bodies():
             verified = self.made().verify(self.request(body))
             assert verified.signed
@@ -34,12 +34,12 @@ class Receiving(Speaking):
                 "else any body is as good as the one that was meant"
             )
 
-    def test_lets_in_nothing_unsigned(self, configure: Configure) -> None:
+    def test_an_unsigned_request_is_refused(self, configure: Configure) -> None:
         configure(ALLOW_UNSIGNED_WEBHOOKS="")
         for body in (*self.bodies(), b""):
             self.refused(self.webhook(body))
 
-    def test_lets_in_nothing_stale(self) -> None:
+    def test_a_stale_request_is_refused(self) -> None:
         assert self.tolerance
         for body in self.bodies():
             for sign in (-1, 1):
@@ -48,13 +48,13 @@ class Receiving(Speaking):
                 for late in (MOMENT, timedelta(days=400)):
                     self.refused(self.request(body, now + sign * (self.tolerance + late)))
 
-    def test_lets_in_no_body_but_the_one_that_was_signed(self) -> None:
+    def test_a_changed_body_is_refused(self) -> None:
         for body in self.bodies():
             request = self.request(body)
             for other in self.tampered(request.body):
                 self.refused(replace(request, body=other))
 
-    def test_lets_in_no_address_but_the_one_that_was_signed(self) -> None:
+    def test_a_changed_url_is_refused(self) -> None:
         request = self.request(self.inbound)
         query = [
             f"{request.query}&more=1",
@@ -69,25 +69,25 @@ class Receiving(Speaking):
         ):
             self.refused(other)
 
-    def test_lets_in_what_any_of_several_keys_signed(self) -> None:
+    def test_any_of_several_keys_verifies_a_request(self) -> None:
         own = self.secret("")
         for order in (1, -1):
             both = {field: [own[field], other][::order] for field, other in self.keys}
             for body in self.bodies():
                 self.made(both).verify(self.request(body))
 
-    def test_no_key_but_its_own_lets_anything_in(self) -> None:
+    def test_a_request_signed_with_another_key_is_refused(self) -> None:
         for body in self.bodies():
             self.refused(self.request(body), self.made(dict(self.keys)))
 
-    def test_says_which_field_is_missing_to_verify_a_request(self) -> None:
+    def test_the_reason_names_the_field_that_the_secret_lacks(self) -> None:
         made = self.made({field: None for field, _ in self.keys})
         for body in self.bodies():
             reason = self.refused(self.request(body), made)
             assert reason.startswith("The secret holds no ")
             assert any(field in reason for field, _ in self.keys)
 
-    def test_no_headers_let_anything_in_or_break_it(self) -> None:
+    def test_no_other_headers_verify_a_request_or_crash(self) -> None:
         request = self.request(self.inbound)
         signed = {name: request.headers[name] for name in self.sign(request.body, datetime.now(UTC))}
         names = st.sampled_from(sorted(signed)) if signed else st.nothing()
@@ -102,7 +102,7 @@ class Receiving(Speaking):
 
         refused()
 
-    def test_no_signature_but_its_own_lets_anything_in(self) -> None:
+    def test_a_changed_signature_in_the_body_is_refused(self) -> None:
         """Where it is inside the body."""
         for body in self.bodies():
             request = self.request(body)
@@ -129,23 +129,23 @@ class Receiving(Speaking):
         assert (report.provider_message_id, report.status) == (self.sent_id, Status.DELIVERED)
         assert report.reference in (7, None)
 
-    def test_a_status_that_it_does_not_know_says_nothing(self) -> None:
+    def test_a_report_with_an_unknown_status_has_no_status(self) -> None:
         unheard_of = self.report.replace(self.delivered, b"unheard-of")
         assert unheard_of != self.report
         [report] = self.made().parse(self.request(unheard_of))
         assert isinstance(report, DeliveryReport)
         assert report.status is None
 
-    def test_of_a_batch_the_rest_is_read(self) -> None:
+    def test_an_unreadable_part_of_a_batch_does_not_lose_the_others(self) -> None:
         assert self.batch
         first, bad, last = self.made().parse(self.request(self.batch))
         assert isinstance(bad, Invalid)
         assert all(isinstance(one, (InboundMessage, DeliveryReport)) for one in (first, last))
 
-    def test_says_that_it_cannot_read_what_it_cannot(self) -> None:
+    def test_an_unreadable_request_raises_a_problem(self) -> None:
         assert not self.reads(self.request(self.unreadable))
 
-    def test_refuses_what_it_cannot_read(self) -> None:
+    def test_any_body_is_parsed_or_raises_a_problem(self) -> None:
         kinds = {self.content_type(body) for body in self.bodies()}
 
         @EXAMPLES
@@ -155,7 +155,7 @@ class Receiving(Speaking):
 
         read()
 
-    def test_refuses_what_only_looks_like_its_vendor_s(self) -> None:
+    def test_an_altered_request_is_parsed_or_raises_a_problem(self) -> None:
         for known in self.bodies():
             request = self.request(known)
 
@@ -175,6 +175,6 @@ class Receiving(Speaking):
         assert all(isinstance(part, (InboundMessage, DeliveryReport, Invalid)) for part in parts)
         return not any(isinstance(part, Invalid) for part in parts)
 
-    def test_answers_what_was_kept_and_what_is_not_known_yet(self) -> None:
+    def test_the_response_is_2xx_for_a_stored_message_and_for_an_unknown_report(self) -> None:
         for kept in (self.kept(), None):
             assert 200 <= self.made().respond([kept]).status < 300

@@ -73,7 +73,9 @@ def test_sends_from_a_pool_and_with_a_configuration_set_where_the_secret_names_t
         ("ThrottlingException", None, Throttled),
     ],
 )
-def test_each_refusal_is_the_right_kind(code: str, reason: str | None, kind: type[Failure]) -> None:
+def test_each_error_code_is_the_right_type_of_failure(
+    code: str, reason: str | None, kind: type[Failure]
+) -> None:
     body = json.dumps(
         {"__type": code, "Message": "Because.", **({"Reason": reason} if reason else {})}
     ).encode()
@@ -84,6 +86,6 @@ def test_each_refusal_is_the_right_kind(code: str, reason: str | None, kind: typ
     assert (type(raised.value), raised.value.code, raised.value.reason) == (kind, named, "Because.")
 
 
-def test_carries_texts_alone() -> None:
+def test_only_texts_are_supported() -> None:
     assert {channel.value for channel in provider_class("aws-sms").channels} == {"sms"}
     assert provider_class("aws-sms").limits.attachments == 0

@@ -31,7 +31,7 @@ def report(**fields: object) -> DeliveryReport:
     return read
 
 
-def test_what_cannot_be_kept_of_a_text_does_not_lose_the_rest() -> None:
+def test_characters_that_cannot_be_stored_are_removed_from_a_text() -> None:
     assert parse(payload("inbound", messageBody="a\0b")).body == "ab"
 
 
@@ -58,7 +58,7 @@ def test_reads_a_text_in_any_language_and_to_a_short_code() -> None:
     assert message.recipient == "38008"
 
 
-def test_reads_a_text_without_a_word() -> None:
+def test_an_empty_text_is_read() -> None:
     assert parse(payload("inbound_empty")).body == ""
 
 
@@ -75,7 +75,7 @@ def test_reads_a_text_without_a_word() -> None:
         *(("MEDIA_DELIVERED", None), ("VOICE_COMPLETED", None), ("REGISTRATION", None)),
     ],
 )
-def test_each_event_is_the_right_status(kind: str, status: Status | None) -> None:
+def test_each_event_has_the_right_status(kind: str, status: Status | None) -> None:
     told = report(eventType=kind)
     assert told.status is status
     assert told.reference == 7
@@ -86,13 +86,13 @@ def test_each_event_is_the_right_status(kind: str, status: Status | None) -> Non
     assert told.reason == (None if silent else "Message has been accepted by phone")
 
 
-def test_a_failure_that_is_not_the_last_word_says_nothing() -> None:
+def test_a_failure_that_is_not_final_has_no_status() -> None:
     told = report(eventType="TEXT_CARRIER_UNREACHABLE", isFinal=False)
     assert (told.status, told.code) == (None, "TEXT_CARRIER_UNREACHABLE")
 
 
 @pytest.mark.parametrize("context", [{}, {"account": "bar"}, {"reference": "x"}, {"reference": None}])
-def test_a_report_of_what_is_not_ours_to_name_has_the_provider_s_id(context: dict[str, object]) -> None:
+def test_a_report_without_our_id_has_the_vendors_id(context: dict[str, object]) -> None:
     assert report(context=context).reference is None
 
 
@@ -114,11 +114,11 @@ def test_reads_the_vendor_s_own_sample() -> None:
         payload("delivered", context=[]),
     ],
 )
-def test_says_what_it_cannot_read(told: object) -> None:
+def test_the_error_names_the_field_that_cannot_be_read(told: object) -> None:
     with pytest.raises(Invalid):
         parse(told)
 
 
-def test_what_the_topic_says_of_itself_is_no_message() -> None:
+def test_notices_about_the_subscription_are_not_messages() -> None:
     gone = {"Type": "UnsubscribeConfirmation", "Token": "x", "SubscribeURL": "x"}
     assert AwsSms("x", {}).parse(webhook(signed(envelope("x", **gone)))) == []

@@ -35,7 +35,7 @@ CASES: list[tuple[int, object, tuple[type[Failure], str, str]]] = [
 
 
 @pytest.mark.parametrize(("status", "body", "expected"), CASES)
-def test_a_refusal_is_told_in_the_providers_words(
+def test_a_refusal_has_the_vendors_code_and_reason(
     status: int, body: object, expected: tuple[type[Failure], str, str]
 ) -> None:
     content = json.dumps(body).encode()

@@ -37,7 +37,7 @@ def parse(body: bytes, provider: type[json_gateway.JsonGateway] = json_gateway.S
         b'{"a": ' + b"9" * 5000 + b"}",
     ],
 )
-def test_what_is_no_json_object_is_unreadable(body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable):
         parse(body)
 
@@ -81,7 +81,7 @@ WRONG_TYPES = [
         ("timestamp", "9999-12-31T23:59:59-14:00", "timestamp"),
     ],
 )
-def test_a_message_that_cannot_be_kept_is_refused_by_the_field(field: str, value: object, named: str) -> None:
+def test_the_error_names_the_invalid_field_of_a_message(field: str, value: object, named: str) -> None:
     with pytest.raises(Invalid) as raised:
         parse(json.dumps(INBOUND_SMS | {field: value}).encode())
     assert [error["field"] for error in raised.value.errors] == [named]
@@ -91,7 +91,7 @@ def test_a_message_that_cannot_be_kept_is_refused_by_the_field(field: str, value
 @pytest.mark.parametrize(
     ("field", "named"), [("from", "from"), ("body", "body"), ("more", "extra"), (ID, ID)]
 )
-def test_a_number_without_an_end_is_refused(number: str, field: str, named: str) -> None:
+def test_an_infinite_number_is_refused(number: str, field: str, named: str) -> None:
     known = {name: value for name, value in INBOUND_SMS.items() if name != field}
     with pytest.raises(Invalid) as raised:
         parse(f'{json.dumps(known)[:-1]}, "{field}": {number}}}'.encode())
@@ -99,7 +99,7 @@ def test_a_number_without_an_end_is_refused(number: str, field: str, named: str)
 
 
 @pytest.mark.parametrize("field", ["from", "to", "type", ID])
-def test_what_a_message_lacks_is_named(field: str) -> None:
+def test_the_error_names_the_missing_field_of_a_message(field: str) -> None:
     with pytest.raises(Invalid) as raised:
         parse(json.dumps({name: value for name, value in INBOUND_SMS.items() if name != field}).encode())
     assert [error["field"] for error in raised.value.errors] == [field]
@@ -116,7 +116,7 @@ def test_what_a_message_lacks_is_named(field: str) -> None:
         *rows("xillio_id", ["", None, "x" * 513, "a\0"]),
     ],
 )
-def test_an_email_that_cannot_be_kept_is_refused_by_the_field(field: str, value: object) -> None:
+def test_the_error_names_the_invalid_field_of_an_email(field: str, value: object) -> None:
     with pytest.raises(Invalid) as raised:
         parse(json.dumps(INBOUND_EMAIL | {field: value}).encode(), json_gateway.Email)
     assert [error["field"] for error in raised.value.errors] == [field]
@@ -134,7 +134,7 @@ def test_an_email_that_cannot_be_kept_is_refused_by_the_field(field: str, value:
         *rows("timestamp", [None, 0, "soon"]),
     ],
 )
-def test_a_report_that_cannot_be_read_is_refused_by_the_field(field: str, value: object) -> None:
+def test_the_error_names_the_invalid_field_of_a_report(field: str, value: object) -> None:
     outer, _, inner = field.partition(".")
     with pytest.raises(Invalid) as raised:
         parse(json.dumps(REPORT | {outer: {inner: value} if inner else value}).encode())
@@ -142,7 +142,7 @@ def test_a_report_that_cannot_be_read_is_refused_by_the_field(field: str, value:
 
 
 @pytest.mark.parametrize("reference", [None, "", "theirs", "-1", "1" * 5000, 2**63])
-def test_a_report_must_name_a_message_by_their_id_or_by_ours(reference: object) -> None:
+def test_a_report_must_have_the_gateways_id_or_ours(reference: object) -> None:
     with pytest.raises(Invalid) as raised:
         parse(json.dumps(REPORT | {ID: None, "reference": reference}).encode())
     assert [error["field"] for error in raised.value.errors] == ["reference"]

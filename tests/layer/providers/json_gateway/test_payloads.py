@@ -88,7 +88,7 @@ def test_signs_with_the_first_of_two_secrets() -> None:
     assert Signature(SIGNING_SECRET).verify(body, headers)
 
 
-def test_signs_nothing_where_there_is_no_secret() -> None:
+def test_without_a_signing_secret_requests_are_not_signed() -> None:
     headers, _ = sent(json_gateway.Sms, NEW_SMS, {})
     assert not [name for name in headers if name.startswith("webhook-")]
 
@@ -111,7 +111,7 @@ def test_signs_nothing_where_there_is_no_secret() -> None:
         (b"[" * 100_000, None),
     ],
 )
-def test_reads_the_id_of_the_answer_or_leaves_the_outcome_open(body: bytes, id: str | None) -> None:
+def test_an_answer_has_an_id_or_the_outcome_is_unknown(body: bytes, id: str | None) -> None:
     with serve(answer(200, body)) as address:
         provider = json_gateway.Sms("sms", {"url": f"http://{address}/"})
         if id is not None:
@@ -123,7 +123,7 @@ def test_reads_the_id_of_the_answer_or_leaves_the_outcome_open(body: bytes, id: 
 
 
 @pytest.mark.parametrize("secret", [{}, {"url": ""}, {"url": None}, {"signing_secret": SIGNING_SECRET}])
-def test_sends_nothing_without_a_url(secret: Mapping[str, Any]) -> None:
+def test_without_a_url_nothing_is_sent(secret: Mapping[str, Any]) -> None:
     with pytest.raises(TemporaryFailure) as raised:
         json_gateway.Sms("sms", secret).send(outbound(NEW_SMS))
     assert raised.value.code == "not_configured"
@@ -193,7 +193,7 @@ def test_reads_a_message(
         {"sender": "x", "recipient": "y", "provider_message_id": "z", "extra": 1, "id": 2, "model_config": 3},
     ],
 )
-def test_keeps_raw_what_else_a_message_says(extra: dict[str, object]) -> None:
+def test_unknown_fields_of_a_message_are_stored_in_extra(extra: dict[str, object]) -> None:
     message, plain = (
         parsed(json_gateway.Sms, INBOUND_SMS | more | {"timestamp": str(SENT)}) for more in (extra, {})
     )
@@ -240,6 +240,6 @@ def test_reads_a_report(
     assert found.timestamp == SENT
 
 
-def test_takes_a_report_without_a_time_for_one_of_now() -> None:
+def test_a_report_without_a_timestamp_has_the_time_of_its_arrival() -> None:
     found = parsed(json_gateway.Sms, {"reference": "7", "status": "sent"})
     assert abs((datetime.now(UTC) - found.timestamp).total_seconds()) < 5

@@ -44,7 +44,7 @@ def refused(script: Script) -> failures.Failure:
     return raised.value
 
 
-def test_asks_by_our_id_and_signs_that_nothing_is_in_the_body() -> None:
+def test_a_status_lookup_sends_our_id_and_signs_an_empty_body() -> None:
     asked: list[bytes] = []
 
     def script(client: socket.socket) -> None:
@@ -60,12 +60,12 @@ def test_asks_by_our_id_and_signs_that_nothing_is_in_the_body() -> None:
     Signature(SIGNING_SECRET).verify(body, headers, json_parse=False)
 
 
-def test_reads_the_id_by_the_channel_s_name() -> None:
+def test_the_field_of_the_id_depends_on_the_channel() -> None:
     found = answer(200, b'{"xillio_id": "message-3", "messaging_provider_id": "other"}')
     assert fetch_status(found, json_gateway.Email) == ProviderResult("message-3")
 
 
-def test_what_it_does_not_know_is_none() -> None:
+def test_a_404_means_that_the_gateway_does_not_have_the_message() -> None:
     assert fetch_status(answer(404, b"Not Found")) is None
 
 
@@ -90,20 +90,22 @@ def test_what_it_does_not_know_is_none() -> None:
         (answer(503), failures.TemporaryFailure),
     ],
 )
-def test_any_other_answer_is_no_word_about_the_message(script: Script, kind: type[failures.Failure]) -> None:
+def test_any_other_answer_to_a_status_lookup_is_a_failure(
+    script: Script, kind: type[failures.Failure]
+) -> None:
     with pytest.raises(failures.Failure) as raised:
         fetch_status(script)
     assert type(raised.value) is kind
 
 
 @pytest.mark.parametrize("secret", [{}, {"url": "http://127.0.0.1:9/"}, {"lookup_url": ""}])
-def test_one_without_an_address_to_ask_cannot_tell(secret: dict[str, str]) -> None:
+def test_without_a_lookup_url_a_status_lookup_is_misconfigured(secret: dict[str, str]) -> None:
     with pytest.raises(failures.Misconfigured):
         json_gateway.Sms("sms", secret).fetch_status(MESSAGE)
 
 
 @pytest.mark.parametrize("script", [hang, drip(HEAD + b"Content-Length: 99\r\n\r\n", b" ")])
-def test_a_question_ends_within_its_budget(script: Script) -> None:
+def test_a_status_lookup_ends_within_its_budget(script: Script) -> None:
     with serve(script) as address:
         began = time.monotonic()
         with pytest.raises(failures.OutcomeUnknown):
@@ -111,7 +113,7 @@ def test_a_question_ends_within_its_budget(script: Script) -> None:
         assert time.monotonic() - began < BUDGET + 0.6
 
 
-def test_a_question_that_reaches_nobody_was_not_asked() -> None:
+def test_a_status_lookup_that_cannot_connect_is_a_temporary_failure() -> None:
     with serve(hang) as address:
         pass
     with pytest.raises(failures.TemporaryFailure) as raised:
@@ -120,7 +122,7 @@ def test_a_question_that_reaches_nobody_was_not_asked() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 429, 500])
-def test_who_has_opted_out_is_told_by_the_code_whatever_the_status(status: int) -> None:
+def test_the_code_for_opted_out_counts_with_any_http_status(status: int) -> None:
     told = {"error": {"code": "opted_out", "reason": "STOP"}}
     found = refused(answer(status, json.dumps(told).encode()))
     assert (type(found), found.code, found.reason) == (failures.OptedOut, "opted_out", "STOP")
@@ -138,13 +140,13 @@ def test_who_has_opted_out_is_told_by_the_code_whatever_the_status(status: int) 
         b'{"error": {"code": ["opted_out"]}}',
     ],
 )
-def test_nobody_has_opted_out_by_less(status: int, body: bytes) -> None:
+def test_only_the_exact_code_means_opted_out(status: int, body: bytes) -> None:
     assert type(refused(answer(status, body))) is (
         failures.PermanentFailure if status == 400 else failures.TemporaryFailure
     )
 
 
-def test_the_opted_out_of_an_email_is_the_same() -> None:
+def test_the_code_for_opted_out_is_the_same_for_email() -> None:
     fields = {**NEW_EMAIL, **CLAIMED, "type": "email"}
     told = answer(400, b'{"error": {"code": "opted_out"}}')
     with serve(told) as address, pytest.raises(failures.OptedOut):

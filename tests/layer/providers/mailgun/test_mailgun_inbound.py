@@ -34,7 +34,7 @@ def read(**form: str) -> InboundMessage:
     return message
 
 
-def test_reads_a_mail_that_was_taken_apart() -> None:
+def test_a_parsed_mail_is_read() -> None:
     mail = read(**fields("received"))
     assert (mail.sender, mail.recipient) == (BOB, ALICE)
     assert (mail.cc, mail.reply_to) == (["carol@example.org"], "office@example.org")
@@ -65,7 +65,7 @@ def test_reads_a_mail_that_was_taken_apart() -> None:
         ("received_nothing", ""),
     ],
 )
-def test_a_mail_need_not_say_much(name: str, body: str) -> None:
+def test_a_mail_with_few_fields_is_read(name: str, body: str) -> None:
     mail = read(**fields(name))
     assert (mail.body, mail.html, mail.files) == (body, None, [])
 
@@ -73,7 +73,7 @@ def test_a_mail_need_not_say_much(name: str, body: str) -> None:
 @pytest.mark.parametrize(
     "told", [None, "", "[]", "{}", "[1]", '[["From"]]', '{"a": 1}', "[[[], {}]]", "\udcff"]
 )
-def test_a_mail_without_headers_is_the_form_s(told: str | None) -> None:
+def test_a_mail_without_headers_is_read_from_the_form(told: str | None) -> None:
     form = fields("received_without_headers")
     body = urlencode(form | ({"message-headers": told} if told else {}), errors="surrogateescape")
     [mail] = parse(body.encode())
@@ -82,13 +82,13 @@ def test_a_mail_without_headers_is_the_form_s(told: str | None) -> None:
     assert parse(body.encode()) == [mail]
 
 
-def test_a_header_that_is_none_does_not_lose_the_others() -> None:
+def test_a_malformed_header_does_not_lose_the_others() -> None:
     told = r'[["From", "b@example.com"], ["X-Odd", "caf\udce9"], "x", ["Cc", "c@example.com"]]'
     [mail] = parse(urlencode(fields("received_without_headers") | {"message-headers": told}).encode())
     assert (mail.sender, mail.cc) == ("b@example.com", ["c@example.com"])
 
 
-def test_keeps_the_files_and_says_which_the_html_shows() -> None:
+def test_files_are_stored_with_their_content_ids() -> None:
     [mail] = parse((PAYLOADS / "received_files.multipart").read_bytes(), signatures.MULTIPART)
     assert [(one.name, one.content_type, one.content) for one in mail.files] == [
         ("a.png", "image/png", PNG),
@@ -98,12 +98,12 @@ def test_keeps_the_files_and_says_which_the_html_shows() -> None:
     assert mail.body.startswith("Hi Alice")
 
 
-def test_what_is_derived_is_left_out() -> None:
+def test_derived_fields_are_left_out() -> None:
     mail = read(**fields("received"))
     assert not [name for name in mail.extra if name.startswith("stripped")]
 
 
-def test_what_store_says_is_kept() -> None:
+def test_the_fields_of_store_are_in_extra() -> None:
     """Its files are behind URLs that ask for the key: somebody has to use forward()."""
     attachments = '[{"url": "https://storage.mailgun.net/0", "name": "a.pdf", "size": 9}]'
     mail = read(**fields("received"), message_url="https://storage.mailgun.net/", attachments=attachments)
@@ -113,7 +113,7 @@ def test_what_store_says_is_kept() -> None:
     )
 
 
-def test_is_kept_for_each_recipient_once() -> None:
+def test_each_recipient_gets_one_message() -> None:
     form = fields("received") | {"recipient": f"{ALICE}, Dora <dora@sample.mailgun.com>,{ALICE},"}
     both = parse(urlencode(form).encode())
     assert [one.recipient for one in both] == [ALICE, "dora@sample.mailgun.com"]
@@ -125,7 +125,7 @@ def test_is_kept_for_each_recipient_once() -> None:
     [("latin_8bit", "Grüße", "Schöne Grüße\n"), ("iso_2022_jp", "こんにちは", "こんにちは\n")],
 )
 @pytest.mark.parametrize("kind", [signatures.URLENCODED, signatures.MULTIPART])
-def test_reads_a_mail_as_it_came(name: str, subject: str, body: str, kind: str) -> None:
+def test_a_raw_mail_is_read(name: str, subject: str, body: str, kind: str) -> None:
     written = (PAYLOADS / f"mime_{name}.form").read_bytes()
     if kind == signatures.MULTIPART:
         raw = unquote_to_bytes(written.partition(b"body-mime=")[2])
@@ -139,13 +139,13 @@ def test_reads_a_mail_as_it_came(name: str, subject: str, body: str, kind: str) 
 
 
 @pytest.mark.parametrize("recipient", ["", ",", " , "])
-def test_refuses_what_reached_nobody(recipient: str) -> None:
+def test_a_mail_without_recipients_is_invalid(recipient: str) -> None:
     with pytest.raises(Invalid) as raised:
         parse(urlencode({**fields("received"), "recipient": recipient}).encode())
     assert [error["field"] for error in raised.value.errors] == ["recipient"]
 
 
-def test_refuses_what_is_no_mail() -> None:
+def test_content_that_is_not_a_mail_is_refused() -> None:
     with pytest.raises(Unreadable):
         parse(b"recipient=alice%40sample.mailgun.com&body-mime=no+mail")
     with pytest.raises(Unreadable):

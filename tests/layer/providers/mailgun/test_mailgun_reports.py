@@ -59,7 +59,7 @@ def changed(name: str, **fields: object) -> bytes:
         ("copy_failed", None, "copy_failed", "5.1.1 No such user <address>"),
     ],
 )
-def test_reads_what_became_of_a_mail(
+def test_each_event_of_a_mail_is_read(
     name: str, status: Status | None, code: str | None, reason: str | None
 ) -> None:
     assert read((PAYLOADS / f"{name}.json").read_bytes()) == DeliveryReport(
@@ -79,7 +79,7 @@ def test_reads_what_became_of_a_mail(
         (None, "contact@example.org", Status.DELIVERED),
     ],
 )
-def test_only_what_became_of_the_recipient_s_own_is_the_message_s(
+def test_events_of_cc_copies_do_not_change_the_status(
     recipient: str | None, main: str | None, status: Status | None
 ) -> None:
     variables = {"reference": "7", **({"recipient": main} if main else {})}
@@ -99,17 +99,17 @@ def test_only_what_became_of_the_recipient_s_own_is_the_message_s(
         (None, None),
     ],
 )
-def test_our_id_comes_back_in_a_variable(variables: object, reference: int | None) -> None:
+def test_our_id_is_read_from_the_variables(variables: object, reference: int | None) -> None:
     assert read(changed("delivered", user_variables=variables)).reference == reference
 
 
 @pytest.mark.parametrize("id", [f"<{SENT}>", SENT])
-def test_the_id_is_without_its_brackets(id: str) -> None:
+def test_the_id_has_no_angle_brackets(id: str) -> None:
     assert read(changed("delivered", message={"headers": {"message-id": id}})).provider_message_id == SENT
 
 
 @pytest.mark.parametrize("told", [None, "yesterday", -1, 10**12, 10**400, []])
-def test_what_has_no_time_has_that_of_its_arrival(told: object) -> None:
+def test_a_part_without_a_timestamp_has_the_time_of_its_arrival(told: object) -> None:
     assert read(changed("delivered", timestamp=told)).timestamp == RECEIVED_AT
 
 
@@ -117,7 +117,7 @@ def test_what_has_no_time_has_that_of_its_arrival(told: object) -> None:
     ("fields", "code"),
     [({"delivery_status": None}, "bounce"), ({"delivery_status": None, "reason": None}, "failed")],
 )
-def test_a_failure_is_told_in_mailgun_s_word_where_it_has_no_number(
+def test_the_code_of_a_failure_without_an_smtp_code_is_mailguns_reason(
     fields: dict[str, Any], code: str
 ) -> None:
     report = read(changed("failed_permanent", **fields))
@@ -136,13 +136,13 @@ def test_a_failure_without_a_severity_is_final() -> None:
         ({"message": {"headers": []}, "user_variables": {"reference": "x"}}, ID),
     ],
 )
-def test_refuses_what_tells_nothing_of_a_mail(fields: dict[str, Any], named: str) -> None:
+def test_an_event_about_no_mail_is_invalid(fields: dict[str, Any], named: str) -> None:
     with pytest.raises(Invalid) as raised:
         read(changed("delivered", **fields))
     assert [error["field"] for error in raised.value.errors] == [named]
 
 
-def test_an_event_of_a_mail_that_came_in_and_was_routed_tells_nothing() -> None:
+def test_an_event_about_a_received_mail_is_ignored() -> None:
     headers = {"content-type": "application/json"}
     body = changed("failed_permanent", flags={"is-routed": True})
     assert Mailgun("mailgun", {}).parse(Webhook("https://api.example.com/", "", headers, body)) == []
@@ -150,12 +150,12 @@ def test_an_event_of_a_mail_that_came_in_and_was_routed_tells_nothing() -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"event-data": []}', b'{"event-data": null}'])
-def test_refuses_what_holds_no_event(body: bytes) -> None:
+def test_a_request_without_an_event_is_invalid(body: bytes) -> None:
     with pytest.raises(Invalid):
         read(body)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"\xff", b"{"])
-def test_refuses_what_is_no_json_object(body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(Unreadable):
         read(body)

@@ -59,7 +59,7 @@ def send(asked: Script, secret: dict[str, str] | None = None, **fields: object) 
         return Vendor().made(secret, f"http://{address}/").send(Vendor().message(**fields))
 
 
-def test_asks_for_a_mail() -> None:
+def test_a_mail_is_sent_as_form_fields() -> None:
     asked = Asked()
     assert send(asked) == ProviderResult("message-9")
     assert asked.head.startswith(b"POST /v3/example.com/messages HTTP/1.1\r\n")
@@ -73,7 +73,7 @@ def test_asks_for_a_mail() -> None:
     ]
 
 
-def test_asks_for_all_that_a_mail_can_have() -> None:
+def test_every_field_of_a_mail_is_sent() -> None:
     asked = Asked()
     more = {
         "cc": ["copy@example.org", "contact@example.org", "other@example.org"],
@@ -101,7 +101,7 @@ def test_asks_for_all_that_a_mail_can_have() -> None:
     ]
 
 
-def test_a_body_with_a_tag_is_html_and_a_subject_is_there_always() -> None:
+def test_a_body_with_a_tag_is_html_and_the_subject_is_never_missing() -> None:
     asked = Asked()
     send(asked, body="<p>Hello</p>", subject=None)
     assert [field for field in asked.fields if field[0] in ("subject", "text", "html")] == [
@@ -110,13 +110,13 @@ def test_a_body_with_a_tag_is_html_and_a_subject_is_there_always() -> None:
     ]
 
 
-def test_the_header_of_our_variables_is_refused_before_the_message_is_kept() -> None:
+def test_the_header_of_the_variables_is_refused() -> None:
     with pytest.raises(Invalid) as raised:
         Mailgun.limits.check(Vendor().message(headers={"X-Mailgun-Variables": "{}", "X-A": "x"}), "mailgun")
     assert [error["field"] for error in raised.value.errors] == ["headers.X-Mailgun-Variables"]
 
 
-def test_nothing_in_a_mail_ends_its_field() -> None:
+def test_the_content_of_a_mail_cannot_end_its_field() -> None:
     asked = Asked()
     body = '\r\n--x--\r\nContent-Disposition: form-data; name="to"\r\n\r\nevil@example.org\r\n'
     send(asked, body=body, headers={'X-"\\': "x"})
@@ -125,7 +125,7 @@ def test_nothing_in_a_mail_ends_its_field() -> None:
     assert asked.fields[-2:] == [("h:X-%22%5C", "x"), ("v:reference", "7")]
 
 
-def test_each_request_has_a_boundary_of_its_own() -> None:
+def test_each_request_has_its_own_boundary() -> None:
     first, second = Asked(), Asked()
     send(in_turn(first))
     send(in_turn(second))
@@ -133,7 +133,7 @@ def test_each_request_has_a_boundary_of_its_own() -> None:
     assert len(heads[0] | heads[1]) == 2
 
 
-def test_sends_the_files_that_it_fetched(internet: Internet) -> None:
+def test_attachments_are_fetched_and_sent(internet: Internet) -> None:
     asked = Asked()
     internet.names = {"files.example.com": [[PUBLIC]], "api.example.com": [[PUBLIC]]}
     files = (
@@ -155,7 +155,7 @@ def test_sends_the_files_that_it_fetched(internet: Internet) -> None:
     assert len(asked.fields) == 5
 
 
-def test_where_a_file_is_away_nothing_is_asked(internet: Internet) -> None:
+def test_if_an_attachment_is_unavailable_nothing_is_sent(internet: Internet) -> None:
     internet.names = {"files.example.com": [[PUBLIC]]}
     message = Vendor().message(attachments=["http://files.example.com/a"])
     with internet.serving(answer(503)), pytest.raises(failures.Unready):
@@ -176,7 +176,7 @@ def test_where_a_file_is_away_nothing_is_asked(internet: Internet) -> None:
         (500, None, failures.TemporaryFailure),
     ],
 )
-def test_gives_mailgun_s_reason(status: int, domain: str | None, kind: type[failures.Failure]) -> None:
+def test_a_failure_has_mailguns_reason(status: int, domain: str | None, kind: type[failures.Failure]) -> None:
     said = b'{"message": "to parameter is not a valid address: contact@example.org"}'
     with pytest.raises(failures.Failure) as raised:
         send(answer(status, said), {"domain": domain} if domain else None)
@@ -198,22 +198,20 @@ def test_gives_mailgun_s_reason(status: int, domain: str | None, kind: type[fail
         ),
     ],
 )
-def test_where_mailgun_is_not_at_the_url_the_message_is_not_at_fault(
-    body: bytes, kind: type[failures.Failure]
-) -> None:
+def test_a_404_from_a_wrong_url_is_a_misconfiguration(body: bytes, kind: type[failures.Failure]) -> None:
     with pytest.raises(failures.Failure) as raised:
         send(answer(404, body))
     assert type(raised.value) is kind
 
 
 @pytest.mark.parametrize("body", [b"Forbidden", b"{}", b'{"message": 7}', b'{"message": ""}', b"[]", b""])
-def test_an_answer_need_give_no_reason(body: bytes) -> None:
+def test_an_answer_without_a_reason_has_ours(body: bytes) -> None:
     with pytest.raises(failures.Misconfigured) as raised:
         send(answer(401, body))
     assert raised.value.reason == "The provider answered 401."
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"id": ""}', b'{"id": "<>"}', b'{"id": 9}', b'{"id": null}'])
-def test_an_answer_without_an_id_leaves_it_unknown(body: bytes) -> None:
+def test_an_answer_without_an_id_has_an_unknown_outcome(body: bytes) -> None:
     with pytest.raises(failures.OutcomeUnknown):
         send(answer(200, body))

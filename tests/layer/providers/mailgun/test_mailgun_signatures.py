@@ -35,7 +35,7 @@ def written(signed: object) -> bytes:
     return json.dumps({"signature": signed, "event-data": {}}).encode()
 
 
-def test_what_lets_in_one_body_is_of_the_token_and_of_its_key() -> None:
+def test_the_replay_token_depends_on_the_token_and_the_key() -> None:
     both = [OTHER_KEY, KEY]
     tokens = [
         verify(written(signature(NOW, token, key)), keys=both).replay_token
@@ -46,7 +46,7 @@ def test_what_lets_in_one_body_is_of_the_token_and_of_its_key() -> None:
     assert TOKEN not in "".join(map(str, tokens))
 
 
-def test_lets_in_each_form_and_gives_its_token() -> None:
+def test_each_format_is_verified_with_its_replay_token() -> None:
     signed = signature(NOW, TOKEN)
     for body, kind in (
         (written(signed), "application/json"),
@@ -58,7 +58,7 @@ def test_lets_in_each_form_and_gives_its_token() -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
-def test_what_is_json_says_so(kind: str) -> None:
+def test_json_is_recognised_by_its_content_type(kind: str) -> None:
     assert verify(written(signature(NOW, TOKEN)), kind).replay_token == ONCE
 
 
@@ -67,12 +67,12 @@ def test_a_form_s_boundary_may_be_any() -> None:
     assert verify(form, "multipart/form-data; boundary=json").replay_token == ONCE
 
 
-def test_a_time_may_be_a_number() -> None:
+def test_the_timestamp_may_be_a_number() -> None:
     signed = signature(NOW, TOKEN)
     assert verify(written({**signed, "timestamp": int(signed["timestamp"])})).replay_token == ONCE
 
 
-def test_a_parent_account_s_key_is_as_good() -> None:
+def test_the_signature_of_the_parent_account_verifies_a_request() -> None:
     """Of a subaccount's event, which its own key signed as well."""
     signed = {
         **signature(NOW, TOKEN, OTHER_KEY),
@@ -105,7 +105,7 @@ def test_retries_are_accepted_and_older_requests_are_refused(age: timedelta, is_
 
 
 @pytest.mark.parametrize("moved", range(-5, 6))
-def test_no_other_token_is_made_of_a_signed_one(moved: int) -> None:
+def test_digits_cannot_be_moved_between_timestamp_and_token(moved: int) -> None:
     """Time and token are signed without anything between them."""
     signed = signature(NOW, TOKEN)
     together, at = signed["timestamp"] + signed["token"], len(signed["timestamp"]) + moved
@@ -118,13 +118,13 @@ def test_no_other_token_is_made_of_a_signed_one(moved: int) -> None:
 
 
 @pytest.mark.parametrize("time", ["", "now", "-1", "1e9", " 1772366400", "1772366400 ", "١٢", "9" * 13])
-def test_lets_in_no_time_that_is_none_whoever_signed_it(time: str) -> None:
+def test_a_malformed_timestamp_is_refused_even_if_signed(time: str) -> None:
     made = hmac.new(KEY.encode(), f"{time}{TOKEN}".encode(), hashlib.sha256).hexdigest()
     with pytest.raises(SignatureRejected):
         verify(written({"timestamp": time, "token": TOKEN, "signature": made}))
 
 
-def test_lets_in_no_token_that_is_none_whoever_signed_it() -> None:
+def test_a_malformed_token_is_refused_even_if_signed() -> None:
     time = str(int(NOW.timestamp()))
     made = hmac.new(KEY.encode(), time.encode(), hashlib.sha256).hexdigest()
     with pytest.raises(SignatureRejected):
@@ -146,20 +146,20 @@ def test_lets_in_no_token_that_is_none_whoever_signed_it() -> None:
         {**signature(NOW, TOKEN), "signature": signature(NOW, TOKEN)["signature"].upper()},
     ],
 )
-def test_lets_in_nothing_else(signed: object) -> None:
+def test_any_other_signature_is_refused(signed: object) -> None:
     with pytest.raises(SignatureRejected):
         verify(written(signed))
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"signature": '])
 @pytest.mark.parametrize("kind", ["application/json", URLENCODED, MULTIPART, "multipart/form-data", ""])
-def test_what_cannot_be_read_is_not_signed(body: bytes, kind: str) -> None:
+def test_an_unreadable_body_has_no_signature(body: bytes, kind: str) -> None:
     with pytest.raises(SignatureRejected):
         verify(body, kind)
 
 
 @pytest.mark.parametrize("keys", [None, "", " ", [], [""], [" "], [None], 7, True, {"current": KEY}])
-def test_without_a_key_nobody_is_let_in(keys: object) -> None:
+def test_without_a_key_every_request_is_refused(keys: object) -> None:
     for key in ("", " ", "7", "current", "None", "True", KEY):
         with pytest.raises(SignatureRejected):
             verify(written(signature(NOW, key=key)), keys=keys)

@@ -41,7 +41,7 @@ def kept(database: Database) -> tuple[object, object]:
 
 
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(hours=8)], ids=["at once", "after an outage"])
-def test_a_token_lets_one_body_in_as_often_as_it_comes(database: Database, age: timedelta) -> None:
+def test_a_token_is_valid_for_one_body_which_may_be_repeated(database: Database, age: timedelta) -> None:
     signed = signature(datetime.now(UTC) - age)
     assert [post(signed).status for _ in range(3)] == [200, 200, 200]
     assert kept(database) == (1, 1)
@@ -51,7 +51,7 @@ def test_a_token_lets_one_body_in_as_often_as_it_comes(database: Database, age: 
     assert database.value("SELECT body FROM messages") == "in"
 
 
-def test_a_token_is_known_at_each_instance_that_has_its_key(database: Database) -> None:
+def test_a_used_token_is_refused_at_every_instance_with_the_same_key(database: Database) -> None:
     signed = signature()
     assert post(signed).status == 200
     for forged in ({}, {"body-plain": "forged"}):
@@ -66,7 +66,7 @@ def test_a_token_is_known_at_each_instance_that_has_its_key(database: Database) 
     )
 
 
-def test_what_comes_with_a_used_token_leaves_no_file(aws: Aws, database: Database) -> None:
+def test_a_request_with_a_used_token_stores_no_file(aws: Aws, database: Database) -> None:
     signed = signature()
     for to, content, status in (("mails", b"1", 200), ("mails", b"2", 403), ("mails-mime", b"3", 403)):
         body = multipart({**MAIL, **signed}, {"attachment-1": ("a.txt", "text/plain", content)})
@@ -76,12 +76,12 @@ def test_what_comes_with_a_used_token_leaves_no_file(aws: Aws, database: Databas
     assert kept(database) == (1, 1)
 
 
-def test_each_request_of_its_own_token_is_kept(database: Database) -> None:
+def test_requests_with_different_tokens_are_stored(database: Database) -> None:
     for body in ("one", "two"):
         assert post(signature(), **{"body-plain": body}).status == 200
     assert kept(database) == (2, 2)
 
 
-def test_what_was_signed_yesterday_is_not_kept(database: Database) -> None:
+def test_a_request_that_was_signed_yesterday_is_not_stored(database: Database) -> None:
     assert post(signature(datetime.now(UTC) - timedelta(days=1))).status == 403
     assert kept(database) == (0, 0)

@@ -116,7 +116,7 @@ def test_reads_a_mail(payload: str, expected: dict[str, object]) -> None:
         ("inbound_raw", [("ann.vcf", "text/x-vcard", b"BEGI")], None),
     ],
 )
-def test_keeps_what_came_with_it(
+def test_attachments_are_stored(
     payload: str, files: list[tuple[str, str, bytes]], content_ids: dict[str, int] | None
 ) -> None:
     [message] = read((PAYLOADS / f"{payload}.form").read_bytes())
@@ -124,12 +124,12 @@ def test_keeps_what_came_with_it(
     assert message.extra.get("content_ids") == content_ids
 
 
-def test_keeps_every_byte_of_a_file() -> None:
+def test_every_byte_of_a_file_is_stored() -> None:
     [message] = read((PAYLOADS / "inbound_media_only.form").read_bytes())
     assert message.files[1].content == b"%PDF-1.7\r\n\x80\xff\x00--xYzZ\r\n"
 
 
-def test_is_one_message_for_each_of_our_addresses_and_the_rest_stand() -> None:
+def test_each_of_our_addresses_gets_one_message() -> None:
     first, bad, last = read((PAYLOADS / "inbound_recipients.form").read_bytes())
     assert [first.recipient, last.recipient] == ["user@example.com", "sales@example.com"]
     ids = [first.provider_message_id, last.provider_message_id]
@@ -139,7 +139,7 @@ def test_is_one_message_for_each_of_our_addresses_and_the_rest_stand() -> None:
     assert [error["field"] for error in bad.errors] == ["to"]
 
 
-def test_a_mail_without_a_message_id_is_the_same_when_it_comes_again() -> None:
+def test_a_repeated_mail_without_a_message_id_has_the_same_id() -> None:
     body = (PAYLOADS / "inbound_without_id.form").read_bytes()
     [first], [again] = read(body), read(body.replace(b"xYzZY", b"aBcDe"), FORM.replace("xYzZY", "aBcDe"))
     assert first.provider_message_id == again.provider_message_id
@@ -147,7 +147,7 @@ def test_a_mail_without_a_message_id_is_the_same_when_it_comes_again() -> None:
     assert first.provider_message_id != other.provider_message_id
 
 
-def test_says_what_else_is_known_of_it() -> None:
+def test_the_other_fields_of_the_form_are_in_extra() -> None:
     [message] = read((PAYLOADS / "inbound_html.form").read_bytes())
     assert message.extra["message_id"] == "message-1@example.org"
     assert message.extra["in_reply_to"] == "sent-7@example.com"
@@ -169,7 +169,7 @@ def test_says_what_else_is_known_of_it() -> None:
         ({"from": None}, "from"),
     ],
 )
-def test_says_what_it_cannot_read(changes: dict[str, str | None], field: str) -> None:
+def test_the_error_names_the_field_that_cannot_be_read(changes: dict[str, str | None], field: str) -> None:
     fields = {name: value for name, value in {**MAIL, **changes}.items() if value is not None}
     try:
         [invalid] = read(form(**fields))
@@ -191,7 +191,9 @@ def test_says_what_it_cannot_read(changes: dict[str, str | None], field: str) ->
         ({"headers": ""}, {"sender": "contact@example.org", "subject": "Hello"}),
     ],
 )
-def test_reads_the_mail_whatever_is_said_beside_it(changes: dict[str, str], expected: dict[str, str]) -> None:
+def test_malformed_fields_beside_the_mail_are_ignored(
+    changes: dict[str, str], expected: dict[str, str]
+) -> None:
     [message] = read(form(**{**MAIL, **changes}))
     assert {name: getattr(message, name) for name in expected} == expected
     assert len(message.files) == len([name for name in changes if name.startswith("attachment1")])
@@ -208,23 +210,23 @@ def test_reads_the_mail_whatever_is_said_beside_it(changes: dict[str, str], expe
         ("{}", "attachment1", "attachment.txt"),
     ],
 )
-def test_a_file_has_its_sender_s_name(about: str, field: str, name: str) -> None:
+def test_a_file_has_the_name_that_its_sender_gave_it(about: str, field: str, name: str) -> None:
     [message] = read(form(**MAIL, **{"attachment-info": f'{{"attachment1": {about}}}', field: "x"}))
     assert [one.name for one in message.files] == [name]
 
 
 @pytest.mark.parametrize("body", [b"", b"--xYzZY", b"--xYzZY\r\n\r\nx", form(**MAIL)[:-30]])
-def test_refuses_a_form_that_is_none(body: bytes) -> None:
+def test_a_malformed_form_is_refused(body: bytes) -> None:
     with pytest.raises(Unreadable):
         read(body)
 
 
-def test_a_form_is_told_from_events_by_its_kind_alone() -> None:
+def test_a_form_is_recognised_by_its_content_type() -> None:
     [message] = read(form(**MAIL).replace(b"xYzZY", b"json"), "Multipart/Form-Data; boundary=json")
     assert message.body == "Hello"
 
 
-def test_a_form_of_another_kind_is_read_too() -> None:
+def test_a_urlencoded_form_is_read() -> None:
     body = b"from=contact%40example.org&text=Hi&envelope=%7B%22to%22%3A%5B%22user%40example.com%22%5D%7D"
     [message] = read(body, "application/x-www-form-urlencoded")
     assert (message.sender, message.body) == ("contact@example.org", "Hi")

@@ -50,7 +50,7 @@ def test_reads_every_type_of_event() -> None:
     assert [one.timestamp.timestamp() - 1730469600 for one in reports] == list(range(13))
 
 
-def test_of_a_batch_what_can_be_read_stands() -> None:
+def test_readable_events_of_a_batch_are_read() -> None:
     first, bad, worse, last = read((PAYLOADS / "events_bad_among_good.json").read_bytes())
     assert [first.status, last.status] == [Status.SENT, Status.DELIVERED]
     assert isinstance(bad, Invalid)
@@ -58,7 +58,7 @@ def test_of_a_batch_what_can_be_read_stands() -> None:
     assert isinstance(worse, Invalid)
 
 
-def test_reads_the_public_vector() -> None:
+def test_the_published_sample_is_read() -> None:
     [dropped] = read((PAYLOADS / "events_vector.json").read_bytes())
     assert dropped == DeliveryReport(
         provider_message_id="LRzXl_NHStOGhQ4kofSm_A",
@@ -86,7 +86,7 @@ def test_reads_the_public_vector() -> None:
         (None, None),
     ],
 )
-def test_names_the_message_as_the_answer_to_its_send_did(id: str | None, expected: str | None) -> None:
+def test_the_id_of_an_event_is_that_of_the_send(id: str | None, expected: str | None) -> None:
     assert report(sg_message_id=id).provider_message_id == expected
 
 
@@ -95,7 +95,7 @@ def test_names_the_message_as_the_answer_to_its_send_did(id: str | None, expecte
     [("7", 7), (7, 7), ("9223372036854775807", 2**63 - 1), ("9223372036854775808", None), ("7a", None)]
     + [(other, None) for other in ("", " 7", "-7", "\u0667", [7], {"7": 7}, True, 1.5)],
 )
-def test_brings_our_id_back(reference: object, expected: int | None) -> None:
+def test_our_id_is_read_from_the_event(reference: object, expected: int | None) -> None:
     assert report(reference=reference).reference == expected
 
 
@@ -109,7 +109,7 @@ def test_brings_our_id_back(reference: object, expected: int | None) -> None:
         (None, RECEIVED),
     ],
 )
-def test_happened_when_it_says(timestamp: object, expected: datetime) -> None:
+def test_the_timestamp_of_an_event_is_read(timestamp: object, expected: datetime) -> None:
     assert report(timestamp=timestamp).timestamp == expected
 
 
@@ -131,24 +131,24 @@ def test_happened_when_it_says(timestamp: object, expected: datetime) -> None:
         ({"email": []}, "email"),
     ],
 )
-def test_says_what_of_an_event_it_cannot_read(fields: dict[str, object], field: str) -> None:
+def test_the_error_names_the_invalid_field_of_an_event(fields: dict[str, object], field: str) -> None:
     invalid = report(**fields)
     assert isinstance(invalid, Invalid)
     assert [error["field"] for error in invalid.errors] == [field]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b'"[]"', b"7", b"\xff", b"[", b"[[" * 500])
-def test_refuses_what_is_no_batch(body: bytes) -> None:
+def test_a_body_that_is_not_a_batch_is_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable):
         read(body)
 
 
-def test_nothing_is_told_by_nothing() -> None:
+def test_an_empty_batch_has_no_parts() -> None:
     assert read(b"[]") == []
 
 
 @pytest.mark.parametrize("instance", ["sendgrid-eu", "", 7])
-def test_of_another_instance_s_message_nothing_is_told(instance: object) -> None:
+def test_events_about_messages_of_another_instance_are_ignored(instance: object) -> None:
     """Its id is one of another deployment's, where both share an account."""
     assert read(json.dumps([{**EVENT, "instance": instance}]).encode()) == []
 
@@ -157,26 +157,26 @@ def test_of_another_instance_s_message_nothing_is_told(instance: object) -> None
 
 
 @pytest.mark.parametrize("event", ["processed", "delivered", "bounce", "dropped", "open"])
-def test_what_becomes_of_a_copy_says_nothing_of_the_message(event: str) -> None:
+def test_an_event_of_a_cc_copy_has_no_status(event: str) -> None:
     copy = report(event=event, email="copy@example.org", recipient=recipient_mark(7, "contact@example.org"))
     assert (copy.status, copy.code, copy.reference) == (None, f"copy_{event}", 7)
 
 
 @pytest.mark.parametrize("email", ["contact@example.org", "Contact@Example.ORG", " contact@example.org"])
-def test_what_becomes_of_the_message_is_told_beside_copies(email: str) -> None:
+def test_an_event_of_the_main_recipient_has_a_status_if_there_are_copies(email: str) -> None:
     main = report(event="bounce", email=email, recipient=recipient_mark(7, "contact@example.org"))
     assert main.status is Status.FAILED
 
 
-def test_an_address_is_the_same_however_its_domain_is_written() -> None:
+def test_addresses_are_compared_in_their_normal_form() -> None:
     main = report(email="contact@xn--exmple-cua.org", recipient=recipient_mark(7, "contact@exämple.org"))
     assert main.status is Status.DELIVERED
 
 
-def test_without_copies_the_message_is_the_only_one_that_is_spoken_of() -> None:
+def test_without_copies_every_event_is_about_the_message() -> None:
     assert report(email="forwarded@example.net").status is Status.DELIVERED
 
 
 @pytest.mark.parametrize("event", ["delivered", "bounce"])
-def test_the_mark_of_another_message_is_another(event: str) -> None:
+def test_marks_of_different_messages_differ(event: str) -> None:
     assert report(event=event, recipient=recipient_mark(8, "contact@example.org")).status is None

@@ -27,12 +27,12 @@ def failure(script: Script) -> failures.Failure:
         (b"X-Other: 1", None),
     ],
 )
-def test_what_was_taken_has_the_id_of_its_events(head: bytes, id: str | None) -> None:
+def test_the_id_of_an_accepted_mail_is_that_of_its_events(head: bytes, id: str | None) -> None:
     with serve(answer(202, b"", head + b"\r\n")) as address:
         assert send(f"http://{address}", outbound()) == ProviderResult(id)
 
 
-def test_an_answer_that_is_not_its_own_says_nothing() -> None:
+def test_an_answer_other_than_202_has_an_unknown_outcome() -> None:
     """200 is that of the sandbox, where nothing is sent."""
     assert isinstance(failure(answer(200, b"", b"X-Message-Id: a\r\n")), failures.OutcomeUnknown)
 
@@ -76,7 +76,7 @@ WRONG = {"message": "Does not contain a valid address.", "field": "from.email", 
         (400, b'{"errors": {"a": 1}}', failures.PermanentFailure, "The provider answered 400."),
     ],
 )
-def test_says_why_in_its_words_without_an_address(
+def test_the_reason_of_a_failure_is_sendgrids_without_addresses(
     status: int, body: bytes, kind: type[failures.Failure], reason: str
 ) -> None:
     failed = failure(answer(status, body))
@@ -94,7 +94,7 @@ def test_says_why_in_its_words_without_an_address(
         (10_000_000_000, None, 86400, 10_000_000_000),
     ],
 )
-def test_waits_for_as_long_as_it_is_told(
+def test_the_wait_is_that_of_the_rate_limit(
     reset: int | None, retry_after: int | None, least: int, most: int
 ) -> None:
     now = int(datetime.now(UTC).timestamp())
@@ -107,7 +107,7 @@ def test_waits_for_as_long_as_it_is_told(
 
 
 @pytest.mark.parametrize("time", [b"", b"soon", b"-1", b"1.5", b"9" * 400, b"\xb2", b"1e9"])
-def test_a_reset_that_is_no_time_says_nothing(time: bytes) -> None:
+def test_a_malformed_reset_time_is_ignored(time: bytes) -> None:
     failed = failure(answer(429, b"", b"X-RateLimit-Reset: " + time + b"\r\n"))
     assert isinstance(failed, failures.Throttled)
     assert failed.retry_after is None
@@ -119,6 +119,6 @@ def test_without_an_api_key_nothing_is_sent(key: str | None) -> None:
         send("http://127.0.0.1:9", outbound(), api_key=key)
 
 
-def test_a_key_that_no_header_can_hold_is_a_fault_of_the_secret() -> None:
+def test_an_api_key_that_no_header_can_hold_is_a_misconfiguration() -> None:
     with pytest.raises(failures.Misconfigured):
         send("http://127.0.0.1:9", outbound(), api_key="SG.\nsecret")

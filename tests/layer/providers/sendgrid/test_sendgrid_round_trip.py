@@ -91,7 +91,7 @@ def test_a_mail_is_sent_and_reported_on(api: Api, send: Callable[..., None]) -> 
     assert support_api.message(1)["provider_message_id"] == ID
 
 
-def test_what_becomes_of_a_copy_is_an_event_of_the_message(api: Api, send: Callable[..., None]) -> None:
+def test_a_report_about_a_copy_is_an_event_of_the_message(api: Api, send: Callable[..., None]) -> None:
     send(cc=[COPY])
     told(
         api,
@@ -107,7 +107,7 @@ def test_what_becomes_of_a_copy_is_an_event_of_the_message(api: Api, send: Calla
     assert support_api.message(1)["error"] == {"code": "5.2.2", "reason": "552 full"}
 
 
-def test_an_event_heals_a_lost_answer(api: Api, send: Callable[..., None]) -> None:
+def test_an_event_resolves_a_lost_answer(api: Api, send: Callable[..., None]) -> None:
     send(answer=b"")
     assert support_api.message(1)["status"] == "unknown"
     told(api, {"event": "processed"})
@@ -115,7 +115,7 @@ def test_an_event_heals_a_lost_answer(api: Api, send: Callable[..., None]) -> No
     assert (message["status"], message["provider_message_id"]) == ("sent", ID)
 
 
-def test_of_a_batch_the_rest_is_kept(
+def test_the_readable_parts_of_a_batch_are_stored(
     api: Api, send: Callable[..., None], database: Database, printed: Printed
 ) -> None:
     send()
@@ -127,7 +127,7 @@ def test_of_a_batch_the_rest_is_kept(
     assert printed.metrics["WebhooksUnreadable"] == [1]
 
 
-def test_another_deployment_s_events_are_kept_as_they_came_alone(
+def test_events_of_another_deployment_are_only_stored_as_requests(
     api: Api, send: Callable[..., None], database: Database
 ) -> None:
     """Where both share an account: its ids are as low as ours."""
@@ -137,7 +137,9 @@ def test_another_deployment_s_events_are_kept_as_they_came_alone(
     assert database.rows("SELECT count(*) FROM pending_reports") == [[0]]
 
 
-def test_a_refusal_is_told_without_an_address(api: Api, send: Callable[..., None], printed: Printed) -> None:
+def test_a_stored_refusal_does_not_hold_an_address(
+    api: Api, send: Callable[..., None], printed: Printed
+) -> None:
     body = json.dumps({"errors": [{"message": f"{CONTACT} is not valid", "field": "to"}]}).encode()
     send(b"HTTP/1.1 400 x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
     message = support_api.message(1)
@@ -145,7 +147,7 @@ def test_a_refusal_is_told_without_an_address(api: Api, send: Callable[..., None
     assert CONTACT not in printed.text
 
 
-def test_a_mail_is_kept_once_for_each_of_our_addresses(api: Api, database: Database) -> None:
+def test_a_mail_is_stored_once_for_each_of_our_addresses(api: Api, database: Database) -> None:
     body = (PAYLOADS / "inbound_recipients.form").read_bytes()
     again = body.replace(b"xYzZY", b"aBcDe")
     for sent, content_type in ((body, FORM), (body, FORM), (again, FORM.replace("xYzZY", "aBcDe"))):
@@ -160,7 +162,7 @@ def test_a_mail_is_kept_once_for_each_of_our_addresses(api: Api, database: Datab
 
 
 @pytest.mark.parametrize("payload", ["inbound_raw_iso_2022_jp", "inbound_windows_1252", "inbound_html"])
-def test_a_mail_stands_in_its_conversation(api: Api, payload: str) -> None:
+def test_a_mail_is_shown_in_its_conversation(api: Api, payload: str) -> None:
     assert mailed((PAYLOADS / f"{payload}.form").read_bytes()).status == 200
     [message] = call("GET", "/api/conversations/1/messages").json["messages"]
     assert (message["from"], message["to"]) == ("contact@example.org", "user@example.com")
@@ -168,7 +170,7 @@ def test_a_mail_stands_in_its_conversation(api: Api, payload: str) -> None:
 
 
 @pytest.mark.parametrize("payload", sorted(PAYLOADS.iterdir()), ids=lambda payload: payload.name)
-def test_nothing_is_kept_of_what_nobody_signed(api: Api, database: Database, payload: Path) -> None:
+def test_an_unsigned_mail_is_not_stored(api: Api, database: Database, payload: Path) -> None:
     body = payload.read_bytes()
     signed = signatures.headers(body, key=signatures.OTHER_KEY)
     for headers in ({}, signed):

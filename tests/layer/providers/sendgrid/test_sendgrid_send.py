@@ -88,7 +88,7 @@ def personalization(cc: list[str]) -> Any:
     return one
 
 
-def test_copies_go_beside_the_recipient_and_its_mark() -> None:
+def test_copies_are_sent_with_the_mark_of_the_recipient() -> None:
     one = personalization(["a@example.org", "b@example.org"])
     assert one["cc"] == [{"email": "a@example.org"}, {"email": "b@example.org"}]
     assert one["to"] == [{"email": "contact@example.org"}]
@@ -96,7 +96,7 @@ def test_copies_go_beside_the_recipient_and_its_mark() -> None:
     assert "contact" not in json.dumps(one["custom_args"])
 
 
-def test_nobody_gets_it_twice_which_sendgrid_would_refuse() -> None:
+def test_an_address_is_not_named_twice() -> None:
     assert personalization(["contact@example.org"]) == PLAIN["personalizations"][0]  # type: ignore[index]  # a list
     both = personalization(["contact@example.org", "a@example.org"])
     assert both["cc"] == [{"email": "a@example.org"}]
@@ -110,7 +110,7 @@ def test_nobody_gets_it_twice_which_sendgrid_would_refuse() -> None:
         ("/a%3B%0D%0Ab%2C%00c.pdf", None, "application/pdf"),
     ],
 )
-def test_sends_what_the_attachments_urls_hold(
+def test_attachments_are_fetched_from_their_urls_and_sent(
     url: str, name: str | None, kind: str, internet: Internet
 ) -> None:
     internet.names = {"files.example.com": [[PUBLIC]], "api.example.com": [[PUBLIC]]}
@@ -138,7 +138,7 @@ def test_sends_what_the_attachments_urls_hold(
 @pytest.mark.parametrize(
     ("status", "kind"), [(503, Unready), (404, Unsendable)], ids=["for a while", "for good"]
 )
-def test_without_an_attachment_sendgrid_is_not_asked(
+def test_if_an_attachment_is_unavailable_sendgrid_is_not_called(
     status: int, kind: type[Failure], internet: Internet
 ) -> None:
     internet.names = {"files.example.com": [[PUBLIC]]}
@@ -162,7 +162,7 @@ def test_an_attachment_is_not_fetched_from_a_private_network() -> None:
         ({"attachments": [FILES] * 101}, "attachments"),
     ],
 )
-def test_what_it_cannot_do_is_said_before(fields: Mapping[str, object], field: str) -> None:
+def test_a_message_beyond_the_limits_is_refused(fields: Mapping[str, object], field: str) -> None:
     with pytest.raises(Invalid) as raised:
         SendGrid.limits.check(outbound().model_copy(update=dict(fields)), "sendgrid")
     assert [error["field"] for error in raised.value.errors] == [field]

@@ -63,18 +63,18 @@ def vector() -> tuple[dict[str, str], bytes, datetime]:
     return signed, (PAYLOADS / "events_vector.json").read_bytes(), sent_at
 
 
-def test_the_public_vector_is_let_in() -> None:
+def test_the_published_sample_is_verified() -> None:
     verify(*vector(), VECTOR_KEY)
 
 
-def test_the_public_vector_is_signed_to_its_last_line_end() -> None:
+def test_the_signature_covers_the_last_line_end() -> None:
     signed, body, at = vector()
     assert body.endswith(b"\r\n")
     assert "does not match the request" in reason(signed, body[:-2], at, VECTOR_KEY)
 
 
 @pytest.mark.parametrize("payload", sorted(PAYLOADS.iterdir()), ids=lambda payload: payload.name)
-def test_lets_in_what_its_own_library_holds_for_signed(payload: Path) -> None:
+def test_verification_agrees_with_sendgrids_own_library(payload: Path) -> None:
     """Which reads text; a body that is none, as one with a file, is signed as the bytes that it is."""
     body = payload.read_bytes()
     signed = headers(body, NOW)
@@ -87,7 +87,7 @@ def test_lets_in_what_its_own_library_holds_for_signed(payload: Path) -> None:
         assert EventWebhook(PUBLIC_KEY).verify_signature(text, signed[SIGNATURE], signed[TIMESTAMP])
 
 
-def test_lets_in_for_five_minutes_before_and_after() -> None:
+def test_a_signature_is_valid_for_five_minutes_before_and_after() -> None:
     signed = headers(BODY, NOW)
     for seconds in (-300, -299, 0, 299, 300):
         verify(signed, received_at=NOW + timedelta(seconds=seconds))
@@ -105,7 +105,7 @@ def test_lets_in_for_five_minutes_before_and_after() -> None:
     ],
     ids=["one of a list", "the second", "beside one that is none", "in lines"],
 )
-def test_believes_each_of_the_secret_s_keys(keys: object) -> None:
+def test_each_key_of_the_secret_verifies_a_request(keys: object) -> None:
     verify(headers(BODY, NOW), public_key=keys)
 
 
@@ -128,7 +128,7 @@ def test_a_malformed_public_key_is_named_as_the_reason(key: object) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "", [], 7, {"key": PUBLIC_KEY}, [None], [[PUBLIC_KEY]]])
-def test_without_a_key_nobody_is_let_in(key: object) -> None:
+def test_without_a_key_every_request_is_refused(key: object) -> None:
     assert "no public key" in reason(headers(BODY, NOW), key=key)
 
 
@@ -159,14 +159,14 @@ def test_without_a_key_nobody_is_let_in(key: object) -> None:
         ({SIGNATURE: f"!{headers(BODY, NOW)[SIGNATURE]}"}, "base64"),
     ],
 )
-def test_refuses_another_time_or_signature(changes: Mapping[str, str], expected: str) -> None:
+def test_another_time_or_signature_is_refused(changes: Mapping[str, str], expected: str) -> None:
     assert expected in reason({**headers(BODY, NOW), **changes})
 
 
 @pytest.mark.parametrize(
     "body", [b"", BODY[:-2], BODY[:-1], BODY.replace(b"\r\n", b"\n"), BODY + b"\n", BODY.replace(b" ", b"")]
 )
-def test_refuses_another_body(body: bytes) -> None:
+def test_another_body_is_refused(body: bytes) -> None:
     assert "does not match the request" in reason(headers(BODY, NOW), body)
 
 
@@ -174,12 +174,12 @@ def test_refuses_another_body(body: bytes) -> None:
     ("names", "expected"),
     [([SIGNATURE], "no signature"), ([TIMESTAMP], "no time"), ([SIGNATURE, TIMESTAMP], "no signature")],
 )
-def test_refuses_a_request_without_one_of_the_headers(names: list[str], expected: str) -> None:
+def test_a_request_without_one_of_the_headers_is_refused(names: list[str], expected: str) -> None:
     left = {known: value for known, value in headers(BODY, NOW).items() if known not in names}
     assert expected in reason(left)
 
 
-def test_a_caller_learns_nothing_of_why() -> None:
+def test_the_response_does_not_say_why_it_was_refused() -> None:
     webhook = Webhook("https://example.com/hook", "", headers(BODY, NOW), BODY, NOW)
     details = set()
     for key in (None, "not a key", OTHER_PUBLIC_KEY):

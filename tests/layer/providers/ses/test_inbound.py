@@ -49,7 +49,7 @@ def bucket(aws: Aws) -> Any:
 # --- Inside ------------------------------------------------------------------------------------------
 
 
-def test_reads_a_mail_that_the_notification_holds() -> None:
+def test_a_mail_in_the_notification_is_read() -> None:
     [message] = parse(payload("received"))
     assert isinstance(message, InboundMessage)
     assert (message.sender, message.recipient) == ("contact@example.org", "user@example.com")
@@ -67,7 +67,7 @@ def test_reads_a_mail_that_the_notification_holds() -> None:
 
 
 @pytest.mark.parametrize(("charset", "text"), [("windows-1252", "“Grüße” €5"), ("ISO-2022-JP", "日本語")])
-def test_base64_brings_each_charset_whole(charset: str, text: str) -> None:
+def test_a_mail_in_base64_may_have_any_charset(charset: str, text: str) -> None:
     head = RAW.format("x", f"Content-Type: text/plain; charset={charset}")
     content = base64.b64encode(head.encode() + text.encode(charset)).decode()
     told = payload("received", action=BASE64)
@@ -75,7 +75,7 @@ def test_base64_brings_each_charset_whole(charset: str, text: str) -> None:
     assert message.body.strip() == text
 
 
-def test_each_address_that_it_reached_has_a_message() -> None:
+def test_each_recipient_has_a_message() -> None:
     reached = ["user@example.com", "Other@Example.com", "user@example.com"]
     messages = parse(payload("received", recipients=reached))
     assert [one.recipient for one in messages] == ["user@example.com", "other@example.com"]
@@ -83,7 +83,7 @@ def test_each_address_that_it_reached_has_a_message() -> None:
     assert ids == {(messages[0].provider_message_id.partition("/")[0], one.recipient) for one in messages}
 
 
-def test_one_address_that_is_none_does_not_lose_the_others() -> None:
+def test_an_invalid_recipient_does_not_lose_the_others() -> None:
     bad, good = parse(payload("received", recipients=["nobody", "user@example.com"]))
     assert isinstance(bad, Invalid)
     assert good.recipient == "user@example.com"
@@ -104,12 +104,12 @@ def test_one_address_that_is_none_does_not_lose_the_others() -> None:
         {"content": None},  # of an action that brings none: of WorkMail, of a function, of a bounce
     ],
 )
-def test_says_what_it_cannot_read(changed: dict[str, object]) -> None:
+def test_the_error_names_the_field_that_cannot_be_read(changed: dict[str, object]) -> None:
     with pytest.raises((Invalid, Unreadable)):
         parse({**payload("received"), **changed})
 
 
-def test_greetings_are_no_messages() -> None:
+def test_greetings_are_not_messages() -> None:
     for told in (GREETING, json.loads((PAYLOADS / "feedback_greeting.json").read_text())):
         assert parse(told) == []
 
@@ -117,7 +117,7 @@ def test_greetings_are_no_messages() -> None:
 # --- In a bucket -------------------------------------------------------------------------------------
 
 
-def test_reads_a_mail_out_of_its_bucket(bucket: Any) -> None:
+def test_a_mail_is_read_from_its_bucket(bucket: Any) -> None:
     body = b"x" * 500_000
     bucket.put_object(Bucket="mails", Key=KEY, Body=RAW.format("Large", "").encode() + body)
     for _ in range(2):
@@ -126,14 +126,14 @@ def test_reads_a_mail_out_of_its_bucket(bucket: Any) -> None:
 
 
 @pytest.mark.parametrize("secret", [{"bucket": "another"}, {"bucket": ""}])
-def test_reads_from_no_bucket_but_its_own(bucket: Any, secret: dict[str, str]) -> None:
+def test_only_the_bucket_of_the_secret_is_read(bucket: Any, secret: dict[str, str]) -> None:
     bucket.put_object(Bucket="mails", Key=KEY, Body=RAW.format("x", "").encode())
     with pytest.raises(Unreadable):
         parse(payload("received_bucket"), **secret)
 
 
 @pytest.mark.usefixtures("bucket")
-def test_of_a_mail_that_is_not_there_it_says_so() -> None:
+def test_a_mail_that_is_not_in_the_bucket_is_unreadable() -> None:
     with pytest.raises(Unreadable):
         parse(payload("received_bucket"))
 
@@ -150,12 +150,12 @@ def test_of_a_mail_that_is_not_there_it_says_so() -> None:
         (respond(b"HTTP/1.1 200 x\r\nContent-Length: %d\r\n\r\nx" % (MAX_MAIL + 1)), Unreadable),
     ],
 )
-def test_a_bucket_that_is_away_is_no_fault_of_the_mail(script: Script, problem: type[Exception]) -> None:
+def test_an_unavailable_bucket_is_not_the_mails_fault(script: Script, problem: type[Exception]) -> None:
     with serve(script) as address, pytest.raises(problem):
         parse(payload("received_bucket"), endpoint_url=f"http://{address}")
 
 
-def test_a_mail_whose_bucket_is_away_is_held_and_kept_once_it_is_back(
+def test_a_mail_is_spooled_while_its_bucket_is_unavailable(
     bucket: Any, aws: Aws, database: Database, configure: Configure
 ) -> None:
     bucket.put_object(Bucket="mails", Key=KEY, Body=RAW.format("Late", "").encode() + b"text")

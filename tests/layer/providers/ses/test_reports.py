@@ -65,7 +65,7 @@ def with_copy(name: str, *told_of: str, header: str | None = TO) -> dict[str, An
         ("subscription", None, "Subscription", None),
     ],
 )
-def test_each_event_is_the_right_status(
+def test_each_event_has_the_right_status(
     name: str, status: Status | None, code: str | None, reason: str | None
 ) -> None:
     told = report(payload(name))
@@ -74,12 +74,12 @@ def test_each_event_is_the_right_status(
 
 
 @pytest.mark.parametrize(("name", "status"), [("delivery", Status.DELIVERED), ("bounce", Status.FAILED)])
-def test_the_feedback_of_an_identity_tells_the_same_without_our_id(name: str, status: Status) -> None:
+def test_the_feedback_of_an_identity_is_read_without_our_id(name: str, status: Status) -> None:
     told = report(payload(f"feedback_{name}"))
     assert (told.status, told.provider_message_id, told.reference) == (status, ID, None)
 
 
-def test_an_event_has_its_own_time_or_else_the_mail_s() -> None:
+def test_an_event_has_its_own_timestamp_or_that_of_the_mail() -> None:
     assert report(payload("delivery")).timestamp == datetime(2024, 11, 1, 14, 0, 2, 211000, UTC)
     assert report(payload("send")).timestamp == datetime(2024, 11, 1, 14, tzinfo=UTC)
 
@@ -88,7 +88,7 @@ def test_an_event_has_its_own_time_or_else_the_mail_s() -> None:
 
 
 @pytest.mark.parametrize("name", ["bounce", "bounce_transient", "delivery", "delivery_delay", "complaint"])
-def test_what_becomes_of_a_copy_says_nothing_of_the_message(name: str) -> None:
+def test_an_event_of_a_cc_copy_has_no_status(name: str) -> None:
     told = report(with_copy(name, COPY))
     assert told.status is None
     assert (told.code or "").startswith("copy_")
@@ -96,7 +96,7 @@ def test_what_becomes_of_a_copy_says_nothing_of_the_message(name: str) -> None:
 
 @pytest.mark.parametrize("told_of", [(TO,), (COPY, TO), ("Contact <CONTACT@Example.org>",)])
 @pytest.mark.parametrize(("name", "status"), [("bounce", Status.FAILED), ("delivery", Status.DELIVERED)])
-def test_what_becomes_of_the_message_itself_counts(
+def test_an_event_of_the_main_recipient_has_a_status(
     name: str, status: Status, told_of: tuple[str, ...]
 ) -> None:
     assert report(with_copy(name, *told_of)).status is status
@@ -104,11 +104,11 @@ def test_what_becomes_of_the_message_itself_counts(
 
 
 @pytest.mark.parametrize("name", ["bounce", "delivery"])
-def test_where_nobody_says_which_of_several_is_the_message_s_it_says_nothing(name: str) -> None:
+def test_an_event_has_no_status_if_the_main_recipient_is_unknown(name: str) -> None:
     assert report(with_copy(name, TO, header=None)).status is None
 
 
-def test_who_opened_a_mail_of_several_is_not_known() -> None:
+def test_an_open_event_of_a_mail_with_copies_has_no_status() -> None:
     assert report(with_copy("open")).status is None
 
 
@@ -129,13 +129,13 @@ def test_who_opened_a_mail_of_several_is_not_known() -> None:
         {"eventType": 7},
     ],
 )
-def test_says_what_it_cannot_read(changed: dict[str, object]) -> None:
+def test_the_error_names_the_field_that_cannot_be_read(changed: dict[str, object]) -> None:
     with pytest.raises(Invalid):
         report({**payload("bounce"), **changed})
 
 
 @pytest.mark.parametrize("tags", [{}, {"reference": []}, {"reference": ["x"]}, {"reference": ["7", "8x"]}])
-def test_a_tag_that_is_no_id_of_ours_is_none(tags: dict[str, list[str]]) -> None:
+def test_a_tag_that_is_not_our_id_is_ignored(tags: dict[str, list[str]]) -> None:
     told = payload("delivery")
     told["mail"]["tags"] = tags
     assert report(told).reference is None

@@ -91,7 +91,7 @@ def test_sends_copies_a_reply_address_and_headers() -> None:
 
 
 @pytest.mark.parametrize("name", ["X-SES-SOURCE-ARN", "x-ses-message-tags"])
-def test_a_header_that_is_an_order_is_refused_before_the_message_is_kept(name: str) -> None:
+def test_a_header_that_ses_reads_as_a_command_is_refused(name: str) -> None:
     with pytest.raises(Invalid) as raised:
         Ses.limits.check(message(headers={name: "x", "X-Session": "x"}), "ses")
     assert [error["field"] for error in raised.value.errors] == [f"headers.{name}"]
@@ -106,7 +106,7 @@ def test_text_and_html_are_alternatives() -> None:
     assert alone.get_content_type() == "text/html"
 
 
-def test_domains_are_written_as_in_the_dns() -> None:
+def test_domains_are_sent_in_ascii() -> None:
     fields = sent(message(**{"from": "user@bücher.example", "to": "contact@例え.example"}))
     assert fields["FromEmailAddress"] == "user@xn--bcher-kva.example"
     assert fields["Destination"]["ToAddresses"] == ["contact@xn--r8jz45g.example"]
@@ -132,7 +132,7 @@ def test_attachments_are_parts() -> None:
     assert contents == [one.content for one in files]
 
 
-def test_without_an_attachment_nothing_is_sent() -> None:
+def test_if_an_attachment_cannot_be_fetched_nothing_is_sent() -> None:
     with serve(lambda _: pytest.fail("was called")) as address, pytest.raises(Failure) as raised:
         Ses("x", {**SECRET, "endpoint_url": f"http://{address}"}).send(
             message(attachments=["http://127.0.0.1/a"])
@@ -145,7 +145,7 @@ WORDS = st.text(max_size=60)
 
 @settings(max_examples=150)
 @given(WORDS, WORDS, WORDS, WORDS, st.text(max_size=40))
-def test_whatever_was_accepted_can_be_written(
+def test_every_accepted_message_can_be_composed(
     subject: str, body: str, html: str, header: str, name: str
 ) -> None:
     try:
@@ -172,7 +172,7 @@ def test_whatever_was_accepted_can_be_written(
         *((code, Throttled) for code in ("TooManyRequestsException", "LimitExceededException")),
     ],
 )
-def test_each_refusal_is_the_right_kind(code: str, kind: type[Failure]) -> None:
+def test_each_error_code_is_the_right_type_of_failure(code: str, kind: type[Failure]) -> None:
     body = b'{"message": "Because."}'
     head = f"HTTP/1.1 400 x\r\nx-amzn-ErrorType: {code}:http://x/\r\nContent-Length: {len(body)}\r\n\r\n"
     with serve(respond(head.encode() + body)) as address, pytest.raises(Failure) as raised:

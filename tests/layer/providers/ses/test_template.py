@@ -21,7 +21,7 @@ from tests.support import transformed_template
         ),
     ],
 )
-def test_grants_what_sending_and_reading_need_and_no_more(
+def test_the_policy_grants_only_sending_and_reading(
     name: str, condition: str, actions: Any, resource: object
 ) -> None:
     policy = transformed_template.template()["Resources"][name]
@@ -31,6 +31,6 @@ def test_grants_what_sending_and_reading_need_and_no_more(
 
 
 @pytest.mark.slow
-def test_without_the_parameters_nothing_is_granted() -> None:
+def test_without_the_parameters_the_policy_grants_nothing() -> None:
     parameters = transformed_template.template()["Parameters"]
     assert {parameters[name]["Default"] for name in ("AmazonSendingArns", "AmazonMailBucket")} == {""}

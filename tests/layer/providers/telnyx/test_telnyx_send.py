@@ -42,7 +42,7 @@ def failing(status: int, code: str, head: bytes = b"") -> failures.Failure:
     return raised.value
 
 
-def test_asks_for_an_sms_and_for_reports_with_our_id(configure: Configure) -> None:
+def test_an_sms_is_sent_with_our_id_in_its_webhook_url(configure: Configure) -> None:
     configure(PUBLIC_URL="https://api.example.com/")
     head, fields = asked(Vendor().message(body="Grüße 👋"))
     assert head.startswith(b"POST /v2/messages HTTP/1.1\r\n")
@@ -57,14 +57,14 @@ def test_asks_for_an_sms_and_for_reports_with_our_id(configure: Configure) -> No
     }
 
 
-def test_without_a_public_url_the_profile_s_own_is_called(configure: Configure) -> None:
+def test_without_a_public_url_no_webhook_url_is_sent(configure: Configure) -> None:
     configure(PUBLIC_URL="")
     _, fields = asked(Vendor().message())
     assert "webhook_url" not in fields
 
 
 @pytest.mark.parametrize("body", ["", "Look"])
-def test_asks_for_an_mms_with_its_media(body: str) -> None:
+def test_an_mms_is_sent_with_its_media(body: str) -> None:
     _, fields = asked(Vendor().message(**MMS, body=body), messaging_profile_id="profile-1")
     assert fields["type"] == "MMS"
     assert fields["media_urls"] == MMS["attachments"]
@@ -72,7 +72,7 @@ def test_asks_for_an_mms_with_its_media(body: str) -> None:
     assert fields["messaging_profile_id"] == "profile-1"
 
 
-def test_an_instance_s_name_is_part_of_the_path(configure: Configure) -> None:
+def test_the_webhook_url_has_the_quoted_name_of_the_instance(configure: Configure) -> None:
     configure(PUBLIC_URL="https://api.example.com")
     _, fields = asked(Vendor().message(), name="a/b?c")
     assert fields["webhook_url"] == "https://api.example.com/api/webhooks/sms/a%2Fb%3Fc?reference=7"
@@ -102,7 +102,7 @@ def test_an_instance_s_name_is_part_of_the_path(configure: Configure) -> None:
         (503, "40310", failures.TemporaryFailure),
     ],
 )
-def test_a_code_says_what_kind_of_failure_it_is(status: int, code: str, kind: type[failures.Failure]) -> None:
+def test_the_code_decides_the_type_of_failure(status: int, code: str, kind: type[failures.Failure]) -> None:
     assert type(failing(status, code)) is kind
 
 
@@ -117,7 +117,7 @@ def test_a_code_says_what_kind_of_failure_it_is(status: int, code: str, kind: ty
     ],
 )
 @pytest.mark.parametrize(("status", "code"), [(429, "10011"), (422, "40318")])
-def test_waits_for_as_long_as_the_limit_lasts(
+def test_the_wait_of_a_throttled_send_is_that_of_the_rate_limit(
     status: int, code: str, head: bytes, wait: timedelta | None
 ) -> None:
     failure = failing(status, code, head)
@@ -125,7 +125,7 @@ def test_waits_for_as_long_as_the_limit_lasts(
     assert failure.retry_after == wait
 
 
-def test_a_server_that_is_busy_is_asked_again_when_it_says() -> None:
+def test_retry_after_of_a_busy_server_is_in_the_failure() -> None:
     failure = failing(503, "10007", b"Retry-After: 7\r\nx-ratelimit-reset: 9\r\n")
     assert isinstance(failure, failures.TemporaryFailure)
     assert failure.retry_after == timedelta(seconds=7)
@@ -134,12 +134,12 @@ def test_a_server_that_is_busy_is_asked_again_when_it_says() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b'{"data": {}}', b'{"data": []}', b'{"data": {"id": ""}}', b'{"data": {"id": 9}}']
 )
-def test_an_answer_without_an_id_leaves_it_unknown(body: bytes) -> None:
+def test_an_answer_without_an_id_has_an_unknown_outcome(body: bytes) -> None:
     with serve(answer(200, body)) as address, pytest.raises(failures.OutcomeUnknown):
         Vendor().made(url=f"http://{address}/").send(Vendor().message())
 
 
 @pytest.mark.parametrize("key", ["", None])
-def test_without_a_key_nothing_is_asked(key: str | None) -> None:
+def test_without_an_api_key_nothing_is_sent(key: str | None) -> None:
     with pytest.raises(failures.Misconfigured):
         Vendor().made({"api_key": key}).send(Vendor().message())

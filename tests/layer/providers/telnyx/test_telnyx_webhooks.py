@@ -53,7 +53,7 @@ def changed(name: str, **fields: object) -> bytes:
         ("received_stop", Channel.SMS, "STOP", []),
     ],
 )
-def test_reads_what_was_received(name: str, channel: Channel, body: str, attachments: list[str]) -> None:
+def test_a_received_message_is_read(name: str, channel: Channel, body: str, attachments: list[str]) -> None:
     [message] = read(payload(name))
     assert isinstance(message, InboundMessage)
     assert (message.type, message.sender, message.recipient) == (channel, CONTACT, OURS)
@@ -63,13 +63,13 @@ def test_reads_what_was_received(name: str, channel: Channel, body: str, attachm
     assert message.subject == ("A picture" if name == "received_mms" else None)
 
 
-def test_what_cannot_be_kept_of_a_text_does_not_lose_the_rest() -> None:
+def test_characters_that_cannot_be_stored_are_removed_from_a_text() -> None:
     [message] = read(changed("received_sms", text="a\0b"))
     assert isinstance(message, InboundMessage)
     assert message.body == "ab"
 
 
-def test_keeps_what_else_was_said() -> None:
+def test_the_other_fields_of_a_message_are_in_extra() -> None:
     [stop] = read(payload("received_stop"))
     [mms] = read(payload("received_mms"))
     assert isinstance(stop, InboundMessage)
@@ -79,7 +79,7 @@ def test_keeps_what_else_was_said() -> None:
     assert "text" not in mms.extra
 
 
-def test_a_group_s_message_reaches_each_number_of_ours() -> None:
+def test_a_group_message_is_read_for_each_of_our_numbers() -> None:
     parts = read(payload("received_group"))
     assert [(one.recipient, one.provider_message_id) for one in parts if isinstance(one, InboundMessage)] == [
         (OURS, f"{RECEIVED}/{OURS}"),
@@ -99,9 +99,7 @@ def test_a_group_s_message_reaches_each_number_of_ours() -> None:
         ("delivery_unconfirmed", Status.SENT, "delivery_unconfirmed", None),
     ],
 )
-def test_reads_what_became_of_a_message(
-    name: str, status: Status, code: str | None, reason: str | None
-) -> None:
+def test_each_report_is_read(name: str, status: Status, code: str | None, reason: str | None) -> None:
     [report] = read(payload(name))
     assert report == DeliveryReport(
         provider_message_id=SENT,
@@ -116,7 +114,7 @@ def test_reads_what_became_of_a_message(
 @pytest.mark.parametrize(
     ("status", "expected"), [("expired", Status.FAILED), ("queued", None), ("sending", None), ("", None)]
 )
-def test_a_status_without_an_error_is_told_in_telnyx_s_word(status: str, expected: Status | None) -> None:
+def test_the_code_of_a_status_without_an_error_is_the_status(status: str, expected: Status | None) -> None:
     [report] = read(changed("delivered", to=[{"status": status}]))
     assert isinstance(report, DeliveryReport)
     assert (report.status, report.code) == (expected, status or "message.finalized")
@@ -131,7 +129,9 @@ def test_a_status_without_an_error_is_told_in_telnyx_s_word(status: str, expecte
         ({"code": "40001", "detail": "x" * 5000}, "40001", "x" * 500),
     ],
 )
-def test_an_error_says_as_much_as_it_can(error: dict[str, Any], code: str, reason: str | None) -> None:
+def test_the_reason_is_the_detail_or_the_title_of_the_error(
+    error: dict[str, Any], code: str, reason: str | None
+) -> None:
     [report] = read(changed("delivery_failed", errors=[error]))
     assert isinstance(report, DeliveryReport)
     assert (report.code, report.reason) == (code, reason)
@@ -148,13 +148,13 @@ def test_an_error_says_as_much_as_it_can(error: dict[str, Any], code: str, reaso
         (None, None),
     ],
 )
-def test_our_id_is_believed_where_it_is_signed(url: str | None, reference: int | None) -> None:
+def test_our_id_is_only_read_from_the_signed_body(url: str | None, reference: int | None) -> None:
     [report] = read(changed("delivered", webhook_url=url), query="reference=9")
     assert isinstance(report, DeliveryReport)
     assert report.reference == reference
 
 
-def test_what_has_no_time_has_that_of_its_arrival() -> None:
+def test_a_part_without_a_timestamp_has_the_time_of_its_arrival() -> None:
     for name in ("received_sms", "delivered"):
         whole = json.loads(payload(name))
         del whole["data"]["occurred_at"]
@@ -177,20 +177,20 @@ def test_what_has_no_time_has_that_of_its_arrival() -> None:
         ({"media": [7]}, "media.0"),
     ],
 )
-def test_refuses_a_message_without_what_makes_it_one(fields: dict[str, Any], field: str) -> None:
+def test_a_message_without_a_required_field_is_invalid(fields: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as raised:
         read(changed("received_sms", **fields))
     assert [error["field"] for error in raised.value.errors] == [field]
 
 
 @pytest.mark.parametrize("fields", [{"media": [{"url": "nowhere"}]}, {"to": [{"phone_number": "?"}]}])
-def test_a_part_that_cannot_be_read_is_told_of(fields: dict[str, Any]) -> None:
+def test_an_unreadable_part_is_reported(fields: dict[str, Any]) -> None:
     [part] = read(changed("received_mms", **fields))
     assert isinstance(part, Invalid)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff"])
-def test_refuses_what_is_no_json_object(body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(Unreadable):
         read(body)
 
@@ -203,38 +203,38 @@ def verify(body: bytes, headers: dict[str, str], keys: object = signatures.PUBLI
     return Telnyx("telnyx", {"public_key": keys}).verify(request)
 
 
-def test_lets_in_what_telnyx_signed_whatever_its_bytes() -> None:
+def test_any_bytes_that_telnyx_signed_are_verified() -> None:
     for body in (payload("received_unicode"), b"", b"\xff\r\n"):
         assert verify(body, signatures.headers(body, TOLD_AT)) == Verified()
 
 
 @pytest.mark.parametrize("time", ["", "soon", "-1", "1e9", "1767225600.0", " 1767225600", "9" * 13, "١٢"])
-def test_lets_in_no_time_that_is_none(time: str) -> None:
+def test_a_malformed_timestamp_is_refused(time: str) -> None:
     signed = signatures.headers(b"{}", TOLD_AT)
     with pytest.raises(SignatureRejected):
         verify(b"{}", {**signed, "telnyx-timestamp": time})
 
 
 @pytest.mark.parametrize("signature", ["", "=", "AAAA", b64encode(bytes(64)).decode(), "é", "x" * 5000])
-def test_lets_in_no_signature_but_telnyx_s(signature: str) -> None:
+def test_a_signature_that_is_not_from_telnyx_is_refused(signature: str) -> None:
     with pytest.raises(SignatureRejected):
         verify(b"{}", {**signatures.headers(b"{}", TOLD_AT), "telnyx-signature-ed25519": signature})
 
 
 @pytest.mark.parametrize("keys", ["", None, [], "not base64", "AAAA", b64encode(bytes(32)).decode()])
-def test_lets_nobody_in_by_a_key_that_is_none(keys: object) -> None:
+def test_a_malformed_key_verifies_nothing(keys: object) -> None:
     with pytest.raises(SignatureRejected):
         verify(b"{}", signatures.headers(b"{}", TOLD_AT), keys)
 
 
-def test_a_key_that_is_none_does_not_shut_out_the_other() -> None:
+def test_a_malformed_key_does_not_disable_the_other() -> None:
     assert (
         verify(b"{}", signatures.headers(b"{}", TOLD_AT), ["not base64", signatures.PUBLIC_KEY]) == Verified()
     )
 
 
 @pytest.mark.parametrize("large", [{"text": "x" * 250_000}, {"more": "x" * 250_000}])
-def test_a_group_s_message_that_would_be_kept_too_often_is_left_unread(large: dict[str, object]) -> None:
+def test_a_group_message_that_would_take_too_much_space_is_not_read(large: dict[str, object]) -> None:
     few, many = ([{"phone_number": f"+1844555{n:04}"} for n in range(number)] for number in (10, 100))
     assert len(read(changed("received_sms", to=few, **large))) == 10
     with pytest.raises(Invalid) as refused:

@@ -21,7 +21,7 @@ def signed_json(query: str, body: bytes = BODY) -> Webhook:
 @pytest.mark.parametrize(
     "query", [f"bodySHA256={HASH}", f"reference=7&bodySHA256={HASH}", f"bodySHA256={HASH}&bodySHA256={HASH}"]
 )
-def test_lets_in_json_whose_hash_is_in_the_url(query: str) -> None:
+def test_json_is_verified_by_its_hash_in_the_url(query: str) -> None:
     webhook = signed_json(query)
     assert lets_in(webhook)
     assert lets_in(
@@ -45,14 +45,14 @@ def test_lets_in_json_whose_hash_is_in_the_url(query: str) -> None:
         "bodySHA256=é",
     ],
 )
-def test_refuses_json_that_the_url_does_not_vouch_for(query: str) -> None:
+def test_json_without_a_matching_hash_in_the_url_is_refused(query: str) -> None:
     assert not lets_in(signed_json(query))
 
 
 @pytest.mark.parametrize(
     "kind", [None, "", "text/plain", "multipart/form-data; boundary=x", "application/xml", JSON]
 )
-def test_refuses_a_body_of_another_type(kind: str | None) -> None:
+def test_a_body_of_another_type_is_refused(kind: str | None) -> None:
     webhook = signed(b"a=1")
     headers = {HEADER: webhook.headers[HEADER], **({} if kind is None else {"content-type": kind})}
     assert not lets_in(replace(webhook, headers=headers))
@@ -62,11 +62,11 @@ def test_refuses_a_body_of_another_type(kind: str | None) -> None:
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"a=%ff", b"a=&" * 1001])
-def test_refuses_what_is_no_form(body: bytes) -> None:
+def test_a_malformed_form_body_is_refused(body: bytes) -> None:
     assert not lets_in(Webhook(URL, "", {HEADER: signatures.signature(URL, {}), "content-type": FORM}, body))
 
 
-def test_a_hash_in_the_url_is_of_the_body_whatever_that_is() -> None:
+def test_a_hash_in_the_url_must_match_any_body() -> None:
     """A captured signature of JSON is of its URL alone, and would be right for an empty form too."""
     body = b'{"a": 1}'
     query = f"bodySHA256={hashlib.sha256(body).hexdigest()}"

@@ -34,7 +34,7 @@ def test_reads_a_text(name: str, sender: str, recipient: str, body: str) -> None
     assert found.provider_message_id == dict(parse_qsl(payload(name).decode()))["MessageSid"]
 
 
-def test_what_cannot_be_kept_of_a_text_does_not_lose_the_rest() -> None:
+def test_characters_that_cannot_be_stored_are_removed_from_a_text() -> None:
     assert message(payload("sms").replace(b"Body=", b"Body=a%00b")).body.startswith("abIs the 3")
 
 
@@ -46,7 +46,7 @@ def test_what_cannot_be_kept_of_a_text_does_not_lose_the_rest() -> None:
         ("several_media", "Three of them", ["image/jpeg", "audio/amr", "text/vcard"]),
     ],
 )
-def test_reads_media_in_their_order(name: str, body: str, types: list[str]) -> None:
+def test_media_are_read_in_their_order(name: str, body: str, types: list[str]) -> None:
     found = message(payload(name))
     assert (found.type, found.body) == (Channel.MMS, body)
     fields = dict(parse_qsl(payload(name).decode()))
@@ -56,14 +56,14 @@ def test_reads_media_in_their_order(name: str, body: str, types: list[str]) -> N
 
 
 @pytest.mark.parametrize("told", ["0", "1", "99", "-1", "", "many", None])
-def test_the_media_are_those_that_there_are(told: str | None) -> None:
+def test_media_are_counted_by_their_fields(told: str | None) -> None:
     urls = {f"MediaUrl{number}": f"https://example.com/{number}" for number in (11, 2, 0, 10)}
     found = message(changed("sms", NumMedia=told, **urls))
     assert found.attachments == [f"https://example.com/{number}" for number in (0, 2, 10, 11)]
     assert found.type is Channel.MMS
 
 
-def test_media_that_are_said_to_be_there_and_are_not_are_none() -> None:
+def test_missing_media_are_not_invented() -> None:
     found = message(changed("mms", MediaUrl0=None))
     assert (found.type, found.attachments, found.extra["NumMedia"]) == (Channel.SMS, [], "1")
 
@@ -82,21 +82,21 @@ def test_media_that_are_said_to_be_there_and_are_not_are_none() -> None:
         ("long", {"NumSegments": "11"}),
     ],
 )
-def test_keeps_what_else_it_says(name: str, extra: dict[str, str]) -> None:
+def test_the_other_fields_are_in_extra(name: str, extra: dict[str, str]) -> None:
     found = message(payload(name)).extra
     assert {name: found[name] for name in extra} == extra
     assert not {"MessageSid", "From", "To", "Body"} & found.keys()
 
 
 @pytest.mark.parametrize("name", ["whatsapp", "whatsapp_button", "rcs"])
-def test_says_that_it_cannot_read_what_came_by_another_channel(name: str) -> None:
+def test_a_message_of_another_channel_is_invalid(name: str) -> None:
     with pytest.raises(Invalid) as raised:
         read(payload(name))
     assert [error["field"] for error in raised.value.errors] == ["From", "To"]
 
 
 @pytest.mark.parametrize("missing", ["MessageSid", "From", "To", "Body"])
-def test_names_what_a_message_lacks(missing: str) -> None:
+def test_the_error_names_the_missing_field(missing: str) -> None:
     with pytest.raises(Invalid) as raised:
         read(changed("sms", **{missing: None}))
     assert [error["field"] for error in raised.value.errors] == [missing]
@@ -117,7 +117,7 @@ def test_names_what_a_message_lacks(missing: str) -> None:
         ({f"MediaUrl{number}": "https://example.com/" for number in range(101)}, "attachments"),
     ],
 )
-def test_names_what_of_a_message_cannot_be_kept(fields: dict[str, str], named: str) -> None:
+def test_the_error_names_the_field_that_cannot_be_stored(fields: dict[str, str], named: str) -> None:
     with pytest.raises(Invalid) as raised:
         read(changed("sms", **fields))
     assert [error["field"] for error in raised.value.errors] == [named]
@@ -126,12 +126,12 @@ def test_names_what_of_a_message_cannot_be_kept(fields: dict[str, str], named: s
 @pytest.mark.parametrize(
     "body", [b"", b'{"MessageSid": "SM1"}', b"[]", b"a", b"=", b"&&", b"MessageStatus=sent"]
 )
-def test_what_is_no_message_and_no_report_is_invalid(body: bytes) -> None:
+def test_a_form_that_is_neither_message_nor_report_is_invalid(body: bytes) -> None:
     with pytest.raises(Invalid):
         read(body)
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"Body=%ff", b"a=&" * 1001])
-def test_what_is_no_form_is_unreadable(body: bytes) -> None:
+def test_a_body_that_is_not_a_form_is_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable):
         read(body)

@@ -54,7 +54,7 @@ def test_reads_each_status(word: str, status: Status | None) -> None:
     assert found.code == (word if status in (None, Status.FAILED) else None)
 
 
-def test_a_report_is_of_the_time_of_its_arrival() -> None:
+def test_a_report_has_the_time_of_its_arrival() -> None:
     """The carrier's time has no zone: it may be hours off either way."""
     assert report(payload("delivered")).timestamp == TOLD_AT
 
@@ -73,12 +73,12 @@ def test_a_report_is_of_the_time_of_its_arrival() -> None:
         ("", None),
     ],
 )
-def test_a_report_brings_our_id_back(query: str, reference: int | None) -> None:
+def test_our_id_is_read_from_the_query_of_a_report(query: str, reference: int | None) -> None:
     found = report(payload("sent"), query)
     assert (found.reference, found.provider_message_id) == (reference, SENT)
 
 
-def test_a_reason_is_told_without_a_number_and_in_bounds() -> None:
+def test_the_reason_of_a_report_is_bounded_and_holds_no_phone_number() -> None:
     text = "Sent to +1 (804) 555-1234 from +12016661234, see https://example.com/a?b=c . " + "x" * 5000
     reason = report(changed("failed", ErrorMessage=text)).reason
     assert reason is not None
@@ -87,7 +87,7 @@ def test_a_reason_is_told_without_a_number_and_in_bounds() -> None:
 
 
 @pytest.mark.parametrize("text", ["x", "1", "1 ", "https://", "h", "+"])
-def test_a_long_reason_takes_no_time(text: str) -> None:
+def test_a_long_reason_is_redacted_quickly(text: str) -> None:
     began = time.monotonic()
     report(changed("failed", ErrorMessage=text * 100_000))
     assert time.monotonic() - began < 1
@@ -103,11 +103,11 @@ def test_a_long_reason_takes_no_time(text: str) -> None:
         ({"ErrorCode": "x" * 65}, "ErrorCode"),
     ],
 )
-def test_names_what_is_wrong_with_a_report(fields: dict[str, str | None], named: str) -> None:
+def test_the_error_names_the_invalid_field_of_a_report(fields: dict[str, str | None], named: str) -> None:
     with pytest.raises(Invalid) as raised:
         read(changed("failed", **fields))
     assert [error["field"] for error in raised.value.errors] == [named]
 
 
-def test_answers_with_twiml_that_says_nothing() -> None:
+def test_the_response_is_an_empty_twiml_document() -> None:
     assert Twilio("twilio", {}).respond([None]) == ("<Response/>", "text/xml", 200)

@@ -104,7 +104,7 @@ def test_a_message_is_sent_and_reported_and_answered(api: Api, send: Callable[..
     assert [(one["direction"], one["body"]) for one in thread] == [("outbound", "Hello"), ("inbound", "Hi")]
 
 
-def test_who_has_opted_out_is_told_and_no_number_is_printed(
+def test_opting_out_is_recorded_and_no_phone_number_is_logged(
     send: Callable[..., None], printed: Printed
 ) -> None:
     send((400, {"code": 21610, "message": f"Attempt to send to unsubscribed recipient {CONTACT}"}))
@@ -117,7 +117,7 @@ def test_who_has_opted_out_is_told_and_no_number_is_printed(
 
 
 @pytest.mark.parametrize("word", ["queued", "sending", "sent"])
-def test_a_callback_heals_a_lost_answer(api: Api, send: Callable[..., None], word: str) -> None:
+def test_a_callback_resolves_a_lost_answer(api: Api, send: Callable[..., None], word: str) -> None:
     send(LOST)
     assert support_api.message(1)["status"] == "unknown"
     assert reported(api, word).status == 200
@@ -137,7 +137,7 @@ def test_a_callback_heals_a_lost_answer(api: Api, send: Callable[..., None], wor
         (None, 61, ("unknown", None)),
     ],
 )
-def test_a_look_up_heals_what_it_can_tell(
+def test_a_status_lookup_resolves_a_lost_answer(
     api: Api,
     send: Callable[..., None],
     database: Database,

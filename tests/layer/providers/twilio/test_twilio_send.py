@@ -37,7 +37,7 @@ def outbound(**fields: object) -> OutboundMessage:
         ({}, {"validity_period": None, "messaging_service_sid": ""}, {"Body": ["Hello"]}),
     ],
 )
-def test_sends_a_form(
+def test_a_message_is_sent_as_a_form(
     fields: dict[str, object], secret: dict[str, object], expected: dict[str, list[str]]
 ) -> None:
     with answering(201, CREATED, secret=secret) as (provider, asked):
@@ -57,7 +57,7 @@ def test_sends_a_form(
         ({"api_key_sid": "SK1", "api_key_secret": "s", "auth_token": None}, "SK1:s"),
     ],
 )
-def test_says_who_it_is(secret: dict[str, object], credentials: str) -> None:
+def test_requests_have_basic_authentication(secret: dict[str, object], credentials: str) -> None:
     with answering(201, CREATED, secret=secret) as (provider, asked):
         provider.send(outbound())
     assert asked[0].headers["authorization"] == f"Basic {b64encode(credentials.encode()).decode()}"
@@ -78,7 +78,7 @@ def test_says_who_it_is(secret: dict[str, object], credentials: str) -> None:
         ("", None),
     ],
 )
-def test_asks_to_be_called_back_with_our_id(
+def test_the_status_callback_has_our_id(
     public_url: str, callback: list[str] | None, configure: Configure
 ) -> None:
     configure(PUBLIC_URL=public_url)
@@ -99,7 +99,7 @@ def test_asks_to_be_called_back_with_our_id(
         {"account_sid": "", "auth_token": "token"},
     ],
 )
-def test_without_credentials_nothing_is_asked(secret: dict[str, object]) -> None:
+def test_without_credentials_nothing_is_sent(secret: dict[str, object]) -> None:
     provider = Twilio("twilio", secret)
     for ask in (provider.send, provider.fetch_status):
         with pytest.raises(failures.Misconfigured) as raised:
@@ -107,7 +107,7 @@ def test_without_credentials_nothing_is_asked(secret: dict[str, object]) -> None
         assert raised.value.code == "not_configured"
 
 
-def test_asks_twilio_itself_unless_told_otherwise() -> None:
+def test_the_default_api_url_is_twilios() -> None:
     url, _ = Twilio("twilio", {"account_sid": "AC1", "auth_token": "token"})._messages_resource()  # noqa: SLF001
     assert url == "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages.json"
 
@@ -144,7 +144,9 @@ def refused(status: int, answer: object, head: str = "") -> failures.Failure:
         (500, 99999, failures.TemporaryFailure),
     ],
 )
-def test_a_code_says_more_than_the_status(status: int, code: int, kind: type[failures.Failure]) -> None:
+def test_the_error_code_decides_before_the_http_status(
+    status: int, code: int, kind: type[failures.Failure]
+) -> None:
     failure = refused(status, {"code": code, "message": "Why not", "more_info": "x", "status": status})
     assert (type(failure), failure.code, failure.reason) == (kind, str(code), "Why not")
 
@@ -168,7 +170,7 @@ def test_a_code_says_more_than_the_status(status: int, code: int, kind: type[fai
         b"",
     ],
 )
-def test_what_says_nothing_leaves_it_to_the_status(answer: object) -> None:
+def test_without_an_error_code_the_http_status_decides(answer: object) -> None:
     failure = refused(400, answer)
     assert (type(failure), failure.code, failure.reason) == (
         failures.PermanentFailure,
@@ -191,7 +193,7 @@ def test_what_says_nothing_leaves_it_to_the_status(answer: object) -> None:
         ("", "The provider answered 400."),
     ],
 )
-def test_the_reason_is_told_without_numbers_and_in_bounds(told: str, reason: str) -> None:
+def test_the_reason_is_bounded_and_holds_no_phone_number(told: str, reason: str) -> None:
     assert refused(400, {"code": 21211, "message": told}).reason == reason
 
 
@@ -206,14 +208,16 @@ def test_the_reason_is_told_without_numbers_and_in_bounds(told: str, reason: str
         (400, 21703, failures.Misconfigured),
     ],
 )
-def test_heeds_how_long_to_wait(status: int, code: int, kind: type[failures.TemporaryFailure]) -> None:
+def test_retry_after_is_in_the_throttled_failure(
+    status: int, code: int, kind: type[failures.TemporaryFailure]
+) -> None:
     failure = refused(status, {"code": code, "message": "Too many requests"}, "Retry-After: 7\r\n")
     assert type(failure) is kind
     assert failure.retry_after == timedelta(seconds=7)
 
 
 @pytest.mark.parametrize("sid", [None, "", 7, ["SM9"], "a\0", "x" * 513])
-def test_an_answer_without_an_id_leaves_the_outcome_open(sid: object) -> None:
+def test_an_answer_without_a_sid_has_an_unknown_outcome(sid: object) -> None:
     failure = refused(201, {"sid": sid, "status": "queued"})
     assert (type(failure), failure.code) == (failures.OutcomeUnknown, "unreadable_answer")
 
@@ -226,7 +230,7 @@ def test_an_answer_without_an_id_leaves_the_outcome_open(sid: object) -> None:
         ({"cc": ["a@example.com"]}, "cc"),
     ],
 )
-def test_what_it_cannot_carry_is_refused_by_name(fields: dict[str, object], named: str) -> None:
+def test_the_error_names_the_field_beyond_the_limits(fields: dict[str, object], named: str) -> None:
     Twilio.limits.check(
         outbound(body="x" * 1600, type="mms", attachments=["https://example.com/"] * 10), "twilio"
     )

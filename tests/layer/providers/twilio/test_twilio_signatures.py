@@ -26,7 +26,7 @@ from tests.support.configuration import Configure
 PAYLOADS = sorted((Path(__file__).parent / "payloads").glob("*.form"))
 
 
-def test_lets_in_what_the_documentation_signs() -> None:
+def test_the_signed_samples_of_the_documentation_are_verified() -> None:
     body = (
         b"CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212"
     )
@@ -37,7 +37,7 @@ def test_lets_in_what_the_documentation_signs() -> None:
 
 
 @pytest.mark.parametrize("file", PAYLOADS, ids=[file.stem for file in PAYLOADS])
-def test_lets_in_each_payload_and_none_that_was_changed(file: Path) -> None:
+def test_each_payload_is_verified_and_a_changed_one_is_refused(file: Path) -> None:
     webhook = signed(file.read_bytes())
     assert lets_in(webhook)
     for spoilt in (
@@ -107,7 +107,7 @@ def test_the_query_is_signed_as_it_was_sent(query: str) -> None:
         ("https://api.example.com/a:1//b", "https://api.example.com:443/a:1//b"),
     ],
 )
-def test_the_port_may_be_signed_or_not(url: str, signed_url: str) -> None:
+def test_the_signed_url_may_have_a_port_or_not(url: str, signed_url: str) -> None:
     assert lets_in(signed(b"a=1", "b=2", url, signed_url))
 
 
@@ -124,11 +124,11 @@ def test_the_port_may_be_signed_or_not(url: str, signed_url: str) -> None:
         "https://evil.example/hook",
     ],
 )
-def test_another_address_is_refused(signed_url: str) -> None:
+def test_another_url_is_refused(signed_url: str) -> None:
     assert not lets_in(signed(b"a=1", "", "https://api.example.com/hook", signed_url))
 
 
-def test_no_header_says_where_it_was_called() -> None:
+def test_headers_do_not_decide_which_url_was_called() -> None:
     webhook = signed(b"a=1", "", URL, "https://evil.example/api/webhooks/sms/twilio")
     told = {"host": "evil.example", "x-forwarded-host": "evil.example", "x-forwarded-proto": "https"}
     assert not lets_in(replace(webhook, headers={**webhook.headers, **told}))
@@ -147,7 +147,7 @@ def test_no_header_says_where_it_was_called() -> None:
         lambda one: hashlib.sha1(one.encode()).hexdigest(),
     ],
 )
-def test_refuses_another_signature(spoil: Callable[[str], str]) -> None:
+def test_another_signature_is_refused(spoil: Callable[[str], str]) -> None:
     webhook = signed(b"a=1")
     assert not lets_in(replace(webhook, headers={**webhook.headers, HEADER: spoil(webhook.headers[HEADER])}))
 
@@ -164,12 +164,12 @@ def test_refuses_another_signature(spoil: Callable[[str], str]) -> None:
         ([TOKEN[:-1], TOKEN.upper()], False),
     ],
 )
-def test_believes_each_of_its_tokens(tokens: object, expected: bool) -> None:
+def test_each_auth_token_verifies_a_request(tokens: object, expected: bool) -> None:
     assert lets_in(signed(b"a=1"), provider(tokens)) is expected
 
 
 @pytest.mark.parametrize("tokens", [None, "", " ", [], [""], ["", None], [" "], 7, {"current": TOKEN}])
-def test_without_a_token_nobody_is_let_in(tokens: object, configure: Configure) -> None:
+def test_without_a_token_every_request_is_refused(tokens: object, configure: Configure) -> None:
     configure(ALLOW_UNSIGNED_WEBHOOKS="true")
     called = f"{URL}?reference=7"
     for headers in (
@@ -181,7 +181,7 @@ def test_without_a_token_nobody_is_let_in(tokens: object, configure: Configure) 
         assert not lets_in(Webhook(URL, "reference=7", headers, b"a=1"), provider(tokens))
 
 
-def test_the_refusal_holds_nothing_of_the_request() -> None:
+def test_a_refusal_does_not_quote_the_request() -> None:
     for webhook in (
         replace(signed(b"Body=secret"), query="x"),
         Webhook(URL, "bodySHA256=secret", {"content-type": JSON}, b"{}"),

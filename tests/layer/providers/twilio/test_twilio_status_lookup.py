@@ -49,12 +49,12 @@ def looked_up(
             return type(failure)
 
 
-def test_it_can_be_asked() -> None:
+def test_twilio_supports_status_lookup() -> None:
     assert isinstance(Twilio("twilio", {}), SupportsStatusLookup)
 
 
 @pytest.mark.parametrize(("secret", "sender"), [({}, {"From": [CUSTOMER]}), (SERVICE, {})])
-def test_asks_for_what_it_sent_to_the_contact(
+def test_a_status_lookup_lists_the_messages_to_the_contact(
     secret: dict[str, object], sender: dict[str, list[str]]
 ) -> None:
     with answering(200, page(), secret=secret) as (provider, asked), pytest.raises(OutcomeUnknown):
@@ -66,7 +66,7 @@ def test_asks_for_what_it_sent_to_the_contact(
 
 
 @pytest.mark.parametrize("after", [-4, 0, 1, 10, 59])
-def test_finds_the_one_that_was_made_when_it_was_sent(after: float) -> None:
+def test_a_message_that_was_created_during_the_attempt_is_found(after: float) -> None:
     assert looked_up(page(listed(after=after))) == FOUND
 
 
@@ -89,7 +89,7 @@ def test_finds_the_one_that_was_made_when_it_was_sent(after: float) -> None:
         ([listed("SM1", body="")], OPEN),
     ],
 )
-def test_one_beside_others_is_found_where_it_can_be_no_other(
+def test_a_message_is_found_among_others_if_no_other_matches(
     others: list[dict[str, Any]], expected: Outcome
 ) -> None:
     assert looked_up(page(*others, listed())) == expected
@@ -116,27 +116,27 @@ def test_one_beside_others_is_found_where_it_can_be_no_other(
         [listed(num_media="1")],
     ],
 )
-def test_that_it_is_not_listed_proves_nothing(others: list[dict[str, Any]]) -> None:
+def test_a_message_that_is_not_listed_has_an_unknown_outcome(others: list[dict[str, Any]]) -> None:
     """The list lags: sent again for that, a message would be there twice."""
     assert looked_up(page(*others)) is OPEN
 
 
-def test_of_the_callers_timestamp_nothing_is_heard() -> None:
+def test_the_callers_timestamp_is_ignored() -> None:
     told = LONG_AGO - BEGAN
     assert looked_up(page(listed(after=told.total_seconds()))) is OPEN
 
 
-def test_counts_its_media() -> None:
+def test_the_number_of_media_must_match() -> None:
     assert looked_up(page(listed(num_media="1")), MMS) == FOUND
     assert looked_up(page(listed(num_media="0")), MMS) is OPEN
 
 
-def test_a_messaging_service_may_not_have_chosen_the_number_yet() -> None:
+def test_a_listed_message_may_have_no_sender_yet() -> None:
     assert looked_up(page(listed(sender=None)), secret=SERVICE) == FOUND
     assert looked_up(page(listed(sender="+12016660000")), secret=SERVICE) is OPEN
 
 
-def test_a_summer_time_is_the_same_time() -> None:
+def test_time_zones_are_compared_correctly() -> None:
     assert looked_up(page(listed(date_created="Sat, 02 Nov 2024 01:59:59 +0200"))) == FOUND
 
 
@@ -160,11 +160,11 @@ def test_a_summer_time_is_the_same_time() -> None:
         b'{"messages": [' + b"1," * 600_000,
     ],
 )
-def test_an_answer_that_cannot_be_read_says_nothing(answer: object) -> None:
+def test_an_unreadable_list_has_an_unknown_outcome(answer: object) -> None:
     assert looked_up(answer) is OPEN
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 429, 500, 503])
-def test_a_refusal_says_nothing(status: int) -> None:
+def test_a_refused_status_lookup_raises_its_failure(status: int) -> None:
     outcome = looked_up({"code": 20404, "message": "x"}, status=status)
     assert isinstance(outcome, type)
