@@ -12,7 +12,8 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     accounts       caller models keys store
     conversations  responses reads
     inbound        webhook_request media spool store receive replay
-    outbound       attempts queue store retries dispatch attempt_log circuits accept status_lookup delivery
+    outbound       attempts queue store retries dispatch attempt_log circuits accept
+    outbound       status_lookup recording delivery
     maintenance    relay
     handlers       lambda_types http api queue webhook
 
