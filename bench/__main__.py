@@ -1,5 +1,5 @@
-"""`python -m bench` measures all subjects, or those that are named; with `load` it loads the functions over
-HTTP, and with `publish` it writes the last whole run into docs/benchmarks.md."""
+"""`python -m bench` measures all subjects, or the ones that you name. `load` sends load to the functions over
+HTTP, and `publish` writes the last complete run to docs/benchmarks.md."""
 
 import argparse
 import os
@@ -7,16 +7,16 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "layers" / "messaging"))
-os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"  # here: the functions' own processes log as they are deployed
+os.environ["POWERTOOLS_LOG_LEVEL"] = "ERROR"  # in this process only: the functions log as in a deployment
 
 
 def main() -> int:
-    from bench.figures import load  # behind the layer, which they find there
+    from bench.figures import load  # they import the layer, whose path is set above
     from bench.report import run
     from bench.report.record import Record
 
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("subjects", nargs="*", help=f"of {', '.join(run.SUBJECTS)}; or load, or publish")
+    parser.add_argument("subjects", nargs="*", help=f"any of {', '.join(run.SUBJECTS)}; or load, or publish")
     subjects = parser.parse_args().subjects
     if subjects == ["load"]:
         return load.run(_say)
@@ -24,7 +24,7 @@ def main() -> int:
         Record.last().publish()
         return 0
     if unknown := set(subjects) - run.SUBJECTS.keys():
-        parser.error(f"no subject: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown subjects: {', '.join(sorted(unknown))}")
     return run.run(subjects, _say)
 
 

@@ -1,7 +1,7 @@
-"""One figure: what was measured, and what is wanted of it."""
+"""A figure: what was measured, and its target."""
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
@@ -14,38 +14,34 @@ _HOLDS = {AT_LEAST: operator.ge, AT_MOST: operator.le, EXACTLY: operator.eq}
 class Figure:
     name: str
     value: float | None
-    """None where it could not be measured; then `note` says why."""
+    """None if it could not be measured; `note` then says why."""
     unit: str = ""
     wanted: tuple[str, float] | None = None
-    """AT_LEAST, AT_MOST or EXACTLY, and the mark; None where there is none."""
+    """The target: AT_LEAST, AT_MOST or EXACTLY, and a value. None if there is no target."""
     p50: float | None = None
-    """Milliseconds, as p99 and cpu: of one request, on the wall and of the function's process."""
+    """Milliseconds of one request. cpu is that of the function's process."""
     p99: float | None = None
     cpu: float | None = None
     rounds: Sequence[float] = ()
-    """Of which the value is the median."""
+    """The values of the rounds. `value` is their median."""
     note: str = ""
     bars: Mapping[str, float] = field(default_factory=dict)
-    """For the picture: what stands beside what."""
+    """The bars of the figure in the picture, by their labels."""
     more: Mapping[str, Any] = field(default_factory=dict)
-    """For the JSON alone."""
+    """More data, for the JSON file only."""
 
     @property
     def missed(self) -> bool:
-        return (
-            self.wanted is not None
-            and self.value is not None
-            and not _HOLDS[self.wanted[0]](self.value, self.wanted[1])
-        )
+        """Whether the figure was measured and misses its target."""
+        if self.wanted is None or self.value is None:
+            return False
+        relation, target = self.wanted
+        return not _HOLDS[relation](self.value, target)
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
     return quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]
 
 
-def middle(values: Iterable[float]) -> float:
-    return median(values)
-
-
-def of_rounds(name: str, rounds: Sequence[float], **fields: Any) -> Figure:
+def figure_of_rounds(name: str, rounds: Sequence[float], **fields: Any) -> Figure:
     return Figure(name, median(rounds), rounds=tuple(rounds), **fields)

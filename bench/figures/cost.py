@@ -1,4 +1,4 @@
-"""What a million messages cost: measured CPU, waits and requests, at AWS's list prices."""
+"""The cost of a million messages: measured CPU, waits and requests, at AWS's list prices."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,9 +10,8 @@ from local.template.template import Template
 
 MILLION = 1_000_000
 MONTH = 30 * 24 * 60  # minutes
-VCPU = (
-    1769  # MB of memory that buy one, https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-)
+VCPU = 1769
+"""MB of memory with one vCPU: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"""
 
 
 class Price(NamedTuple):
@@ -35,16 +34,16 @@ PRICES = {
     "Scheduler": Price(1.00, "million", "https://aws.amazon.com/eventbridge/pricing/"),
     "Postgres storage": Price(0.115, "GB and month", "https://aws.amazon.com/rds/postgresql/pricing/"),
 }
-"""List prices of us-east-1, without free tiers and tiers of volume. They move: the sources know better."""
+"""List prices of us-east-1, without free tiers and volume tiers. Check the sources: prices change."""
 
-REPORTS = 2  # of a message that was sent: sent, delivered
-PROVIDER = 100  # milliseconds that a provider takes to answer
-SQS_CALL = 10  # milliseconds of the nudge, which the send waits for
-PLATFORM_LOG = 700  # bytes that Lambda writes of an invocation, in its JSON format
-ACCESS_LOG = 350  # bytes of a request to the API
-TRACED = 0.05  # of the requests, by X-Ray's rule of its own
-POLLERS = 5  # that Lambda has at a queue at least, each waiting for 20 s
-METRICS = 20  # names, each with the services that count them
+REPORTS = 2  # per sent message: sent, delivered
+PROVIDER = 100  # milliseconds until a provider responds
+SQS_CALL = 10  # milliseconds of the dispatch, for which the request waits
+PLATFORM_LOG = 700  # bytes that Lambda logs per invocation, in its JSON format
+ACCESS_LOG = 350  # bytes per request to the API
+TRACED = 0.05  # the share of requests that X-Ray traces by default
+POLLERS = 5  # the least that Lambda runs per queue, each with a wait of 20 s
+METRICS = 20  # names, each for every service that uses it
 SECRETS = 2
 
 
@@ -63,18 +62,18 @@ def text(figures: Sequence[Figure]) -> str:
 
 
 def rows(figures: Sequence[Figure]) -> list[str]:
-    """Two tables in Markdown: of a million messages, and of a month in which nothing happens."""
+    """Return two tables in Markdown: for a million messages, and for a month without messages."""
     flows = _flows(figures)
     if flows is None:
-        return ["The costs want the figures of throughput and latency."]
+        return ["The costs need the figures of throughput and latency."]
     sent, received = flows
     lines = ["| dollars for a million messages | sent | received |", "|---|---|---|"]
     lines += [f"| {item} | {sent[item]:.2f} | {received[item]:.2f} |" for item in sent]
-    lines.append(f"| **together** | **{sum(sent.values()):.2f}** | **{sum(received.values()):.2f}** |")
+    lines.append(f"| **total** | **{sum(sent.values()):.2f}** | **{sum(received.values()):.2f}** |")
     fixed = _fixed()
-    lines += ["", "| dollars a month, whatever comes | |", "|---|---|"]
+    lines += ["", "| dollars per month, without messages | |", "|---|---|"]
     lines += [f"| {item} | {dollars:.2f} |" for item, dollars in fixed.items()]
-    lines.append(f"| **together, and the database** | **{sum(fixed.values()):.2f}** |")
+    lines.append(f"| **total, without the database** | **{sum(fixed.values()):.2f}** |")
     return lines
 
 
@@ -84,29 +83,29 @@ def inputs(figures: Sequence[Figure]) -> list[str]:
         return []
     lines = ["| input | | source |", "|---|---|---|"]
     lines += [
-        f"| {name}: billed, with memory | {one.milliseconds:.1f} ms, {one.memory} MB | measured |"
-        for name, one in invocations.items()
+        f"| {name}: billed, with memory | {billed.milliseconds:.1f} ms, {billed.memory} MB | measured |"
+        for name, billed in invocations.items()
     ]
     assumed = {
-        "a vCPU of Lambda": "as fast as a core here",
-        "reports of a message": REPORTS,
-        "milliseconds of a provider's answer": PROVIDER,
-        "milliseconds of a call of SQS": SQS_CALL,
-        "messages a delivery": "1; of up to 10, which share its wait",
-        "bytes that the platform logs of an invocation, of a request": f"{PLATFORM_LOG}, {ACCESS_LOG}",
-        "share of requests that is traced": TRACED,
+        "speed of a vCPU of Lambda": "that of a core of this machine",
+        "reports per message": REPORTS,
+        "milliseconds until a provider responds": PROVIDER,
+        "milliseconds of a call to SQS": SQS_CALL,
+        "messages per delivery": "1 of up to 10, which would share its wait",
+        "bytes that AWS logs per invocation, per request": f"{PLATFORM_LOG}, {ACCESS_LOG}",
+        "share of requests that are traced": TRACED,
     }
     lines += [f"| {name} | {value} | assumed |" for name, value in assumed.items()]
     lines += [
-        f"| {name} | ${one.dollars:.10g} per {one.unit} | {one.source}, {AS_OF} |"
-        for name, one in PRICES.items()
+        f"| {name} | ${price.dollars:.10g} per {price.unit} | {price.source}, {AS_OF} |"
+        for name, price in PRICES.items()
     ]
     return lines
 
 
 def _invocations(figures: Sequence[Figure]) -> dict[str, Invocation] | None:
     template = Template(ROOT / "template.yaml", {}, {}, endpoint="", gateway="")
-    memory = {one.name: one.memory for one in template.functions}
+    memory = {function.name: function.memory for function in template.functions}
     named = {figure.name: figure for figure in figures}
     wanted = {
         "webhook": (latency.WEBHOOK_NAME, "SmsWebhook", 0),
@@ -123,38 +122,43 @@ def _invocations(figures: Sequence[Figure]) -> dict[str, Invocation] | None:
 
 
 def _invocation(figure: Figure, memory: int, waits: float) -> Invocation:
-    """CPU stretches to the share of a vCPU that the memory buys; waiting does not."""
+    """Less memory means a smaller share of a vCPU, which prolongs the CPU time but not the waits."""
     cpu, p50 = figure.cpu or 0, figure.p50 or 0
     milliseconds = cpu * max(VCPU / memory, 1) + max(p50 - cpu, 0) + waits
     return Invocation(milliseconds, memory, figure.more.get("log", 0))
 
 
 def _flows(figures: Sequence[Figure]) -> tuple[Mapping[str, float], Mapping[str, float]] | None:
-    of = _invocations(figures)
-    if of is None:
+    invocations = _invocations(figures)
+    if invocations is None:
         return None
     named = {figure.name: figure for figure in figures}
     stored = {
-        "sent": named.get("bytes kept of a sent message, with indexes"),
-        "received": named.get("bytes kept of a received message, with indexes"),
+        "sent": named.get("bytes of a sent message, with indexes"),
+        "received": named.get("bytes of a received message, with indexes"),
     }
-    reports = [of["report"]] * REPORTS
-    sent = _flow([of["send"], *reports], [of["delivery"]], queue=3)
-    received = _flow([of["webhook"]], [], queue=0)
-    for flow, kept in ((sent, stored["sent"]), (received, stored["received"])):
-        size = (kept.value or 0) if kept else 0
-        flow["its storage, a month"] = size * MILLION / 1e9 * PRICES["Postgres storage"].dollars
+    reports = [invocations["report"]] * REPORTS
+    sent = _flow([invocations["send"], *reports], [invocations["delivery"]], queue=3)
+    received = _flow([invocations["webhook"]], [], queue=0)
+    for flow, stored_figure in ((sent, stored["sent"]), (received, stored["received"])):
+        size = (stored_figure.value or 0) if stored_figure else 0
+        flow["its storage, per month"] = size * MILLION / 1e9 * PRICES["Postgres storage"].dollars
     return sent, received
 
 
-def _flow(requests: Sequence[Invocation], behind: Sequence[Invocation], queue: int) -> dict[str, float]:
-    """Of a million, each with these requests from outside and invocations behind the queue."""
-    every = [*requests, *behind]
-    log = sum(one.log + PLATFORM_LOG for one in every) + ACCESS_LOG * len(requests)
+def _flow(requests: Sequence[Invocation], from_queue: Sequence[Invocation], queue: int) -> dict[str, float]:
+    """Return the cost of a million messages.
+
+    Each has these requests from outside, these invocations from the queue, and `queue` calls to SQS.
+    """
+    invocations = [*requests, *from_queue]
+    log = sum(invocation.log + PLATFORM_LOG for invocation in invocations) + ACCESS_LOG * len(requests)
     return {
         "HTTP API": len(requests) * PRICES["HTTP API"].dollars,
-        "Lambda, requests": len(every) * PRICES["Lambda, requests"].dollars,
-        "Lambda, time": sum(one.gb_seconds for one in every) * MILLION * PRICES["Lambda, arm64"].dollars,
+        "Lambda, requests": len(invocations) * PRICES["Lambda, requests"].dollars,
+        "Lambda, time": sum(invocation.gb_seconds for invocation in invocations)
+        * MILLION
+        * PRICES["Lambda, arm64"].dollars,
         "SQS": queue * PRICES["SQS"].dollars,
         "CloudWatch Logs": log * MILLION / 1e9 * PRICES["CloudWatch Logs"].dollars,
         "X-Ray": TRACED * len(requests) * PRICES["X-Ray"].dollars,

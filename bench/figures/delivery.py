@@ -1,4 +1,4 @@
-"""From queued to sent: messages a second, to a provider that takes its time to answer."""
+"""Messages per second from queued to sent, with a provider that needs 100 ms to respond."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,101 +6,107 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import count
 from queue import Empty
+from statistics import median
 from threading import Event, Thread
 
-from bench.figure import Figure, middle, of_rounds
+from bench.figure import Figure, figure_of_rounds
 from bench.harness.database import Database
-from bench.harness.environment import Environment, several
-from bench.harness.rounds import in_turn
-from bench.harness.stage import Stage, records
+from bench.harness.environment import Environment, start_environments
+from bench.harness.rounds import run_in_turn
+from bench.harness.testbed import Testbed, queue_event
 from local.simulators.behaviour import Behaviour
 
-ANSWER = 0.1  # seconds
-BATCH = 10  # as the event source mapping has it
+RESPONSE_SECONDS = 0.1
+BATCH = 10  # as in the event source mapping
 MESSAGES = {1: 160, 4: 480}
-"""By how many environments deliver."""
-TOGETHER = 4
-"""Messages of a conversation, where several are in one: they go out one after the other."""
+"""How many messages to deliver, by the number of environments."""
+PER_CONVERSATION = 4
+"""Messages of one conversation, which are delivered one after the other."""
 
-PATIENCE = 60  # seconds
-LEFT = "SELECT count(*) FROM messages WHERE status <> 'sent'"
+WAIT_SECONDS = 60
+UNSENT = "SELECT count(*) FROM messages WHERE status <> 'sent'"
 
 _contacts = count(1)
 
 
-def figures(stage: Stage) -> Iterator[Figure]:
-    stage.provider.behave(Behaviour(delay=ANSWER, reports=()))
+def figures(testbed: Testbed) -> Iterator[Figure]:
+    testbed.provider.behave(Behaviour(delay=RESPONSE_SECONDS, reports=()))
     with ExitStack() as undo:
-        database = undo.enter_context(stage.server.database("delivery"))
+        database = undo.enter_context(testbed.server.database("delivery"))
         lambdas = undo.enter_context(
-            several(max(MESSAGES), stage.runtime, "deliver_message", stage.variables(database.url))
+            start_environments(
+                max(MESSAGES), testbed.runtime, "deliver_message", testbed.variables(database.url)
+            )
         )
         contenders: dict[str, Callable[[], float]] = {}
         for environments in MESSAGES:
-            for each in (1, TOGETHER):
-                contenders[f"{environments} {each}"] = partial(
-                    _deliver, stage, database, lambdas[:environments], each
+            for per_conversation in (1, PER_CONVERSATION):
+                contenders[f"{environments} {per_conversation}"] = partial(
+                    _deliver, testbed, database, lambdas[:environments], per_conversation
                 )
-        gave = in_turn(contenders)
+        results = run_in_turn(contenders)
         for environments in MESSAGES:
             plural = "" if environments == 1 else "s"
-            ordered = middle(gave[f"{environments} {TOGETHER}"])
-            yield of_rounds(
+            limit = environments * BATCH / RESPONSE_SECONDS
+            ordered = median(results[f"{environments} {PER_CONVERSATION}"])
+            yield figure_of_rounds(
                 f"messages a second from queued to sent, {environments} environment{plural}",
-                gave[f"{environments} 1"],
+                results[f"{environments} 1"],
                 unit="/s",
-                note=f"of {environments * BATCH / ANSWER:,.0f}; {ordered:,.0f}, {TOGETHER} to a conversation",
+                note=f"of {limit:,.0f}; {ordered:,.0f} with {PER_CONVERSATION} per conversation",
             )
         yield _stored(database)
-    stage.provider.behave()
+    testbed.provider.behave()
 
 
-def _deliver(stage: Stage, database: Database, lambdas: list[Environment], each: int) -> float:
-    """Messages a second; each environment takes up to ten ids that are there, as Lambda hands them over."""
+def _deliver(
+    testbed: Testbed, database: Database, lambdas: list[Environment], per_conversation: int
+) -> float:
+    """Return the messages per second. Each environment receives up to ten ids at once, as in Lambda."""
     number = MESSAGES[len(lambdas)]
-    contacts = [next(_contacts) for _ in range(number // each)]
+    contacts = [next(_contacts) for _ in range(number // per_conversation)]
     first = database.queue(contacts)
-    for _ in range(each - 1):
+    for _ in range(per_conversation - 1):
         database.queue(contacts)
-    while not stage.aws.queued.empty():
-        stage.aws.queued.get()
+    while not testbed.aws.queued.empty():
+        testbed.aws.queued.get()
     for id in first:
-        stage.aws.queued.put(str(id))
+        testbed.aws.queued.put(str(id))
     done = Event()
-    polling = [Thread(target=_poll, args=(stage, one, done)) for one in lambdas]
-    began = time.perf_counter()
-    for one in polling:
-        one.start()
-    while database.value(LEFT) and time.perf_counter() < began + PATIENCE:
+    pollers = [Thread(target=_poll, args=(testbed, environment, done)) for environment in lambdas]
+    started = time.perf_counter()
+    for poller in pollers:
+        poller.start()
+    while database.value(UNSENT) and time.perf_counter() < started + WAIT_SECONDS:
         time.sleep(0.01)
-    taken = time.perf_counter() - began
+    seconds = time.perf_counter() - started
     done.set()
-    for one in polling:
-        one.join()
-    if left := database.value(LEFT):
-        raise RuntimeError(f"{left} of {number} messages were not sent")
-    return number / taken
+    for poller in pollers:
+        poller.join()
+    if unsent := database.value(UNSENT):
+        raise RuntimeError(f"{unsent} of {number} messages were not sent")
+    return number / seconds
 
 
-def _poll(stage: Stage, environment: Environment, done: Event) -> None:
+def _poll(testbed: Testbed, environment: Environment, done: Event) -> None:
     while not done.is_set():
         ids: list[int] = []
         with suppress(Empty):
-            ids.append(int(stage.aws.queued.get(timeout=0.05)))
+            ids.append(int(testbed.aws.queued.get(timeout=0.05)))
             while len(ids) < BATCH:
-                ids.append(int(stage.aws.queued.get_nowait()))
+                ids.append(int(testbed.aws.queued.get_nowait()))
         if ids:
-            environment.prepare(records(ids))
+            environment.prepare(queue_event(ids))
             environment.run()
 
 
 def _stored(database: Database) -> Figure:
-    """A message, its attempt and what that left among its events; reports add an event each."""
+    """The size of a sent message with its attempt. Each report adds an event."""
     database.settle()
-    kept = database.bytes("messages", "attempts", "message_events", "provider_message_ids")
+    size = database.bytes("messages", "attempts", "message_events", "provider_message_ids")
     return Figure(
-        "bytes kept of a sent message, with indexes",
-        kept / database.value("SELECT count(*) FROM messages"),
+        "bytes of a sent message, with indexes",
+        size / database.value("SELECT count(*) FROM messages"),
         "bytes",
         note="with its attempt and an event",
     )

@@ -1,7 +1,7 @@
-"""The functions as they are served here, over HTTP: webhooks by Locust, from one client and from eight.
+"""Load over HTTP on the functions as `make start` runs them: webhooks from one and from eight clients.
 
-It measures the stand-in for API Gateway and Lambda too, which is Python and shares the machine: what is to be
-seen here is that nothing fails, and what may be expected of `make start`.
+The simulated API Gateway and Lambda share the machine, so the rates are those of `make start`, not of AWS.
+What counts is that no request fails.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.harness.stage import FOLDER
+from bench.harness.testbed import FOLDER
 from local.commands.openapi import ROOT
 from local.stack import Stack, running
 
@@ -23,7 +23,7 @@ CLIENTS = (1, 8)
 
 
 def run(say: Callable[[str], None]) -> int:
-    """1 where a request failed."""
+    """Returns 1 if a request failed, or else 0."""
     folder = FOLDER / LOADER
     if not folder.exists():
         say(f"Installing {LOADER}")
@@ -31,12 +31,12 @@ def run(say: Callable[[str], None]) -> int:
         subprocess.run([*install, "--target", str(folder), LOADER], check=True, capture_output=True)
     failed = 0
     with running(concurrency=max(CLIENTS)) as stack:
-        say("| clients | request | a second | p50 ms | p99 ms | failures |\n|---|---|---|---|---|---|")
+        say("| clients | request | per second | p50 ms | p99 ms | failures |\n|---|---|---|---|---|---|")
         for clients in CLIENTS:
             _load(stack, folder, clients, WARM_UP)
-            for told in _load(stack, folder, clients, SECONDS):
-                failed += told["num_failures"]
-                say(_row(clients, told))
+            for result in _load(stack, folder, clients, SECONDS):
+                failed += result["num_failures"]
+                say(_row(clients, result))
     return 1 if failed else 0
 
 
@@ -46,25 +46,27 @@ def _load(stack: Stack, folder: Path, clients: int, seconds: int) -> list[dict[s
     command += ["-f", str(FILE), "-H", stack.url, "-u", number, "-r", number, "-t", f"{seconds}s"]
     secret = (stack.folder / "signing-secret").read_text()
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT))), "SECRET": secret}
-    done = subprocess.run(list(map(str, command)), env=variables, capture_output=True, text=True, check=False)
-    if not done.stdout.strip():
-        raise RuntimeError(f"{LOADER}: {done.stderr}")
-    told: list[dict[str, Any]] = json.loads(done.stdout)
-    return told
+    completed = subprocess.run(
+        list(map(str, command)), env=variables, capture_output=True, text=True, check=False
+    )
+    if not completed.stdout.strip():
+        raise RuntimeError(f"{LOADER}: {completed.stderr}")
+    results: list[dict[str, Any]] = json.loads(completed.stdout)
+    return results
 
 
-def _row(clients: int, told: dict[str, Any]) -> str:
-    times = sorted((float(ms), number) for ms, number in told["response_times"].items())
-    seconds = told["last_request_timestamp"] - told["start_time"]
-    rate = told["num_requests"] / seconds
-    cells = [clients, told["name"], f"{rate:,.0f}", _percentile(times, 0.5), _percentile(times, 0.99)]
-    return f"| {' | '.join(map(str, cells))} | {told['num_failures']} |"
+def _row(clients: int, result: dict[str, Any]) -> str:
+    times = sorted((float(ms), number) for ms, number in result["response_times"].items())
+    seconds = result["last_request_timestamp"] - result["start_time"]
+    rate = result["num_requests"] / seconds
+    cells = [clients, result["name"], f"{rate:,.0f}", _percentile(times, 0.5), _percentile(times, 0.99)]
+    return f"| {' | '.join(map(str, cells))} | {result['num_failures']} |"
 
 
 def _percentile(times: list[tuple[float, int]], share: float) -> float:
-    left = share * sum(number for _, number in times)
+    remaining = share * sum(number for _, number in times)
     for milliseconds, number in times:
-        left -= number
-        if left <= 0:
+        remaining -= number
+        if remaining <= 0:
             return milliseconds
     return 0

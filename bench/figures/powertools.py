@@ -1,6 +1,6 @@
-"""What the framework takes of a warm webhook, its parts apart, in microseconds of CPU.
+"""The CPU time of the framework in a warm webhook, part by part, in microseconds.
 
-`measure` runs inside an environment of sms_webhook, which has nothing of ours but bench.requests to import.
+`measure` runs inside an environment of sms_webhook. Of this package, it can import only what needs no tools.
 """
 
 import time
@@ -11,51 +11,51 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.figure import Figure
-    from bench.harness.stage import Stage
+    from bench.harness.testbed import Testbed
 
 TURNS, CALLS = 9, 300
 LIMIT = 200  # microseconds, of all parts
 
 
-def figures(stage: "Stage") -> Iterator["Figure"]:
+def figures(testbed: "Testbed") -> Iterator["Figure"]:
     from bench.figure import AT_MOST, Figure
-    from bench.harness import requests
-    from bench.harness.stage import WEBHOOK, frame
+    from bench.harness import events
+    from bench.harness.testbed import WEBHOOK, http_event
 
-    event = next(requests.webhooks(frame("POST", WEBHOOK), "powertools", (1, 1)))
+    event = next(events.webhooks(http_event("POST", WEBHOOK), "powertools", (1, 1)))
     with (
-        stage.server.database("powertools") as database,
-        stage.environment("sms_webhook", database.url) as environment,
+        testbed.server.database("powertools") as database,
+        testbed.environment("sms_webhook", database.url) as environment,
     ):
-        parts: dict[str, float] = environment.do("measure", module=__name__, frame=event)
+        parts: dict[str, float] = environment.call("measure", module=__name__, event=event)
     yield Figure(
         "Powertools on a warm webhook, CPU",
         sum(parts.values()),
         "us",
         wanted=(AT_MOST, LIMIT),
-        note=", ".join(f"{part} {taken:.0f}" for part, taken in parts.items()),
+        note=", ".join(f"{part} {microseconds:.0f}" for part, microseconds in parts.items()),
         more=parts,
     )
 
 
 def measure(function: ModuleType, event: dict[str, Any], context: Any) -> dict[str, float]:
-    """Microseconds of each part of what sms_webhook does beside its own work."""
+    """Return the microseconds of each part of the framework in sms_webhook."""
     from messaging.handlers import http
     from messaging.inbound import receive
     from messaging.providers.provider import WebhookResponse
     from messaging.telemetry import count, flush, logger
 
-    kept = receive.receive
-    answered = WebhookResponse('{"id": 1}')
-    receive.receive = lambda *_: answered
+    original = receive.receive
+    response = WebhookResponse('{"id": 1}')
+    receive.receive = lambda *_: response
     bare = http.handler(lambda *_: {"statusCode": 200, "headers": {}, "body": ""})
     try:
-        whole = _microseconds(lambda: function.handler(event, context))
-        framed = _microseconds(lambda: bare(event, context))
+        total = _microseconds(lambda: function.handler(event, context))
+        decorated = _microseconds(lambda: bare(event, context))
     finally:
-        receive.receive = kept
+        receive.receive = original
 
-    def counted() -> None:
+    def count_metric() -> None:
         count("Inbound")
         flush()
 
@@ -63,9 +63,9 @@ def measure(function: ModuleType, event: dict[str, Any], context: Any) -> dict[s
         lambda: logger.info("Message received", extra={"message_id": 1, "outcome": "created"})
     )
     return {
-        "routing": max(whole - framed, 0),  # by hand, with the reading of the request
-        "logger": framed + line,  # the context of each invocation, and its one line
-        "metrics": _microseconds(counted),
+        "routing": max(total - decorated, 0),  # our own routing, with the parsing of the request
+        "logger": decorated + line,  # the context of each invocation, and one line
+        "metrics": _microseconds(count_metric),
     }
 
 
@@ -74,8 +74,8 @@ def _microseconds(call: Callable[[], object]) -> float:
         call()
     turns = []
     for _ in range(TURNS):
-        began = time.process_time()
+        started = time.process_time()
         for _ in range(CALLS):
             call()
-        turns.append((time.process_time() - began) / CALLS * 1e6)
+        turns.append((time.process_time() - started) / CALLS * 1e6)
     return median(turns)

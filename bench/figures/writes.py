@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bench.figure import AT_LEAST, AT_MOST, Figure
 from bench.harness.database import Database
-from bench.harness.stage import Stage, records
+from bench.harness.testbed import Testbed, queue_event
 from local.simulators.behaviour import Behaviour
 
 MESSAGES = 1_000_000
@@ -58,14 +58,14 @@ class Counters(NamedTuple):
 Steps = Mapping[str, Counters]
 
 
-def figures(stage: Stage) -> Iterator[Figure]:
-    stage.say(f"        filling {MESSAGES:,} messages")
-    with stage.server.database("writes", MESSAGES) as database, _product(database):
+def figures(testbed: Testbed) -> Iterator[Figure]:
+    testbed.say(f"        filling {MESSAGES:,} messages")
+    with testbed.server.database("writes", MESSAGES) as database, _product(database):
         for statement in HISTORY.format(messages=MESSAGES).split(";\n"):
             database.rows(statement)
         database.settle()
         first, steps = _send(database)
-        delivery = _delivery(stage, database)
+        delivery = _delivery(testbed, database)
     shares = ", ".join(f"{name} {step.wal / SENT / 1000:.1f}" for name, step in steps.items())
     yield Figure(
         f"WAL of a sent message with two reports, {SENT:,} after a checkpoint at 1 million messages",
@@ -128,17 +128,17 @@ def _send(database: Database) -> tuple[Steps, Steps]:
     return first, steps
 
 
-def _delivery(stage: Stage, database: Database) -> float:
+def _delivery(testbed: Testbed, database: Database) -> float:
     """Transaction ids of a message that is delivered with nine others, to a provider that takes its time."""
-    stage.provider.behave(Behaviour(delay=ANSWER, reports=()))
-    with stage.environment("deliver_message", database.url) as environment:
+    testbed.provider.behave(Behaviour(delay=ANSWER, reports=()))
+    with testbed.environment("deliver_message", database.url) as environment:
         before = _counters(database).transaction_ids
         for start in range(2, 2 + DELIVERED, BATCH):
             ids = [id for contact in range(start, start + BATCH) for id in database.queue([contact])]
-            environment.prepare(records(ids))
+            environment.prepare(queue_event(ids))
             assert not environment.run().failures
         after = _counters(database).transaction_ids
-    stage.provider.behave()
+    testbed.provider.behave()
     assert database.value("SELECT count(*) FROM messages WHERE status = 'sent'") == DELIVERED
     return (after - before) / DELIVERED - 1  # each was accepted
 

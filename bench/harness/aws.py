@@ -1,4 +1,4 @@
-"""As much of AWS as the functions call: a secret, and a queue that a Lambda would be fed from."""
+"""The part of AWS that the functions call: a secret and an outbound queue."""
 
 import hashlib
 import json
@@ -11,12 +11,12 @@ from local.http.server import Request, Response, Server, json_response
 SECRET_ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:providers"
 
 
-class Aws:
+class FakeAws:
     def __init__(self, fields: object) -> None:
-        """`fields` are what the secret holds."""
+        """`fields` is the content of the secret."""
         self.queued: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._secret = json.dumps(fields)
-        self._server = Server("127.0.0.1", 0, self._answer)
+        self._server = Server("127.0.0.1", 0, self._respond)
         self._server.start()
 
     @property
@@ -34,18 +34,18 @@ class Aws:
     def close(self) -> None:
         self._server.stop()
 
-    def _answer(self, request: Request) -> Response:
+    def _respond(self, request: Request) -> Response:
         target = next((value for name, value in request.headers if name.lower() == "x-amz-target"), "")
-        asked = json.loads(request.body or b"{}")
+        parameters = json.loads(request.body or b"{}")
         match target.rpartition(".")[2]:
             case "GetSecretValue":
-                named = {"ARN": SECRET_ARN, "Name": "providers", "VersionId": str(uuid4())}
-                return json_response(200, named | {"SecretString": self._secret})
+                secret = {"ARN": SECRET_ARN, "Name": "providers", "VersionId": str(uuid4())}
+                return json_response(200, secret | {"SecretString": self._secret})
             case "SendMessageBatch":
-                sent = [{"Id": one["Id"]} | self._put(one) for one in asked["Entries"]]
+                sent = [{"Id": entry["Id"]} | self._put(entry) for entry in parameters["Entries"]]
                 return json_response(200, {"Successful": sent, "Failed": []})
             case "SendMessage":
-                return json_response(200, self._put(asked))
+                return json_response(200, self._put(parameters))
         return json_response(400, {"__type": "UnknownOperationException", "message": target})
 
     def _put(self, message: dict[str, Any]) -> dict[str, str]:

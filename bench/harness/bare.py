@@ -1,4 +1,4 @@
-"""The barest function with the webhook's statement: the driver, one call, and what Postgres needs for it."""
+"""The smallest function that runs the webhook's statement: the driver and one call, and nothing else."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ STATEMENT = (
     " $5, $6, $7::jsonb, $8::bytea, $9::bytea, $10, $11, $12::jsonb)"
 )
 
-NOTHING_ELSE: dict[str, object] = {
+EMPTY_FIELDS: dict[str, object] = {
     "cc": [],
     "reply_to": None,
     "headers": {},
@@ -25,7 +25,7 @@ NOTHING_ELSE: dict[str, object] = {
     "html": None,
     "attachments": [],
 }
-"""What a text is without and is told to be without (models.Content)."""
+"""The fields of models.Content that a text message does not have."""
 
 
 @cache
@@ -39,10 +39,10 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
 
 
 def parameters(event: dict[str, Any]) -> Sequence[object]:
-    """Of receive_webhook, in its order (functions/migrate/sql)."""
+    """Return the parameters of receive_webhook, in its order (functions/migrate/sql)."""
     body = event["body"].encode()
     fields = json.loads(body)
-    content = NOTHING_ELSE | {name: fields[name] for name in ("type", "from", "to", "body", "timestamp")}
+    content = EMPTY_FIELDS | {name: fields[name] for name in ("type", "from", "to", "body", "timestamp")}
     part = {
         "kind": "inbound",
         "provider_message_id": fields["messaging_provider_id"],

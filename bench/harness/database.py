@@ -1,4 +1,4 @@
-"""Postgres as a deployment has it, durable, and databases in it that are filled."""
+"""A durable Postgres server, as in a deployment, with filled databases."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pg8000.native
 import psutil
 
-from bench.harness.requests import BODY, CUSTOMER
+from bench.harness.events import BODY, CUSTOMER
 from local.commands.openapi import load
 from local.services import ports
 from local.services.postgres import Postgres
@@ -18,16 +18,16 @@ from tests.support.database_reset import OWN_ALL
 from tests.support.lambda_context import Context
 
 SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
-EMPTY = "bench"
+TEMPLATE = "bench"
 FILL = Path(__file__).with_name("fill.sql")
 QUEUE = """
-SELECT (kept.message::json ->> 'id')::bigint
+SELECT (accepted.message::json ->> 'id')::bigint
   FROM unnest(CAST(:contacts AS bigint[])) WITH ORDINALITY AS listed (contact, place),
        LATERAL accept_message(1, gen_random_uuid(), '{sms}', 'at_most_once', jsonb_build_object(
            'from', CAST(:customer AS text), 'to', '+1804' || lpad(contact::text, 7, '0'), 'type', 'sms',
            'body', CAST(:body AS text), 'cc', '[]'::jsonb, 'headers', '{}'::jsonb, 'attachments', '[]'::jsonb,
            'timestamp', now()),
-           NULL, NULL, NULL, NULL) AS kept
+           NULL, NULL, NULL, NULL) AS accepted
  ORDER BY place
 """
 
@@ -51,7 +51,7 @@ class Database:
         return self.rows(sql, **parameters)[0][0]
 
     def settle(self) -> None:
-        """As autovacuum and the checkpointer leave it sooner or later."""
+        """Vacuum, analyze and checkpoint, as autovacuum and the checkpointer do over time."""
         self.rows("VACUUM ANALYZE")
         self.rows("CHECKPOINT")
 
@@ -62,13 +62,16 @@ class Database:
         self.settle()
 
     def queue(self, contacts: Sequence[int]) -> list[int]:
-        """The ids of messages that wait to be sent, one to each contact."""
-        given = {"contacts": list(contacts), "customer": CUSTOMER, "body": BODY}
-        return [id for [id] in self.rows(QUEUE, **given)]
+        """Queue one message to each contact, and return their ids."""
+        parameters = {"contacts": list(contacts), "customer": CUSTOMER, "body": BODY}
+        return [id for [id] in self.rows(QUEUE, **parameters)]
 
     def bytes(self, *tables: str) -> int:
-        """With their indexes."""
-        return sum(self.value("SELECT pg_total_relation_size(:table::regclass)", table=one) for one in tables)
+        """Return the size of tables with their indexes."""
+        sizes = [
+            self.value("SELECT pg_total_relation_size(:table::regclass)", table=table) for table in tables
+        ]
+        return sum(sizes)
 
     def close(self) -> None:
         self._connection.close()
@@ -80,7 +83,7 @@ def _with(statement: str, numbers: dict[str, int]) -> str:
     return statement
 
 
-class Server:
+class PostgresServer:
     def __init__(self, folder: Path) -> None:
         self._postgres = Postgres(folder, ports.choose("127.0.0.1", 0, ""))
         self._postgres.clear()
@@ -92,7 +95,7 @@ class Server:
         self._postgres.stop()
         self._postgres.start()
         self._admin = Database(self._postgres.url)
-        self._migrated()
+        self._create_template()
 
     def stop(self) -> None:
         self._admin.close()
@@ -101,22 +104,22 @@ class Server:
 
     @contextmanager
     def database(self, name: str, messages: int = 0) -> Iterator[Database]:
-        """One of its own, filled."""
-        self._admin.rows(f"CREATE DATABASE {name} TEMPLATE {EMPTY}")
-        made = Database(self._url(name))
+        """Create a database with this many messages, and drop it afterwards."""
+        self._admin.rows(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        database = Database(self._url(name))
         try:
             if messages:
-                made.fill(messages)
-            yield made
+                database.fill(messages)
+            yield database
         finally:
-            made.close()
+            database.close()
             self._admin.rows(f"DROP DATABASE {name} WITH (FORCE)")
 
     def cpu(self) -> float:
-        """Seconds that all of its processes have taken."""
+        """Return the CPU seconds of all processes of the server."""
         leader = psutil.Process(self._admin.value("SELECT pg_backend_pid()")).parent()
         assert leader is not None
-        times = leader.cpu_times()  # with those of its children that have ended
+        times = leader.cpu_times()  # they include children that have ended
         total = times.user + times.system + times.children_user + times.children_system
         for child in leader.children():
             with suppress(psutil.NoSuchProcess):
@@ -126,13 +129,14 @@ class Server:
     def _url(self, name: str) -> str:
         return urlsplit(self._postgres.url)._replace(path=f"/{name}").geturl()
 
-    def _migrated(self) -> None:
+    def _create_template(self) -> None:
+        """Create the migrated database of which the others are copies."""
         from messaging import settings
 
-        self._admin.rows(f"CREATE DATABASE {EMPTY}")
-        os.environ["DATABASE_URL"] = self._url(EMPTY)
+        self._admin.rows(f"CREATE DATABASE {TEMPLATE}")
+        os.environ["DATABASE_URL"] = self._url(TEMPLATE)
         settings.settings.cache_clear()
         load("migrate").handler({}, Context())
-        empty = Database(self._url(EMPTY))
+        empty = Database(self._url(TEMPLATE))
         empty.rows(OWN_ALL)
         empty.close()

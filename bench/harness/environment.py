@@ -1,57 +1,61 @@
-"""A process that runs a function warm, seen from outside; inside is worker.py."""
+"""A warm process that runs a function, seen from outside. worker.py is the process inside."""
 
 import json
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple, Self
 
 import psutil
 
-from bench.figure import middle, percentile
+from bench.figure import percentile
 from bench.harness.runtime import Runtime
 from local.commands.openapi import ROOT
 
 WORKER = Path(__file__).with_name("worker.py")
 
 
-class Ran(NamedTuple):
-    """What one or several environments did at the same time."""
+class RunResult(NamedTuple):
+    """The result of one or several environments that ran at the same time."""
 
     rate: float
-    """Requests a second."""
-    taken: list[float]
-    """Milliseconds of each."""
+    """Requests per second."""
+    milliseconds: list[float]
+    """The time of each request."""
     cpu: float
-    """Milliseconds of a request, of the functions' processes."""
+    """CPU milliseconds of the functions' processes per request."""
     failures: list[str]
     postgres: float = 0
-    """Milliseconds of a request, of Postgres' processes; 0 where they were not looked at."""
+    """CPU milliseconds of Postgres per request; 0 if not measured."""
 
     @property
     def p50(self) -> float:
-        return percentile(self.taken, 50)
+        return percentile(self.milliseconds, 50)
 
     @property
     def p99(self) -> float:
-        return percentile(self.taken, 99)
+        return percentile(self.milliseconds, 99)
 
 
-def times(rans: Sequence[Ran]) -> dict[str, Any]:
-    """Of one request, in the middle round: fields of a Figure."""
+def time_fields(results: Sequence[RunResult]) -> dict[str, Any]:
+    """Return fields of a Figure: the times of one request, as medians over the rounds."""
     return {
-        "p50": middle(ran.p50 for ran in rans),
-        "p99": middle(ran.p99 for ran in rans),
-        "cpu": middle(ran.cpu for ran in rans),
+        "p50": median(result.p50 for result in results),
+        "p99": median(result.p99 for result in results),
+        "cpu": median(result.cpu for result in results),
     }
 
 
 class Environment:
     def __init__(self, runtime: Runtime, function: str, variables: Mapping[str, str]) -> None:
-        """`function` is the name of a folder of ours, or of a module of this package: bench.harness.bare."""
-        module, folder = (function, []) if "." in function else ("app", [runtime.folder(function)])
-        command = [runtime.python, "-I", "-B", WORKER, module, *folder, *runtime.path, ROOT]
+        """`function` is the name of a function, or a module of this package such as bench.harness.bare."""
+        if "." in function:
+            module, folders = function, [*runtime.path, ROOT]
+        else:
+            module, folders = "app", [runtime.folder(function), *runtime.path, ROOT]
+        command = [runtime.python, "-I", "-B", WORKER, module, *folders]
         self._process = subprocess.Popen(
             list(map(str, command)),
             stdin=subprocess.PIPE,
@@ -59,7 +63,7 @@ class Environment:
             env=dict(variables),
             text=True,
         )
-        self._answer()
+        self.receive()
 
     def __enter__(self) -> Self:
         return self
@@ -69,33 +73,31 @@ class Environment:
 
     @property
     def memory(self) -> float:
-        """MiB of it that are in memory now."""
+        """Return the resident memory of the process, in MiB."""
         resident: int = psutil.Process(self._process.pid).memory_info().rss
         return resident / 2**20
 
-    def prepare(self, frame: Any, kind: str = "same", count: int = 1, **fields: Any) -> None:
-        """The events of the next runs."""
-        self.do("prepare", frame=frame, kind=kind, count=count, **fields)
+    def prepare(self, event: Any, kind: str = "repeated", count: int = 1, **fields: Any) -> None:
+        """Set the events of the next runs (Worker.prepare)."""
+        self.call("prepare", event=event, kind=kind, count=count, **fields)
 
-    def printed(self) -> int:
-        """Bytes of log of one of the events that are prepared."""
-        count: int = self.do("printed")["bytes"]
-        return count
+    def log_size(self) -> int:
+        """Run a prepared event, and return the size of its log in bytes."""
+        size: int = self.call("log_size")["bytes"]
+        return size
 
-    def run(self, seconds: float = 3600) -> Ran:
-        return together([self], seconds)
+    def run(self, seconds: float = 3600) -> RunResult:
+        return run_concurrently([self], seconds)
 
-    def do(self, order: str, **fields: Any) -> Any:
-        self.begin(order, **fields)
-        return self.end()
+    def call(self, method: str, **arguments: Any) -> Any:
+        """Call a method of Worker, and return its result."""
+        self.send(method, **arguments)
+        return self.receive()
 
-    def begin(self, order: str, **fields: Any) -> None:
+    def send(self, method: str, **arguments: Any) -> None:
         assert self._process.stdin
-        self._process.stdin.write(json.dumps({"do": order, **fields}) + "\n")
+        self._process.stdin.write(json.dumps({"method": method, **arguments}) + "\n")
         self._process.stdin.flush()
-
-    def end(self) -> Any:
-        return self._answer()
 
     def close(self) -> None:
         assert self._process.stdin
@@ -104,7 +106,7 @@ class Environment:
         assert self._process.stdout
         self._process.stdout.close()
 
-    def _answer(self) -> Any:
+    def receive(self) -> Any:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
@@ -112,29 +114,24 @@ class Environment:
         return json.loads(line)
 
 
-def together(environments: Iterable[Environment], seconds: float = 3600) -> Ran:
-    """Runs what each has prepared, all at once."""
-    running = list(environments)
-    for one in running:
-        one.begin("run", seconds=seconds)
-    ran = [one.end() for one in running]
-    taken = [milliseconds for one in ran for milliseconds in one["taken"]]
-    return Ran(
-        sum(len(one["taken"]) / one["seconds"] for one in ran),
-        taken,
-        sum(one["cpu"] for one in ran) * 1000 / len(taken),
-        [failure for one in ran for failure in one["failures"]],
-    )
+def run_concurrently(environments: Sequence[Environment], seconds: float = 3600) -> RunResult:
+    """Run the prepared events of all environments at the same time."""
+    for environment in environments:
+        environment.send("run", seconds=seconds)
+    results = [environment.receive() for environment in environments]
+    milliseconds: list[float] = []
+    failures: list[str] = []
+    for result in results:
+        milliseconds += result["milliseconds"]
+        failures += result["failures"]
+    rate = sum(len(result["milliseconds"]) / result["seconds"] for result in results)
+    cpu = sum(result["cpu"] for result in results) * 1000 / len(milliseconds)
+    return RunResult(rate, milliseconds, cpu, failures)
 
 
 @contextmanager
-def several(
+def start_environments(
     count: int, runtime: Runtime, function: str, variables: Mapping[str, str]
 ) -> Iterator[list[Environment]]:
-    made: list[Environment] = []
-    try:
-        made.extend(Environment(runtime, function, variables) for _ in range(count))
-        yield made
-    finally:
-        for one in made:
-            one.close()
+    with ExitStack() as undo:
+        yield [undo.enter_context(Environment(runtime, function, variables)) for _ in range(count)]

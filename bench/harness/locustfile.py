@@ -1,22 +1,22 @@
-"""What Locust is to do: webhooks, each signed and of its own, one after the other."""
+"""The load for Locust: signed webhooks, each with a new message, one after the other."""
 
 import os
 from itertools import count
 
 from locust import FastHttpUser, task
 
-from bench.harness import requests
+from bench.harness import events
 
-requests.SIGNING_SECRET = os.environ["SECRET"]
+events.SIGNING_SECRET = os.environ["SECRET"]
 _users = count()
 
 
-class Provider(FastHttpUser):  # type: ignore[misc]  # Locust is not there when this is checked
+class Provider(FastHttpUser):  # type: ignore[misc]  # Locust is not installed when mypy runs
     def on_start(self) -> None:
-        frame = {"headers": {"content-type": "application/json"}}
+        event = {"headers": {"content-type": "application/json"}}
         number = next(_users)
-        self.webhooks = requests.webhooks(
-            frame, f"locust-{os.getpid()}-{number}", (number * 100 + 1, number * 100 + 100)
+        self.webhooks = events.webhooks(
+            event, f"locust-{os.getpid()}-{number}", (number * 100 + 1, number * 100 + 100)
         )
 
     @task  # type: ignore[untyped-decorator]  # as above

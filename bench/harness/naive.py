@@ -1,5 +1,5 @@
-"""The same webhook as it is usually written: Powertools with its tracer, boto3, the ORM's session, and pg8000
-as it comes. What comes in, and what is kept of it, is the same."""
+"""The same webhook as it is usually written: Powertools with its tracer, boto3, SQLAlchemy's ORM, and pg8000
+with its defaults. It receives and stores the same as this service."""
 
 import hashlib
 import json
@@ -104,19 +104,19 @@ def receive(inbound: Inbound) -> Response[str]:
     fields = json.loads(secrets.get_secret_value(SecretId=os.environ["PROVIDER_SECRET_ARN"])["SecretString"])
     Webhook(fields["sms"]["signing_secret"]).verify(text.encode(), dict(event.headers))
     with Session(engine) as session, session.begin():
-        message = _keep(session, inbound)
-        _keep_request(session, text.encode())
-        kept = {"id": message.id, "conversation_id": message.conversation_id, "body": message.body}
-    logger.info("Received", extra={"message_id": kept["id"]})
+        message = _store(session, inbound)
+        _store_request(session, text.encode())
+        stored = {"id": message.id, "conversation_id": message.conversation_id, "body": message.body}
+    logger.info("Received", extra={"message_id": stored["id"]})
     metrics.add_metric("Inbound", MetricUnit.Count, 1)
-    return Response(200, "application/json", json.dumps(kept))
+    return Response(200, "application/json", json.dumps(stored))
 
 
-def _keep(session: Session, inbound: Inbound) -> Message:
+def _store(session: Session, inbound: Inbound) -> Message:
     now = datetime.now(UTC)
-    known = select(Message).filter_by(inbound_key=f"sms={inbound.messaging_provider_id}")
-    if found := session.scalars(known).one_or_none():
-        return found
+    same_id = select(Message).filter_by(inbound_key=f"sms={inbound.messaging_provider_id}")
+    if message := session.scalars(same_id).one_or_none():
+        return message
     pair = {"account_id": 1, "customer_address": inbound.recipient, "contact_address": inbound.sender}
     thread = session.scalars(select(Conversation).filter_by(**pair)).one_or_none()
     if thread is None:
@@ -147,7 +147,7 @@ def _keep(session: Session, inbound: Inbound) -> Message:
     return message
 
 
-def _keep_request(session: Session, body: bytes) -> None:
+def _store_request(session: Session, body: bytes) -> None:
     event, now = app.current_event, datetime.now(UTC)
     request = Request(
         account_id=1,

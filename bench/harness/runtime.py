@@ -1,4 +1,4 @@
-"""What the functions run on: CPython and the layer as they are deployed, or what there is instead."""
+"""The functions' runtime: CPython and the built layer as in a deployment, or this interpreter instead."""
 
 import hashlib
 import os
@@ -15,32 +15,32 @@ from local.functions import runtime
 LAYER = ROOT / "layers" / "messaging"
 FUNCTIONS = ROOT / "functions"
 OTHERS = Path(__file__).with_name("requirements.txt")
-"""What Lambda's own runtime brings, and what the naive stack wants beside the layer."""
+"""Packages of Lambda's own runtime, and of the naive stack."""
 DOS_EPOCH = 315_532_800
-"""1980, which a zip gives to all that has no date: what bytecode that is checked would stumble over."""
+"""1980, the date of undated files in a zip. Bytecode that Python checks against its source fails with it."""
 
 
 class Runtime(NamedTuple):
     python: Path
     path: tuple[Path, ...]
-    """What comes behind the function's own folder."""
+    """The folders after the function's own folder."""
     built: bool
-    """As it is deployed. Else it is this interpreter with the source, and no cold start is measured."""
+    """Whether it is as in a deployment. If not, it is this interpreter, and cold starts are not measured."""
 
     def folder(self, function: str) -> Path:
-        """Of a function: its source alone where it was built, without bytecode, as SAM leaves it."""
+        """Return a function's folder. A built one has no bytecode, as SAM leaves it."""
         return self.path[0].parents[1] / function if self.built else FUNCTIONS / function
 
 
 def prepare(folder: Path, say: Callable[[str], None]) -> Runtime:
-    """Builds the layer where it has changed since; that takes a minute."""
+    """Build the layer if it has changed, which takes a minute."""
     python = runtime.interpreter()
     if python is None:
-        say(f"There is no CPython {runtime.VERSION}: cold starts are not measured, the rest with this one")
+        say(f"There is no CPython {runtime.VERSION}: using this interpreter, without cold starts")
         return Runtime(Path(sys.executable), (LAYER,), built=False)
-    built = folder / f"built-{_print()}"
+    built = folder / f"built-{_fingerprint()}"
     if not built.exists():
-        say("Building the layer as it is deployed: a minute")
+        say("Building the layer, which takes a minute")
         for old in folder.glob("built-*"):
             shutil.rmtree(old)
         partial = folder / "building"
@@ -50,14 +50,14 @@ def prepare(folder: Path, say: Callable[[str], None]) -> Runtime:
     return Runtime(python, (built / "layer" / "python", built / "others"), built=True)
 
 
-def _print() -> str:
-    """Of all that the layer is made from."""
-    print = hashlib.sha256(OTHERS.read_bytes())
+def _fingerprint() -> str:
+    """Return a hash of everything that the build depends on."""
+    digest = hashlib.sha256(OTHERS.read_bytes())
     for root in (LAYER, FUNCTIONS):
         for file in sorted(root.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
-                print.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
-    return print.hexdigest()[:16]
+                digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _build(python: Path, folder: Path) -> None:
@@ -65,7 +65,7 @@ def _build(python: Path, folder: Path) -> None:
     layer.mkdir(parents=True)
     variables = {**os.environ, "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
     target = ["build-MessagingLayer", f"ARTIFACTS_DIR={layer}"]
-    _do(["make", "--silent", "-C", LAYER, *target], variables)
+    _run(["make", "--silent", "-C", LAYER, *target], variables)
     install: list[str | Path] = [
         python,
         "-m",
@@ -75,9 +75,9 @@ def _build(python: Path, folder: Path) -> None:
         "--no-compile",
         "--disable-pip-version-check",
     ]
-    _do([*install, "--requirement", OTHERS, "--target", others], variables)
+    _run([*install, "--requirement", OTHERS, "--target", others], variables)
     unchecked: list[str | Path] = ["-q", "-j", "0", "--invalidation-mode", "unchecked-hash", others]
-    _do([python, "-m", "compileall", *unchecked], variables)
+    _run([python, "-m", "compileall", *unchecked], variables)
     for function in FUNCTIONS.iterdir():
         if function.is_dir():
             shutil.copytree(function, folder / function.name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -85,7 +85,7 @@ def _build(python: Path, folder: Path) -> None:
         os.utime(file, (DOS_EPOCH, DOS_EPOCH))
 
 
-def _do(command: Sequence[str | Path], variables: dict[str, str]) -> None:
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{command[0]} failed: {done.stdout}{done.stderr}")
+def _run(command: Sequence[str | Path], variables: dict[str, str]) -> None:
+    completed = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        raise RuntimeError(f"{command[0]} failed: {completed.stdout}{completed.stderr}")

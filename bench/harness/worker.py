@@ -1,7 +1,7 @@
-"""Inside an environment: a function's handler, called as often as it is told to, in a process of its own.
+"""The process inside an environment: it calls a function's handler with prepared events, and measures it.
 
-Started by path as `python -I -B worker.py <module> <folder> ...`. Orders and answers are lines of JSON on
-standard input and output; what the function prints goes nowhere.
+Started by path as `python -I -B worker.py <module> <folder> ...`. Each line of JSON on standard input names a
+method of Worker with its arguments, and gets a line with its result. The function's output is discarded.
 """
 
 import importlib
@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 
 class Context:
-    """What Lambda passes to a handler beside its event."""
+    """The context that Lambda passes to a handler."""
 
     function_name = "bench"
     function_version = "$LATEST"
@@ -33,76 +33,78 @@ class Worker:
         self._module = module
         self._events: list[Any] = []
 
-    def prepare(self, frame: Any, kind: str = "same", count: int = 1, **fields: Any) -> dict[str, Any]:
-        """`frame` itself so often, each of `these`, or what bench.requests makes of it."""
-        if kind == "same":
-            self._events = [frame] * count
-        elif kind == "these":
-            self._events = frame
+    def prepare(self, event: Any, kind: str = "repeated", count: int = 1, **fields: Any) -> dict[str, Any]:
+        """Set the events: one that is `repeated`, a `list`, or `webhooks` or `sends` made from it."""
+        if kind == "repeated":
+            self._events = [event] * count
+        elif kind == "list":
+            self._events = event
         else:
-            from bench.harness import requests
+            from bench.harness import events
 
-            make = requests.webhooks if kind == "webhooks" else requests.sends
-            self._events = list(islice(make(frame, **fields), count))
+            make = events.webhooks if kind == "webhooks" else events.sends
+            self._events = list(islice(make(event, **fields), count))
         return {}
 
     def run(self, seconds: float = float("inf")) -> dict[str, Any]:
-        """As many as there is time for: milliseconds each, CPU seconds of all."""
+        """Call the handler until the time is over. Return the milliseconds of each call, and CPU seconds."""
         handler, context, clock = self._module.handler, Context(), time.perf_counter
-        taken: list[float] = []
+        milliseconds: list[float] = []
         failures: list[str] = []
-        cpu, began = time.process_time(), clock()
-        end = now = began
-        end += seconds
+        cpu, started = time.process_time(), clock()
+        end = started + seconds
+        now = started
         for event in self._events:
-            answer = handler(event, context)
-            then, now = now, clock()
-            taken.append((now - then) * 1000)
-            if answer.get("statusCode", 200) >= 300 or answer.get("batchItemFailures"):
-                failures.append(str(answer)[:300])
+            response = handler(event, context)
+            previous, now = now, clock()
+            milliseconds.append((now - previous) * 1000)
+            if response.get("statusCode", 200) >= 300 or response.get("batchItemFailures"):
+                failures.append(str(response)[:300])
             if now >= end:
                 break
         cpu = time.process_time() - cpu
-        self._events = self._events[len(taken) :]
-        return {"taken": taken, "seconds": now - began, "cpu": cpu, "failures": failures}
+        self._events = self._events[len(milliseconds) :]
+        return {"milliseconds": milliseconds, "seconds": now - started, "cpu": cpu, "failures": failures}
 
-    def printed(self) -> dict[str, Any]:
-        """What the first of them prints, in bytes."""
-        sys.stdout.flush()  # of the events before
+    def log_size(self) -> dict[str, Any]:
+        """Call the handler with the first event, and return the size of its output."""
+        sys.stdout.flush()  # output of earlier events
         with TemporaryFile() as log:
-            nowhere = os.dup(1)
+            discarded = os.dup(1)
             os.dup2(log.fileno(), 1)
             self._module.handler(self._events.pop(0), Context())
             sys.stdout.flush()
-            os.dup2(nowhere, 1)
-            os.close(nowhere)
+            os.dup2(discarded, 1)
+            os.close(discarded)
             return {"bytes": os.fstat(log.fileno()).st_size}
 
-    def measure(self, module: str, frame: Any) -> Any:
-        """What a module's own `measure` finds about this function."""
-        return importlib.import_module(module).measure(self._module, frame, Context())
+    def measure(self, module: str, event: Any) -> Any:
+        """Call `measure` of a module with this function."""
+        return importlib.import_module(module).measure(self._module, event, Context())
 
 
 def main(module: str, *folders: str) -> None:
-    answers = _take_over_stdout()
+    results = _take_over_stdout()
     sys.path[:0] = folders
     worker = Worker(importlib.import_module(module))
-    _say(answers, {})
+    _send(results, {})
     for line in sys.stdin:
-        order = json.loads(line)
-        _say(answers, getattr(worker, order.pop("do"))(**order))
+        arguments = json.loads(line)
+        method = getattr(worker, arguments.pop("method"))
+        _send(results, method(**arguments))
 
 
 def _take_over_stdout() -> TextIO:
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    return answers
+    """Return a stream for results, and discard what the function prints."""
+    results = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    discarded = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(discarded, 1)
+    return results
 
 
-def _say(answers: TextIO, told: dict[str, Any]) -> None:
-    answers.write(json.dumps(told) + "\n")
-    answers.flush()
+def _send(results: TextIO, result: dict[str, Any]) -> None:
+    results.write(json.dumps(result) + "\n")
+    results.flush()
 
 
 if __name__ == "__main__":

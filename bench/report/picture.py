@@ -1,4 +1,4 @@
-"""The figures as a picture: what is ours beside its limit and beside the naive stack, as bars in SVG."""
+"""The figures as bars in SVG: this service beside its limit and the naive stack."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -10,7 +10,7 @@ WIDTH, LEFT, RIGHT = 760, 110, 90
 BAR, GAP, TITLE = 16, 4, 22
 COLOURS = {"this": "#2f6f9f", "naive": "#c2c7cc"}
 OTHER = "#8fb996"
-"""Of what is a limit."""
+"""The colour of limits."""
 GROUPS = {
     throughput.NAME.format("1 connection"): "Webhooks a second, 1 connection: more is better",
     throughput.NAME.format("8 connections"): "Webhooks a second, 8 connections: more is better",

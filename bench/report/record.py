@@ -1,4 +1,4 @@
-"""What is kept of a run, and what docs/benchmarks.md shows of it."""
+"""The record of a run, and its section of docs/benchmarks.md."""
 
 import json
 import platform
@@ -12,11 +12,11 @@ import psutil
 
 from bench.figure import Figure
 from bench.figures import cost, imports
-from bench.harness.stage import FOLDER
+from bench.harness.testbed import FOLDER
 from bench.report import picture, table
 
-OWN = Path(__file__).parents[1]
-DOCUMENT = OWN.parent / "docs" / "benchmarks.md"
+PUBLISHED = Path(__file__).parents[1]
+DOCUMENT = PUBLISHED.parent / "docs" / "benchmarks.md"
 PICTURE = "../bench/figures.svg"
 BEGIN, END = "<!-- figures: make bench PUBLISH=yes -->\n", "<!-- end of figures -->\n"
 
@@ -36,25 +36,26 @@ class Record:
 
     @classmethod
     def last(cls) -> Self:
-        """The last whole run. Raises FileNotFoundError where there was none."""
-        kept = json.loads((FOLDER / "figures.json").read_text(encoding="utf-8"))
-        return cls(kept["at"], kept["on"], [Figure(**_without_missed(one)) for one in kept["figures"]])
+        """Return the last complete run. Raises FileNotFoundError if there is none."""
+        record = json.loads((FOLDER / "figures.json").read_text(encoding="utf-8"))
+        figures = [Figure(**_fields(saved)) for saved in record["figures"]]
+        return cls(record["at"], record["on"], figures)
 
     def write(self, folder: Path) -> None:
-        told = [asdict(figure) | {"missed": figure.missed} for figure in self.figures]
-        kept = {"at": self.at, "on": self.on, "figures": told}
-        (folder / "figures.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        figures = [asdict(figure) | {"missed": figure.missed} for figure in self.figures]
+        record = {"at": self.at, "on": self.on, "figures": figures}
+        (folder / "figures.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         (folder / "figures.svg").write_text(picture.svg(self.figures), encoding="utf-8")
 
     def publish(self) -> None:
-        """Beside us, and between the two marks in the document."""
-        self.write(OWN)
-        before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
-        _, _, after = rest.partition(END)
+        """Write the files of this package, and the section between the two marks of the document."""
+        self.write(PUBLISHED)
+        before, _, section_and_after = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
+        _, _, after = section_and_after.partition(END)
         DOCUMENT.write_text(f"{before}{BEGIN}\n{self.text()}\n{END}{after}", encoding="utf-8")
 
     def text(self) -> str:
-        """In Markdown."""
+        """Return the section in Markdown."""
         lines = [
             f"![Webhooks and cold starts beside their limits]({PICTURE})",
             "",
@@ -65,7 +66,7 @@ class Record:
             "",
             *cost.rows(self.figures),
             "",
-            "<details><summary>What the costs are made from</summary>",
+            "<details><summary>Inputs of the costs</summary>",
             "",
             *cost.inputs(self.figures),
             "",
@@ -75,12 +76,13 @@ class Record:
 
 
 def shares(figures: Sequence[Figure]) -> list[str]:
-    """Of the cold starts, where they were measured."""
-    found = {figure.name: figure.more["imports"] for figure in figures if "imports" in figure.more}
-    return ["", *imports.rows(found)] if found else []
+    """Return the table of imports of the cold starts, if they were measured."""
+    by_figure = {figure.name: figure.more["imports"] for figure in figures if "imports" in figure.more}
+    return ["", *imports.rows(by_figure)] if by_figure else []
 
 
-def _without_missed(told: dict[str, Any]) -> dict[str, Any]:
-    wanted = told["wanted"]
-    kept = {name: value for name, value in told.items() if name != "missed"}
-    return kept | {"wanted": tuple(wanted) if isinstance(wanted, list) else None}
+def _fields(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a Figure from its JSON."""
+    wanted = saved["wanted"]
+    fields = {name: value for name, value in saved.items() if name != "missed"}
+    return fields | {"wanted": tuple(wanted) if isinstance(wanted, list) else None}

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.figure import Figure
 from bench.figures import cold, cost, delivery, growth, latency, powertools, throughput, trips, writes
-from bench.harness.stage import FOLDER, Stage, stage
+from bench.harness.testbed import FOLDER, Testbed, open_testbed
 from bench.report import record, table
 from bench.report.record import Record
 
-SUBJECTS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
+SUBJECTS: dict[str, Callable[[Testbed], Iterator[Figure]]] = {
     "trips": trips.figures,
     "throughput": throughput.figures,
     "latency": latency.figures,
@@ -22,14 +22,14 @@ SUBJECTS: dict[str, Callable[[Stage], Iterator[Figure]]] = {
 
 
 def run(subjects: Sequence[str], say: Callable[[str], None]) -> int:
-    """0 where it ran: a figure that misses its mark is told, and is no failure."""
-    began = time.monotonic()
+    """Measure and print the figures. Returns 0 even if a figure misses its target."""
+    started = time.monotonic()
     figures: list[Figure] = []
-    with stage(say) as ground:
+    with open_testbed(say) as testbed:
         for subject in subjects or SUBJECTS:
-            say(f"{time.monotonic() - began:4.0f} s  {subject}")
-            figures += SUBJECTS[subject](ground)
-    say(f"{time.monotonic() - began:4.0f} s  done")
+            say(f"{time.monotonic() - started:4.0f} s  {subject}")
+            figures += SUBJECTS[subject](testbed)
+    say(f"{time.monotonic() - started:4.0f} s  done")
     say(table.text(figures))
     say("\n".join(record.shares(figures)))
     if not subjects or "latency" in subjects:

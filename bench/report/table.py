@@ -1,4 +1,4 @@
-"""The figures as text: a table in Markdown, and a word on what missed its mark."""
+"""The figures as text: a table in Markdown, and a list of the figures that miss their targets."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def _row(figure: Figure) -> str:
     reached = "not measured" if figure.value is None else f"{_number(figure.value)} {figure.unit}".strip()
     if figure.missed:
         reached = f"**{reached}**"
-    times = [_number(one) for one in (figure.p50, figure.p99, figure.cpu)]
+    times = [_number(time) for time in (figure.p50, figure.p99, figure.cpu)]
     return f"| {' | '.join([figure.name, reached, wanted, *times, figure.note])} |"
 
 
@@ -34,4 +34,4 @@ def _number(value: float | None) -> str:
 def _missed(figures: Sequence[Figure]) -> list[str]:
     missed = [f"Missed: {figure.name}" for figure in figures if figure.missed]
     missed += [f"Not measured: {figure.name}, {figure.note}" for figure in figures if figure.value is None]
-    return missed or ["Every figure reached its mark"]
+    return missed or ["Every figure reaches its target"]

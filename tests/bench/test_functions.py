@@ -1,4 +1,4 @@
-"""The functions that ours are measured against do the same work."""
+"""The functions that ours are compared with do the same work."""
 
 import json
 from itertools import islice
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench.harness import bare, pgbench, requests
-from bench.harness.stage import SEND, WEBHOOK, frame
+from bench.harness import bare, events, pgbench
+from bench.harness.testbed import SEND, WEBHOOK, http_event
 from messaging.postgres import database as product
 from tests.support.api import answer, invoke
 from tests.support.database import Database
@@ -21,8 +21,8 @@ def _bare(database: Database) -> None:
     bare.connection.cache_clear()
 
 
-def kept(database: Database) -> list[Any]:
-    """What a webhook left, but for its times and what its headers are."""
+def stored(database: Database) -> list[Any]:
+    """Return what a webhook has stored, without times and headers."""
     return database.rows(
         "SELECT direction, type, status, m.body, attachments, timestamp, size, provider_message_id, extra,"
         "       encode(r.body, 'escape'), r.url, r.query, encode(r.digest, 'hex'), r.fault, r.replay_token"
@@ -31,31 +31,31 @@ def kept(database: Database) -> list[Any]:
 
 
 @pytest.mark.usefixtures("providers", "_bare")
-def test_the_barest_function_keeps_what_ours_keeps(database: Database) -> None:
-    [event] = islice(requests.webhooks(frame("POST", WEBHOOK), "run", PAIR), 1)
+def test_the_smallest_function_stores_the_same_as_sms_webhook(database: Database) -> None:
+    [event] = islice(events.webhooks(http_event("POST", WEBHOOK), "run", PAIR), 1)
     assert invoke("sms_webhook", event)["statusCode"] == 200
-    ours = kept(database)
+    expected = stored(database)
     database.clear()
-    told = bare.handler(event, None)
+    response = bare.handler(event, None)
     bare.connection().close()
-    assert told["statusCode"] == 200
-    assert json.loads(told["body"])["body"] == requests.BODY
-    assert kept(database) == ours
+    assert response["statusCode"] == 200
+    assert json.loads(response["body"])["body"] == events.BODY
+    assert stored(database) == expected
 
 
 @pytest.mark.usefixtures("providers")
-def test_a_send_is_one_that_is_accepted(database: Database) -> None:
-    [event] = islice(requests.sends(frame("POST", SEND), PAIR), 1)
+def test_the_benchmark_s_message_is_accepted(database: Database) -> None:
+    [event] = islice(events.sends(http_event("POST", SEND), PAIR), 1)
     assert answer(invoke("send_message", event)).status == 202
 
 
 @pytest.mark.usefixtures("providers")
-def test_pgbench_writes_what_a_webhook_does(database: Database, tmp_path: Path) -> None:
-    done = pgbench.run(database.url, tmp_path, clients=2, seconds=1, contacts="random(1, 3)")
-    assert done.rate > 0
-    written = database.value("SELECT count(*) FROM messages WHERE status = 'received'")
-    assert isinstance(written, int)
-    assert written > 0
-    assert written == database.value("SELECT count(*) FROM webhook_requests WHERE fault IS NULL")
+def test_pgbench_stores_the_same_as_a_webhook(database: Database, tmp_path: Path) -> None:
+    result = pgbench.run(database.url, tmp_path, clients=2, seconds=1, contacts="random(1, 3)")
+    assert result.rate > 0
+    messages = database.value("SELECT count(*) FROM messages WHERE status = 'received'")
+    assert isinstance(messages, int)
+    assert messages > 0
+    assert messages == database.value("SELECT count(*) FROM webhook_requests WHERE fault IS NULL")
     assert 1 <= database.value("SELECT count(*) FROM conversations") <= 3  # type: ignore[operator]  # a number
     product.disconnect()

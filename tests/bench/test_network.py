@@ -1,4 +1,4 @@
-"""The network between a function and Postgres: its delay, its count and its TLS."""
+"""The proxy between a function and Postgres delays, counts round trips and terminates TLS."""
 
 import os
 import time
@@ -16,7 +16,7 @@ from tests.support.database import Database
 def test_round_trips_are_counted(database: Database, configure: Configure) -> None:
     parts = urlsplit(database.url)
     counted = Network((parts.hostname or "", parts.port or 0))
-    configure(DATABASE_URL=network.at(database.url, counted.port))
+    configure(DATABASE_URL=network.url_at(database.url, counted.port))
     reads.check_schema()
     before = counted.round_trips
     reads.check_schema()
@@ -25,17 +25,17 @@ def test_round_trips_are_counted(database: Database, configure: Configure) -> No
 
 
 def test_a_round_trip_takes_its_delay(database: Database, configure: Configure) -> None:
-    with network.apart(database.url, 0.05) as url:
+    with network.delayed(database.url, 0.05) as url:
         configure(DATABASE_URL=url)
         reads.check_schema()
-        began = time.perf_counter()
+        started = time.perf_counter()
         reads.check_schema()
-        assert time.perf_counter() - began >= 0.05
+        assert time.perf_counter() - started >= 0.05
 
 
-def test_tls_ends_before_postgres(database: Database, configure: Configure, tmp_path: Path) -> None:
+def test_the_proxy_terminates_tls(database: Database, configure: Configure, tmp_path: Path) -> None:
     authority = Authority(tmp_path, "authority")
     served = authority.certify("127.0.0.1")
-    with network.apart(database.url, 0, (served.certificate, served.key)) as url:
+    with network.delayed(database.url, 0, (served.certificate, served.key)) as url:
         configure(DATABASE_URL=url, DATABASE_CA_FILE=os.fspath(authority.bundle))
         reads.check_schema()

@@ -1,4 +1,4 @@
-"""What all figures are measured on: the functions' runtime, Postgres, and who plays AWS and a provider."""
+"""What all figures are measured on: the functions' runtime, Postgres, a fake AWS and a provider simulator."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.harness import runtime
-from bench.harness.aws import Aws
-from bench.harness.database import Server
+from bench.harness.aws import FakeAws
+from bench.harness.database import PostgresServer
 from bench.harness.environment import Environment
-from bench.harness.requests import SIGNING_SECRET
+from bench.harness.events import SIGNING_SECRET
 from bench.harness.runtime import Runtime
 from local.http.server import Request
 from local.services import ports
@@ -22,15 +22,15 @@ FOLDER = Path(__file__).parents[2] / ".local" / "bench"
 WEBHOOK, SEND, LIST = "/api/webhooks/sms", "/api/messages/sms", "/api/conversations"
 
 
-class Stage(NamedTuple):
+class Testbed(NamedTuple):
     runtime: Runtime
-    server: Server
-    aws: Aws
+    server: PostgresServer
+    aws: FakeAws
     provider: ProviderSimulator
     say: Callable[[str], None]
 
     def variables(self, url: str, **more: str) -> dict[str, str]:
-        """Of a function that has this database."""
+        """Return the environment variables of a function that uses this database."""
         return {
             "PATH": os.environ["PATH"],
             "LANG": "en_US.UTF-8",
@@ -51,12 +51,12 @@ class Stage(NamedTuple):
 
 
 @contextmanager
-def stage(say: Callable[[str], None]) -> Iterator[Stage]:
+def open_testbed(say: Callable[[str], None]) -> Iterator[Testbed]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with ExitStack() as undo:
         lambdas = runtime.prepare(FOLDER, say)
         say("Starting Postgres")
-        server = Server(FOLDER)
+        server = PostgresServer(FOLDER)
         undo.callback(server.stop)
         provider = ProviderSimulator(
             ports.choose("127.0.0.1", 0, ""), gateway="http://127.0.0.1:9", secret=SIGNING_SECRET
@@ -67,24 +67,24 @@ def stage(say: Callable[[str], None]) -> Iterator[Stage]:
             name: {"url": f"{provider.url}/{name}", "signing_secret": SIGNING_SECRET}
             for name in ("sms", "email")
         }
-        aws = Aws(fields)
+        aws = FakeAws(fields)
         undo.callback(aws.close)
-        yield Stage(lambdas, server, aws, provider, say)
+        yield Testbed(lambdas, server, aws, provider, say)
 
 
-def frame(method: str, target: str, route: str = "", **variables: str) -> dict[str, Any]:
-    """An HTTP API's event; one of a POST is still to get its body."""
+def http_event(method: str, target: str, route: str = "", **variables: str) -> dict[str, Any]:
+    """Return an event of the HTTP API. The body of a POST is added later."""
     path, _, query = target.partition("?")
     headers = [("content-type", "application/json"), ("accept", "*/*"), ("user-agent", "provider/1.0")]
     headers.append(("host", payload.HTTP_API.domain))
     request = Request(method, path, query, headers, b"", "203.0.113.7", "HTTP/1.1")
-    made = payload.http_event(request, payload.HTTP_API, path, f"{method} {route or path}", variables)
-    return payload.with_caller(made, OPERATOR)
+    event = payload.http_event(request, payload.HTTP_API, path, f"{method} {route or path}", variables)
+    return payload.with_caller(event, OPERATOR)
 
 
-def records(ids: list[int]) -> dict[str, Any]:
-    """As the queue's event source mapping hands them over."""
-    listed = [
+def queue_event(ids: list[int]) -> dict[str, Any]:
+    """Return the event of a batch of message ids, as the outbound queue sends it."""
+    records = [
         {
             "messageId": f"19dd0b57-b21e-4ac1-bd88-{id:012}",
             "receiptHandle": "handle",
@@ -94,4 +94,4 @@ def records(ids: list[int]) -> dict[str, Any]:
         }
         for id in ids
     ]
-    return {"Records": listed}
+    return {"Records": records}

@@ -1,4 +1,4 @@
-"""Events as API Gateway makes them, many of a kind; made in the process that answers them, before it does."""
+"""Makes many events of a kind, as API Gateway does. An environment makes them before it measures."""
 
 import base64
 import hashlib
@@ -17,12 +17,12 @@ Event = dict[str, Any]
 
 
 def contact(number: int) -> str:
-    """Of a conversation, the first being 1, as the database is filled (database.FILL)."""
+    """Return the contact of a conversation of a filled database (fill.sql). The first number is 1."""
     return f"+1804{number:07}"
 
 
-def webhooks(frame: Event, run: str, contacts: tuple[int, int]) -> Iterator[Event]:
-    """Signed, each a message of its own; `contacts` are the first and the last that write, in turn."""
+def webhooks(event: Event, run: str, contacts: tuple[int, int]) -> Iterator[Event]:
+    """Return signed webhooks, each with a new message. `contacts` are the first and the last sender."""
     first, last = contacts
     for number in count():
         body = {
@@ -34,22 +34,27 @@ def webhooks(frame: Event, run: str, contacts: tuple[int, int]) -> Iterator[Even
             "attachments": None,
             "timestamp": "2024-11-01T14:00:00Z",
         }
-        yield signed(frame, body, f"msg_{run}_{number}")
+        yield signed(event, body, f"msg_{run}_{number}")
 
 
-def signed(frame: Event, fields: Mapping[str, Any], id: str) -> Event:
+def signed(event: Event, fields: Mapping[str, Any], id: str) -> Event:
     """https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"""
     body, now = json.dumps(fields), str(int(time.time()))
     key = base64.b64decode(SIGNING_SECRET.removeprefix("whsec_"))
     mac = hmac.digest(key, f"{id}.{now}.{body}".encode(), hashlib.sha256)
     signature = f"v1,{base64.b64encode(mac).decode()}"
-    told = {"webhook-id": id, "webhook-timestamp": now, "webhook-signature": signature}
-    return {**frame, "headers": {**frame["headers"], **told}, "body": body, "isBase64Encoded": False}
+    signature_headers = {"webhook-id": id, "webhook-timestamp": now, "webhook-signature": signature}
+    return {
+        **event,
+        "headers": {**event["headers"], **signature_headers},
+        "body": body,
+        "isBase64Encoded": False,
+    }
 
 
-def sends(frame: Event, contacts: tuple[int, int]) -> Iterator[Event]:
+def sends(event: Event, contacts: tuple[int, int]) -> Iterator[Event]:
     first, last = contacts
     for number in count():
         to = contact(first + number * 7919 % (last - first + 1))
         fields = {"from": CUSTOMER, "to": to, "type": "sms", "body": BODY}
-        yield {**frame, "body": json.dumps(fields), "isBase64Encoded": False}
+        yield {**event, "body": json.dumps(fields), "isBase64Encoded": False}
