@@ -18,23 +18,23 @@ REGISTERED = [one for one in contracts() if one.provider in TYPES]
 
 
 @pytest.fixture(params=REGISTERED, ids=lambda one: f"{TYPES[one.provider]} {one.__name__}")
-def speaker(request: pytest.FixtureRequest) -> Iterator[Contract]:
+def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     spoken: Contract = request.param()
-    with spoken.at_work():
+    with spoken.running():
         yield spoken
 
 
 @pytest.fixture
-def deploy(aws: Aws, configure: Configure, speaker: Contract, database: Database) -> Deploy:
+def deploy(aws: Aws, configure: Configure, contract: Contract, database: Database) -> Deploy:
     """With this provider as the only one, and these fields in its secret."""
 
     def deploy(fields: object) -> None:
         configure(
-            PROVIDERS=f"{NAME}={TYPES[speaker.provider]}",
+            PROVIDERS=f"{NAME}={TYPES[contract.provider]}",
             PROVIDER_SECRET_ARN=aws.create_secret({NAME: fields}),
             PUBLIC_URL=PUBLIC_URL,
             ALLOW_UNSIGNED_WEBHOOKS="",
         )
 
-    deploy(speaker.secret("http://127.0.0.1:9/"))
+    deploy(contract.secret("http://127.0.0.1:9/"))
     return deploy

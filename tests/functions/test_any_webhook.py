@@ -1,6 +1,6 @@
-"""Whatever a vendor sends, or somebody in its name: no fault of ours, and kept where it is signed.
+"""Any request of a vendor, or of somebody in its name, is answered without a 5xx, and stored if it is signed.
 
-FUZZ=long tries as many as take some minutes of each provider.
+FUZZ=long tries as many requests as take some minutes for each provider.
 """
 
 from collections.abc import Callable
@@ -24,65 +24,65 @@ pytestmark = pytest.mark.fuzz
 EXAMPLES = settings(
     max_examples=2_000 if LONG else 40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-KEPT = "SELECT count(*) FROM webhook_requests"
+STORED_REQUESTS = "SELECT count(*) FROM webhook_requests"
 
 
 def check(database: Database, webhook: Webhook, path: str) -> int:
-    """The answer's status."""
-    before = database.value(KEPT)
+    """Sends the webhook, and returns the HTTP status of the response."""
+    before = database.value(STORED_REQUESTS)
     answer = call("POST", f"{path}?{webhook.query}".rstrip("?"), webhook.body, webhook.headers)
     assert answer.status < 500
     if answer.status >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
-        assert database.value(KEPT) == before
+        assert database.value(STORED_REQUESTS) == before
     return answer.status
 
 
-def let_in(speaker: Contract, webhook: Webhook) -> Verified | None:
+def verify(contract: Contract, webhook: Webhook) -> Verified | None:
     try:
-        return speaker.made().verify(webhook)
+        return contract.create().verify(webhook)
     except SignatureRejected:
         return None
 
 
-def again(speaker: Contract) -> Callable[[Webhook], Webhook]:
-    """Signs anew what was spoilt, as the vendor would if it were the one to send it."""
+def signed_again(contract: Contract) -> Callable[[Webhook], Webhook]:
+    """Signs an altered request, as the vendor would."""
 
     def signed(webhook: Webhook) -> Webhook:
         try:
-            return speaker.request(webhook.body)
-        except Exception:  # noqa: BLE001  # there is no place in it for a signature
+            return contract.request(webhook.body)
+        except Exception:  # noqa: BLE001  # the body has no place for a signature
             return webhook
 
     return signed
 
 
 @pytest.mark.usefixtures("deploy")
-def test_any_body_and_headers_are_answered(speaker: Contract, database: Database) -> None:
+def test_any_body_and_headers_are_answered(contract: Contract, database: Database) -> None:
     @EXAMPLES
     @given(altered_requests.ANYTHING, HEADERS, st.booleans())
     def answered(body: bytes, headers: dict[str, str], signs: bool) -> None:
-        webhook = speaker.webhook(body, headers)
-        check(database, again(speaker)(webhook) if signs else webhook, speaker.route)
+        webhook = contract.webhook(body, headers)
+        check(database, signed_again(contract)(webhook) if signs else webhook, contract.route)
 
     answered()
 
 
 @pytest.mark.usefixtures("deploy")
-def test_an_altered_request_is_answered(speaker: Contract, database: Database) -> None:
-    plain = [speaker.webhook(body) for body in (*speaker.bodies(), *speaker.recorded())]
-    whole = [speaker.request(webhook.body) for webhook in plain]
-    spoilt: list[st.SearchStrategy[Any]] = [
-        *(nearly(webhook).map(again(speaker)) for webhook in plain),
-        *(nearly(webhook) for webhook in whole),
+def test_an_altered_request_is_answered(contract: Contract, database: Database) -> None:
+    unsigned = [contract.webhook(body) for body in (*contract.bodies(), *contract.samples())]
+    signed_requests = [contract.request(webhook.body) for webhook in unsigned]
+    altered: list[st.SearchStrategy[Any]] = [
+        *(nearly(webhook).map(signed_again(contract)) for webhook in unsigned),
+        *(nearly(webhook) for webhook in signed_requests),
     ]
 
     @EXAMPLES
-    @given(st.one_of(spoilt))
+    @given(st.one_of(altered))
     def answered(webhook: Webhook) -> None:
-        verified = let_in(speaker, webhook)
-        status = check(database, webhook, speaker.route)
+        verified = verify(contract, webhook)
+        status = check(database, webhook, contract.route)
         assert verified or status == 403
-        assert status < 300 or not verified or verified.replay_token, "it is good for one body alone"
+        assert status < 300 or not verified or verified.replay_token, "a replay token is valid for one body"
 
     answered()

@@ -122,7 +122,7 @@ def _request(method: str, target: str, body: object, headers: Mapping[str, str] 
 def signed(
     body: object, secret: str = SIGNING_SECRET, age: timedelta = timedelta(), id: str = "msg_1"
 ) -> dict[str, str]:
-    """The headers with which a house provider signs this body, by the specification's own library."""
+    """The headers with which a JSON gateway signs this body, by the specification's own library."""
     written = body if isinstance(body, bytes) else json.dumps(body).encode()
     then = datetime.now(UTC) - age
     return {

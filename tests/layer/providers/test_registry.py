@@ -1,4 +1,4 @@
-"""The extension point: a provider is one class and one line of the registry, and nothing else changes."""
+"""A provider is added with one class and one line in the registry, and nothing else."""
 
 import hashlib
 import hmac
@@ -104,7 +104,7 @@ def test_an_added_provider_only_accepts_requests_that_it_verifies(database: Data
         assert call("POST", "/api/webhooks/sms/example-eu", inbound, headers).status == 403
     assert tell("/api/webhooks/email/example-eu", **inbound).status == 404
     assert tell("/api/webhooks/sms/example", **inbound).status == 404
-    assert tell("/api/webhooks/sms", **inbound).status == 404  # the house is not of this deployment
+    assert tell("/api/webhooks/sms", **inbound).status == 404  # the JSON gateways are not in this deployment
     assert database.value("SELECT count(*) FROM messages") == 0
 
 
@@ -117,13 +117,15 @@ def test_nothing_depends_on_the_name_of_a_provider(
 ) -> None:
     """The built-in ones do all that they do under any other names of type and instance."""
     for name in list(providers.REGISTRY):
-        monkeypatch.setitem(providers.REGISTRY, f"house-{name}", providers.REGISTRY[name])
+        monkeypatch.setitem(providers.REGISTRY, f"renamed-{name}", providers.REGISTRY[name])
         monkeypatch.delitem(providers.REGISTRY, name)
     fields = {
         name: {"url": f"{provider_simulator.url}/{path}", "signing_secret": SIGNING_SECRET}
         for name, path in (("phones", "sms"), ("mails", "email"))
     }
-    configure(PROVIDERS="phones=house-sms,mails=house-email", PROVIDER_SECRET_ARN=aws.create_secret(fields))
+    configure(
+        PROVIDERS="phones=renamed-sms,mails=renamed-email", PROVIDER_SECRET_ARN=aws.create_secret(fields)
+    )
     for id, route, new, name, inbound in (
         (1, api.SMS, NEW_SMS, "phones", api.INBOUND_SMS),
         (3, api.EMAIL, NEW_EMAIL, "mails", api.INBOUND_EMAIL),

@@ -20,7 +20,7 @@ TOPICS = [TOPIC, f"{TOPIC}-events"]
 
 @pytest.fixture
 def host() -> Iterator[Host]:
-    with providers_sns.at_work() as host:
+    with providers_sns.running() as host:
         yield host
 
 

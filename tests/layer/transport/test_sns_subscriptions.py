@@ -23,7 +23,7 @@ from tests.support.providers.sns import (
 
 @pytest.fixture
 def host() -> Iterator[Host]:
-    with providers_sns.at_work() as host:
+    with providers_sns.running() as host:
         yield host
 
 

@@ -1,4 +1,4 @@
-"""Requests that are nearly right: a vendor's own with something changed in it, whatever format it has."""
+"""A vendor's requests with something changed, in any of their formats."""
 
 import json
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ ANYTHING = (
 )
 
 
-def spoilt(body: bytes, content_type: str) -> st.SearchStrategy[bytes]:
-    """Bytes that are flipped, cut off and doubled; fields that are gone, odd, doubled and more."""
+def altered(body: bytes, content_type: str) -> st.SearchStrategy[bytes]:
+    """Bodies with flipped, cut or repeated bytes, and with missing, odd, repeated or additional fields."""
     return _bytes(body) | _fields(body, content_type)
 
 
 def with_field(body: bytes, content_type: str, name: str, value: str) -> bytes:
-    """The same with another text in every field of this name, at whatever depth."""
+    """The body with another text in every field of this name, at any depth."""
     if body[:1] in (b"{", b"["):
         return _written(_renamed(json.loads(body), name, value))
     if "multipart" in content_type:
@@ -43,7 +43,7 @@ def with_field(body: bytes, content_type: str, name: str, value: str) -> bytes:
 
 
 def with_more(body: bytes, content_type: str) -> bytes:
-    """The same with one more field."""
+    """The body with one more field."""
     if body[:1] == b"{":
         return _written({**json.loads(body), "more": "x"})
     if "multipart" in content_type:
@@ -68,7 +68,7 @@ def _fields(body: bytes, content_type: str) -> st.SearchStrategy[bytes]:
 
 
 def _shuffled(parts: list[Any]) -> st.SearchStrategy[list[Any]]:
-    """Some of them, in any order, some twice."""
+    """Some of the parts, in any order, some of them twice."""
     most = st.permutations(parts).flatmap(
         lambda order: st.integers(0, 3).map(lambda cut: order[: len(order) - cut])
     )

@@ -1,7 +1,7 @@
-"""What every provider keeps to, whoever its vendor is: a subclass of Contract says how that one speaks.
+"""The contract that every provider fulfils. A subclass of Contract describes one vendor.
 
-What it can say stands in speaking.py; subclasses are named Test..., so that pytest finds all of this in them,
-and stand in a test_contract.py, so that the suites that run over every provider find them too.
+vendor_profile.py lists what it can describe. Subclasses are named Test..., so that pytest runs the contract
+for them, and are in a file test_contract.py, so that the suites that run over every provider find them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,9 +13,9 @@ import pytest
 from messaging.failures import Misconfigured, TemporaryFailure
 from messaging.models import Channel
 from tests.support.configuration import Configure
-from tests.support.providers.send_contract import Sending
+from tests.support.providers.send_contract import SendContract
 from tests.support.providers.vendor_profile import NAME
-from tests.support.providers.webhook_contract import Receiving
+from tests.support.providers.webhook_contract import WebhookContract
 
 ODD_SECRETS: Sequence[object] = (
     "",
@@ -33,12 +33,12 @@ ODD_SECRETS: Sequence[object] = (
     {"a": "b"},
     "whsec_",
 )
-"""What somebody writes by mistake: of no use to either side."""
+"""Values that somebody writes by mistake. They count as missing."""
 
 
-class Contract(Sending, Receiving):
+class Contract(SendContract, WebhookContract):
     def test_an_instance_has_the_name_of_the_configuration(self) -> None:
-        assert self.made().name == NAME
+        assert self.create().name == NAME
 
     def test_the_provider_lists_its_channels_and_limits(self) -> None:
         assert self.provider.channels
@@ -54,24 +54,24 @@ class Contract(Sending, Receiving):
         with pytest.raises(TemporaryFailure):
             bare.send(self.message())
         for request in (self.webhook(self.inbound), *map(self.request, self.bodies())):
-            self.refused(request, bare)
+            self.assert_refused(request, bare)
 
     @pytest.mark.parametrize("odd", ODD_SECRETS, ids=repr)
     def test_with_a_malformed_secret_nothing_is_sent_and_every_webhook_is_refused(
         self, odd: object, configure: Configure
     ) -> None:
         configure(ALLOW_UNSIGNED_WEBHOOKS="")
-        made = self.made(dict.fromkeys(self.secret(""), odd))
+        made = self.create(dict.fromkeys(self.secret(""), odd))
         with pytest.raises(Misconfigured):
             made.send(self.message())
         for body in self.bodies():
-            self.refused(self.request(body), made)
+            self.assert_refused(self.request(body), made)
             for field, _ in self.keys:
-                self.refused(self.request(body), self.made({field: odd}))
+                self.assert_refused(self.request(body), self.create({field: odd}))
 
 
 def contracts() -> Iterator[type[Contract]]:
-    """Of all providers that have one."""
+    """The contract tests of all providers."""
     root = Path(__file__).parents[3]
     for file in sorted((root / "tests" / "layer" / "providers").rglob("test_contract.py")):
         module = import_module(".".join(file.relative_to(root).with_suffix("").parts))

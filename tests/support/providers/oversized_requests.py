@@ -1,4 +1,4 @@
-"""Requests that are a vendor's own but for their size: what is many, what is long and what is deep."""
+"""A vendor's requests with too many parts, too long values, or too deep nesting."""
 
 import json
 from collections.abc import Iterator

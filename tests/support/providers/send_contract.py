@@ -1,4 +1,4 @@
-"""What sending comes to, whatever the vendor answers."""
+"""The part of the contract about sending, for any answer of the vendor."""
 
 import socket
 from base64 import b64encode
@@ -12,7 +12,7 @@ from messaging.problems import Invalid
 from messaging.providers.limits import REQUIRED
 from messaging.providers.provider import Provider, ProviderResult
 from tests.support.internet import PUBLIC, fake_internet
-from tests.support.providers.vendor_profile import NAME, Speaking
+from tests.support.providers.vendor_profile import NAME, VendorProfile
 from tests.support.tcp_server import Script, read_request, respond, serve
 
 ODD = (b"", b"{}", b"[]", b"null", b"\xff", b"<html>", b'"\\ud800"', b"1e999", b"[" * 5000, b'{"a":' * 5000)
@@ -85,25 +85,25 @@ NEVER_SENT = {
 }
 
 
-class Sending(Speaking):
-    def taken(self, id: bytes | None = None) -> bytes:
+class SendContract(VendorProfile):
+    def accepted_answer(self, id: bytes | None = None) -> bytes:
         """The answer to one that was taken."""
         known = self.sent_id.encode()
         body, head = (part.replace(known, id or known) for part in (self.accepted, self.accepted_head))
         return written(self.accepted_status, body, head)
 
-    def took(self, id: bytes | None = None) -> Script:
-        return respond(self.taken(id))
+    def accepting(self, id: bytes | None = None) -> Script:
+        return respond(self.accepted_answer(id))
 
     def test_an_accepted_message_has_the_vendors_id(self) -> None:
-        with serve(self.took()) as address, self.reaching(address) as provider:
+        with serve(self.accepting()) as address, self.connected_to(address) as provider:
             assert provider.send(self.message()) == ProviderResult(self.sent_id)
 
     @pytest.mark.parametrize("status", [200, 201, 202, 204, 302, 400, 401, 404, 409, 422, 429, 500, 503])
     def test_any_answer_ends_in_a_result_or_a_failure(self, status: int) -> None:
         with (
             serve(in_turn(*(answer(status, body) for body in ODD))) as address,
-            self.reaching(address) as provider,
+            self.connected_to(address) as provider,
         ):
             for _ in ODD:
                 ended = sent(provider, self.message())
@@ -121,14 +121,14 @@ class Sending(Speaking):
         bodies = (b"", b"{}", b"<html>")
         with (
             serve(in_turn(*(answer(status, body) for body in bodies))) as address,
-            self.reaching(address) as provider,
+            self.connected_to(address) as provider,
         ):
             for _ in bodies:
                 assert type(sent(provider, self.message())) is kind
 
     @pytest.mark.parametrize("id", [b"\0", b"\\u0000", b"x" * 513, b"\xff"])
     def test_an_id_that_cannot_be_stored_is_not_an_id(self, id: bytes) -> None:
-        with serve(self.took(id)) as address, self.reaching(address) as provider:
+        with serve(self.accepting(id)) as address, self.connected_to(address) as provider:
             ended = sent(provider, self.message())
         if not isinstance(ended, failures.OutcomeUnknown):
             assert isinstance(ended, ProviderResult)
@@ -137,13 +137,13 @@ class Sending(Speaking):
 
     def test_without_an_answer_the_outcome_is_unknown(self) -> None:
         for script in (lambda _: None, read_request, respond(b"\0\xff" * 100)):
-            with serve(script) as address, self.reaching(address) as provider:
+            with serve(script) as address, self.connected_to(address) as provider:
                 assert isinstance(sent(provider, self.message()), failures.OutcomeUnknown)
 
     def test_a_refused_connection_is_a_temporary_failure(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-        with self.reaching(f"127.0.0.1:{port}") as provider, pytest.raises(failures.TemporaryFailure):
+        with self.connected_to(f"127.0.0.1:{port}") as provider, pytest.raises(failures.TemporaryFailure):
             provider.send(self.message())
 
     def test_every_field_that_the_provider_supports_is_sent(self) -> None:
@@ -158,10 +158,10 @@ class Sending(Speaking):
         if limits.headers:
             fields["headers"] = {"X-Given": "header-words"}
         message = self.message(**fields)
-        with serve(self.accepting_all()) as address, self.reaching(address) as provider:
+        with serve(self.accepting_all()) as address, self.connected_to(address) as provider:
             provider.send(message)
         [request] = self.requests
-        sent_text = self.said(request)
+        sent_text = self.text_of(request)
         words = [message.sender, message.recipient, *message.cc, message.reply_to, message.subject]
         words += [message.body, message.html and "html-words", *chain(*message.headers.items())]
         assert [word for word in words if word and word not in sent_text] == []
@@ -180,11 +180,11 @@ class Sending(Speaking):
             return
         with fake_internet(monkeypatch) as internet, internet.serving(self.accepting_all()):
             internet.names = {"vendor.example.com": [[PUBLIC]], "files.example.com": [[PUBLIC]]}
-            with self.reaching("vendor.example.com") as provider:
+            with self.connected_to("vendor.example.com") as provider:
                 provider.send(message)
         [request] = self.requests
         expected = words or [str(self.sent[Content.model_fields[field].alias or field])]
-        sent_text = self.said(request)
+        sent_text = self.text_of(request)
         assert any(word in sent_text for word in expected), (
             f"{self.provider.__name__} neither sends {field} nor refuses it in its limits"
         )
@@ -206,7 +206,7 @@ class Sending(Speaking):
                 client.sendall(written(200, FILE.encode(), b"Content-Type: text/plain\r\n"))
                 return
             self.requests.append(request.partition(b"\r\n\r\n")[2])
-            client.sendall(self.taken())
+            client.sendall(self.accepted_answer())
 
         return script
 

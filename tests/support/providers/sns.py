@@ -1,5 +1,5 @@
-"""Amazon's side of what arrives through SNS: its host in a region, which only the tests trust and find, and
-what it signs there."""
+"""SNS as the tests simulate it: its host, which only the tests' certificate authority vouches for, and its
+signatures."""
 
 import base64
 import json
@@ -92,7 +92,7 @@ class Host:
 
 
 @contextmanager
-def at_work() -> Iterator[Host]:
+def running() -> Iterator[Host]:
     """SNS can be found at its name, by whoever trusts the tests' authority; nothing is known of before."""
     host = Host()
 
@@ -153,27 +153,27 @@ class Amazon(Contract):
     unreadable = json.dumps(envelope("{]")).encode()
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
-        with at_work():
+    def running(self) -> Iterator[None]:
+        with running():
             yield
 
     @pytest.fixture(autouse=True)
-    def sns_at_work(self) -> Iterator[None]:
-        with self.at_work():
+    def sns_running(self) -> Iterator[None]:
+        with self.running():
             yield
 
     def secret(self, url: str) -> Mapping[str, Any]:
         keys = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI"}
         return {"region": "us-west-2", **keys, "endpoint_url": url, "topics": TOPIC}
 
-    def said(self, body: bytes) -> str:
+    def text_of(self, body: bytes) -> str:
         """With the mail inside."""
         raw = json.loads(body).get("Content", {}).get("Raw", {}).get("Data", "")
         return body.decode() + base64.b64decode(raw).decode()
 
-    def recorded(self) -> list[bytes]:
+    def samples(self) -> list[bytes]:
         """What is recorded is what SNS carries."""
-        return [json.dumps(envelope(body.decode())).encode() for body in super().recorded()]
+        return [json.dumps(envelope(body.decode())).encode() for body in super().samples()]
 
     def content_type(self, body: bytes) -> str:
         return "text/plain; charset=UTF-8"

@@ -1,4 +1,4 @@
-"""What a provider's test says of its vendor: how it answers, how it calls, and how it signs."""
+"""What a contract test says about its vendor: its answers, its requests and its signatures."""
 
 import sys
 from abc import ABC, abstractmethod
@@ -20,7 +20,7 @@ from messaging.providers.provider import Provider, Webhook
 NAME = "instance"
 PUBLIC_URL = "https://api.example.com"
 SENT = datetime(2024, 11, 1, 14, tzinfo=UTC)
-ONLY_WHERE: Mapping[str, str] = {
+ONLY_IF: Mapping[str, str] = {
     "test_a_stale_request_is_refused": "tolerance",
     "test_a_changed_body_is_refused": "signs_body",
     "test_a_changed_url_is_refused": "signs_url",
@@ -29,92 +29,92 @@ ONLY_WHERE: Mapping[str, str] = {
     "test_the_reason_names_the_field_that_the_secret_lacks": "keys",
     "test_an_unreadable_part_of_a_batch_does_not_lose_the_others": "batch",
 }
-"""Tests that a provider has only where it says so, by an attribute."""
+"""Tests that only run if the profile sets the attribute."""
 
 
-class Speaking(ABC):
+class VendorProfile(ABC):
     provider: ClassVar[type[Provider]]
     sent: ClassVar[Mapping[str, object]]
-    """The content of a message that it can carry."""
+    """The content of a message that the provider can send."""
     accepted: ClassVar[bytes]
-    """The vendor's answer to one that it took, with the id `sent_id` in it or in the head."""
+    """The vendor's answer to an accepted message, with the id `sent_id` in its body or its headers."""
     accepted_head: ClassVar[bytes] = b""
-    """Lines of that answer's head, each with its CR LF."""
+    """Header lines of that answer, each with its CR LF."""
     accepted_status: ClassVar[int] = 200
     sent_id: ClassVar[str] = "message-9"
 
     inbound: ClassVar[bytes]
-    """A request that tells of one message; without its signature where that is inside."""
+    """A request with one message. If the signature is in the body, without it."""
     inbound_id: ClassVar[str] = "message-1"
-    """The provider_message_id that is read from it."""
+    """The provider_message_id of that message."""
     report: ClassVar[bytes]
-    """A request that reports the message with the id `sent_id`, ours 7, as delivered."""
+    """A request that reports the message with the id `sent_id`, and our id 7, as delivered."""
     delivered: ClassVar[bytes] = b"delivered"
-    """The word in `report` that says so."""
+    """The word in `report` that means delivered."""
     batch: ClassVar[bytes | None] = None
-    """A request with a part that cannot be read between two that can; None where the vendor sends none."""
+    """A request with an unreadable part between two readable ones. None if the vendor sends no batches."""
     unreadable: ClassVar[bytes] = b"{]"
-    """A request that the vendor may have signed, and that cannot be read."""
+    """A request that can be signed but not read."""
     query: ClassVar[str] = ""
-    """Of each request's URL."""
+    """The query of each request's URL."""
 
     signs_body: ClassVar[bool] = True
     """Where it signs a token in its stead, the token is given as Verified.replay_token."""
     signs_url: ClassVar[bool] = False
     tolerance: ClassVar[timedelta | None] = timedelta(minutes=5)
-    """How old a request may be, and how far ahead; None where the vendor signs no time."""
+    """How far the signed time may be from now. None if the vendor signs no time."""
     keys: ClassVar[Sequence[tuple[str, str]]]
-    """The secret's fields whose keys let a request in, each with another key of that form; empty where there
-    is none to be rotated. Each field takes a list of keys as well."""
+    """The secret's fields with keys that verify a request, each with another key of that form. Empty if no
+    key can be rotated. Each field also takes a list of keys."""
     signature_fields: ClassVar[Sequence[str]] = ()
-    """Where the signature is inside the body: the fields that it is made of."""
+    """The fields of the signature, if it is in the body."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        for name, attribute in ONLY_WHERE.items():
+        for name, attribute in ONLY_IF.items():
             if not getattr(cls, attribute, True):
                 setattr(cls, name, None)
 
     @abstractmethod
     def secret(self, url: str) -> Mapping[str, Any]:
-        """Its fields, with which it sends to `url` (which ends in a slash)."""
+        """The secret of a provider that sends to `url`, which ends in a slash."""
 
     def content_type(self, body: bytes) -> str:
         return "application/json"
 
     def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
-        """The headers, in lower case, with which the vendor signs this body at `url` and `query`."""
+        """The headers (names in lower case) with which the vendor signs this body at `url` and `query`."""
         return {}
 
     def signed(self, body: bytes, at: datetime) -> bytes:
-        """The body with the signature inside, where that is the vendor's way."""
+        """The body with the signature in it, if the vendor signs that way."""
         return body
 
     def tampered(self, body: bytes) -> Sequence[bytes]:
-        """Others than the one that was signed; fewer where not every byte is."""
+        """Changed bodies, which the signature does not cover."""
         return [body + b" ", body[:-1], b"", b"\xff\xfe"]
 
-    def said(self, body: bytes) -> str:
-        """What the body of a request to the vendor says, for a message's words to be found in it."""
+    def text_of(self, body: bytes) -> str:
+        """The text of a request to the vendor, in which a message's words can be found."""
         text = body.decode(errors="replace")
         return text if text.startswith("{") else unquote_plus(text)
 
-    def recorded(self) -> Sequence[bytes]:
-        """Requests as the vendor documents them, without a signature inside: all under payloads/."""
+    def samples(self) -> Sequence[bytes]:
+        """The samples of the vendor's documentation in payloads/, without a signature in the body."""
         here = Path(sys.modules[type(self).__module__].__file__ or "").parent
         return [file.read_bytes() for file in sorted((here / "payloads").glob("*"))]
 
     @contextmanager
-    def reaching(self, address: str) -> Iterator[Provider]:
+    def connected_to(self, address: str) -> Iterator[Provider]:
         """A provider whose vendor is at this host and port."""
-        yield self.made(url=f"http://{address}/")
+        yield self.create(url=f"http://{address}/")
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """While its requests are verified, where that needs more of the vendor than its signature."""
+    def running(self) -> Iterator[None]:
+        """Runs what verification needs of the vendor beside the signature."""
         yield
 
-    # --- What follows from that ------------------------------------------------------------------------
+    # --- Derived from the above -------------------------------------------------------------------------
 
     @property
     def route(self) -> str:
@@ -122,11 +122,11 @@ class Speaking(ABC):
 
     @property
     def url(self) -> str:
-        """Of its webhook, as the vendor calls it."""
+        """The URL of the webhook, as the vendor calls it."""
         return PUBLIC_URL + self.route
 
-    def made(self, secret: Mapping[str, Any] | None = None, url: str = "http://127.0.0.1:9/") -> Provider:
-        """`secret` holds the fields that are others than usual."""
+    def create(self, secret: Mapping[str, Any] | None = None, url: str = "http://127.0.0.1:9/") -> Provider:
+        """`secret` replaces fields of the usual secret."""
         return self.provider(NAME, {**self.secret(url), **(secret or {})})
 
     def webhook(self, body: bytes, headers: Mapping[str, str] | None = None) -> Webhook:
@@ -139,10 +139,10 @@ class Speaking(ABC):
         whole = self.signed(body, at)
         return self.webhook(whole, self.sign(whole, at))
 
-    def refused(self, webhook: Webhook, provider: Provider | None = None) -> str:
-        """The reason that the log has."""
+    def assert_refused(self, webhook: Webhook, provider: Provider | None = None) -> str:
+        """Checks that the webhook is refused, and returns the reason for the log."""
         with pytest.raises(SignatureRejected) as raised:
-            (provider or self.made()).verify(webhook)
+            (provider or self.create()).verify(webhook)
         logged = raised.value.reason
         secrets = [one for one in self.secret("").values() if isinstance(one, str) and len(one) > 2]
         assert not [one for one in secrets if one in logged]
@@ -153,7 +153,7 @@ class Speaking(ABC):
         claimed = {"id": 7, "provider": NAME, "token": UUID(int=7), "attempt": 1, "tries": 1}
         return OutboundMessage.model_validate({**self.sent, **claimed, "timestamp": SENT, **fields})
 
-    def kept(self) -> str:
+    def stored_message(self) -> str:
         named = {"id": 1, "conversation_id": 1, "provider": NAME, "provider_message_id": self.inbound_id}
         state = {"direction": Direction.INBOUND, "status": Status.RECEIVED, "version": 1, "error": None}
         empty: dict[str, object] = {

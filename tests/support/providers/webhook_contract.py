@@ -1,4 +1,4 @@
-"""What a vendor's requests come to: who is let in, and what is read."""
+"""The part of the contract about webhooks: which are verified, and how they are read."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from messaging.problems import Invalid, Unreadable
 from messaging.providers.provider import Webhook
 from tests.support.configuration import Configure
 from tests.support.providers import altered_requests
-from tests.support.providers.vendor_profile import Speaking
+from tests.support.providers.vendor_profile import VendorProfile
 
 HEADERS = st.dictionaries(
     st.text(st.characters(codec="latin-1"), max_size=30).map(str.lower), st.text(max_size=60)
@@ -20,7 +20,7 @@ EXAMPLES = settings(max_examples=50)
 MOMENT = timedelta(seconds=30)
 
 
-class Receiving(Speaking):
+class WebhookContract(VendorProfile):
     def bodies(self) -> list[bytes]:
         return [self.inbound, self.report, *([self.batch] if self.batch else [])]
 
@@ -28,7 +28,7 @@ class Receiving(Speaking):
 
     def test_a_request_that_the_vendor_signed_is_verified(self) -> None:
         for body in self.bodies():
-            verified = self.made().verify(self.request(body))
+            verified = self.create().verify(self.request(body))
             assert verified.signed
             assert self.signs_body or verified.replay_token, (
                 "else any body is as good as the one that was meant"
@@ -37,22 +37,22 @@ class Receiving(Speaking):
     def test_an_unsigned_request_is_refused(self, configure: Configure) -> None:
         configure(ALLOW_UNSIGNED_WEBHOOKS="")
         for body in (*self.bodies(), b""):
-            self.refused(self.webhook(body))
+            self.assert_refused(self.webhook(body))
 
     def test_a_stale_request_is_refused(self) -> None:
         assert self.tolerance
         for body in self.bodies():
             for sign in (-1, 1):
                 now = datetime.now(UTC)
-                self.made().verify(self.request(body, now + sign * (self.tolerance - MOMENT)))
+                self.create().verify(self.request(body, now + sign * (self.tolerance - MOMENT)))
                 for late in (MOMENT, timedelta(days=400)):
-                    self.refused(self.request(body, now + sign * (self.tolerance + late)))
+                    self.assert_refused(self.request(body, now + sign * (self.tolerance + late)))
 
     def test_a_changed_body_is_refused(self) -> None:
         for body in self.bodies():
             request = self.request(body)
             for other in self.tampered(request.body):
-                self.refused(replace(request, body=other))
+                self.assert_refused(replace(request, body=other))
 
     def test_a_changed_url_is_refused(self) -> None:
         request = self.request(self.inbound)
@@ -67,23 +67,23 @@ class Receiving(Speaking):
             replace(request, url=f"{request.url}/"),
             *(replace(request, query=one) for one in query),
         ):
-            self.refused(other)
+            self.assert_refused(other)
 
     def test_any_of_several_keys_verifies_a_request(self) -> None:
         own = self.secret("")
         for order in (1, -1):
             both = {field: [own[field], other][::order] for field, other in self.keys}
             for body in self.bodies():
-                self.made(both).verify(self.request(body))
+                self.create(both).verify(self.request(body))
 
     def test_a_request_signed_with_another_key_is_refused(self) -> None:
         for body in self.bodies():
-            self.refused(self.request(body), self.made(dict(self.keys)))
+            self.assert_refused(self.request(body), self.create(dict(self.keys)))
 
     def test_the_reason_names_the_field_that_the_secret_lacks(self) -> None:
-        made = self.made({field: None for field, _ in self.keys})
+        made = self.create({field: None for field, _ in self.keys})
         for body in self.bodies():
-            reason = self.refused(self.request(body), made)
+            reason = self.assert_refused(self.request(body), made)
             assert reason.startswith("The secret holds no ")
             assert any(field in reason for field, _ in self.keys)
 
@@ -97,8 +97,8 @@ class Receiving(Speaking):
         @given(spoilt.filter(lambda spoilt: not signed or bool(spoilt.items() - signed.items())), HEADERS)
         def refused(spoilt: dict[str, str], more: dict[str, str]) -> None:
             if signed:
-                self.refused(replace(request, headers=more | dict(request.headers) | spoilt))
-            self.refused(self.webhook(self.inbound, more))
+                self.assert_refused(replace(request, headers=more | dict(request.headers) | spoilt))
+            self.assert_refused(self.webhook(self.inbound, more))
 
         refused()
 
@@ -111,20 +111,20 @@ class Receiving(Speaking):
                     spoilt = altered_requests.with_field(
                         request.body, self.content_type(request.body), name, odd
                     )
-                    self.refused(replace(request, body=spoilt))
+                    self.assert_refused(replace(request, body=spoilt))
 
     # --- What is read ------------------------------------------------------------------------------------
 
     def test_reads_a_message(self) -> None:
         request = self.request(self.inbound)
         for _ in range(2):  # reading changes nothing
-            [message] = self.made().parse(request)
+            [message] = self.create().parse(request)
             assert isinstance(message, InboundMessage)
             assert message.provider_message_id == self.inbound_id
             assert message.type in self.provider.channels
 
     def test_reads_a_report(self) -> None:
-        [report] = self.made().parse(self.request(self.report))
+        [report] = self.create().parse(self.request(self.report))
         assert isinstance(report, DeliveryReport)
         assert (report.provider_message_id, report.status) == (self.sent_id, Status.DELIVERED)
         assert report.reference in (7, None)
@@ -132,18 +132,18 @@ class Receiving(Speaking):
     def test_a_report_with_an_unknown_status_has_no_status(self) -> None:
         unheard_of = self.report.replace(self.delivered, b"unheard-of")
         assert unheard_of != self.report
-        [report] = self.made().parse(self.request(unheard_of))
+        [report] = self.create().parse(self.request(unheard_of))
         assert isinstance(report, DeliveryReport)
         assert report.status is None
 
     def test_an_unreadable_part_of_a_batch_does_not_lose_the_others(self) -> None:
         assert self.batch
-        first, bad, last = self.made().parse(self.request(self.batch))
+        first, bad, last = self.create().parse(self.request(self.batch))
         assert isinstance(bad, Invalid)
         assert all(isinstance(one, (InboundMessage, DeliveryReport)) for one in (first, last))
 
     def test_an_unreadable_request_raises_a_problem(self) -> None:
-        assert not self.reads(self.request(self.unreadable))
+        assert not self.can_read(self.request(self.unreadable))
 
     def test_any_body_is_parsed_or_raises_a_problem(self) -> None:
         kinds = {self.content_type(body) for body in self.bodies()}
@@ -151,7 +151,7 @@ class Receiving(Speaking):
         @EXAMPLES
         @given(altered_requests.ANYTHING, st.sampled_from(sorted(kinds)), st.text(max_size=20))
         def read(body: bytes, kind: str, query: str) -> None:
-            self.reads(Webhook(self.url, query, {"content-type": kind}, body))
+            self.can_read(Webhook(self.url, query, {"content-type": kind}, body))
 
         read()
 
@@ -160,21 +160,21 @@ class Receiving(Speaking):
             request = self.request(known)
 
             @EXAMPLES
-            @given(altered_requests.spoilt(request.body, self.content_type(request.body)))
+            @given(altered_requests.altered(request.body, self.content_type(request.body)))
             def read(body: bytes) -> None:
-                self.reads(replace(request, body=body))  # noqa: B023  # called within the round
+                self.can_read(replace(request, body=body))  # noqa: B023  # called within the round
 
             read()
 
-    def reads(self, webhook: Webhook) -> bool:
+    def can_read(self, webhook: Webhook) -> bool:
         """Whether it reads all of it; whatever it is, it ends in our words."""
         try:
-            parts = self.made().parse(webhook)
+            parts = self.create().parse(webhook)
         except (Unreadable, Invalid):
             return False
         assert all(isinstance(part, (InboundMessage, DeliveryReport, Invalid)) for part in parts)
         return not any(isinstance(part, Invalid) for part in parts)
 
     def test_the_response_is_2xx_for_a_stored_message_and_for_an_unknown_report(self) -> None:
-        for kept in (self.kept(), None):
-            assert 200 <= self.made().respond([kept]).status < 300
+        for kept in (self.stored_message(), None):
+            assert 200 <= self.create().respond([kept]).status < 300

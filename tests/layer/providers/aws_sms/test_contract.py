@@ -1,4 +1,4 @@
-"""End User Messaging keeps to the contract."""
+"""AWS End User Messaging SMS fulfils the contract."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What End User Messaging is sent, and what its refusals mean."""
+"""What AWS End User Messaging SMS is sent, and the failures that its errors become."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""What End User Messaging tells: texts that came in, and what became of those that went out."""
+"""Notifications of AWS End User Messaging SMS: received texts, and events of sent texts."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The built-in providers keep to the contract."""
+"""The JSON gateways and the example provider fulfil the contract."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""A house provider that does not take a message says why, in its own words where it has any."""
+"""The failure of a refused message has the JSON gateway's code and reason, if it gives any."""
 
 import json
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What a house webhook refuses, in rows: always as unreadable or invalid, with the field's name."""
+"""Invalid webhooks of a JSON gateway are unreadable, or invalid with the field's name."""
 
 import json
 

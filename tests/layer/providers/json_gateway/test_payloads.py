@@ -1,4 +1,4 @@
-"""The house contract, in rows: what goes out, and what a webhook's bytes are read as."""
+"""The JSON that a JSON gateway is sent, and how its webhooks are read."""
 
 import json
 import socket

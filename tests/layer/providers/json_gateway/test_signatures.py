@@ -1,4 +1,4 @@
-"""Who gets in by a house webhook: who signed with a secret of this deployment, lately. It fails closed."""
+"""A webhook of a JSON gateway must be signed recently with a secret of this deployment."""
 
 from collections.abc import Mapping
 from datetime import timedelta

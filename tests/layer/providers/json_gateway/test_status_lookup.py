@@ -1,4 +1,4 @@
-"""Asking a house provider what became of a message, and the codes by which it says more than its status."""
+"""Status lookup at a JSON gateway, and the codes that say more than the HTTP status."""
 
 import json
 import socket

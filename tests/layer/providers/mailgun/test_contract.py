@@ -1,4 +1,4 @@
-"""Mailgun keeps to the contract, whichever of its two ways a mail comes by."""
+"""Mailgun fulfils the contract with both formats of received mail."""
 
 import json
 from collections.abc import Mapping

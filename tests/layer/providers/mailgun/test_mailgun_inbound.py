@@ -1,4 +1,4 @@
-"""Mails that Mailgun's routes forward, taken apart or as they came."""
+"""Mail that Mailgun's routes forward, parsed or raw."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What Mailgun's events tell of a mail that was sent, as its documentation shows them."""
+"""Mailgun's events about a sent mail, as in its documentation."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What Mailgun is asked for, field by field, and what its answers mean."""
+"""The form fields that Mailgun is sent, and the failures that its answers become."""
 
 import socket
 from base64 import b64encode
@@ -56,7 +56,7 @@ def content(part: Message) -> bytes:
 
 def send(asked: Script, secret: dict[str, str] | None = None, **fields: object) -> ProviderResult:
     with serve(asked) as address:
-        return Vendor().made(secret, f"http://{address}/").send(Vendor().message(**fields))
+        return Vendor().create(secret, f"http://{address}/").send(Vendor().message(**fields))
 
 
 def test_a_mail_is_sent_as_form_fields() -> None:
@@ -159,7 +159,7 @@ def test_if_an_attachment_is_unavailable_nothing_is_sent(internet: Internet) -> 
     internet.names = {"files.example.com": [[PUBLIC]]}
     message = Vendor().message(attachments=["http://files.example.com/a"])
     with internet.serving(answer(503)), pytest.raises(failures.Unready):
-        Vendor().made(url="http://api.example.com/").send(message)
+        Vendor().create(url="http://api.example.com/").send(message)
     assert internet.resolved == ["files.example.com"]
 
 

@@ -1,4 +1,4 @@
-"""Who gets in as Mailgun: who has its key, lately, and with each token once."""
+"""Mailgun's signatures: recent, with our key, and with each token only once."""
 
 import hashlib
 import hmac

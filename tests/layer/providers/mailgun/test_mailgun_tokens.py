@@ -1,4 +1,4 @@
-"""What is kept of requests whose body nobody signed: of each token's, the one that came first."""
+"""Mailgun does not sign the body: only the first body with a token is stored."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode

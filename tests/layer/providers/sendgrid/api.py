@@ -1,4 +1,4 @@
-"""Messages for SendGrid, and a send of one."""
+"""Messages for SendGrid, and a function that sends one."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""SendGrid's side of a signature, with a key made here; its own library has to hold it for right."""
+"""Signatures as SendGrid makes them, with a key made here, checked against SendGrid's own library."""
 
 import base64
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""SendGrid keeps to the contract."""
+"""SendGrid fulfils the contract."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Mail as Inbound Parse posts it, in rows: what its bytes are read as."""
+"""How mail that Inbound Parse posts is read."""
 
 import json
 from datetime import UTC, datetime

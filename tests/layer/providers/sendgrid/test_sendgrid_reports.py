@@ -1,4 +1,4 @@
-"""Events as the Event Webhook posts them, in rows: what they say of a message."""
+"""How events that the Event Webhook posts are read."""
 
 import json
 from datetime import UTC, datetime

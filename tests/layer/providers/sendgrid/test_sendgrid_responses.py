@@ -1,4 +1,4 @@
-"""What SendGrid's answers to a send mean, in rows."""
+"""What SendGrid's answers to a send mean."""
 
 import json
 from datetime import UTC, datetime, timedelta

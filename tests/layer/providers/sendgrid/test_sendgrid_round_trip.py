@@ -1,4 +1,4 @@
-"""A mail through SendGrid and back, by the functions: what its events make of it, and who is answered."""
+"""A mail through SendGrid and back, by the functions: its events, its status, and received mail."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""What goes out to SendGrid, in rows."""
+"""The requests that SendGrid is sent."""
 
 import base64
 import json

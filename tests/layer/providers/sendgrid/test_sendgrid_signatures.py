@@ -1,4 +1,4 @@
-"""Who is let in, by SendGrid's signature: held against its own library and its public vector."""
+"""SendGrid's signatures, compared with its own library and its published sample."""
 
 import base64
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""SES keeps to the contract."""
+"""SES fulfils the contract."""
 
 import json
 from pathlib import Path

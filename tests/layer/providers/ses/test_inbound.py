@@ -1,4 +1,4 @@
-"""Mail that SES takes in: inside the notification, or in a bucket."""
+"""Mail that SES receives: in the notification, or in a bucket."""
 
 import base64
 import json
@@ -167,7 +167,7 @@ def test_a_mail_is_spooled_while_its_bucket_is_unavailable(
         configure(PROVIDERS="mine=ses", PROVIDER_SECRET_ARN=aws.create_secret({"mine": fields}))
 
     deploy(endpoint_url=nobody)
-    with sns.at_work():
+    with sns.running():
         request = webhook(signed(envelope(payload("received_bucket"))))
         assert receive.receive(Channel.EMAIL, "mine", request).status == 202
     assert database.value("SELECT count(*) FROM webhook_requests") == 0

@@ -1,4 +1,4 @@
-"""What became of a mail that SES sent, by each of its events and for each of its recipients."""
+"""How each of SES's events is read, for each recipient of a mail."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What SES is sent, and what its refusals mean."""
+"""What SES is sent, and the failures that its errors become."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What the template lets the functions do at Amazon, where a parameter says so."""
+"""The permissions at AWS that the template grants if its parameters are set."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Telnyx keeps to the contract; its signatures are made by PyNaCl, as in Telnyx's own library."""
+"""Telnyx fulfils the contract. PyNaCl makes the signatures, as in Telnyx's own library."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What Telnyx is asked for, and what its answers mean."""
+"""What Telnyx is sent, and the failures that its answers become."""
 
 import json
 import socket
@@ -37,7 +37,7 @@ def failing(status: int, code: str, head: bytes = b"") -> failures.Failure:
     """What becomes of a message that Telnyx answers so."""
     body = json.dumps({"errors": [{"code": code, "title": "A title", "detail": "The detail."}]}).encode()
     with serve(answer(status, body, head)) as address, pytest.raises(failures.Failure) as raised:
-        Vendor().made(url=f"http://{address}/").send(Vendor().message())
+        Vendor().create(url=f"http://{address}/").send(Vendor().message())
     assert (raised.value.code, raised.value.reason) == (code, "The detail.")
     return raised.value
 
@@ -136,10 +136,10 @@ def test_retry_after_of_a_busy_server_is_in_the_failure() -> None:
 )
 def test_an_answer_without_an_id_has_an_unknown_outcome(body: bytes) -> None:
     with serve(answer(200, body)) as address, pytest.raises(failures.OutcomeUnknown):
-        Vendor().made(url=f"http://{address}/").send(Vendor().message())
+        Vendor().create(url=f"http://{address}/").send(Vendor().message())
 
 
 @pytest.mark.parametrize("key", ["", None])
 def test_without_an_api_key_nothing_is_sent(key: str | None) -> None:
     with pytest.raises(failures.Misconfigured):
-        Vendor().made({"api_key": key}).send(Vendor().message())
+        Vendor().create({"api_key": key}).send(Vendor().message())

@@ -1,4 +1,4 @@
-"""What Telnyx's requests tell, as its documentation shows them, and who may tell it."""
+"""How Telnyx's requests are read, as in its documentation, and which are verified."""
 
 import json
 from base64 import b64encode

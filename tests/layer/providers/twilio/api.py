@@ -1,4 +1,4 @@
-"""Twilio's API, as it answers one request, and what it was asked."""
+"""A server that answers one request as Twilio's API does, and keeps it."""
 
 import json
 import socket

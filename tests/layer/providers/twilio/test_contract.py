@@ -1,4 +1,4 @@
-"""Twilio keeps to the contract; its signatures are made by its own library."""
+"""Twilio fulfils the contract. Twilio's own library makes the signatures."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Which bodies are let in: forms, and JSON that the URL vouches for."""
+"""The bodies that Twilio signs: forms, and JSON with its hash in the URL."""
 
 import hashlib
 from dataclasses import replace

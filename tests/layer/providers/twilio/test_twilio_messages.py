@@ -1,4 +1,4 @@
-"""What a message from Twilio tells."""
+"""How a message from Twilio is read."""
 
 from urllib.parse import parse_qsl
 

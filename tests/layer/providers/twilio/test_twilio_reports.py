@@ -1,4 +1,4 @@
-"""What Twilio tells became of what we sent."""
+"""How Twilio's status callbacks are read."""
 
 import time
 

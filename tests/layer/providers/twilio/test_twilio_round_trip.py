@@ -1,4 +1,4 @@
-"""A message through Twilio and back, by the functions: what each answer, callback and look-up makes of it."""
+"""A message through Twilio and back, by the functions: answers, callbacks and status lookups."""
 
 import json
 import socket

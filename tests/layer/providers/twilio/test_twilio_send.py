@@ -1,4 +1,4 @@
-"""What goes out to Twilio, and how its answer ends the attempt."""
+"""What Twilio is sent, and the failures that its answers become."""
 
 from base64 import b64encode
 from datetime import timedelta

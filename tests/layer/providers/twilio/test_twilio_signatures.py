@@ -1,4 +1,4 @@
-"""Who may tell it: signatures by Twilio's own library, and the vector that its documentation has."""
+"""Twilio's signatures, made by its own library, and the samples of its documentation."""
 
 import hashlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Asking Twilio what became of a message: found is what can be no other, and none is what nothing is like."""
+"""Status lookup at Twilio: a message counts as found only if no other can be meant."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

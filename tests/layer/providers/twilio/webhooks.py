@@ -1,4 +1,4 @@
-"""Twilio's requests, in the form in which its documentation has them, and what is read from them."""
+"""Requests as in the documentation of Twilio, and a function that reads them."""
 
 from datetime import UTC, datetime
 from pathlib import Path
