@@ -39,6 +39,8 @@ def add_undispatched(database: Database, contact: str) -> int:
         "from": CUSTOMER,
         "to": contact,
         "body": "Hello",
+        "cc": [],
+        "headers": {},
         "attachments": [],
         "timestamp": "2024-11-01T14:00:00Z",
     }
