@@ -1,4 +1,4 @@
-"""The version of a message: every change makes it grow, whichever function makes the change."""
+"""Every change of a message increments its version, whichever function makes the change."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -29,7 +29,7 @@ UNCHECKED = "DROP TRIGGER check_version ON messages; DROP FUNCTION check_version
 
 @pytest.fixture
 def checked(database: Database) -> Iterator[Database]:
-    """A database that refuses a change of a message without a new version, and notes the others."""
+    """A database that refuses a change of a message without a new version, and records the other changes."""
     database.rows(CHECKED)
     yield database
     database.rows(UNCHECKED)
@@ -39,12 +39,12 @@ def changes(database: Database) -> list[object]:
     return [edge for [edge] in database.rows("SELECT DISTINCT edge FROM changes ORDER BY 1")]
 
 
-def test_a_message_starts_at_1(database: Database) -> None:
+def test_a_message_starts_at_version_1(database: Database) -> None:
     assert messages.accept()[1].version == 1
     assert messages.receive()[1].version == 1
 
 
-def test_every_step_of_delivery_makes_it_grow(checked: Database) -> None:
+def test_every_step_of_delivery_increments_the_version(checked: Database) -> None:
     messages.record_sent(messages.claim_new(), "p-1")
     attempts.record(messages.claim_new().token, Status.FAILED)
     attempts.record(messages.claim_new().token, Status.QUEUED, wait=timedelta())
@@ -74,7 +74,7 @@ def test_every_step_of_delivery_makes_it_grow(checked: Database) -> None:
     ]
 
 
-def test_a_postponement_to_the_first_provider_makes_it_grow(checked: Database) -> None:
+def test_a_postponement_to_the_first_provider_increments_the_version(checked: Database) -> None:
     id = messages.accept(messages.sms_to_new_contact())[1].id
     checked.rows("UPDATE messages SET providers = '{first,sms}', version = version + 1")
     checked.rows("INSERT INTO circuits VALUES ('first', now(), 'infinity', 1), ('sms', now(), 'infinity', 1)")
@@ -82,7 +82,7 @@ def test_a_postponement_to_the_first_provider_makes_it_grow(checked: Database) -
     assert checked.rows("SELECT provider, version FROM messages") == [["first", 3]]
 
 
-def test_reports_and_provider_ids_make_it_grow(checked: Database) -> None:
+def test_reports_and_provider_ids_increment_the_version(checked: Database) -> None:
     id = messages.record_sent(messages.claim_new(), "p-1")
     before = messages.read(id).version
     for status in (Status.SENT, Status.DELIVERED, Status.DELIVERED, Status.READ, None):
@@ -93,7 +93,7 @@ def test_reports_and_provider_ids_make_it_grow(checked: Database) -> None:
     assert messages.read(sending).version == 4  # accepted, claimed, given its provider's id, reported
 
 
-def test_leaving_the_quarantine_makes_it_grow(checked: Database) -> None:
+def test_leaving_the_quarantine_increments_the_version(checked: Database) -> None:
     checked.rows("DELETE FROM account_addresses")
     messages.receive()
     accounts.add_address("operator", messages.ACCOUNT, messages.CUSTOMER)

@@ -1,4 +1,4 @@
-"""What becomes of a call to Amazon: botocore itself, over real HTTP, against each answer and each silence."""
+"""Calls to AWS with the real botocore over HTTP: each response and socket error becomes the right failure."""
 
 import json
 import socket
@@ -64,17 +64,17 @@ def failure(script: Script) -> failures.Failure:
     ],
 )
 def test_an_error_code_decides_the_type_of_failure(code: str, kind: type[failures.Failure]) -> None:
-    found = failure(answer(400, {"__type": f"com.amazonaws.x#{code}", "Message": "Because."}))
-    assert (type(found), found.code, found.reason) == (kind, code, "Because.")
+    result = failure(answer(400, {"__type": f"com.amazonaws.x#{code}", "Message": "Because."}))
+    assert (type(result), result.code, result.reason) == (kind, code, "Because.")
 
 
 def test_a_reason_decides_before_the_error_code() -> None:
-    found = failure(answer(400, {"__type": "Quota", "Reason": "OPTED_OUT", "Message": "Because."}))
-    assert type(found) is failures.TemporaryFailure, "of an error without such a field it is no reason"
-    found = failure(
+    result = failure(answer(400, {"__type": "Quota", "Reason": "OPTED_OUT", "Message": "Because."}))
+    assert type(result) is failures.TemporaryFailure, "this error has no field Reason, so its code decides"
+    result = failure(
         answer(400, {"__type": "ConflictException", "Reason": "OPTED_OUT", "Message": "Because."})
     )
-    assert (type(found), found.code) == (failures.OptedOut, "ConflictException.OPTED_OUT")
+    assert (type(result), result.code) == (failures.OptedOut, "ConflictException.OPTED_OUT")
 
 
 @pytest.mark.parametrize(
@@ -98,27 +98,27 @@ def test_a_reason_decides_before_the_error_code() -> None:
 def test_the_http_status_decides_if_the_code_is_unknown(
     status: int, kind: type[failures.Failure], body: bytes
 ) -> None:
-    found = failure(answer(status, body))
-    assert type(found) is kind
-    assert found.code
-    assert found.reason
+    result = failure(answer(status, body))
+    assert type(result) is kind
+    assert result.code
+    assert result.reason
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "Suspended", "Unheard-of"])
 def test_retry_after_is_in_the_failure(code: str) -> None:
-    found = failure(answer(503, {"__type": code}, "Retry-After: 30\r\n"))
-    assert isinstance(found, failures.TemporaryFailure)
-    assert found.retry_after == timedelta(seconds=30)
+    result = failure(answer(503, {"__type": code}, "Retry-After: 30\r\n"))
+    assert isinstance(result, failures.TemporaryFailure)
+    assert result.retry_after == timedelta(seconds=30)
 
 
 def test_code_and_reason_can_be_stored() -> None:
     body = b'{"__type": "A\\u0000\\ud800", "Message": "' + b"\\u0000\\ud800" * 5000 + b'"}'
-    found = failure(answer(400, body))
-    for text in (found.code, found.reason):
+    result = failure(answer(400, body))
+    for text in (result.code, result.reason):
         assert 0 < len(text.encode()) <= 1000
         assert "\0" not in text
-    found = failure(answer(400, {"__type": "A", "Message": "No <user@example.com> here."}))
-    assert found.reason == "No <<address>> here."
+    result = failure(answer(400, {"__type": "A", "Message": "No <user@example.com> here."}))
+    assert result.reason == "No <<address>> here."
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,14 @@ def test_code_and_reason_can_be_stored() -> None:
         pytest.param(lambda _: None, id="closes"),
         pytest.param(read_request, id="closes after it has read"),
         pytest.param(hang, id="hangs"),
-        pytest.param(respond(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"), id="answers half"),
-        pytest.param(respond(b"\0\xff" * 100), id="answers noise"),
-        pytest.param(answer(200, b"[]"), id="answers something else"),
+        pytest.param(respond(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"), id="sends half a body"),
+        pytest.param(respond(b"\0\xff" * 100), id="sends random bytes"),
+        pytest.param(answer(200, b"[]"), id="sends a list"),
     ],
 )
 def test_a_request_without_a_readable_answer_has_an_unknown_outcome(script: Script) -> None:
-    found = failure(script)
-    assert (type(found), found.code) == (failures.OutcomeUnknown, "no_answer")
+    result = failure(script)
+    assert (type(result), result.code) == (failures.OutcomeUnknown, "no_answer")
 
 
 def test_a_failed_connection_is_a_temporary_failure() -> None:
@@ -177,8 +177,8 @@ def test_a_request_with_invalid_parameters_is_not_sent() -> None:
     assert raised.value.code == "not_valid"
 
 
-def counted(script: Script) -> tuple[Script, Callable[[], int]]:
-    """The script, and how many connections it has served."""
+def counting(script: Script) -> tuple[Script, Callable[[], int]]:
+    """Returns a script that counts its connections, and a function that returns the count."""
     served: list[bytes] = []
 
     def wrapped(client: socket.socket) -> None:
@@ -189,36 +189,36 @@ def counted(script: Script) -> tuple[Script, Callable[[], int]]:
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_one_attempt_is_one_request(status: int) -> None:
-    script, served = counted(answer(status, {"__type": "ThrottlingException"}))
+def test_a_call_makes_one_request(status: int) -> None:
+    script, served = counting(answer(status, {"__type": "ThrottlingException"}))
     failure(script)
     assert served() == 1
 
 
-def test_a_connection_serves_one_call() -> None:
-    """One that was kept open over a frozen environment would take a message and never answer."""
-    hung_up: list[bytes] = []
+def test_each_call_has_its_own_connection() -> None:
+    """A connection that stayed open in a frozen environment would take a message and never answer."""
+    disconnected: list[bytes] = []
 
     def script(client: socket.socket) -> None:
         read_request(client)
         client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-        hung_up.append(client.recv(1))
+        disconnected.append(client.recv(1))
 
-    counting, served = counted(script)
-    with serve(counting) as address:
+    counting_script, served = counting(script)
+    with serve(counting_script) as address:
         for _ in range(3):
             call(f"http://{address}")
     assert served() == 3
-    assert hung_up == [b""] * 3
+    assert disconnected == [b""] * 3
 
 
-def test_calls_of_several_threads_do_not_disturb_each_other() -> None:
-    ended: list[object] = []
+def test_several_threads_can_call_at_once() -> None:
+    results: list[object] = []
     barrier = threading.Barrier(8)
 
     def run(address: str) -> None:
         barrier.wait()
-        ended.append(call(f"http://{address}").get("MessageId"))
+        results.append(call(f"http://{address}").get("MessageId"))
 
     with serve(answer(200, {"MessageId": "message-9"})) as address:
         threads = [threading.Thread(target=run, args=(address,)) for _ in range(8)]
@@ -226,4 +226,4 @@ def test_calls_of_several_threads_do_not_disturb_each_other() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-    assert ended == ["message-9"] * 8
+    assert results == ["message-9"] * 8
