@@ -49,7 +49,7 @@ def two_accounts(database: Database, aws: Aws) -> None:
 def ids(address: str) -> Ids:
     [thread] = call_as(address, "GET", "/api/conversations").json["conversations"]
     messages = call_as(address, "GET", f"/api/conversations/{thread['id']}/messages").json["messages"]
-    return Ids(thread["id"], next(one["id"] for one in messages if one["attachments"]))
+    return Ids(thread["id"], next(message["id"] for message in messages if message["attachments"]))
 
 
 def all_rows(database: Database) -> object:
@@ -86,8 +86,8 @@ def test_a_list_shows_only_the_account_s_own_conversations(database: Database) -
     ours, theirs = (
         call_as(address, "GET", "/api/conversations").json["conversations"] for address in CALLERS
     )
-    assert [one["customer_address"] for one in ours] == [OURS]
-    assert [one["customer_address"] for one in theirs] == [THEIRS]
+    assert [conversation["customer_address"] for conversation in ours] == [OURS]
+    assert [conversation["customer_address"] for conversation in theirs] == [THEIRS]
     for query in (f"address={THEIRS.replace('+', '%2B')}", f"address={THEIRS.replace('+', '%2B')}&type=sms"):
         assert call_as(OURS, "GET", f"/api/conversations?{query}").json["conversations"] == []
 
@@ -105,7 +105,7 @@ def test_the_other_account_s_cursor_shows_only_own_rows() -> None:
             call_as(address, "POST", SMS, NEW_SMS | {"from": address, "to": contact})
     theirs = call_as(THEIRS, "GET", "/api/conversations?limit=1").json["next_cursor"]
     page = call_as(OURS, "GET", f"/api/conversations?cursor={theirs}").json
-    assert {one["customer_address"] for one in page["conversations"]} == {OURS}
+    assert {conversation["customer_address"] for conversation in page["conversations"]} == {OURS}
     conversation, _ = ids_of_first(THEIRS)
     cursor = call_as(THEIRS, "GET", f"/api/conversations/{conversation}/messages?limit=1").json["next_cursor"]
     refused = call_as(OURS, "GET", f"/api/conversations/{conversation}/messages?cursor={cursor}")
@@ -114,7 +114,7 @@ def test_the_other_account_s_cursor_shows_only_own_rows() -> None:
 
 def ids_of_first(address: str) -> tuple[int, int]:
     threads = call_as(address, "GET", "/api/conversations").json["conversations"]
-    return min(one["id"] for one in threads), len(threads)
+    return min(thread["id"] for thread in threads), len(threads)
 
 
 @pytest.mark.parametrize(("path", "message"), [(SMS, NEW_SMS), (EMAIL, NEW_EMAIL)])
@@ -130,7 +130,7 @@ def test_an_account_cannot_send_from_the_other_account_s_address(
 
 def test_accounts_may_use_the_same_idempotency_key() -> None:
     sent = [call_as(address, "POST", SMS, NEW_SMS | {"from": address}, key="key") for address in CALLERS]
-    assert [one.status for one in sent] == [202, 202]
+    assert [answer.status for answer in sent] == [202, 202]
     assert sent[0].json["id"] != sent[1].json["id"]
     assert call_as(OURS, "POST", SMS, NEW_SMS | {"from": OURS}, key="key").json["id"] == sent[0].json["id"]
 

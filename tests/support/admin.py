@@ -1,4 +1,4 @@
-"""Accounts and keys as an operator makes them, by invoking the function."""
+"""Accounts and keys, created as an operator does: by invoking the function."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from tests.support.api import Answer, invoke
 
 
 def operate(request: str, body: object = None) -> Answer:
-    """`request` as in "POST /api/admin/keys"."""
+    """Invoke the function with an order such as "POST /api/admin/keys"."""
     order: dict[str, Any] = {"operator": request}
     answer = invoke("admin", order | ({"body": body} if body is not None else {}))
     headers = {name.lower(): value for name, value in answer["headers"].items()}
@@ -16,14 +16,14 @@ def operate(request: str, body: object = None) -> Answer:
 
 def make_key(account_id: int = 1, scopes: list[str] | None = None, **fields: object) -> str:
     body = {"account_id": account_id, "scopes": scopes or ["read", "send"]} | fields
-    made = operate("POST /api/admin/keys", body)
-    assert made.status == 201, made.body
-    key: str = made.json["key"]
+    created = operate("POST /api/admin/keys", body)
+    assert created.status == 201, created.body
+    key: str = created.json["key"]
     return key
 
 
 def key_of(key: str) -> str:
-    """Its secret."""
+    """The secret of a key."""
     return key.split("_", 2)[2]
 
 

@@ -51,13 +51,13 @@ class Answer:
 
     @property
     def fields(self) -> list[str]:
-        """Those that a problem names."""
+        """The fields that a problem names."""
         return [error["field"] for error in self.json.get("errors", [])]
 
 
 @cache
 def function(folder: str) -> ModuleType:
-    """Imported once, as into an environment that stays warm."""
+    """The module of a function, imported once, as in a warm environment."""
     return load(folder)
 
 
@@ -79,12 +79,16 @@ def call(
     caller: Mapping[str, str] | None = OPERATOR,
     **changes: object,
 ) -> Answer:
-    """As the HTTP API does. `body` is sent as it is where it is bytes, else as JSON; `caller` is what its
-    authorizer said; `changes` are made to the event, its own body under the name `body_changed_to`."""
+    """Call a function through its route, as the HTTP API does.
+
+    `body` is sent as it is if it is bytes, else as JSON. `caller` is the authorizer's context. `changes` are
+    made to the event; `body_changed_to` replaces the event's body.
+    """
     path = target.partition("?")[0]
     match = Routes(template().routes).match(method, path)
     assert match
-    folder = next(one.folder.name for one in template().functions if one.name == match.route.function)
+    folders = {declared.name: declared.folder.name for declared in template().functions}
+    folder = folders[match.route.function]
     event = payload.http_event(
         _request(method, target, body, headers),
         payload.HTTP_API,
@@ -102,7 +106,7 @@ def call(
 def call_url(
     folder: str, method: str, target: str, body: object = b"", headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """By the function's own URL."""
+    """Call a function through its function URL."""
     request = _request(method, target, body, headers)
     return answer(invoke(folder, payload.http_event(request, payload.function_url(folder), request.path)))
 
@@ -114,31 +118,31 @@ def answer(result: object) -> Answer:
 
 def _request(method: str, target: str, body: object, headers: Mapping[str, str] | None) -> Request:
     path, _, query = target.partition("?")
-    written = body if isinstance(body, bytes) else json.dumps(body).encode()
-    sent = {"content-type": "application/json"} | dict(headers or {}) if written else dict(headers or {})
-    return Request(method, path, query, list(sent.items()), written, "203.0.113.7", "HTTP/1.1")
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = {"content-type": "application/json"} | dict(headers or {}) if content else dict(headers or {})
+    return Request(method, path, query, list(sent.items()), content, "203.0.113.7", "HTTP/1.1")
 
 
 def signed(
     body: object, secret: str = SIGNING_SECRET, age: timedelta = timedelta(), id: str = "msg_1"
 ) -> dict[str, str]:
-    """The headers with which a JSON gateway signs this body, by the specification's own library."""
-    written = body if isinstance(body, bytes) else json.dumps(body).encode()
-    then = datetime.now(UTC) - age
+    """The headers with which a JSON gateway signs this body, made by the specification's own library."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    signed_at = datetime.now(UTC) - age
     return {
         "webhook-id": id,
-        "webhook-timestamp": str(int(then.timestamp())),
-        "webhook-signature": Webhook(secret).sign(id, then, written.decode()),
+        "webhook-timestamp": str(int(signed_at.timestamp())),
+        "webhook-signature": Webhook(secret).sign(id, signed_at, content.decode()),
     }
 
 
 def deliver(*ids: object, seconds: float = 30) -> list[str]:
-    """Hands deliver_message a record for each; the message ids that go back to the queue (`record-<id>`)."""
+    """Invoke deliver_message with these ids. Returns the records (`record-<id>`) that stay in the queue."""
     records = [{"messageId": f"record-{id}", "body": str(id)} for id in ids]
     result = invoke("deliver_message", {"Records": records}, seconds)
     return [failure["itemIdentifier"] for failure in result["batchItemFailures"]]
 
 
 def message(id: int) -> Any:
-    """As it is read, with its events."""
+    """The message with its events, as the API returns it."""
     return call("GET", f"/api/messages/{id}").json

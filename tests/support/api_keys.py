@@ -1,4 +1,4 @@
-"""API keys, made and revoked as an operator does it: by invoking a function."""
+"""API keys, created and revoked as an operator does: by invoking a function."""
 
 from typing import Any, NamedTuple
 
@@ -19,8 +19,8 @@ def bearer(text: str) -> dict[str, str]:
 
 
 def make(stack: Stack, *scopes: str, account: int = 1, **fields: object) -> Key:
-    made = operate(stack, "POST /api/admin/keys", {"account_id": account, "scopes": scopes, **fields})
-    return Key(made["id"], made["key"])
+    created = operate(stack, "POST /api/admin/keys", {"account_id": account, "scopes": scopes, **fields})
+    return Key(created["id"], created["key"])
 
 
 def revoke(stack: Stack, key: Key) -> None:

@@ -2,7 +2,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 class Context(LambdaContext):
-    """What Lambda hands to a handler beside the event."""
+    """The second argument of a Lambda handler."""
 
     _function_name = "test"
     _memory_limit_in_mb = 512

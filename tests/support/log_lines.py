@@ -42,7 +42,7 @@ class Printed:
 
 
 class StandardOutput(io.TextIOBase):
-    """Whatever that is at the moment: pytest gives each test, and each part of one, another."""
+    """The current standard output: pytest replaces it for each phase of each test."""
 
     def write(self, text: str) -> int:
         return sys.stdout.write(text)
@@ -52,7 +52,7 @@ class StandardOutput(io.TextIOBase):
 
 
 def let_the_logger_print() -> None:
-    """A handler holds the standard output of the time when it was made; a function has but one."""
+    """Make the logger print to the current standard output, and not to that of the time of its import."""
     from messaging.telemetry import logger
 
     handler = logger.registered_handler

@@ -57,8 +57,8 @@ def test_the_authorizer_s_result_is_cached_by_the_authorization_header(body: dic
 
 def test_the_api_may_invoke_the_authorizer_only_as_an_authorizer() -> None:
     permissions = of_type(transformed_template.template(), "AWS::Lambda::Permission").values()
-    of_it = [one for one in permissions if one["FunctionName"] == {"Fn::GetAtt": ["Authorizer", "Arn"]}]
-    [permission] = of_it
+    authorizer = {"Fn::GetAtt": ["Authorizer", "Arn"]}
+    [permission] = [permission for permission in permissions if permission["FunctionName"] == authorizer]
     assert permission["SourceArn"]["Fn::Sub"][0].endswith("${__ApiId__}/authorizers/*")
 
 

@@ -76,10 +76,6 @@ def test_a_function_has_the_same_name_everywhere(template: dict[str, Any]) -> No
         assert function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == FUNCTIONS[name]
 
 
-def test_every_folder_is_a_function() -> None:
-    assert {path.parent.name for path in ROOT.glob("functions/*/app.py")} == set(FUNCTIONS.values())
-
-
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_has_exactly_the_variables_that_it_reads(template: dict[str, Any], name: str) -> None:
     variables = of_type(template, "AWS::Lambda::Function")[name]["Environment"]["Variables"]

@@ -151,7 +151,7 @@ def report(status: str, **fields: object) -> WebhookResponse:
 
 
 def events() -> list[tuple[str, str | None, str | None]]:
-    return [(one["kind"], one["status"], one["code"]) for one in api.message(1)["events"]]
+    return [(event["kind"], event["status"], event["code"]) for event in api.message(1)["events"]]
 
 
 @pytest.mark.parametrize("by", ["their id", "our id", "both"])

@@ -82,12 +82,11 @@ def test_a_postponed_record_is_delivered_again_after_its_delay(aws: Aws) -> None
     spool.spool_request(messages.request(b"now"))
     spool.spool_request(messages.request(b"later"))
     records = aws.receive_spooled(seconds=60)
-    [later] = [
-        one
-        for one in records
-        if isinstance(r := spool.parse_record(one["body"]), WebhookRequest) and r.body == b"later"
-    ]
-    others = [ReceivedRecord(one["receiptHandle"], 8) for one in records if one is not later]
+    requests = [spool.parse_record(record["body"]) for record in records]
+    assert all(isinstance(request, WebhookRequest) for request in requests)
+    bodies = [request.body for request in requests if isinstance(request, WebhookRequest)]
+    later = records[bodies.index(b"later")]
+    others = [ReceivedRecord(record["receiptHandle"], 8) for record in records if record is not later]
     spool.postpone([ReceivedRecord(later["receiptHandle"], 1), *others])
     assert aws.receive_spooled() == []
     assert [record["messageId"] for record in eventually(aws.receive_spooled)] == [later["messageId"]]

@@ -177,7 +177,7 @@ def wait_for_locks(database: Database, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "two"),
+    ("first", "second"),
     [
         ([("a1", CONTACTS[0]), ("a2", CONTACTS[1])], [("b2", CONTACTS[1]), ("b1", CONTACTS[0])]),
         ([("b", CONTACTS[0]), ("a", CONTACTS[1])], [("a", CONTACTS[0]), ("b", CONTACTS[1])]),
@@ -188,14 +188,14 @@ def test_concurrent_requests_take_locks_in_the_same_order(
     database: Database,
     other: Database,
     environments: ProcessPoolExecutor,
-    one: Sequence[tuple[str, str]],
-    two: Sequence[tuple[str, str]],
+    first: Sequence[tuple[str, str]],
+    second: Sequence[tuple[str, str]],
 ) -> None:
     store_messages([("before 1", CONTACTS[0]), ("before 2", CONTACTS[1])])
     before = deadlocks(database)
     other.rows("BEGIN")
     other.rows("SELECT id FROM conversations FOR UPDATE")
-    turns = [environments.submit(store_messages, parts) for parts in (one, two)]
+    turns = [environments.submit(store_messages, parts) for parts in (first, second)]
     wait_for_locks(database, len(turns))
     other.rows("COMMIT")
     for turn in turns:
