@@ -1,4 +1,4 @@
-"""The provider simulator: serves the APIs of several vendors' instances, and misbehaves when it is told to.
+"""The provider simulator: serves the APIs of several vendors' instances, and misbehaves on demand.
 
 *      /<instance>[/...]                the vendor's API. It accepts messages and reports on them, and answers
                                         status lookups

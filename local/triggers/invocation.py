@@ -1,7 +1,7 @@
 """Lambda's Invoke API, for `python -m local keys` and `replay`, and for `aws lambda invoke --endpoint-url`.
 
-Whoever can invoke functions can do anything, so this API has a port of its own. A tunnel to the HTTP API does
-not lead to it.
+Anyone who can invoke functions can do anything, so this API has a port of its own. A tunnel to the HTTP API
+does not lead to it.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 """
