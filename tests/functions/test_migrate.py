@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine
 
 from local.commands.openapi import load
+from messaging import models
 from messaging.conversations import reads
 from messaging.postgres import database as product
 from messaging.problems import Unavailable
@@ -150,7 +151,7 @@ def test_the_command_migrates_as_well(empty: Database) -> None:
 
 
 def test_the_product_knows_the_newest_revision() -> None:
-    assert reads.REVISION == HEAD
+    assert models.SCHEMA_REVISION == HEAD
 
 
 def test_another_revision_is_unavailable(empty: Database) -> None:

@@ -14,6 +14,8 @@ from messaging.address import EmailAddress, EmailAddresses, PhoneAddress, PhoneR
 from messaging.fields import Attachments, Body, Extra, Headers, Subject, Text, Time
 from messaging.settings import DeliveryPolicy
 
+SCHEMA_REVISION = "0001"
+"""The Alembic revision of the tables that these models fit. A test compares it with the newest migration."""
 MAX_ID = 2**63 - 1
 MAX_RESPONSE_BYTES = 5_000_000
 MAX_ESCAPED_BYTES = 7

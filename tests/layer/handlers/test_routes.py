@@ -2,7 +2,7 @@
 
 import pytest
 
-from messaging.conversations import reads
+from messaging import models
 from messaging.postgres import database as product
 from tests.layer.handlers.test_api import GOOD, problem
 from tests.support.admin import make_key
@@ -190,4 +190,4 @@ def test_health_is_ok_only_if_the_database_answers_and_is_migrated(database: Dat
     try:
         check_unavailable(call("GET", "/healthz"))
     finally:
-        database.rows(f"UPDATE alembic_version SET version_num = '{reads.REVISION}'")
+        database.rows(f"UPDATE alembic_version SET version_num = '{models.SCHEMA_REVISION}'")

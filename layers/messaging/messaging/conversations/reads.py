@@ -8,13 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from messaging.models import MAX_ID, Channel
+from messaging.models import MAX_ID, SCHEMA_REVISION, Channel
 from messaging.postgres import cursor as cursors
 from messaging.postgres.database import Values, run
 from messaging.problems import Unavailable
-
-REVISION = "0001"
-"""The Alembic revision that this code needs. A test compares it with the newest migration."""
 
 MAX_PAGE_BYTES = 4_000_000
 """The most that the messages of a page may take. Lambda's responses are limited to 6 MB."""
@@ -88,9 +85,9 @@ class Page(NamedTuple):
 
 
 def check_schema() -> None:
-    """Raises Unavailable if the database does not answer or is not migrated to REVISION."""
+    """Raises Unavailable if the database does not answer or is not migrated to SCHEMA_REVISION."""
     revisions = [revision for (revision,) in run("SELECT version_num FROM alembic_version")]
-    if revisions != [REVISION]:
+    if revisions != [SCHEMA_REVISION]:
         raise Unavailable("The database is not migrated.")
 
 
