@@ -134,7 +134,7 @@ messages = Table(
     Index(
         "messages_inbound_key", "inbound_key", unique=True, postgresql_where=text("inbound_key IS NOT NULL")
     ),
-    postgresql_with={"fillfactor": 85},
+    postgresql_with={"fillfactor": 89},
 )
 """No index contains a column that delivery or a report changes, so that these updates are HOT: they write no
 index. What is still to be done for a message stands in outbound_queue and leases."""

@@ -83,7 +83,7 @@ attempts = Table(
         name="failure",
     ),
     Index("attempts_recent_idx", "provider", "started_at"),
-    postgresql_with={"fillfactor": 80},
+    postgresql_with={"fillfactor": 92},
 )
 """No index contains a column that recording an attempt changes, so that the update is HOT."""
 

@@ -423,7 +423,7 @@ def upgrade() -> None:
             ["conversation_id"], ["conversations.id"], name=op.f("messages_conversation_id_fkey")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("messages_pkey")),
-        postgresql_with={"fillfactor": 85},
+        postgresql_with={"fillfactor": 89},
     )
     op.create_index(
         "messages_inbound_key",
@@ -469,7 +469,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("attempts_message_id_fkey")),
         sa.PrimaryKeyConstraint("message_id", "number", name=op.f("attempts_pkey")),
         sa.UniqueConstraint("token", name=op.f("attempts_token_key")),
-        postgresql_with={"fillfactor": 80},
+        postgresql_with={"fillfactor": 92},
     )
     op.create_index("attempts_recent_idx", "attempts", ["provider", "started_at"])
     op.create_table(
