@@ -21,7 +21,7 @@ def _error(kind: str, message: str) -> PydanticCustomError:
 
 
 def normalize_phone(text: str) -> str:
-    """Returns a number in E.164, a short code, or an alphanumeric sender.
+    """Return a number in E.164, a short code, or an alphanumeric sender.
 
     A number without a leading `+` is read as one of the region DEFAULT_REGION, if that is set. Raises
     PydanticCustomError if the text is none of the three.
@@ -42,7 +42,7 @@ def normalize_phone(text: str) -> str:
 
 @lru_cache(maxsize=1000)  # parsing takes 40 us, and one of a message's two addresses repeats
 def _to_e164(text: str, region: str | None) -> str | None:
-    """Returns the number in E.164, or None if the text is not a phone number."""
+    """Return the number in E.164, or None if the text is not a phone number."""
     if _NOT_A_NUMBER.search(text):
         return None
     import phonenumbers  # here, because it takes 20 ms of a cold start and only some functions read numbers
@@ -65,7 +65,7 @@ def _to_e164(text: str, region: str | None) -> str | None:
 
 
 def normalize_phone_recipient(text: str) -> str:
-    """Returns a phone address that a message can be sent to: a number in E.164 or a short code.
+    """Return a phone address that a message can be sent to: a number in E.164 or a short code.
 
     An alphanumeric sender cannot receive. Raises PydanticCustomError for it, and for what is not a phone
     address.
@@ -79,7 +79,7 @@ def normalize_phone_recipient(text: str) -> str:
 
 
 def normalize_email(text: str) -> str:
-    """Returns the email address in lower case.
+    """Return the email address in lower case.
 
     `Name <address>` and `[address](mailto:address)` are read as their address. Raises PydanticCustomError
     if the text is not an email address; no DNS lookup is made.
@@ -100,7 +100,7 @@ def normalize_email(text: str) -> str:
 
 
 def normalize_address(text: str) -> str:
-    """Returns an email address if the text contains `@`, else a phone address.
+    """Return an email address if the text contains `@`, else a phone address.
 
     Raises PydanticCustomError if it is neither.
     """

@@ -30,7 +30,7 @@ def _check_storable(text: str) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Makes the text storable in Postgres: removes NULs and replaces each unpaired surrogate by `?`."""
+    """Make the text storable in Postgres: remove NULs and replace each unpaired surrogate by `?`."""
     if text.isascii():  # the usual case, which needs no encoding
         return text.replace("\0", "")
     return text.replace("\0", "").encode(errors="replace").decode()
@@ -71,7 +71,7 @@ def _null_to_list(value: object) -> object:
 
 
 def _check_rfc3339(value: object) -> object:
-    """Refuses the numbers and strings of digits that pydantic would read as seconds or milliseconds."""
+    """Refuse the numbers and strings of digits that pydantic would read as seconds or milliseconds."""
     is_time = isinstance(value, datetime) or (isinstance(value, str) and value[4:5] == "-")
     if not is_time:
         raise PydanticCustomError("timestamp", "must be an RFC 3339 time, such as 2024-11-01T14:00:00Z")
@@ -118,7 +118,7 @@ EpochSeconds = Annotated[int, Field(ge=0, lt=253_402_300_800), AfterValidator(_f
 
 
 def epoch_seconds(text: str) -> int | None:
-    """Returns the whole seconds since 1970 that a header or field holds, or None if it holds none."""
+    """Return the whole seconds since 1970 that a header or field holds, or None if it holds none."""
     return int(text) if _SECONDS.fullmatch(text) else None
 
 

@@ -78,12 +78,12 @@ class Content(Model):
         return self
 
     def content(self) -> dict[str, Any]:
-        """Returns the fields of Content, not those of a subclass, as JSON values under their API names."""
+        """Return the fields of Content, not those of a subclass, as JSON values under their API names."""
         return self.model_dump(mode="json", by_alias=True, include=set(Content.model_fields))
 
 
 def _refused(field: str, message: str) -> ValidationError:
-    """Returns an error under the field's name, for rules that compare several fields."""
+    """Return an error under the field's name, for rules that compare several fields."""
     error = PydanticCustomError("conflicting_fields", "{message}", {"message": message})
     return ValidationError.from_exception_data(field, [{"type": error, "loc": (field,), "input": None}])
 
@@ -196,7 +196,7 @@ class DeliveryReport(Model):
 
     @classmethod
     def of_copy(cls, event: str, **fields: Any) -> "DeliveryReport":
-        """Returns a report about a cc copy. It is recorded and does not change the message's status.
+        """Return a report about a cc copy. It is recorded and does not change the message's status.
 
         `event` is the provider's word; `fields` are the other fields, without status and code.
         """

@@ -105,7 +105,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     def document(self) -> dict[str, Any]:
-        """Returns the response body: type, title, status, detail, code and, if fields are wrong, errors."""
+        """Return the response body: type, title, status, detail, code and, if fields are wrong, errors."""
         document: dict[str, Any] = {
             "type": "about:blank",
             "title": self.status.phrase,
@@ -231,25 +231,25 @@ class Invalid(Problem):
 
     @classmethod
     def fields(cls, errors: Sequence[tuple[str, str]]) -> "Invalid":
-        """Takes pairs of a field and its message."""
+        """Take pairs of a field and its message."""
         field_errors = [FieldError(field=field, message=message) for field, message in errors]
         return cls("The request cannot be accepted.", field_errors)
 
     @classmethod
     def of(cls, error: "ValidationError") -> "Invalid":
-        """Translates pydantic's error. The result does not contain the refused values."""
+        """Translate pydantic's error. The result does not contain the refused values."""
         return cls.of_errors(error.errors(include_input=False, include_url=False))
 
     @classmethod
     def of_errors(cls, errors: Sequence[Mapping[str, Any]], skip: int = 0) -> "Invalid":
-        """Translates a list of pydantic's errors.
+        """Translate a list of pydantic's errors.
 
         `skip` drops that many leading parts of each location, such as "body" or "query".
         """
         return cls.fields([(_field_path(error["loc"][skip:]), _message(error)) for error in errors])
 
     def summary(self) -> str:
-        """Returns all errors on one line, for a log or an exception."""
+        """Return all errors on one line, for a log or an exception."""
         return "; ".join(f"{error['field']}: {error['message']}" for error in self.errors)
 
 
@@ -259,7 +259,7 @@ def _field_path(location: Sequence[str | int]) -> str:
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    """Describes pydantic's error for the author of the request, who does not know our Python types."""
+    """Describe pydantic's error for the author of the request, who does not know our Python types."""
     template = _MESSAGES.get(error["type"])
     if template is None:
         return str(error["msg"])

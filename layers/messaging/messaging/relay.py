@@ -15,7 +15,7 @@ BATCH_SIZE = 500
 
 
 def relay(seconds_left: Callable[[], float]) -> dict[str, int]:
-    """Runs one round of maintenance, while there is time.
+    """Run one round of maintenance, while there is time.
 
     1. Claims whose lease ran out become `unknown`: their worker died before it recorded an outcome.
     2. Reports that came before their attempt was recorded are applied.
@@ -60,7 +60,7 @@ def _delete_expired(seconds_left: Callable[[], float]) -> int:
 
 
 def _in_batches(delete: Callable[[int], int], seconds_left: Callable[[], float]) -> int:
-    """Deletes batch by batch until nothing is left or the time is up. Returns how many rows."""
+    """Delete batch by batch until nothing is left or the time is up. Returns how many rows."""
     total = 0
     while seconds_left() > BATCH_SECONDS:
         deleted = delete(BATCH_SIZE)

@@ -13,7 +13,7 @@ sent again."""
 
 
 def _instances(text: str) -> dict[str, str]:
-    """Reads `sms,sms-eu=sms` as {"sms": "sms", "sms-eu": "sms"}: the type of each instance, by its name."""
+    """Read `sms,sms-eu=sms` as {"sms": "sms", "sms-eu": "sms"}: the type of each instance, by its name."""
     instances: dict[str, str] = {}
     for part in text.split(","):
         if not part.strip():
@@ -88,7 +88,7 @@ class InvalidSetting(Exception):
 
 @cache
 def settings() -> Settings:
-    """Returns the settings. They are read from the environment at the first call.
+    """Return the settings. They are read from the environment at the first call.
 
     Raises pydantic's ValidationError if a variable has an invalid value.
     """
@@ -105,7 +105,7 @@ class Role(NamedTuple):
 
 
 def role() -> Role:
-    """Reads the credentials at each call: Lambda's runtime may replace them."""
+    """Read the credentials at each call: Lambda's runtime may replace them."""
     return Role(
         environ.get("AWS_ACCESS_KEY_ID", ""),
         environ.get("AWS_SECRET_ACCESS_KEY", ""),
@@ -115,7 +115,7 @@ def role() -> Role:
 
 
 def endpoint(service: str) -> str:
-    """Returns the URL to use instead of AWS's own endpoint, or an empty string for AWS's own.
+    """Return the URL to use instead of AWS's own endpoint, or an empty string for AWS's own.
 
     `service` is the service's name in AWS_ENDPOINT_URL_<service>; AWS_ENDPOINT_URL is that of all others.
     """

@@ -13,18 +13,18 @@ metrics = Metrics()
 
 
 def count(name: str, number: int = 1) -> None:
-    """Adds to a metric of the unit Count. A zero is not published."""
+    """Add to a metric of the unit Count. A zero is not published."""
     if number:
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=number)
 
 
 def duration(name: str, seconds: float) -> None:
-    """Adds a value to a metric of the unit Milliseconds."""
+    """Add a value to a metric of the unit Milliseconds."""
     metrics.add_metric(name=name, unit=MetricUnit.Milliseconds, value=seconds * 1000)
 
 
 def log_fault(message: str, error: BaseException, **extra: object) -> None:
-    """Logs a bug of this service: the exception's type, message and traceback.
+    """Log a bug of this service: the exception's type, message and traceback.
 
     The exception's message is logged only if the class is ours. The message of any other exception may
     contain a body, an address or a secret.
@@ -38,6 +38,6 @@ def log_fault(message: str, error: BaseException, **extra: object) -> None:
 
 
 def flush() -> None:
-    """Prints the metrics of this invocation, if there are any. Powertools would warn about none."""
+    """Print the metrics of this invocation, if there are any. Powertools would warn about none."""
     if metrics.metric_set:
         metrics.flush_metrics()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @cache
 def sqs() -> "SQSClient":
-    """Returns the client of SQS that this environment shares."""
+    """Return the client of SQS that this environment shares."""
     import boto3
 
     return boto3.client("sqs", config=_config())
@@ -22,7 +22,7 @@ def sqs() -> "SQSClient":
 
 @cache
 def s3() -> "S3Client":
-    """Returns the client of S3 that this environment shares. It signs links with the bucket's own host."""
+    """Return the client of S3 that this environment shares. It signs links with the bucket's own host."""
     import boto3
     from botocore.config import Config
 

@@ -17,7 +17,7 @@ _cache: dict[str, tuple[float, Mapping[str, Any]]] = {}
 
 
 def get_secret(arn: str) -> Mapping[str, Any]:
-    """Returns the JSON object that the secret holds, at most MAX_AGE seconds old.
+    """Return the JSON object that the secret holds, at most MAX_AGE seconds old.
 
     Raises Unavailable if Secrets Manager does not return the secret, or if it is not a JSON object.
     """

@@ -29,7 +29,7 @@ class Service:
     """One AWS service, with a connection that stays open between calls."""
 
     def __init__(self, id: str, name: str, target: str, version: str, *, connect: float, read: float) -> None:
-        """Takes the service's names and the timeouts of each of two tries, in seconds.
+        """Take the service's names and the timeouts of each of two tries, in seconds.
 
         `id` is its name in AWS_ENDPOINT_URL_<id>, and `name` the one in hostnames and signatures. `target`
         and `version` are those of its JSON protocol.
@@ -75,7 +75,7 @@ class Service:
         return request.prepare()
 
     def _send(self, request: "AWSPreparedRequest") -> "AWSResponse":
-        """Sends the request, and once more if the connection died, for example in a frozen environment."""
+        """Send the request, and once more if the connection died, for example in a frozen environment."""
         from botocore.exceptions import HTTPClientError
 
         try:

@@ -92,7 +92,7 @@ def check_schema() -> None:
 
 
 def get_message(account: int, id: int) -> str | None:
-    """Returns the JSON of a responses.MessageWithEvents, with the last MAX_EVENTS events, oldest first."""
+    """Return the JSON of a responses.MessageWithEvents, with the last MAX_EVENTS events, oldest first."""
     rows = run(_GET_MESSAGE, id, account)
     if not rows:
         return None
@@ -101,7 +101,7 @@ def get_message(account: int, id: int) -> str | None:
 
 
 def get_attachment(account: int, id: int, number: int) -> Mapping[str, Any] | None:
-    """Returns a message's attachment, the first being 1.
+    """Return a message's attachment, the first being 1.
 
     It is {"url"}, or {"key", "name", "content_type", "size"} if the file is in the media bucket.
     """
@@ -110,7 +110,7 @@ def get_attachment(account: int, id: int, number: int) -> Mapping[str, Any] | No
 
 
 def get_conversation(account: int, id: int) -> str | None:
-    """Returns the JSON of a responses.Conversation."""
+    """Return the JSON of a responses.Conversation."""
     rows = run(_GET_CONVERSATION, id, account)
     return rows[0][0] if rows else None
 
@@ -124,7 +124,7 @@ def list_conversations(
     type: Channel | None = None,
     updated_since: datetime | None = None,
 ) -> Page:
-    """Returns a page of responses.Conversation, those with the newest activity first.
+    """Return a page of responses.Conversation, those with the newest activity first.
 
     `address` may be the customer's or the contact's; `type` is that of any message. Raises Unreadable if the
     cursor is of a list with other filters.
@@ -159,7 +159,7 @@ def list_messages(
     *,
     newest_first: bool = False,
 ) -> Page | None:
-    """Returns a page of a conversation's responses.Message in the order in which they arrived.
+    """Return a page of a conversation's responses.Message in the order in which they arrived.
 
     Oldest first, a page always has a cursor: used later, it returns the messages that came since. Returns
     None if there is no such conversation. Raises Unreadable if the cursor is of another list.

@@ -22,7 +22,7 @@ _GROUP = re.compile(r'(?:[^"<@:]*+:)?')
 
 
 def split_mailboxes(*lists: str) -> list[str]:
-    """Returns the mailboxes in the values of address headers, also the members of groups.
+    """Return the mailboxes in the values of address headers, also the members of groups.
 
     After MAX_MAILBOXES, the rest of a value is returned as one mailbox.
     """
@@ -45,7 +45,7 @@ def _split(value: str) -> Iterator[str]:
 
 
 def normalize_mailboxes(mailboxes: Sequence[str], limit: int) -> tuple[list[str], list[str]]:
-    """Returns at most `limit` normalized addresses without duplicates, and all other mailboxes as text.
+    """Return at most `limit` normalized addresses without duplicates, and all other mailboxes as text.
 
     The others are not valid, or exceed the limit or MAX_MAILBOXES.
     """

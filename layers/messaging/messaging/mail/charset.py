@@ -47,7 +47,7 @@ _NOT_BASE64 = bytes({*range(256)} - {*(ascii_letters + ascii_digits + "+/").enco
 
 
 def decode(content: bytes, charset: str | None) -> str:
-    """Returns the text. What the charset cannot decode becomes a replacement character.
+    """Return the text. What the charset cannot decode becomes a replacement character.
 
     Without a charset, or with an unknown one, the content is decoded as UTF-8 if it is valid, else as
     windows-1252.
@@ -60,7 +60,7 @@ def decode(content: bytes, charset: str | None) -> str:
 
 
 def _codec(charset: str | None) -> str | None:
-    """Returns the name of Python's codec for a charset, or None if there is none."""
+    """Return the name of Python's codec for a charset, or None if there is none."""
     if not charset or len(charset) > 40:
         return None
     charset = _AFFIXES.sub("", charset.lower())
@@ -78,12 +78,12 @@ def _codec(charset: str | None) -> str | None:
 
 @cache
 def _codec_names() -> frozenset[str]:
-    """Returns the names that may be looked up. Python would search the disk for others, and cache them."""
+    """Return the names that may be looked up. Python would search the disk for others, and cache them."""
     return frozenset({*aliases, *(module.name for module in iter_modules(codec_folder))})
 
 
 def decode_header(header: str) -> str:
-    """Returns the header's value with its encoded words (RFC 2047) decoded.
+    """Return the header's value with its encoded words (RFC 2047) decoded.
 
     Malformed words, and everything after MAX_HEADER characters, are not changed.
     """
@@ -92,7 +92,7 @@ def decode_header(header: str) -> str:
 
 
 def _decode_words(words: str) -> str:
-    """Decodes adjacent encoded words.
+    """Decode adjacent encoded words.
 
     A sender may split a character between two words. So the bytes of words with the same charset are joined
     before they are decoded.
@@ -111,7 +111,7 @@ def _decode_words(words: str) -> str:
 
 
 def decode_base64(content: bytes) -> bytes:
-    """Decodes base64 leniently: other characters, missing padding and an incomplete last byte are ignored."""
+    """Decode base64 leniently: other characters, missing padding and an incomplete last byte are ignored."""
     digits = content.translate(None, _NOT_BASE64)
     if len(digits) % 4 == 1:  # six bits, which are not a byte
         digits = digits[:-1]

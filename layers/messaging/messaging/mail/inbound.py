@@ -42,7 +42,7 @@ def inbound_messages(
     extra: Mapping[str, Any] | None = None,
     id: str | None = None,
 ) -> list[InboundMessage | Invalid]:
-    """Returns one message for each recipient, or Invalid in its place if it is not an email address.
+    """Return one message for each recipient, or Invalid in its place if it is not an email address.
 
     `recipients` are our addresses in the mail's envelope. The id of each message is `id`, or a hash of the
     mail if `id` is None, with the recipient's address. No content is lost:
@@ -84,7 +84,7 @@ def inbound_messages(
 
 
 def _message(mail: Mail, received_at: datetime, max_text: int, extra: dict[str, Any]) -> InboundMessage:
-    """Returns the message without its recipient and id, which differ per recipient.
+    """Return the message without its recipient and id, which differ per recipient.
 
     `max_text` is the number of bytes that its text, and its HTML, can have.
     """
@@ -122,7 +122,7 @@ def _message(mail: Mail, received_at: datetime, max_text: int, extra: dict[str, 
 
 
 def _extra(mail: Mail, other_cc: Sequence[str], other_reply_to: Sequence[str]) -> dict[str, Any]:
-    """Returns the fields of a mail that a message does not have. A field without content is empty or None."""
+    """Return the fields of a mail that a message does not have. A field without content is empty or None."""
     content_ids = {}
     for content_id, index in mail.content_ids.items():
         if index < MAX_FILES - 1:  # the others are inside more.zip
@@ -141,7 +141,7 @@ def _extra(mail: Mail, other_cc: Sequence[str], other_reply_to: Sequence[str]) -
 
 
 def _address(field: str, mailboxes: Sequence[str]) -> str:
-    """Returns the first valid address. Raises Invalid if there is none."""
+    """Return the first valid address. Raises Invalid if there is none."""
     addresses, _ = normalize_mailboxes(mailboxes, 1)
     if not addresses:
         raise Invalid.field(field, "is not an email address")
@@ -156,7 +156,7 @@ class _Bodies(NamedTuple):
 
 
 def _bodies(mail: Mail, max_bytes: int) -> _Bodies:
-    """Returns the body and the HTML, each of at most `max_bytes`. Without text, the HTML is the body."""
+    """Return the body and the HTML, each of at most `max_bytes`. Without text, the HTML is the body."""
     text, html = mail.text, mail.html
     if html and not (text or "").strip():
         text = None
@@ -186,7 +186,7 @@ def _fits(text: str, max_bytes: int) -> bool:
 
 
 def _bundle(files: Sequence[File]) -> list[File]:
-    """Puts the last files into `more.zip` if there are more than MAX_FILES."""
+    """Put the last files into `more.zip` if there are more than MAX_FILES."""
     if len(files) <= MAX_FILES:
         return list(files)
     from zipfile import ZipFile, ZipInfo  # here: a cold start without such a mail does not pay for it
@@ -201,7 +201,7 @@ def _bundle(files: Sequence[File]) -> list[File]:
 
 
 def _identity(mail: Mail) -> str:
-    """Returns an id that is the same each time that the mail is delivered.
+    """Return an id that is the same each time that the mail is delivered.
 
     It is a hash of the content, because different mails can have the same Message-ID: their senders choose
     it.

@@ -28,7 +28,7 @@ _MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
 
 
 def text_and_html(message: Content) -> tuple[str | None, str | None]:
-    """Returns the plain text and the HTML of an outbound mail, of which one can be None.
+    """Return the plain text and the HTML of an outbound mail, of which one can be None.
 
     If `html` is blank, the body is HTML if it contains a tag, else plain text.
     """
@@ -63,7 +63,7 @@ class Mail:
 
 
 def parse_mail(raw: bytes) -> Mail:
-    """Parses a raw mail (RFC 5322).
+    """Parse a raw mail (RFC 5322).
 
     Raises Unreadable if it has no From header, or too many headers or parts.
     """
@@ -81,7 +81,7 @@ def build_mail(
     files: Sequence[File] = (),
     content_ids: Mapping[str, int] | None = None,
 ) -> Mail:
-    """Returns the mail with these headers, texts and files, for providers that parse the content themselves.
+    """Return the mail with these headers, texts and files, for providers that parse the content themselves.
 
     Raises Unreadable if there are too many headers.
     """
@@ -111,7 +111,7 @@ def _message_id(text: str) -> str | None:
 
 
 def _date(text: str) -> datetime | None:
-    """Returns the time in UTC, or None if the text is not a date. A date without an offset is UTC."""
+    """Return the time in UTC, or None if the text is not a date. A date without an offset is UTC."""
     try:
         time = parsedate_to_datetime(text[:200])
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

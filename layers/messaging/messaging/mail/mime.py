@@ -33,7 +33,7 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def split_head(raw: Bytes) -> tuple[Headers, memoryview]:
-    """Returns the headers of a mail or of a part, and the content after them.
+    """Return the headers of a mail or of a part, and the content after them.
 
     If the headers do not end within MAX_HEAD, there are none and everything is content. Raises Unreadable if
     there are more than MAX_HEADERS.
@@ -48,7 +48,7 @@ def split_head(raw: Bytes) -> tuple[Headers, memoryview]:
 
 
 def parse_headers(block: bytes) -> Headers:
-    """Parses a block of headers. Lines without a colon are ignored.
+    """Parse a block of headers. Lines without a colon are ignored.
 
     Raises Unreadable if there are more than MAX_HEADERS.
     """
@@ -74,13 +74,13 @@ def check_header_count(count: int) -> None:
 
 
 def first_header(headers: Headers, name: str) -> str:
-    """Returns the first value of a header, or an empty string if there is none."""
+    """Return the first value of a header, or an empty string if there is none."""
     values = headers.get(name)
     return values[0] if values else ""
 
 
 def make_file(name: str | None, content_type: str, content: bytes) -> File:
-    """Returns a file with the sender's name for it, without folders, or with a name that fits its type."""
+    """Return a file with the sender's name for it, without folders, or with a name that fits its type."""
     media_type = content_type.partition(";")[0].strip().lower()
     if not _MEDIA_TYPE.fullmatch(media_type) or len(media_type) > MAX_NAME:
         media_type = "application/octet-stream"

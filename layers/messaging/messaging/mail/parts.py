@@ -63,7 +63,7 @@ class Parts:
 
 
 def parse_parts(headers: Headers, content: Bytes) -> Parts:
-    """Parses the content of a mail. Raises Unreadable if it has too many parts or headers."""
+    """Parse the content of a mail. Raises Unreadable if it has too many parts or headers."""
     parser = _Parser()
     body = parser.parse(headers, content, MAX_DEPTH, "text/plain")
     parts = parser.parts
@@ -131,7 +131,7 @@ class _Parser:
         self._text_bytes_left = MAX_TEXTS
 
     def parse(self, headers: Headers, content: Bytes, depth: int, default_type: str) -> _Body:
-        """Parses one part with the parts inside it, adds its files, and returns its texts.
+        """Parse one part with the parts inside it, add its files, and return its texts.
 
         `depth` is how many levels of multiparts may follow. `default_type` is the part's media type if its
         headers do not declare one.
@@ -184,7 +184,7 @@ class _Parser:
 
 
 def _join(bodies: Sequence[_Body]) -> _Body:
-    """Returns the bodies one after the other, as in multipart/mixed."""
+    """Return the bodies one after the other, as in multipart/mixed."""
     plain: list[_Text] = []
     html: list[_Text] = []
     for body in bodies:
@@ -201,7 +201,7 @@ def _choose(bodies: Sequence[_Body]) -> _Body:
 
 
 def _split_parts(boundary: str, content: Bytes) -> Iterator[Bytes]:
-    """Yields the parts between the boundary's lines. The last line may be missing.
+    """Yield the parts between the boundary's lines. The last line may be missing.
 
     The line break before a boundary belongs to it. Searching for both together keeps the search linear: else
     each place in a long run of dashes could begin a boundary.

@@ -20,7 +20,7 @@ class Accepted(NamedTuple):
 
 
 def accept(account: int, message: NewSms | NewEmail, key: IdempotencyKey | None = None) -> Accepted:
-    """Stores an account's message as queued and dispatches it.
+    """Store an account's message as queued and dispatch it.
 
     A failed dispatch is not an error: the message is stored, and the relay dispatches it.
 
@@ -45,7 +45,7 @@ def accept(account: int, message: NewSms | NewEmail, key: IdempotencyKey | None 
 
 
 def _providers(message: NewSms | NewEmail) -> list[str]:
-    """Returns the instances to try, in their order.
+    """Return the instances to try, in their order.
 
     Raises Invalid if the first one cannot send the message; others that cannot are left out.
     """

@@ -8,7 +8,7 @@ from messaging.telemetry import count, duration, logger
 
 
 def log_recorded(message: OutboundMessage, status: Status, recorded: Recorded, code: str | None) -> None:
-    """Logs and counts a recorded attempt: `status` is what was recorded, `recorded` what came of it."""
+    """Log and count a recorded attempt: `status` is what was recorded, `recorded` what came of it."""
     logger.info(
         "Attempt recorded",
         extra={
@@ -29,7 +29,7 @@ def log_recorded(message: OutboundMessage, status: Status, recorded: Recorded, c
 
 
 def log_failure(message: OutboundMessage, result: Result) -> None:
-    """Logs and counts the failures that an operator must know of."""
+    """Log and count the failures that an operator must know of."""
     if isinstance(result, OptedOut):
         count("OptedOut")
     elif isinstance(result, Misconfigured):

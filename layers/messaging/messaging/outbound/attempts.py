@@ -79,7 +79,7 @@ class Recorded(NamedTuple):
 
 
 def claim(ids: Sequence[int], lease: timedelta) -> Claimed:
-    """Claims queued messages that are due for one attempt each, and unknown outcomes for one lookup each.
+    """Claim queued messages that are due for one attempt each, and unknown outcomes for one lookup each.
 
     The messages of a conversation are sent one at a time. So an id stands for its conversation: the claim may
     return an earlier message instead, and returns none while another attempt is under way. Ids that are
@@ -118,7 +118,7 @@ def record(
     reason: str | None = None,
     wait: timedelta | None = None,
 ) -> Recorded:
-    """Records how the attempt with this token ended.
+    """Record how the attempt with this token ended.
 
     `failure` is the kind of the Failure (failures.py); `code` and `reason` are shown to clients. `wait` is
     the time until the next attempt with QUEUED, and until the first status lookup with UNKNOWN.
@@ -139,7 +139,7 @@ def record(
 
 
 def record_all(records: Sequence[AttemptRecord]) -> list[Recorded]:
-    """Records attempts that ended together, in one transaction: all or none.
+    """Record attempts that ended together, in one transaction: all or none.
 
     Raises StatementRejected as `record` does.
     """
@@ -162,7 +162,7 @@ def record_all(records: Sequence[AttemptRecord]) -> list[Recorded]:
 
 
 def resolve(token: UUID, status: Status, code: str, reason: str) -> Dispatch | None:
-    """Resolves the unknown outcome of the attempt with this token.
+    """Resolve the unknown outcome of the attempt with this token.
 
     QUEUED sends the message again. FAILED and UNKNOWN are final. Returns None if the outcome is no longer
     open: a report or another lookup came first.
@@ -172,12 +172,12 @@ def resolve(token: UUID, status: Status, code: str, reason: str) -> Dispatch | N
 
 
 def expire_leases(limit: int) -> int:
-    """Makes claims `unknown` whose lease ran out before the worker recorded an outcome. Returns how many."""
+    """Make claims `unknown` whose lease ran out before the worker recorded an outcome. Returns how many."""
     return len(call("expire_leases", limit=limit))
 
 
 def take_due_dispatches(limit: int) -> Sequence[Dispatch]:
-    """Returns messages that are due or whose dispatch seems lost, the longest overdue first.
+    """Return messages that are due or whose dispatch seems lost, the longest overdue first.
 
     Sets the time after which the dispatch of each counts as lost again.
     """
@@ -185,5 +185,5 @@ def take_due_dispatches(limit: int) -> Sequence[Dispatch]:
 
 
 def leave_to_relay(ids: Sequence[int]) -> None:
-    """Makes messages that the queue did not take due for the relay's next round."""
+    """Make messages that the queue did not take due for the relay's next round."""
     run(_LEAVE_TO_RELAY, list(ids))

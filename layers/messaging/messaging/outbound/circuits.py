@@ -42,7 +42,7 @@ _OPEN = "SELECT provider FROM circuits WHERE open_until > clock_timestamp()"
 
 
 def list_health(names: Iterable[str]) -> list[ProviderHealth]:
-    """Returns the state of each provider's circuit, in the order of the names.
+    """Return the state of each provider's circuit, in the order of the names.
 
     Raises Unavailable if the database does not answer.
     """
@@ -57,5 +57,5 @@ def list_health(names: Iterable[str]) -> list[ProviderHealth]:
 
 
 def list_open() -> Sequence[str]:
-    """Returns the names of the providers whose circuits are open. Half-open circuits are not among them."""
+    """Return the names of the providers whose circuits are open. Half-open circuits are not among them."""
     return [provider for (provider,) in run(_OPEN)]

@@ -29,7 +29,7 @@ Instances = Mapping[str, Provider | None]
 
 
 def deliver(ids: Sequence[int], seconds_left: Callable[[], float]) -> None:
-    """Makes one attempt to send each message that is queued and due, and records how it ended.
+    """Make one attempt to send each message that is queued and due, and record how it ended.
 
     `ids` come from the queue; `seconds_left` returns how long this invocation may still run. The messages of
     one conversation are sent one at a time, in their order. Messages of unknown outcome that are due are
@@ -63,7 +63,7 @@ def _load(name: str) -> Provider | None:
 def _call_providers(
     claimed: Claimed, instances: Instances, seconds_left: Callable[[], float], *, is_queue_available: bool
 ) -> None:
-    """Sends and looks up everything that was claimed, records the results as they come, and dispatches.
+    """Send and look up everything that was claimed, record the results as they come, and dispatch.
 
     The calls run in threads. Only this thread speaks to the database and to the queue.
     """

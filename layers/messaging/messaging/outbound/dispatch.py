@@ -18,7 +18,7 @@ class FollowUp(NamedTuple):
 
 
 def dispatch(dispatches: Sequence[Dispatch], delay: float = 0) -> bool:
-    """Dispatches messages, to be delivered in `delay` seconds. Returns whether the queue took them all.
+    """Dispatch messages, to be delivered in `delay` seconds. Returns whether the queue took them all.
 
     Messages that it did not take are due in the relay's next round.
     """
@@ -34,7 +34,7 @@ def dispatch(dispatches: Sequence[Dispatch], delay: float = 0) -> bool:
 
 
 def follow_ups(message_id: int, recorded: Recorded) -> list[FollowUp]:
-    """Returns what to dispatch after an attempt was recorded.
+    """Return what to dispatch after an attempt was recorded.
 
     The message itself, if it is due again, and the next message of its conversation, if that can be sent
     now. The relay dispatches messages whose wait is longer than the queue can delay them.

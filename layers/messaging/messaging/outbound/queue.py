@@ -15,7 +15,7 @@ _sqs = Service("SQS", "sqs", "AmazonSQS", "1.0", connect=0.5, read=0.5)
 
 
 def send(dispatches: Sequence[Dispatch], delay: float = 0) -> list[int]:
-    """Puts messages on the queue, to be delivered in `delay` seconds (at most MAX_DELAY_SECONDS).
+    """Put messages on the queue, to be delivered in `delay` seconds (at most MAX_DELAY_SECONDS).
 
     Returns the ids of the messages that the queue did not take. An unavailable queue raises nothing: the
     messages are stored, so the caller's work is done.

@@ -29,7 +29,7 @@ class EndedAttempt(NamedTuple):
 def record_together(
     ended: Sequence[EndedAttempt], seconds_left: Callable[[], float]
 ) -> tuple[list[FollowUp], list[Exception]]:
-    """Records attempts that ended together, in one transaction.
+    """Record attempts that ended together, in one transaction.
 
     If the database rejects them, each is recorded on its own, so that one does not lose the others. Returns
     what to dispatch next, and why attempts could not be recorded.
@@ -65,7 +65,7 @@ def _record(ended: Sequence[EndedAttempt], seconds_left: Callable[[], float]) ->
 
 
 def _describe(message: OutboundMessage, result: Result) -> AttemptRecord:
-    """Returns what to record about an attempt."""
+    """Return what to record about an attempt."""
     decision = decide(message, result)
     kind = code = reason = None
     if isinstance(result, Failure):
@@ -87,7 +87,7 @@ def _describe(message: OutboundMessage, result: Result) -> AttemptRecord:
 def _retry_while_unavailable(
     record: Callable[[], list[Recorded]], seconds_left: Callable[[], float]
 ) -> list[Recorded]:
-    """Waits for a database that is unavailable: only this worker knows what the provider answered."""
+    """Wait for a database that is unavailable: only this worker knows what the provider answered."""
     while True:
         try:
             return record()

@@ -33,7 +33,7 @@ class Decision(NamedTuple):
 
 
 def decide(message: OutboundMessage, result: Result) -> Decision:
-    """Returns what becomes of a message after an attempt to send it."""
+    """Return what becomes of a message after an attempt to send it."""
     if isinstance(result, ProviderResult):
         return Decision(Status.SENT, None)
     if isinstance(result, Misconfigured):
@@ -53,7 +53,7 @@ def backoff(
     retry_after: timedelta | None = None,
     jitter: Callable[[float, float], float] = random.uniform,
 ) -> timedelta:
-    """Returns how long to wait after an attempt, the first being 1: exponential backoff with full jitter.
+    """Return how long to wait after an attempt, the first being 1: exponential backoff with full jitter.
 
     The wait is at least the provider's `retry_after`, up to MAX_RETRY_AFTER.
 

@@ -26,7 +26,7 @@ class Resolution(NamedTuple):
 
 
 def look_up(provider: Provider | None, message: OutboundMessage) -> Result:
-    """Asks a provider what became of a message. Returns None if it does not have it, and never raises."""
+    """Ask a provider what became of a message. Returns None if it does not have it, and never raises."""
     if not isinstance(provider, SupportsStatusLookup):
         return OutcomeUnknown("not_asked", f"The provider {message.provider} has no status lookup.")
     try:
@@ -36,7 +36,7 @@ def look_up(provider: Provider | None, message: OutboundMessage) -> Result:
 
 
 def resolve(unknown: UnknownOutcome, result: Result) -> list[FollowUp]:
-    """Records what a status lookup found, and resolves the outcome if possible. Returns what to dispatch."""
+    """Record what a status lookup found, and resolve the outcome if possible. Returns what to dispatch."""
     message = unknown.message
     if isinstance(result, ProviderResult):
         recorded = attempts.record(message.token, Status.SENT, provider_message_id=result.provider_message_id)
@@ -57,7 +57,7 @@ def resolve(unknown: UnknownOutcome, result: Result) -> list[FollowUp]:
 
 
 def _decide(unknown: UnknownOutcome, result: Result) -> Resolution | None:
-    """Returns how the outcome is resolved: by evidence, or after UNKNOWN_AFTER by the delivery policy.
+    """Return how the outcome is resolved: by evidence, or after UNKNOWN_AFTER by the delivery policy.
 
     Returns None while it is too early for either.
     """

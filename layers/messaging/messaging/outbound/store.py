@@ -68,7 +68,7 @@ def accept_message(
     key: IdempotencyKey | None = None,
     policy: DeliveryPolicy = "at_most_once",
 ) -> AcceptResult:
-    """Stores an account's message as queued, for the first of its providers.
+    """Store an account's message as queued, for the first of its providers.
 
     The other providers are tried in their order if the first one fails. Nothing is stored unless the outcome
     is CREATED.
@@ -89,5 +89,5 @@ def accept_message(
 
 
 def delete_expired_keys(limit: int) -> int:
-    """Deletes idempotency keys that are older than KEY_AGE, the oldest first. Returns how many."""
+    """Delete idempotency keys that are older than KEY_AGE, the oldest first. Returns how many."""
     return len(run(_DELETE_EXPIRED_KEYS, KEY_AGE, limit))

@@ -14,13 +14,13 @@ from messaging.problems import Unreadable
 
 
 def encode(walk: Sequence[object], *position: int | datetime) -> str:
-    """Returns a cursor. `walk` is the list's name and its filters; `position` is the key of the last row."""
+    """Return a cursor. `walk` is the list's name and its filters; `position` is the key of the last row."""
     parts = [list(walk), *(str(part) for part in position)]
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
 def decode(cursor: str, walk: Sequence[object], *parsers: Callable[[str], Any]) -> list[Any]:
-    """Returns the position, with one parser for each part of it.
+    """Return the position, with one parser for each part of it.
 
     Raises Unreadable if the cursor belongs to another walk, or is not a cursor.
     """
@@ -46,7 +46,7 @@ def parse_id(text: str) -> int:
 
 
 def parse_time(text: str) -> datetime:
-    """Returns the time in UTC. Raises ValueError if the text is not a time with an offset."""
+    """Return the time in UTC. Raises ValueError if the text is not a time with an offset."""
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         raise ValueError

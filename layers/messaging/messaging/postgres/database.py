@@ -45,7 +45,7 @@ class Values(list[object]):
     """The values of a statement that is built piece by piece."""
 
     def bind(self, value: object) -> str:
-        """Adds a value and returns its placeholder, such as `$1`."""
+        """Add a value and return its placeholder, such as `$1`."""
         self.append(value)
         return f"${len(self)}"
 
@@ -60,7 +60,7 @@ def call(function: str, **arguments: object) -> Sequence[Row]:
 
 
 def run(statement: str, *values: object) -> Sequence[Row]:
-    """Runs one statement in its own transaction and returns its rows.
+    """Run one statement in its own transaction and return its rows.
 
     The placeholders are Postgres's own ($1, $2, ..). JSON values are passed as text. After a lost connection,
     a deadlock or a serialization failure the statement runs again, so it must have the same effect however
@@ -93,7 +93,7 @@ def run(statement: str, *values: object) -> Sequence[Row]:
 
 @cache
 def connection() -> pg8000.Connection:
-    """Returns the environment's connection, and opens it if there is none.
+    """Return the environment's connection, and open it if there is none.
 
     One is enough: an environment handles one invocation at a time, and only one thread uses Postgres.
     """
@@ -101,7 +101,7 @@ def connection() -> pg8000.Connection:
 
 
 def disconnect() -> None:
-    """Closes the connection. The next statement opens a new one."""
+    """Close the connection. The next statement opens a new one."""
     if connection.cache_info().currsize:
         with suppress(OSError, pg8000.Error):  # the connection may be dead already
             connection().close()
@@ -122,12 +122,12 @@ class StatementRejected(Exception):
 
 
 def sqlstate(error: Exception) -> str:
-    """Returns Postgres's error code, or an empty string if the error did not come from Postgres."""
+    """Return Postgres's error code, or an empty string if the error did not come from Postgres."""
     return _fields(error).get("C", "")
 
 
 def _fields(error: Exception) -> Mapping[str, str]:
-    """Returns the fields of Postgres's error message, by their letters in the protocol.
+    """Return the fields of Postgres's error message, by their letters in the protocol.
 
     They are empty if the error did not come from Postgres.
     https://www.postgresql.org/docs/current/protocol-error-fields.html
@@ -143,7 +143,7 @@ def _unavailable(error: Exception) -> Unavailable:
 
 
 def connect(answer_timeout: float | None = ANSWER_TIMEOUT) -> pg8000.Connection:
-    """Opens a connection to DATABASE_URL, or to the database that DATABASE_SECRET_ARN describes.
+    """Open a connection to DATABASE_URL, or to the database that DATABASE_SECRET_ARN describes.
 
     `answer_timeout` is in seconds, for each wait on the server; None waits forever. Raises OSError or one of
     pg8000's errors if the server cannot be reached or refuses the login, and Unavailable if the secret cannot
@@ -178,7 +178,7 @@ def _driver() -> type[pg8000.Connection]:
 
 @cache
 def _tls(ca_file: str) -> ssl.SSLContext:
-    """Returns a context that trusts only this bundle. Loading the system's bundle takes 24 ms."""
+    """Return a context that trusts only this bundle. Loading the system's bundle takes 24 ms."""
     return ssl.create_default_context(cafile=ca_file or None)
 
 

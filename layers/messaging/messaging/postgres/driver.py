@@ -26,7 +26,7 @@ class Connection(pg8000.Connection):  # type: ignore[misc]  # pg8000 ships no ty
     def execute_unnamed(
         self, statement: str, vals: Sequence[Any] = (), oids: Sequence[int] = (), stream: Any = None
     ) -> Context:
-        """Runs a statement with Postgres's own placeholders ($1, $2, ..) and returns its result.
+        """Run a statement with Postgres's own placeholders ($1, $2, ..) and return its result.
 
         pg8000 calls this method, also for BEGIN, COMMIT and ROLLBACK. Raises pg8000's errors, and
         UnicodeEncodeError for a text that cannot be encoded. The connection stays usable if the server
@@ -44,7 +44,7 @@ class Connection(pg8000.Connection):  # type: ignore[misc]  # pg8000 ships no ty
         return context
 
     def _encode(self, value: str | None) -> bytes:
-        """Returns the value in Postgres's text format, with its length before it."""
+        """Return the value in Postgres's text format, with its length before it."""
         if value is None:
             return b"\xff\xff\xff\xff"  # the length -1 stands for NULL
         text = value.encode(self._client_encoding)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 
 def uuid7() -> UUID:
-    """Returns a new UUID, which is greater than those made before as far as the clock differs (by 0.25 μs).
+    """Return a new UUID, which is greater than those made before as far as the clock differs (by 0.25 μs).
 
     https://www.rfc-editor.org/rfc/rfc9562#section-5.7, with method 3 of section 6.2: the 12 bits behind the
     milliseconds are a fraction of a millisecond.

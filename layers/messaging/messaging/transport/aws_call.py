@@ -92,14 +92,14 @@ def call(
     failure_types: FailureTypes,
     read_timeout: float = READ_TIMEOUT,
 ) -> Mapping[str, Any]:
-    """Makes one request and returns the answer. Raises one of the Failures, and nothing else."""
+    """Make one request and return the answer. Raises one of the Failures, and nothing else."""
     with _raise_failures(failure_types), _client(access, service, read_timeout) as client:
         answer: Mapping[str, Any] = getattr(client, operation)(**request)
         return answer
 
 
 def read_object(access: AwsAccess, bucket: str, key: str, max_bytes: int) -> bytes:
-    """Reads an object from S3. Raises one of the Failures; PermanentFailure if the object is too large."""
+    """Read an object from S3. Raises one of the Failures; PermanentFailure if the object is too large."""
     with _raise_failures({}), _client(access, "s3", OBJECT_TIMEOUT) as client:
         answer = client.get_object(Bucket=bucket, Key=key)
         with answer["Body"] as body:
@@ -111,7 +111,7 @@ def read_object(access: AwsAccess, bucket: str, key: str, max_bytes: int) -> byt
 
 @contextmanager
 def _raise_failures(failure_types: FailureTypes) -> Iterator[None]:
-    """Turns every error of boto3 into one of the Failures."""
+    """Turn every error of boto3 into one of the Failures."""
     from botocore.exceptions import (
         ClientError,
         ConnectTimeoutError,

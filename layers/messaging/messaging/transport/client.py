@@ -47,7 +47,7 @@ class HttpResponse(NamedTuple):
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDGET) -> HttpResponse:
-    """Sends a POST request and returns the response if its status is 2xx. `budget` is in seconds.
+    """Send a POST request and return the response if its status is 2xx. `budget` is in seconds.
 
     Raises TemporaryFailure if nothing was sent or the response says so, PermanentFailure if the response
     refuses the message, and OutcomeUnknown if the request may have been sent and no response came. A failure
@@ -57,7 +57,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDG
 
 
 def get(url: str, headers: Mapping[str, str], budget: float = BUDGET) -> HttpResponse:
-    """Sends a GET request. Returns and raises what `post` does."""
+    """Send a GET request. Returns and raises what `post` does."""
     return _call("GET", url, b"", headers, budget)
 
 
@@ -80,7 +80,7 @@ def _call(method: str, url: str, body: bytes, headers: Mapping[str, str], budget
 def _connect(
     method: str, url: str, headers: Mapping[str, str], deadline: float
 ) -> http.client.HTTPConnection:
-    """Returns an open connection with the request's headers prepared. Nothing is sent yet."""
+    """Return an open connection with the request's headers prepared. Nothing is sent yet."""
     try:
         connection = _prepare(method, url, headers, min(time_until(deadline), CONNECT_TIMEOUT))
         connection.connect()
@@ -97,7 +97,7 @@ def _connect(
 def _exchange(
     connection: http.client.HTTPConnection, method: str, body: bytes, deadline: float
 ) -> HttpResponse:
-    """Sends the request, reads the response and closes the connection."""
+    """Send the request, read the response and close the connection."""
     try:
         connection.endheaders(body)
         # HTTPResponse only calls makefile() of its socket.
@@ -115,13 +115,13 @@ def _exchange(
 
 
 def failure_for_status(status: int, code: str, reason: str, wait: str | None) -> failures.Failure:
-    """Returns the failure that a status other than 2xx stands for. `wait` is the Retry-After header."""
+    """Return the failure that a status other than 2xx stands for. `wait` is the Retry-After header."""
     default = failures.TemporaryFailure if status >= 500 else failures.PermanentFailure
     return make_failure(_FAILURES.get(status, default), code, reason, wait)
 
 
 def reclassify(failure: failures.Failure, kind: type[failures.Failure]) -> failures.Failure:
-    """Returns the failure as another kind with the same code, reason and wait.
+    """Return the failure as another kind with the same code, reason and wait.
 
     A provider's own error code can say more than the HTTP status, from which `post` derived the kind.
     """
@@ -131,14 +131,14 @@ def reclassify(failure: failures.Failure, kind: type[failures.Failure]) -> failu
 
 
 def make_failure(kind: type[failures.Failure], code: str, reason: str, wait: str | None) -> failures.Failure:
-    """Returns a failure of this kind. `wait`, a Retry-After header, applies only to temporary failures."""
+    """Return a failure of this kind. `wait`, a Retry-After header, applies only to temporary failures."""
     if issubclass(kind, failures.TemporaryFailure):
         return kind(code, reason, retry_after(wait))
     return kind(code, reason)
 
 
 def _prepare(method: str, url: str, headers: Mapping[str, str], timeout: float) -> http.client.HTTPConnection:
-    """Returns a connection that is not open yet, with the request's headers in its buffer.
+    """Return a connection that is not open yet, with the request's headers in its buffer.
 
     Raises ValueError or HTTPException if the URL is not valid.
     """
@@ -159,7 +159,7 @@ def _prepare(method: str, url: str, headers: Mapping[str, str], timeout: float) 
 
 
 def retry_after(value: str | None) -> timedelta | None:
-    """Reads a Retry-After header: seconds, or a date. Returns None if it is missing or malformed."""
+    """Read a Retry-After header: seconds, or a date. Returns None if it is missing or malformed."""
     if value is None:
         return None
     try:
@@ -218,7 +218,7 @@ def _read(response: http.client.HTTPResponse) -> bytes:
 
 
 def time_until(deadline: float) -> float:
-    """Returns the seconds until the deadline, which is a value of time.monotonic().
+    """Return the seconds until the deadline, which is a value of time.monotonic().
 
     Raises TimeoutError if the deadline has passed.
     """

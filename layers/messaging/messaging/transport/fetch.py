@@ -62,7 +62,7 @@ class _Redirect(NamedTuple):
 
 
 def fetch(urls: Sequence[str], max_bytes: int = MAX_BYTES, budget: float = BUDGET) -> list[FetchedFile]:
-    """Returns the files at these URLs, in their order.
+    """Return the files at these URLs, in their order.
 
     `max_bytes` and `budget`, in seconds, are limits for all files together. Raises Unready if a file may be
     available later, and Unsendable if it does not exist, is too large, or its URL is not public.
@@ -109,7 +109,7 @@ def _request(url: str, max_bytes: int, deadline: float) -> FetchedFile | _Redire
 def _exchange(
     sock: socket.socket, parts: SplitResult, port: int, max_bytes: int, deadline: float
 ) -> FetchedFile | _Redirect:
-    """Sends the request over an open connection and reads the response."""
+    """Send the request over an open connection and read the response."""
     _send(sock, parts, port)
     # HTTPResponse only calls makefile() of its socket.
     reader = cast("socket.socket", DeadlineReader(deadline, sock, max_bytes))
@@ -158,7 +158,7 @@ def _too_large() -> Unsendable:
 
 
 def _file_name(path: str) -> str:
-    """Returns the last part of the path. It becomes a mail's header, so it must be a single line."""
+    """Return the last part of the path. It becomes a mail's header, so it must be a single line."""
     name = unquote(path.rpartition("/")[2])
     characters = [
         character if character.isprintable() and character not in "/\\" else "_" for character in name
@@ -175,7 +175,7 @@ def _content_type(response: http.client.HTTPResponse, name: str) -> str:
 
 
 def _connect(host: str, port: int, deadline: float) -> socket.socket:
-    """Connects to the first of the host's addresses that accepts the connection.
+    """Connect to the first of the host's addresses that accepts the connection.
 
     Raises Unsendable if any of the addresses is not public, and OSError if none accepts.
     """
@@ -198,7 +198,7 @@ def _connect(host: str, port: int, deadline: float) -> socket.socket:
 
 
 def _resolve(host: str, port: int, timeout: float) -> list[Any]:
-    """Returns what getaddrinfo does. It has no timeout, so it runs in a thread that is abandoned if it hangs.
+    """Return what getaddrinfo does. It has no timeout, so it runs in a thread that is abandoned if it hangs.
 
     Raises OSError, and ValueError if the host is not a valid name.
     """
@@ -228,7 +228,7 @@ def _is_public(text: str) -> bool:
 
 
 def _embedded_addresses(address: IPv6Address) -> list[IPv4Address]:
-    """Returns the IPv4 addresses to which a gateway may forward packets for this address."""
+    """Return the IPv4 addresses to which a gateway may forward packets for this address."""
     embedded = [address.ipv4_mapped]
     embedded += address.teredo or ()
     if address in _NAT64:

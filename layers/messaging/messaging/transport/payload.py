@@ -39,7 +39,7 @@ class Field(NamedTuple):
 
 
 def json_value(body: bytes) -> Any:
-    """Parses JSON. An unpaired surrogate becomes a replacement character.
+    """Parse JSON. An unpaired surrogate becomes a replacement character.
 
     Raises Unreadable if the body is not JSON in UTF-8, contains NaN or Infinity, or has more than MAX_TOKENS.
     """
@@ -57,7 +57,7 @@ def json_value(body: bytes) -> Any:
 
 
 def _replace_unpaired_surrogates(body: bytes) -> bytes:
-    """Replaces each escape in place: senders that cut a text can leave one half of an emoji."""
+    """Replace each escape in place: senders that cut a text can leave one half of an emoji."""
     replaced = bytearray(body)
     for escape in _ESCAPE.finditer(body):
         if escape["unpaired"]:
@@ -66,7 +66,7 @@ def _replace_unpaired_surrogates(body: bytes) -> bytes:
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Parses a JSON object. Raises Unreadable like `json_value`, and if the body is another JSON value."""
+    """Parse a JSON object. Raises Unreadable like `json_value`, and if the body is another JSON value."""
     value = json_value(body)
     if not isinstance(value, dict):
         raise Unreadable("The body is not a JSON object.")
@@ -74,7 +74,7 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def urlencoded(text: bytes | str) -> Sequence[tuple[str, str]]:
-    """Returns the names and values of a form or a query in their order, with blank and repeated ones.
+    """Return the names and values of a form or a query in their order, with blank and repeated ones.
 
     Raises Unreadable if they are not UTF-8, or more than MAX_FIELDS.
     """
@@ -110,7 +110,7 @@ def _unquote_plus(text: bytes) -> bytes:
 
 
 def form(content_type: str, body: bytes) -> Sequence[Field]:
-    """Returns the fields of a form in their order.
+    """Return the fields of a form in their order.
 
     The body is parsed as multipart if `content_type` says so, else as urlencoded. Raises Unreadable if the
     body is not such a form, or has more than MAX_FIELDS.
@@ -136,7 +136,7 @@ def _multipart(body: bytes, boundary: str) -> Sequence[Field]:
 
 
 def parse_reference(text: str | None) -> int | None:
-    """Returns our message id from the reference that a provider sends back, or None if it is not an id."""
+    """Return our message id from the reference that a provider sends back, or None if it is not an id."""
     if not text or len(text) > len(str(MAX_ID)):
         return None
     if not (text.isascii() and text.isdigit()):

@@ -10,7 +10,7 @@ _ADDRESS = re.compile(r'(?<![^\s<>()\[\],;:"@])[^\s<>()\[\],;:"@]++@[^\s<>()\[\]
 
 
 def redact(text: object) -> str | None:
-    """Replaces each email address by `<address>`, and cuts the text at MAX_LENGTH.
+    """Replace each email address by `<address>`, and cut the text at MAX_LENGTH.
 
     Returns None if `text` is not a string, or is blank.
     """

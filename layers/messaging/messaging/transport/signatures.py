@@ -33,7 +33,7 @@ such a public key, so these keys are refused. https://eprint.iacr.org/2020/1244"
 
 
 def verify_ecdsa(public_keys: Sequence[str], signature: str, signed: bytes) -> None:
-    """Checks an ECDSA signature. Keys are SubjectPublicKeyInfo; keys and signature are DER in base64.
+    """Check an ECDSA signature. Keys are SubjectPublicKeyInfo; keys and signature are DER in base64.
 
     Raises ValueError, whose text says what is wrong.
     """
@@ -61,7 +61,7 @@ def verify_ecdsa(public_keys: Sequence[str], signature: str, signed: bytes) -> N
 
 
 def verify_ed25519(public_keys: Sequence[str], signature: str, signed: bytes) -> None:
-    """Checks an Ed25519 signature. Keys and signature are raw bytes in base64.
+    """Check an Ed25519 signature. Keys and signature are raw bytes in base64.
 
     Raises ValueError, whose text says what is wrong.
     """
@@ -88,7 +88,7 @@ def verify_ed25519(public_keys: Sequence[str], signature: str, signed: bytes) ->
 
 @lru_cache(maxsize=16)
 def _ecdsa_key(text: str) -> "EllipticCurvePublicKey | None":
-    """Reads a public key, whose lines may be wrapped. None if it is not a public key on P-256."""
+    """Read a public key, whose lines may be wrapped. None if it is not a public key on P-256."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
     from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -102,7 +102,7 @@ def _ecdsa_key(text: str) -> "EllipticCurvePublicKey | None":
 
 @lru_cache(maxsize=16)
 def _ed25519_key(text: str) -> "Ed25519PublicKey | None":
-    """Reads a public key. None if it is not an Ed25519 public key, or one of small order."""
+    """Read a public key. None if it is not an Ed25519 public key, or one of small order."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:

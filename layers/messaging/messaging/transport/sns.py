@@ -73,7 +73,7 @@ class Envelope(BaseModel):
 
 
 def verify(body: bytes, received_at: datetime, topics: Sequence[str]) -> None:
-    """Checks that SNS signed this request for one of our topics, and confirms a subscription to it.
+    """Check that SNS signed this request for one of our topics, and confirm a subscription to it.
 
     Raises SignatureRejected, and Unavailable if SNS cannot be asked: SNS sends the request again after a 5xx.
     """
@@ -104,7 +104,7 @@ def verify(body: bytes, received_at: datetime, topics: Sequence[str]) -> None:
 
 
 def notification(body: bytes, greeting: str = "") -> Notification | None:
-    """Reads a verified request. None if it is about the subscription, or only holds the greeting that
+    """Read a verified request. None if it is about the subscription, or only holds the greeting that
     the publishing service sends to a new topic.
 
     Raises Unreadable and Invalid.
