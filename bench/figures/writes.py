@@ -19,13 +19,13 @@ from local.simulators.behaviour import Behaviour
 
 MESSAGES = 1_000_000
 SENT = 3_000
-"""As many as in five minutes at ten a second. Five minutes are Postgres' default between two checkpoints."""
+"""The messages of five minutes, Postgres' default between two checkpoints, at ten per second."""
 FIRST = 300
-"""Shown beside it: the first messages write the most pages."""
+"""The first messages, which write the most pages, are also shown separately."""
 BATCH = 10
 DELIVERED = 200
-ANSWER = 0.1
-"""Seconds that the provider takes to answer."""
+RESPONSE_SECONDS = 0.1
+"""How long the provider simulator takes to respond."""
 LEASE = timedelta(minutes=1)
 HISTORY = """
 INSERT INTO attempts (message_id, number, token, provider, provider_message_id, outcome, ended_at)
@@ -41,8 +41,8 @@ SELECT 'sms', 'sms', now(), now(), 'https://api.example.com/', '', '{{}}', '',
        substring(sha256(n::text::bytea), 1, 16)
   FROM generate_series(1, {messages}, 4) AS n
 """
-"""A quarter of the messages were sent, and as many requests are stored. Ids of providers and digests are
-random, so that new ones write pages all over their indexes."""
+"""Sends a quarter of the messages, and stores as many requests. The ids of providers and the digests are
+random, so that new ones change pages everywhere in their indexes."""
 
 
 class Counters(NamedTuple):
@@ -92,7 +92,7 @@ def _total(steps: Steps) -> Counters:
 
 @contextmanager
 def _product(database: Database) -> Iterator[None]:
-    """Has the product work in this database."""
+    """Configure the product to use this database."""
     from messaging import settings
     from messaging.postgres import database as product
 
@@ -104,8 +104,7 @@ def _product(database: Database) -> Iterator[None]:
 
 
 def _send(database: Database) -> tuple[Steps, Steps]:
-    """Sends messages to conversations all over the database. Returns what each step has written, of the first
-    messages and of all."""
+    """Send messages to random conversations. Return what each step has written, first and in total."""
     steps = dict.fromkeys(("accept", "claim", "record", "reports"), Counters())
     first: Steps = {}
 
@@ -129,22 +128,24 @@ def _send(database: Database) -> tuple[Steps, Steps]:
 
 
 def _delivery(testbed: Testbed, database: Database) -> float:
-    """Transaction ids of a message that is delivered with nine others, to a provider that takes its time."""
-    testbed.provider.behave(Behaviour(delay=ANSWER, reports=()))
+    """Return the transaction ids per message of deliveries in tens, with a provider that takes 100 ms."""
+    testbed.provider.behave(Behaviour(delay=RESPONSE_SECONDS, reports=()))
     with testbed.environment("deliver_message", database.url) as environment:
         before = _counters(database).transaction_ids
         for start in range(2, 2 + DELIVERED, BATCH):
-            ids = [id for contact in range(start, start + BATCH) for id in database.queue([contact])]
+            ids: list[int] = []
+            for contact in range(start, start + BATCH):
+                ids += database.queue([contact])
             environment.prepare(queue_event(ids))
             assert not environment.run().failures
         after = _counters(database).transaction_ids
     testbed.provider.behave()
     assert database.value("SELECT count(*) FROM messages WHERE status = 'sent'") == DELIVERED
-    return (after - before) / DELIVERED - 1  # each was accepted
+    return (after - before) / DELIVERED - 1  # without the one that accepts the message
 
 
 def _counters(database: Database) -> Counters:
-    """As they are now; the product's connection reports its updates first."""
+    """Return the counters, after the product's connection has reported its updates."""
     from messaging.postgres.database import run
 
     run("SELECT pg_stat_force_next_flush()")
@@ -158,15 +159,17 @@ def _counters(database: Database) -> Counters:
 
 
 class Batch:
-    """Messages on their way from being accepted to their second report."""
+    """Messages from their acceptance to their second report."""
 
     def __init__(self, database: Database, contacts: Sequence[int]) -> None:
         self._database = database
         self._contacts = contacts
 
     def accept(self) -> None:
-        """One transaction for each, as the function does it."""
-        self._ids = [id for contact in self._contacts for id in self._database.queue([contact])]
+        """Accept each message in a transaction of its own, as the function does."""
+        self._ids: list[int] = []
+        for contact in self._contacts:
+            self._ids += self._database.queue([contact])
 
     def claim(self) -> None:
         from messaging.outbound import attempts
@@ -182,7 +185,7 @@ class Batch:
             attempts.record(message.token, Status.SENT, provider_message_id=_provider_id(message.id))
 
     def report(self) -> None:
-        """One request for each."""
+        """Store each report as a request of its own."""
         from messaging.models import Status
 
         for status in (Status.SENT, Status.DELIVERED):
@@ -216,5 +219,5 @@ def _report(id: int, status: str) -> None:
 
 
 def _provider_id(id: int) -> str:
-    """A random one, as most providers give."""
+    """Return a random id, as most providers use."""
     return sha256(str(id).encode()).hexdigest()[:32]
