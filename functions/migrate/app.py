@@ -19,7 +19,7 @@ from messaging.postgres.database import connect, sqlstate
 from messaging.telemetry import logger
 
 FOLDER = Path(__file__).parent
-LOCK = 7_467_332_901  # any number that nothing else locks
+LOCK = 7_467_332_901  # an arbitrary number that nothing else locks
 DEADLOCK = "40P01"
 TRIES = 20
 FUNCTIONS = (
@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str | No
             revision = _upgrade(engine, config)
             break
         except DBAPIError as error:
-            # Whoever is at work meanwhile takes its locks in another order than a change of tables can.
+            # Other transactions lock tables in an order that a revision cannot follow.
             if error.orig is None or sqlstate(error.orig) != DEADLOCK or turn == TRIES:
                 raise
             logger.warning("Migration deadlocked", extra={"turn": turn})

@@ -1,4 +1,4 @@
-"""Alembic's environment: for app.py, which brings its connection, and for the command, which does not."""
+"""Alembic's environment. app.py passes its connection; the alembic command gets a connection of its own."""
 
 from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine
