@@ -12,18 +12,6 @@ from hypothesis import strategies as st
 
 from tests.functions.test_openapi import DOCUMENT, conforms
 from tests.support import api
-from tests.support.api import (
-    EMAIL,
-    INBOUND_EMAIL,
-    INBOUND_SMS,
-    NEW_EMAIL,
-    NEW_SMS,
-    SMS,
-    Answer,
-    call,
-    call_url,
-    invoke,
-)
 from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.database_reset import TABLES
@@ -102,7 +90,7 @@ def encoded_json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def check(answer: Answer, method: str, path: str, before: object, after: object) -> None:
+def check(answer: api.Answer, method: str, path: str, before: object, after: object) -> None:
     assert answer.status != 500
     conforms(answer, method, path)
     if answer.status >= 400:
@@ -115,10 +103,10 @@ def check(answer: Answer, method: str, path: str, before: object, after: object)
 @pytest.mark.parametrize(
     ("path", "valid"),
     [
-        (SMS, NEW_SMS),
-        (EMAIL, NEW_EMAIL),
-        ("/api/webhooks/sms", INBOUND_SMS),
-        ("/api/webhooks/email", INBOUND_EMAIL),
+        (api.SMS, api.NEW_SMS),
+        (api.EMAIL, api.NEW_EMAIL),
+        ("/api/webhooks/sms", api.INBOUND_SMS),
+        ("/api/webhooks/email", api.INBOUND_EMAIL),
     ],
 )
 def test_any_body_has_a_described_answer(count_rows: Any, path: str, valid: Mapping[str, object]) -> None:
@@ -129,14 +117,14 @@ def test_any_body_has_a_described_answer(count_rows: Any, path: str, valid: Mapp
         if encoded:
             changes = {"body_changed_to": base64.b64encode(body).decode(), "isBase64Encoded": True}
         before = count_rows()
-        check(call("POST", path, body, headers, **changes), "POST", path, before, count_rows())
+        check(api.call("POST", path, body, headers, **changes), "POST", path, before, count_rows())
 
     check_answer()
 
 
 @pytest.mark.parametrize("path", [path for path, methods in DOCUMENT["paths"].items() if "get" in methods])
 def test_any_id_and_query_have_a_described_answer(count_rows: Any, path: str) -> None:
-    call("POST", SMS, NEW_SMS)
+    api.call("POST", api.SMS, api.NEW_SMS)
     before = count_rows()
 
     @EXAMPLES
@@ -145,10 +133,10 @@ def test_any_id_and_query_have_a_described_answer(count_rows: Any, path: str) ->
     )
     def check_answer(id: str, query: list[tuple[str, str]]) -> None:
         target = path.replace("{id}", id) + "?" + "&".join(f"{name}={value}" for name, value in query)
-        check(call("GET", target), "GET", path, before, count_rows())
+        check(api.call("GET", target), "GET", path, before, count_rows())
 
     if path in ("/", "/api/docs", "/api/openapi.json", "/healthz"):
-        assert call("GET", f"{path}?x=%00").status in (200, 302)
+        assert api.call("GET", f"{path}?x=%00").status in (200, 302)
     else:
         check_answer()
 
@@ -166,9 +154,9 @@ def test_any_path_and_method_is_a_client_error(count_rows: Any) -> None:
     )
     def check_answer(method: str, start: str, end: str, body: bytes) -> None:
         for result in (
-            call(method, start + end, body),
-            call_url("sms_webhook", method, start + end, body),
-            call_url("email_webhook", method, start + end, body),
+            api.call(method, start + end, body),
+            api.call_url("sms_webhook", method, start + end, body),
+            api.call_url("email_webhook", method, start + end, body),
         ):
             if method == "OPTIONS" and result.status == 204:  # the allowed methods
                 assert result.body == b""
@@ -185,7 +173,7 @@ def test_any_path_and_method_is_a_client_error(count_rows: Any) -> None:
 
 
 def test_any_queue_record_that_is_not_an_id_fails(count_rows: Any) -> None:
-    call("POST", SMS, NEW_SMS)
+    api.call("POST", api.SMS, api.NEW_SMS)
     before = count_rows()
 
     @EXAMPLES
@@ -194,7 +182,7 @@ def test_any_queue_record_that_is_not_an_id_fails(count_rows: Any) -> None:
         records = [
             {"messageId": str(index), "body": body} for index, body in enumerate(bodies) if body != "1"
         ]
-        failed = invoke("deliver_message", {"Records": records})["batchItemFailures"]
+        failed = api.invoke("deliver_message", {"Records": records})["batchItemFailures"]
         ids = [failure["itemIdentifier"] for failure in failed]
         assert ids == [
             record["messageId"]
@@ -212,10 +200,10 @@ def test_any_wrong_signature_is_a_403(count_rows: Any, configure: Configure) -> 
     before = count_rows()
 
     @EXAMPLES
-    @given(HEADERS, st.binary(max_size=60) | st.just(json.dumps(INBOUND_SMS).encode()))
+    @given(HEADERS, st.binary(max_size=60) | st.just(json.dumps(api.INBOUND_SMS).encode()))
     def check_answer(headers: dict[str, str], body: bytes) -> None:
         for signature in ({}, api.signed({}) if body != b"{}" else {}):
-            assert call("POST", "/api/webhooks/sms", body, {**signature, **headers}).status == 403
+            assert api.call("POST", "/api/webhooks/sms", body, {**signature, **headers}).status == 403
         assert count_rows() == before
 
     check_answer()

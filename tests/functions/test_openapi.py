@@ -10,19 +10,7 @@ from jsonschema_rs import Draft202012Validator, meta
 
 from local.commands.openapi import FILE, description
 from local.simulators.provider import ProviderSimulator
-from tests.support.api import (
-    EMAIL,
-    INBOUND_EMAIL,
-    INBOUND_SMS,
-    NEW_EMAIL,
-    NEW_SMS,
-    SMS,
-    Answer,
-    call,
-    deliver,
-    signed,
-    template,
-)
+from tests.support import api
 from tests.support.database import Database
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,7 +23,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield method.upper(), path, operation
 
 
-def conforms(answer: Answer, method: str, path: str) -> Answer:
+def conforms(answer: api.Answer, method: str, path: str) -> api.Answer:
     """Returns the answer. Checks that the document describes its status and body."""
     responses = DOCUMENT["paths"][path][method.lower()]["responses"]
     response = responses.get(str(answer.status)) or (answer.status >= 400 and responses["default"])
@@ -62,13 +50,17 @@ def test_the_document_is_valid_openapi() -> None:
 
 def test_the_document_has_exactly_the_routes_of_the_template() -> None:
     declared = {
-        (route.method, route.path) for route in template().routes if route.path and route.method != "OPTIONS"
+        (route.method, route.path)
+        for route in api.template().routes
+        if route.path and route.method != "OPTIONS"
     }
     assert {(method, path) for method, path, _ in operations()} == declared
 
 
 def test_the_document_says_which_routes_need_a_key() -> None:
-    protected = {(route.method, route.path) for route in template().routes if route.authorizer and route.path}
+    protected = {
+        (route.method, route.path) for route in api.template().routes if route.authorizer and route.path
+    }
     assert {
         (method, path) for method, path, operation in operations() if "security" in operation
     } == protected
@@ -108,13 +100,16 @@ def test_every_operation_describes_its_problems() -> None:
 @pytest.mark.parametrize(
     ("route", "fields"),
     [
-        (SMS, NEW_SMS),
-        (SMS, {**NEW_SMS, "type": "mms", "attachments": ["https://example.com/i"], "body": ""}),
-        (EMAIL, {**NEW_EMAIL, "html": "<b>Hi</b>", "timestamp": "2024-11-01T14:00:00+01:00"}),
-        ("/api/webhooks/sms", INBOUND_SMS),
-        ("/api/webhooks/sms", {**INBOUND_SMS, "messaging_provider_id": 7, "body": None, "attachments": None}),
+        (api.SMS, api.NEW_SMS),
+        (api.SMS, {**api.NEW_SMS, "type": "mms", "attachments": ["https://example.com/i"], "body": ""}),
+        (api.EMAIL, {**api.NEW_EMAIL, "html": "<b>Hi</b>", "timestamp": "2024-11-01T14:00:00+01:00"}),
+        ("/api/webhooks/sms", api.INBOUND_SMS),
+        (
+            "/api/webhooks/sms",
+            {**api.INBOUND_SMS, "messaging_provider_id": 7, "body": None, "attachments": None},
+        ),
         ("/api/webhooks/sms", {"reference": "999", "status": "sent"}),
-        ("/api/webhooks/email", INBOUND_EMAIL),
+        ("/api/webhooks/email", api.INBOUND_EMAIL),
         ("/api/webhooks/email", {"xillio_id": "x", "status": "failed", "error": {"code": 1, "reason": "x"}}),
     ],
 )
@@ -125,19 +120,21 @@ def test_described_requests_are_accepted_and_answered_as_described(
     schema = DOCUMENT["paths"][route]["post"]["requestBody"]["content"]["application/json"]["schema"]
     validator = Draft202012Validator({**schema, "components": DOCUMENT["components"]})
     assert [error.message for error in validator.iter_errors(fields)] == []
-    assert conforms(call("POST", route, fields, signed(fields)), "POST", route).status in (200, 202)
-    assert conforms(call("POST", route, {**fields, "from": 7}, signed({**fields, "from": 7})), "POST", route)
+    assert conforms(api.call("POST", route, fields, api.signed(fields)), "POST", route).status in (200, 202)
+    assert conforms(
+        api.call("POST", route, {**fields, "from": 7}, api.signed({**fields, "from": 7})), "POST", route
+    )
 
 
 def test_reads_are_answered_as_described(database: Database, providers: ProviderSimulator) -> None:
-    call("POST", SMS, NEW_SMS)
-    call("POST", "/api/webhooks/sms", INBOUND_SMS, signed(INBOUND_SMS))
-    deliver(1)
+    api.call("POST", api.SMS, api.NEW_SMS)
+    api.call("POST", "/api/webhooks/sms", api.INBOUND_SMS, api.signed(api.INBOUND_SMS))
+    api.deliver(1)
     for path in (
         *("/api/conversations", "/api/conversations/{id}", "/api/conversations/{id}/messages"),
         *("/api/messages/{id}", "/healthz", "/api/openapi.json"),
     ):
-        assert conforms(call("GET", path.replace("{id}", "1")), "GET", path).status == 200
+        assert conforms(api.call("GET", path.replace("{id}", "1")), "GET", path).status == 200
         if "{id}" in path:
-            assert conforms(call("GET", path.replace("{id}", "999")), "GET", path).status == 404
-            assert conforms(call("GET", path.replace("{id}", "x")), "GET", path).status == 422
+            assert conforms(api.call("GET", path.replace("{id}", "999")), "GET", path).status == 404
+            assert conforms(api.call("GET", path.replace("{id}", "x")), "GET", path).status == 422

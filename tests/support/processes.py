@@ -8,20 +8,20 @@ import psutil
 
 def connected_to(port: int) -> list[int]:
     """Return the ids of our child processes that have a connection to a port of this machine."""
-    pids: list[int] = []
-    for pid, connection in _connections():
-        if connection.status == psutil.CONN_ESTABLISHED and connection.raddr.port == port:
-            pids.append(pid)
-    return pids
+    return [
+        pid
+        for pid, connection in _connections()
+        if connection.status == psutil.CONN_ESTABLISHED and connection.raddr.port == port
+    ]
 
 
 def listening_on(port: int) -> list[int]:
     """Return the ids of our child processes that listen on a port of this machine."""
-    pids: list[int] = []
-    for pid, connection in _connections():
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
-            pids.append(pid)
-    return pids
+    return [
+        pid
+        for pid, connection in _connections()
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+    ]
 
 
 @contextmanager

@@ -16,18 +16,6 @@ from messaging.postgres import database as product
 from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult, Webhook
 from tests.support import api
-from tests.support.api import (
-    EMAIL,
-    INBOUND_EMAIL,
-    INBOUND_SMS,
-    NEW_EMAIL,
-    NEW_SMS,
-    SMS,
-    call,
-    call_url,
-    deliver,
-    invoke,
-)
 from tests.support.aws import Aws
 from tests.support.configuration import SIGNING_SECRET, Configure
 from tests.support.database import Database
@@ -39,10 +27,17 @@ BODY, NUMBER, ADDRESS = "Marked body", "+18045550199", "marked.person@example.or
 URL = "https://example.com/Marked.jpg?signature=Marked"
 CALLED = "https://messaging.example.com"
 
-OUT_SMS = {**NEW_SMS, "to": NUMBER, "body": BODY}
-OUT_EMAIL = {**NEW_EMAIL, "to": ADDRESS, "body": BODY, "subject": BODY, "html": BODY, "attachments": [URL]}
-IN_SMS = {**INBOUND_SMS, "from": NUMBER, "body": BODY, "type": "mms", "attachments": [URL], "more": BODY}
-IN_EMAIL = {**INBOUND_EMAIL, "from": f"Marked <{ADDRESS}>", "body": BODY, "subject": BODY}
+OUT_SMS = {**api.NEW_SMS, "to": NUMBER, "body": BODY}
+OUT_EMAIL = {
+    **api.NEW_EMAIL,
+    "to": ADDRESS,
+    "body": BODY,
+    "subject": BODY,
+    "html": BODY,
+    "attachments": [URL],
+}
+IN_SMS = {**api.INBOUND_SMS, "from": NUMBER, "body": BODY, "type": "mms", "attachments": [URL], "more": BODY}
+IN_EMAIL = {**api.INBOUND_EMAIL, "from": f"Marked <{ADDRESS}>", "body": BODY, "subject": BODY}
 
 
 @pytest.fixture(autouse=True)
@@ -59,15 +54,15 @@ def _prints_nothing_marked(
 
 
 def post(route: str, fields: Mapping[str, object]) -> api.Answer:
-    return call("POST", route, fields, api.signed(fields))
+    return api.call("POST", route, fields, api.signed(fields))
 
 
 def test_sending_logs_no_content(providers: ProviderSimulator, aws: Aws) -> None:
-    for route, fields in ((SMS, OUT_SMS), (EMAIL, OUT_EMAIL)):
-        assert call("POST", route, fields, {"Idempotency-Key": "Marked"}).status == 202
-        assert call("POST", route, fields, {"Idempotency-Key": "Marked"}).status == 202
-        assert call("POST", route, {**fields, "body": "x"}, {"Idempotency-Key": "Marked"}).status == 422
-    assert deliver(1, 2) == []
+    for route, fields in ((api.SMS, OUT_SMS), (api.EMAIL, OUT_EMAIL)):
+        assert api.call("POST", route, fields, {"Idempotency-Key": "Marked"}).status == 202
+        assert api.call("POST", route, fields, {"Idempotency-Key": "Marked"}).status == 202
+        assert api.call("POST", route, {**fields, "body": "x"}, {"Idempotency-Key": "Marked"}).status == 422
+    assert api.deliver(1, 2) == []
     assert len(providers.requests) == 2
 
 
@@ -81,9 +76,9 @@ def test_sending_logs_no_content(providers: ProviderSimulator, aws: Aws) -> None
     ],
 )
 def test_a_failed_attempt_logs_no_content(providers: ProviderSimulator, behaviour: Behaviour) -> None:
-    call("POST", SMS, OUT_SMS)
+    api.call("POST", api.SMS, OUT_SMS)
     providers.behave(behaviour)
-    assert deliver(1) == []
+    assert api.deliver(1) == []
 
 
 def test_a_bug_in_a_provider_is_logged_without_content(
@@ -97,8 +92,8 @@ def test_a_bug_in_a_provider_is_logged_without_content(
             raise ValueError(webhook.body, webhook.headers)
 
     monkeypatch.setitem(registry.REGISTRY, "sms", Faulty)
-    call("POST", SMS, OUT_SMS)
-    deliver(1)
+    api.call("POST", api.SMS, OUT_SMS)
+    api.deliver(1)
     answer = post("/api/webhooks/sms", IN_SMS)
     assert answer.status == 202
     assert not any(mark in answer.body.decode() for mark in MARKS)
@@ -117,44 +112,44 @@ def test_receiving_logs_no_content() -> None:
 
 
 def test_a_rejected_request_logs_no_content(database: Database) -> None:
-    for route, fields in ((SMS, OUT_SMS), (EMAIL, OUT_EMAIL)):
-        assert call("POST", route, {**fields, "to": BODY, "Marked": BODY}).status == 422
-        assert call("POST", route, json.dumps(fields).encode()[:-1]).status == 400
-        assert call("POST", route, fields, {"content-type": "text/Marked"}).status == 415
+    for route, fields in ((api.SMS, OUT_SMS), (api.EMAIL, OUT_EMAIL)):
+        assert api.call("POST", route, {**fields, "to": BODY, "Marked": BODY}).status == 422
+        assert api.call("POST", route, json.dumps(fields).encode()[:-1]).status == 400
+        assert api.call("POST", route, fields, {"content-type": "text/Marked"}).status == 415
     for route, fields in (("/api/webhooks/sms", IN_SMS), ("/api/webhooks/email", IN_EMAIL)):
-        assert call("POST", route, fields).status == 403
-        assert call("POST", route, fields, {**api.signed(fields), "webhook-id": "Marked"}).status == 403
+        assert api.call("POST", route, fields).status == 403
+        assert api.call("POST", route, fields, {**api.signed(fields), "webhook-id": "Marked"}).status == 403
         for header in ("webhook-id", "webhook-timestamp", "webhook-signature"):
             spoilt = {**api.signed(fields), header: f"{BODY},{SIGNING_SECRET}"}
-            assert call("POST", route, fields, spoilt).status == 403
+            assert api.call("POST", route, fields, spoilt).status == 403
         assert post(route, {**fields, "from": f"{BODY}, and more"}).status == 202
         assert post(route, {**fields, BODY: BODY, "timestamp": BODY}).status == 202
         assert post(f"{route}/Marked", fields).status == 404
-        assert call("POST", route, BODY.encode() + b"\xff", api.signed({})).status == 403
+        assert api.call("POST", route, BODY.encode() + b"\xff", api.signed({})).status == 403
     faults = database.rows("SELECT fault FROM webhook_requests ORDER BY id")
     assert faults == [["Invalid: from"], ["Invalid: timestamp"]] * 2
 
 
 def test_a_read_logs_no_content() -> None:
-    call("POST", SMS, OUT_SMS)
+    api.call("POST", api.SMS, OUT_SMS)
     for target in (
         *(f"/api/conversations?address={NUMBER}", f"/api/conversations?address={ADDRESS}"),
         *("/api/conversations?cursor=Marked", "/api/conversations?address=Marked%00body", "/api/Marked"),
         *("/api/conversations/1", "/api/conversations/1/messages", "/api/messages/1", "/api/messages/Marked"),
     ):
-        call("GET", target)
-    invoke("deliver_message", {"Records": [{"messageId": "1", "body": BODY}]})
+        api.call("GET", target)
+    api.invoke("deliver_message", {"Records": [{"messageId": "1", "body": BODY}]})
 
 
 def test_an_outage_logs_no_content(configure: Configure, aws: Aws, database: Database) -> None:
-    call("POST", SMS, OUT_SMS)
+    api.call("POST", api.SMS, OUT_SMS)
     aws.delete_queues()
-    assert call("POST", SMS, OUT_SMS).status == 202
+    assert api.call("POST", api.SMS, OUT_SMS).status == 202
     product.disconnect()
     configure(DATABASE_URL="postgresql://Marked:Marked@127.0.0.1:9/Marked?sslmode=disable")
-    assert call("POST", SMS, OUT_SMS).status == 503
+    assert api.call("POST", api.SMS, OUT_SMS).status == 503
     assert post("/api/webhooks/sms", IN_SMS).status == 503
-    assert deliver(1) == ["record-1"]
+    assert api.deliver(1) == ["record-1"]
 
 
 def test_a_statement_that_postgres_rejects_is_logged_without_content(
@@ -162,7 +157,7 @@ def test_a_statement_that_postgres_rejects_is_logged_without_content(
 ) -> None:
     database.rows("ALTER TABLE messages ADD CONSTRAINT spoilt CHECK (body NOT LIKE 'Marked%')")
     try:
-        assert call("POST", SMS, OUT_SMS).status == 500
+        assert api.call("POST", api.SMS, OUT_SMS).status == 500
         assert post("/api/webhooks/sms", IN_SMS).status == 202
     finally:
         database.rows("ALTER TABLE messages DROP CONSTRAINT spoilt")
@@ -173,7 +168,7 @@ def test_a_statement_that_postgres_rejects_is_logged_without_content(
 
 def test_every_line_names_its_request(printed: Printed) -> None:
     for function, path in (("sms_webhook", "/api/webhooks/sms"), ("email_webhook", "/")):
-        assert call_url(function, "POST", path, IN_SMS).status == 403
+        assert api.call_url(function, "POST", path, IN_SMS).status == 403
     for line in printed.logs:
         assert {"level", "message", "timestamp", "service", "function_request_id"} <= line.keys()
     assert len({line["correlation_id"] for line in printed.logs}) == 2
@@ -181,9 +176,9 @@ def test_every_line_names_its_request(printed: Printed) -> None:
 
 def test_a_rejected_signature_is_logged_with_its_reason(printed: Printed, configure: Configure) -> None:
     configure(PUBLIC_URL=CALLED)
-    call("POST", "/api/webhooks/sms", IN_SMS)
-    call("POST", "/api/webhooks/sms", IN_SMS, api.signed(IN_SMS, age=timedelta(hours=1)))
-    call("POST", "/api/webhooks/sms", IN_SMS, api.signed({}))
+    api.call("POST", "/api/webhooks/sms", IN_SMS)
+    api.call("POST", "/api/webhooks/sms", IN_SMS, api.signed(IN_SMS, age=timedelta(hours=1)))
+    api.call("POST", "/api/webhooks/sms", IN_SMS, api.signed({}))
     refused = [line for line in printed.logs if line["message"] == "Webhook rejected"]
     reasons = [line["reason"] for line in refused]
     assert reasons == ["Missing required headers", "Message timestamp too old", "No matching signature found"]
@@ -192,12 +187,12 @@ def test_a_rejected_signature_is_logged_with_its_reason(printed: Printed, config
 
 
 def test_every_event_is_counted(providers: ProviderSimulator, printed: Printed) -> None:
-    call("POST", SMS, OUT_SMS)
-    call("POST", SMS, OUT_SMS)
+    api.call("POST", api.SMS, OUT_SMS)
+    api.call("POST", api.SMS, OUT_SMS)
     assert printed.metrics == {"Accepted": [1, 1]}
     providers.behave(Behaviour(status=400, times=1))
-    deliver(1)
-    deliver(2)
+    api.deliver(1)
+    api.deliver(2)
     assert printed.metrics["Failed"] == [1]
     assert printed.metrics["Sent"] == [1]
     [latency] = printed.metrics["DeliveryLatency"]

@@ -1,5 +1,7 @@
 """Metrics of delivery and the relay, which alarms and operators use: each has its cause."""
 
+from typing import Literal
+
 import pytest
 
 from local import Behaviour
@@ -82,26 +84,26 @@ def test_an_unknown_outcome_is_counted_when_it_is_resolved(
     assert counted(printed) == {name: [1]}
 
 
-def test_a_message_that_the_provider_does_not_have_is_counted_as_resent(
-    database: Database, aws: Aws, askable: ProviderSimulator, printed: Printed
+@pytest.mark.parametrize(
+    ("close", "wait_seconds", "metric"),
+    [("before", 60, "Resent"), ("after", 15, "Sent")],
+    ids=["the provider does not have it", "the provider has it"],
+)
+def test_the_result_of_a_status_lookup_is_counted(
+    database: Database,
+    aws: Aws,
+    askable: ProviderSimulator,
+    printed: Printed,
+    close: Literal["before", "after"],
+    wait_seconds: int,
+    metric: str,
 ) -> None:
     accept(aws)
-    askable.behave(Behaviour(close="before"))
+    askable.behave(Behaviour(close=close))
     deliver(1)
-    let_pass(database, 60)
+    let_pass(database, wait_seconds)
     deliver(1)
-    assert counted(printed) == {"Resent": [1]}
-
-
-def test_a_message_that_the_provider_has_is_counted_as_sent(
-    database: Database, aws: Aws, askable: ProviderSimulator, printed: Printed
-) -> None:
-    accept(aws)
-    askable.behave(Behaviour(close="after"))
-    deliver(1)
-    let_pass(database, 15)
-    deliver(1)
-    assert counted(printed) == {"Sent": [1]}
+    assert counted(printed) == {metric: [1]}
 
 
 def test_a_circuit_is_counted_when_it_opens_and_in_each_round_while_it_is_open(

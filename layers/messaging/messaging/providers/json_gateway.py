@@ -209,13 +209,7 @@ class Sms(JsonGateway):
 
 class Email(JsonGateway):
     channels = frozenset({Channel.EMAIL})
-    limits = Limits(
-        body=MAX_BODY,
-        attachments=100,
-        cc=50,
-        headers=20,
-        fields=frozenset({"subject", "html", "reply_to"}),
-    )
+    limits = Limits.for_email(cc=50)
     inbound = InboundEmail
     id_field = "xillio_id"
 

@@ -6,7 +6,9 @@ UCS-2, and half as much of it fits. https://www.3gpp.org/dynareport/23038.htm
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
+from messaging.fields import MAX_BODY
 from messaging.models import Channel, Content
 from messaging.problems import Invalid
 
@@ -37,6 +39,18 @@ class Limits:
     a prefix."""
     fields: frozenset[str] = frozenset()
     """The other optional fields of models.Content that the provider sends, such as `subject`."""
+
+    @classmethod
+    def for_email(cls, cc: int, reserved_headers: tuple[str, ...] = ()) -> Self:
+        """Return the limits of a provider that sends every field of an email."""
+        return cls(
+            body=MAX_BODY,
+            attachments=100,
+            cc=cc,
+            headers=20,
+            reserved_headers=reserved_headers,
+            fields=frozenset({"subject", "html", "reply_to"}),
+        )
 
     def check(self, content: Content, provider: str) -> None:
         """Raises Invalid with an error for every field that the provider cannot send. `provider` is the name

@@ -38,7 +38,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from messaging.failures import Failure, PermanentFailure
-from messaging.fields import MAX_BODY, clean_text, epoch_seconds
+from messaging.fields import clean_text, epoch_seconds
 from messaging.mail import addresses, form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
@@ -73,14 +73,7 @@ _QUOTED = str.maketrans({'"': "%22", "\\": "%5C", "\r": "%0D", "\n": "%0A"})
 
 class Mailgun(Provider):
     channels = frozenset({Channel.EMAIL})
-    limits = Limits(
-        body=MAX_BODY,
-        attachments=100,
-        cc=50,
-        headers=20,
-        reserved_headers=RESERVED,
-        fields=frozenset({"subject", "html", "reply_to"}),
-    )
+    limits = Limits.for_email(cc=50, reserved_headers=RESERVED)
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
         self.name = name

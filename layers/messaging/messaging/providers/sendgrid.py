@@ -44,7 +44,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from messaging.failures import Failure, OutcomeUnknown, Throttled
-from messaging.fields import MAX_BODY, EpochSeconds, Text, clean_text, epoch_seconds
+from messaging.fields import EpochSeconds, Text, clean_text, epoch_seconds
 from messaging.mail import form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.mail.addresses import comparable_address
@@ -96,14 +96,7 @@ class Event(BaseModel):
 
 class SendGrid(Provider):
     channels = frozenset({Channel.EMAIL})
-    limits = Limits(
-        body=MAX_BODY,
-        attachments=100,
-        cc=50,
-        headers=20,
-        reserved_headers=RESERVED,
-        fields=frozenset({"subject", "html", "reply_to"}),
-    )
+    limits = Limits.for_email(cc=50, reserved_headers=RESERVED)
     webhook_response = WebhookResponse(content_type="text/plain")
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:

@@ -40,7 +40,7 @@ import idna
 from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from messaging.failures import Misconfigured, OutcomeUnknown, PermanentFailure, TemporaryFailure, Throttled
-from messaging.fields import MAX_BODY, ProviderId, Text, Time, clean_text
+from messaging.fields import ProviderId, Text, Time, clean_text
 from messaging.mail import inbound
 from messaging.mail import message as mail_message
 from messaging.mail.addresses import comparable_address
@@ -170,14 +170,7 @@ class Received(BaseModel):
 
 class Ses(Provider):
     channels = frozenset({Channel.EMAIL})
-    limits = Limits(
-        body=MAX_BODY,
-        attachments=100,
-        cc=49,
-        headers=20,
-        reserved_headers=("x-ses-",),
-        fields=frozenset({"subject", "html", "reply_to"}),
-    )
+    limits = Limits.for_email(cc=49, reserved_headers=("x-ses-",))
     webhook_response = WebhookResponse(content_type="text/plain")
 
     def __init__(self, name: str, secret: Mapping[str, Any]) -> None:
