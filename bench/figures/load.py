@@ -23,7 +23,7 @@ CLIENTS = (1, 8)
 
 
 def run(say: Callable[[str], None]) -> int:
-    """Returns 1 if a request failed, or else 0."""
+    """Return 1 if a request failed, or else 0."""
     folder = FOLDER / LOADER
     if not folder.exists():
         say(f"Installing {LOADER}")

@@ -97,5 +97,5 @@ def test_the_relay_dispatches_a_message_that_was_not_dispatched(faulty_stack: St
 
 
 def pass_time(database: Database, id: int, table: str, until: str) -> None:
-    """Makes the time that the message waits for the present."""
+    """Make the time that the message waits for the present."""
     database.rows(f"UPDATE {table} SET {until} = clock_timestamp() WHERE message_id = :id", id=id)

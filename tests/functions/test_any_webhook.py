@@ -28,7 +28,7 @@ STORED_REQUESTS = "SELECT count(*) FROM webhook_requests"
 
 
 def check(database: Database, webhook: Webhook, path: str) -> int:
-    """Sends the webhook, and returns the HTTP status of the response."""
+    """Send the webhook, and return the HTTP status of the response."""
     before = database.value(STORED_REQUESTS)
     answer = call("POST", f"{path}?{webhook.query}".rstrip("?"), webhook.body, webhook.headers)
     assert answer.status < 500
@@ -46,7 +46,7 @@ def verify(contract: Contract, webhook: Webhook) -> Verified | None:
 
 
 def signed_again(contract: Contract) -> Callable[[Webhook], Webhook]:
-    """Signs an altered request, as the vendor would."""
+    """Sign an altered request, as the vendor would."""
 
     def signed(webhook: Webhook) -> Webhook:
         try:

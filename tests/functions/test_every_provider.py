@@ -19,7 +19,7 @@ from tests.support.providers.vendor_profile import NAME
 
 
 def send(contract: Contract, webhook: Webhook) -> Answer:
-    """Sends the webhook as the vendor does."""
+    """Send the webhook as the vendor does."""
     assert webhook.url == contract.url
     return call("POST", f"{contract.route}?{webhook.query}".rstrip("?"), webhook.body, webhook.headers)
 

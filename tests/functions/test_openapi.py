@@ -24,7 +24,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def conforms(answer: api.Answer, method: str, path: str) -> api.Answer:
-    """Returns the answer. Checks that the document describes its status and body."""
+    """Return the answer. Checks that the document describes its status and body."""
     responses = DOCUMENT["paths"][path][method.lower()]["responses"]
     response = responses.get(str(answer.status)) or (answer.status >= 400 and responses["default"])
     assert response, answer.status

@@ -38,7 +38,7 @@ def read(path: str) -> int:
 
 
 def create_messages() -> str:
-    """Receives messages. Returns the cursor of the first page."""
+    """Receive messages. Returns the cursor of the first page."""
     for n in range(3):
         receive(f"id-{n}", **{"from": f"+1804555{n:04}"})
         receive(f"more-{n}")

@@ -32,11 +32,11 @@ class Aws:
             self._s3.create_bucket(Bucket=bucket)
 
     def create_secret(self, fields: Any) -> str:
-        """Creates a secret with these fields, and returns its ARN."""
+        """Create a secret with these fields, and return its ARN."""
         return self._secrets.create_secret(Name=f"secret-{uuid4()}", SecretString=json.dumps(fields))["ARN"]
 
     def receive_queued(self) -> list["MessageTypeDef"]:
-        """Receives and deletes the messages of the outbound queue that are not delayed."""
+        """Receive and delete the messages of the outbound queue that are not delayed."""
         received: list[MessageTypeDef] = []
         while True:
             response = self._sqs.receive_message(
@@ -50,12 +50,12 @@ class Aws:
             received += messages
 
     def count_delayed(self) -> int:
-        """Counts the messages of the outbound queue that are delayed."""
+        """Count the messages of the outbound queue that are delayed."""
         queue = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])
         return int(queue["Attributes"]["ApproximateNumberOfMessagesDelayed"])
 
     def receive_spooled(self, seconds: int = 0) -> list[dict[str, Any]]:
-        """Receives from the inbound queue, as records of a Lambda event. They can be received again after
+        """Receive from the inbound queue, as records of a Lambda event. They can be received again after
         `seconds`."""
         response = self._sqs.receive_message(
             QueueUrl=self.inbound_url,
@@ -74,7 +74,7 @@ class Aws:
         ]
 
     def list_keys(self, bucket: str = bucket) -> list[str]:
-        """Returns the keys of the objects in a bucket."""
+        """Return the keys of the objects in a bucket."""
         return [item["Key"] for item in self._s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
     def read_object(self, bucket: str, key: str) -> bytes:
@@ -91,7 +91,7 @@ def _clients() -> tuple["SQSClient", "SecretsManagerClient", "S3Client"]:
 
 
 def clear_caches() -> None:
-    """Clears the cached clients and secrets, as a new environment has none."""
+    """Clear the cached clients and secrets, as a new environment has none."""
     from messaging.aws import boto_clients, secrets
 
     for client in (boto_clients.sqs, boto_clients.s3):
@@ -100,7 +100,7 @@ def clear_caches() -> None:
 
 
 def answer_signed_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes moto answer the requests of aws/signed_client.py. By itself it answers only boto3's clients."""
+    """Make moto answer the requests of aws/signed_client.py. By itself it answers only boto3's clients."""
     send = URLLib3Session.send
 
     def answer(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:

@@ -45,7 +45,7 @@ class Authority:
         self.bundle.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
 
     def certify(self, address: str) -> Certificate:
-        """Issues a certificate for a server with this IP address or host name."""
+        """Issue a certificate for a server with this IP address or host name."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([_alternative(address)])
         unsigned = _unsigned(_name(address), self._name, key).add_extension(names, critical=False)

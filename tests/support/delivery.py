@@ -15,7 +15,7 @@ _contacts = count(1)
 
 
 def accept(aws: Aws, count: int = 1, **changes: object) -> list[int]:
-    """Accepts messages, each in a conversation of its own, and empties the queue. Returns their ids."""
+    """Accept messages, each in a conversation of its own, and empty the queue. Returns their ids."""
     ids = [outbound_accept.accept(ACCOUNT, _message(changes)).message.id for _ in range(count)]
     aws.receive_queued()
     return ids
@@ -52,7 +52,7 @@ def wait(database: Database, id: int = 1) -> float:
 
 
 def let_pass(database: Database, seconds: float) -> None:
-    """Moves every time in the database back, as if so many seconds had passed."""
+    """Move every time in the database back, as if so many seconds had passed."""
     times = {
         "messages": ("created_at", "updated_at"),
         "outbound_queue": ("next_attempt_at", "dispatch_at"),
@@ -66,7 +66,7 @@ def let_pass(database: Database, seconds: float) -> None:
 
 
 def relayed(aws: Aws) -> list[int]:
-    """Empties the queue and runs a round of the relay. Returns the ids that it dispatched."""
+    """Empty the queue and run a round of the relay. Returns the ids that it dispatched."""
     aws.receive_queued()
     relay.relay(lambda: 30)
     return sorted(int(dispatch["Body"]) for dispatch in aws.receive_queued())

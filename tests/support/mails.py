@@ -20,7 +20,7 @@ def make_mail(**fields: Any) -> Mail:
 def inbound(
     mail: Mail, to: str, at: datetime = NOW, extra: Mapping[str, Any] | None = None
 ) -> InboundMessage:
-    """Returns the message of one recipient. Raises Invalid if it is not an address."""
+    """Return the message of one recipient. Raises Invalid if it is not an address."""
     [message] = mail_inbound.inbound_messages(mail, [to], at, extra)
     if isinstance(message, Invalid):
         raise message

@@ -33,7 +33,7 @@ _others = count(1)
 
 
 def own_all() -> None:
-    """Lets the first account send from every address, as a local stack does."""
+    """Let the first account send from every address, as a local stack does."""
     database.run(OWN_ALL)
 
 
@@ -58,7 +58,7 @@ def key(name: str = "key", fingerprint: str = "print") -> IdempotencyKey:
 def accept(
     content: Content | None = None, under: IdempotencyKey | None = None
 ) -> tuple[AcceptOutcome, Message]:
-    """Accepts a message, an SMS unless `content` is given, with the idempotency key `under`."""
+    """Accept a message, an SMS unless `content` is given, with the idempotency key `under`."""
     outcome, message, _ = store.accept_message(ACCOUNT, content or sms(), ["sms"], under)
     assert message is not None
     return outcome, message
@@ -70,14 +70,14 @@ def inbound(id: str = "id-1", **fields: Any) -> InboundMessage:
 
 
 def receive(id: str = "id-1", **fields: Any) -> tuple[bool, Message]:
-    """Stores an inbound message. Returns whether it is new, and the message."""
+    """Store an inbound message. Returns whether it is new, and the message."""
     stored = store_part(inbound(id, **fields))
     assert stored.message is not None
     return stored.outcome is inbound_store.PartOutcome.CREATED, Message.model_validate_json(stored.message)
 
 
 def store_part(part: InboundMessage | DeliveryReport, provider: str = "sms") -> StoredPart:
-    """Stores a request with one part. Returns the outcome of the part."""
+    """Store a request with one part. Returns the outcome of the part."""
     [stored] = inbound_store.store_request(request(provider=provider), [part])
     return stored
 
@@ -100,7 +100,7 @@ def claim_all(ids: Sequence[int], lease: timedelta = LEASE) -> list[OutboundMess
 
 
 def claim_new() -> OutboundMessage:
-    """Accepts a message in a conversation of its own, and claims it."""
+    """Accept a message in a conversation of its own, and claim it."""
     return claim(accept(sms_to_new_contact())[1].id)
 
 
@@ -119,7 +119,7 @@ def report(
     provider: str = "sms",
     **fields: Any,
 ) -> tuple[inbound_store.PartOutcome, Message | None]:
-    """Stores a delivery report. Returns its outcome, and the message if it is known."""
+    """Store a delivery report. Returns its outcome, and the message if it is known."""
     defaults = {"provider_message_id": id, "reference": reference, "status": status}
     fields = defaults | {"timestamp": datetime.now(UTC)} | fields
     stored = store_part(DeliveryReport.model_validate(fields), provider)
@@ -127,7 +127,7 @@ def report(
 
 
 def record_sent(claimed: OutboundMessage, id: str = "p-1") -> int:
-    """Records a claimed message as sent, with the provider's id. Returns our id."""
+    """Record a claimed message as sent, with the provider's id. Returns our id."""
     attempts.record(claimed.token, Status.SENT, provider_message_id=id)
     return claimed.id
 

@@ -15,7 +15,7 @@ def send(stack: Stack, contact: str, key: str | None = None) -> Answer:
 
 
 def sent(stack: Stack, contact: str) -> int:
-    """Sends a message. Returns our id."""
+    """Send a message. Returns our id."""
     answer = send(stack, contact)
     assert answer.status == 202, answer
     return int(answer.body["id"])
@@ -27,7 +27,7 @@ def message(stack: Stack, id: int) -> dict[str, Any]:
 
 
 def wait_for(stack: Stack, id: int, status: str, seconds: float = 15) -> dict[str, Any]:
-    """Waits until the message has this status and returns it."""
+    """Wait until the message has this status and return it."""
     eventually(lambda: message(stack, id)["status"] == status, seconds)
     return message(stack, id)
 
@@ -44,6 +44,6 @@ def attempts(message: dict[str, Any]) -> Sequence[tuple[int, str, str | None]]:
 
 
 def deliver_again(stack: Stack, id: int) -> None:
-    """Delivers once more, as after a repeated dispatch."""
+    """Deliver once more, as after a repeated dispatch."""
     record = {"messageId": "again", "body": str(id)}
     assert stack.invoke("DeliverMessage", {"Records": [record]}) == {"batchItemFailures": []}

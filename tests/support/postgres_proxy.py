@@ -88,7 +88,7 @@ def _pass_on(side: socket.socket, data: bytes) -> None:
 
 
 def messages(stream: IO[bytes], *, greeting: bool = False) -> Iterator[bytes]:
-    """Yields complete messages until the stream ends. A client's first message has no type byte."""
+    """Yield complete messages until the stream ends. A client's first message has no type byte."""
     try:
         while len(head := stream.read(4 if greeting else 5)) >= 4:
             greeting = False
@@ -123,7 +123,7 @@ class Proxy:
         return len(self._connections)
 
     def lose(self, *losses: Loss) -> None:
-        """Ends the connections of the next statements, one loss each."""
+        """End the connections of the next statements, one loss each."""
         self._losses += losses
 
     def take_loss(self) -> Loss | None:
@@ -139,7 +139,7 @@ class Proxy:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def shut_out(self) -> None:
-        """Refuses new connections. Open ones stay."""
+        """Refuse new connections. Open ones stay."""
         if self._listener is not None:
             self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()

@@ -17,12 +17,12 @@ _barriers: list[Barrier] = []
 
 
 def join_pool(barrier: Barrier) -> None:
-    """Initializes a process of the pool."""
+    """Initialize a process of the pool."""
     _barriers.append(barrier)
 
 
 def get_ready(_: Callable[..., Any]) -> None:
-    """Returns when all processes have imported the task's module, which its argument does, and connected."""
+    """Return when all processes have imported the task's module, which its argument does, and connected."""
     product.run("SELECT 1")
     _barriers[0].wait(PATIENCE)
 
@@ -35,7 +35,7 @@ class Race:
         self._referee = referee
 
     def __call__(self, lock: str, task: Callable[..., Any], arguments: Iterable[Any]) -> list[Any]:
-        """Returns the result of `task` for each argument. `lock` names tables, locked until all wait."""
+        """Return the result of `task` for each argument. `lock` names tables, locked until all wait."""
         # Without this, the first tasks would wait for the lock while the other processes still import, and
         # would give up on a slow machine.
         for ready in [self._environments.submit(get_ready, task) for _ in range(PROCESSES)]:

@@ -42,7 +42,7 @@ class _Server(threading.Thread):
 
 @contextmanager
 def serve(script: Script) -> Iterator[str]:
-    """Serves the script, and yields the host and port."""
+    """Serve the script, and yield the host and port."""
     server = _Server(script)
     server.start()
     yield server.address
@@ -50,7 +50,7 @@ def serve(script: Script) -> Iterator[str]:
 
 
 def read_request(client: socket.socket) -> bytes:
-    """Reads one request with its body, which ends at its Content-Length."""
+    """Read one request with its body, which ends at its Content-Length."""
     request = b""
     while b"\r\n\r\n" not in request:
         request += _receive(client)
@@ -71,7 +71,7 @@ def _receive(client: socket.socket) -> bytes:
 
 
 def respond(*parts: bytes, every: float = 0) -> Script:
-    """Reads the request, sends the parts with `every` seconds before each, and disconnects."""
+    """Read the request, send the parts with `every` seconds before each, and disconnect."""
 
     def script(client: socket.socket) -> None:
         read_request(client)
@@ -83,7 +83,7 @@ def respond(*parts: bytes, every: float = 0) -> Script:
 
 
 def drip(head: bytes, drop: bytes) -> Script:
-    """Sends the head, and then the drop again and again without an end."""
+    """Send the head, and then the drop again and again without an end."""
 
     def script(client: socket.socket) -> None:
         read_request(client)
@@ -97,7 +97,7 @@ def drip(head: bytes, drop: bytes) -> Script:
 
 
 def hang(client: socket.socket) -> None:
-    """Reads and does not answer until the client disconnects."""
+    """Read, and do not answer until the client disconnects."""
     client.settimeout(MAX_SECONDS)
     while client.recv(65536):
         pass

@@ -102,7 +102,7 @@ def accept(stack: Stack, sender: str) -> list[int]:
 
 
 def queued_messages(stack: Stack) -> int:
-    """Counts the messages of all queues, dead letters included."""
+    """Count the messages of all queues, dead letters included."""
     sqs = stack.sqs()
     total = 0
     for queue in stack.template.queues:

@@ -25,7 +25,7 @@ def stack() -> Iterator[Stack]:
 
 
 def deliver_queue(stack: Stack, times: int) -> None:
-    """Delivers everything in the queue, each id `times` times. If more than once, in reverse order."""
+    """Deliver everything in the queue, each id `times` times. If more than once, in reverse order."""
     [url] = [source.queue.url for source in stack.template.sources if source.function == "DeliverMessage"]
     ids: list[str] = []
     while messages := stack.sqs().receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
@@ -44,7 +44,7 @@ def deliver(stack: Stack, ids: Sequence[str]) -> None:
 
 
 def send_conversations(stack: Stack, prefix: str, times: int) -> list[list[int]]:
-    """Sends conversations. Returns the positions of the messages that the provider got, in its order."""
+    """Send conversations. Returns the positions of the messages that the provider got, in its order."""
     contacts = [f"{prefix}{number:03}" for number in range(CONVERSATIONS)]
     places = {sent(stack, contact): place for place in range(MESSAGES) for contact in contacts}
     with closing(Database(stack.database_url)) as database:

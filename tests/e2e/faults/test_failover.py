@@ -55,7 +55,7 @@ class Deployment:
         self.first.stop()
 
     def send(self, number: int = 1) -> list[Ends]:
-        """Sends messages at once, to as many contacts. Returns the ends of the attempts, the fewest first."""
+        """Send messages at once, to as many contacts. Returns the ends of the attempts, the fewest first."""
         return self.ends(self.accept(number))
 
     def accept(self, number: int = 1) -> list[int]:
@@ -72,7 +72,7 @@ class Deployment:
         return [ends for _ in range(number) for ends in self.send()]
 
     def calls(self) -> Calls:
-        """Returns the number of calls since this method was last called."""
+        """Return the number of calls since this method was last called."""
         providers = [self.first, self.stack.provider]
         calls = Calls(*(len(provider.requests) if provider else 0 for provider in providers))
         for provider in providers:
@@ -81,13 +81,13 @@ class Deployment:
         return calls
 
     def circuits(self) -> list[str]:
-        """Returns the states of both circuits."""
+        """Return the states of both circuits."""
         providers = get(f"{self.stack.url}/healthz?detail=true").body["providers"]
         assert [provider["name"] for provider in providers] == ["first", "second"]
         return [provider["circuit"] for provider in providers]
 
     def half_open(self) -> None:
-        """Makes open circuits half-open."""
+        """Make open circuits half-open."""
         self._database.rows("UPDATE circuits SET open_until = clock_timestamp() WHERE open_until IS NOT NULL")
         assert self.circuits() == ["half_open", "closed"]
 

@@ -58,7 +58,7 @@ def results() -> Iterator[Results]:
 
 
 def _heal(stack: Stack, database: Database) -> None:
-    """Runs deliveries and the relay until every message is finished."""
+    """Run deliveries and the relay until every message is finished."""
     if not LONG:  # the leases of killed deliveries take half a minute to expire
         database.rows("UPDATE leases SET expires_at = now()")
     pollers = list(stack.pollers(4))

@@ -35,7 +35,7 @@ def database(stack: Stack) -> Iterator[Database]:
 
 
 def try_again(stack: Stack, database: Database, id: int) -> None:
-    """Waits until the message waits for a retry, and makes the retry due now."""
+    """Wait until the message waits for a retry, and make the retry due now."""
     eventually(lambda: message(stack, id)["status"] == "queued" and attempts(message(stack, id)))
     database.rows(
         "UPDATE outbound_queue SET next_attempt_at = clock_timestamp() WHERE message_id = :id", id=id

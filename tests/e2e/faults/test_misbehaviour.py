@@ -129,7 +129,7 @@ def results() -> Iterator[dict[Cell, Result]]:
 
 
 def start_simulator(stack: Stack, instance: str, port: int) -> ProviderSimulator:
-    """Starts a simulator with a port of its own, so that it can close its connections."""
+    """Start a simulator with a port of its own, so that it can close its connections."""
     secret = (stack.folder / "signing-secret").read_text()
     provider = ProviderSimulator(port, stack.url, secret, instances={instance: "sms"})
     provider.start()

@@ -23,7 +23,7 @@ P99 = 5.0  # seconds
 
 
 def send_conversation(stack: Stack, number: int) -> list[int]:
-    """Sends a conversation. Returns the ids of its messages in the order in which they were accepted."""
+    """Send a conversation. Returns the ids of its messages in the order in which they were accepted."""
     start = time.monotonic() + INTERVAL * number / CONVERSATIONS
     ids = []
     for message in range(MESSAGES):
@@ -45,7 +45,7 @@ def latencies(stack: Stack, ids: list[int]) -> list[float]:
 
 
 def warm_up(stack: Stack) -> None:
-    """Starts the processes before the measurement."""
+    """Start the processes before the measurement."""
     with ThreadPoolExecutor(CONVERSATIONS) as threads:
         list(threads.map(partial(sent, stack), [f"+1804556{number:04}" for number in range(40)]))
     wait_until_all_is_done(stack, 60)

@@ -14,7 +14,7 @@ TIMES = 1000
 
 
 def deliver(stack: Stack, id: int) -> list[Any]:
-    """Delivers the message a thousand times, in as many processes as the stack has."""
+    """Deliver the message a thousand times, in as many processes as the stack has."""
     event = {"Records": [{"messageId": "record", "body": str(id)}]}
     with ThreadPoolExecutor(8) as threads:
         return list(threads.map(lambda _: stack.invoke("DeliverMessage", event), range(TIMES)))

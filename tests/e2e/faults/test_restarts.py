@@ -47,7 +47,7 @@ class Load:
             future.result()
 
     def wait_for_requests(self) -> None:
-        """Returns when another BETWEEN requests of each kind are done."""
+        """Return when another BETWEEN requests of each kind are done."""
         sent, received = len(self.sent) + BETWEEN, len(self.received) + BETWEEN
         eventually(lambda: len(self.sent) >= sent and len(self.received) >= received, 60)
 

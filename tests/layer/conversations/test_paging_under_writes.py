@@ -31,7 +31,7 @@ def slow_commits(database: Database) -> Iterator[None]:
 
 
 def write(number: int) -> None:
-    """Adds a message to one conversation, inbound or outbound in turn."""
+    """Add a message to one conversation, inbound or outbound in turn."""
     if number % 2:
         messages.accept()
     else:
@@ -39,7 +39,7 @@ def write(number: int) -> None:
 
 
 def write_to(number: int) -> None:
-    """Adds a message to a conversation of its own."""
+    """Add a message to a conversation of its own."""
     messages.accept(messages.sms(to=f"+1804555{number:04}"))
 
 
@@ -49,7 +49,7 @@ def ids(page: Page | None) -> list[int]:
 
 
 def walk(page: Callable[[str | None], Page | None]) -> list[int]:
-    """Returns the ids on all pages, from the first to the last."""
+    """Return the ids on all pages, from the first to the last."""
     listed: list[int] = []
     cursor: str | None = None
     while True:

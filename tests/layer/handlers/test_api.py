@@ -30,7 +30,7 @@ def allow_unsigned(configure: Configure) -> None:
 
 
 def problem(answer: Answer, status: int) -> Answer:
-    """Returns the answer. Checks that it is a problem document with this status that shows no internals."""
+    """Return the answer. Checks that it is a problem document with this status that shows no internals."""
     assert answer.status == status, answer.body
     assert answer.headers["content-type"] == "application/problem+json"
     document = answer.json

@@ -24,7 +24,7 @@ OPEN_FOR = "SELECT round(extract(epoch FROM open_until - changed_at))::int FROM 
 
 
 def record(claimed: OutboundMessage, failure: str | None) -> Recorded:
-    """Records what delivery records after a failure of this kind, or after a success (None)."""
+    """Record what delivery records after a failure of this kind, or after a success (None)."""
     if failure is None:
         return attempts.record(claimed.token, Status.SENT)
     if failure in (*REFUSALS, "unsendable"):
@@ -34,7 +34,7 @@ def record(claimed: OutboundMessage, failure: str | None) -> Recorded:
 
 
 def attempt(*failures: str | None) -> list[bool]:
-    """Makes attempts with a message each. Returns for each whether it opened the circuit."""
+    """Make attempts with a message each. Returns for each whether it opened the circuit."""
     return [record(messages.claim_new(), failure).circuit_opened for failure in failures]
 
 

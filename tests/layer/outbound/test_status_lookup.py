@@ -29,7 +29,7 @@ NEXT_LOOKUP = """
 
 
 def lose_answer(aws: Aws, provider: ProviderSimulator, policy: str | None = None) -> None:
-    """Makes message 1 unknown: the provider takes it, and its answer is lost."""
+    """Make message 1 unknown: the provider takes it, and its answer is lost."""
     accept(aws, delivery_policy=policy)
     provider.behave(Behaviour(close="after"))
     deliver(1)

@@ -46,7 +46,7 @@ def test_a_hundred_first_messages_create_one_conversation_and_one_contact(
 
 
 def to(number: int) -> int:
-    """Starts a conversation of its own for each number, with one of two contacts."""
+    """Start a conversation of its own for each number, with one of two contacts."""
     message = messages.sms(**{"from": f"+1201666{number:04}", "to": f"+1804555000{number % 2}"})
     return messages.accept(message)[1].conversation_id
 
@@ -120,7 +120,7 @@ def test_concurrent_relays_delete_each_key_once(database: Database, race: Race) 
 
 
 def record_or_report(work: tuple[str, UUID]) -> str:
-    """Records an attempt, or delivers the report about it, which has only the provider's id."""
+    """Record an attempt, or delivers the report about it, which has only the provider's id."""
     what, token = work
     if what == "record":
         return attempts.record(token, Status.SENT, provider_message_id=f"p-{token}").status

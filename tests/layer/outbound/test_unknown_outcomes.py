@@ -23,7 +23,7 @@ WAITING = "SELECT message_id FROM outbound_queue"
 
 
 def lose_answer(aws: Aws, provider: ProviderSimulator, *, taken: bool, policy: str | None = None) -> None:
-    """Makes message 1 unknown: its answer is lost, and the provider has `taken` it or not."""
+    """Make message 1 unknown: its answer is lost, and the provider has `taken` it or not."""
     accept(aws, delivery_policy=policy)
     provider.behave(Behaviour(close="after" if taken else "before"))
     deliver(1)
@@ -210,7 +210,7 @@ def test_a_report_without_a_status_resolves_nothing(
 
 
 def expire_lease(database: Database, aws: Aws) -> None:
-    """Makes message 1 unknown: its worker died before the call, and the relay expired the lease."""
+    """Make message 1 unknown: its worker died before the call, and the relay expired the lease."""
     accept(aws)
     attempts.claim([1], timedelta(seconds=1))
     let_pass(database, 2)

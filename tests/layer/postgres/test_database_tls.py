@@ -44,7 +44,7 @@ class TlsProxy:
         return self._parts._replace(netloc=host, query=query).geturl()
 
     def close(self) -> None:
-        """Waits for its clients to disconnect first."""
+        """Wait for its clients to disconnect first."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listener.close()
@@ -88,7 +88,7 @@ class RoundTripCounter:
         self._thread.start()
 
     def close(self) -> None:
-        """Waits for its one client to disconnect first."""
+        """Wait for its one client to disconnect first."""
         self._thread.join()
         self._listener.close()
 

@@ -109,7 +109,7 @@ Node = Mapping[str, Any]
 
 
 def scans(call: Callable[[], object]) -> list[Node]:
-    """Returns the nodes of the plans that read a table, also those inside database functions."""
+    """Return the nodes of the plans that read a table, also those inside database functions."""
     notices = product.connection().notices
     notices.clear()
     call()

@@ -123,7 +123,7 @@ def row_counts(database: Database) -> dict[str, object]:
 
 
 def expected_result(database: Database, prepare: Callable[[], Write]) -> tuple[object, dict[str, object]]:
-    """Runs the write without a loss, and empties the database again."""
+    """Run the write without a loss, and empty the database again."""
     expected = prepare()(), row_counts(database)
     database.clear()
     return expected

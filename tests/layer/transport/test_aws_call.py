@@ -178,7 +178,7 @@ def test_a_request_with_invalid_parameters_is_not_sent() -> None:
 
 
 def counting(script: Script) -> tuple[Script, Callable[[], int]]:
-    """Returns a script that counts its connections, and a function that returns the count."""
+    """Return a script that counts its connections, and a function that returns the count."""
     served: list[bytes] = []
 
     def wrapped(client: socket.socket) -> None:

@@ -49,14 +49,14 @@ class Victims:
         self._answers: dict[str, Any] = {}
 
     def begin(self, event: object, seconds: float, variables: Mapping[str, str]) -> int:
-        """Starts a process that handles the event with these variables. Returns its pid."""
+        """Start a process that handles the event with these variables. Returns its pid."""
         self._answers = {}
         request = {"event": event, "seconds": seconds, "variables": dict(variables)}
         self._connection.sendall(json.dumps(request).encode() + b"\n")
         return int(self._wait_for("pid"))
 
     def result(self) -> Any:
-        """Returns what the function returned. The process stays alive."""
+        """Return what the function returned. The process stays alive."""
         return self._wait_for("result")
 
     def kill(self, pid: int) -> None:
@@ -74,7 +74,7 @@ class Victims:
         self._fork_server.wait(TIMEOUT)
 
     def _wait_for(self, name: str) -> Any:
-        """Waits for the answer with this name. Other answers are stored."""
+        """Wait for the answer with this name. Other answers are stored."""
         while name not in self._answers:
             line = self._lines.readline()
             assert line, "the fork server died: see its log"

@@ -25,7 +25,7 @@ def statuses(stack: Stack) -> dict[int, str]:
 
 
 def assert_one_after_the_other(calls: Sequence[RecordedRequest]) -> None:
-    """Checks that each call began after the provider had answered the one before it."""
+    """Check that each call began after the provider had answered the one before it."""
     for earlier, later in pairwise(calls):
         assert earlier.ended is not None
         assert datetime.fromisoformat(earlier.ended) <= datetime.fromisoformat(later.time)

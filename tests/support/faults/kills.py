@@ -90,7 +90,7 @@ class Killing:
             self.queue.lose(ids[0])  # the dispatch came before the message was due
 
     def calls(self, story: Story, world: World) -> Mapping[str, list[str]]:
-        """Returns all calls of a complete delivery, by wire."""
+        """Return all calls of a complete delivery, by wire."""
         ids = self._prepared(story, world)
         pid = self._begin(Step(story, "", "", Side.AFTER, Evidence.SENT), ids)
         assert self._victims.result() == {"batchItemFailures": []}
@@ -99,7 +99,7 @@ class Killing:
         return calls
 
     def _prepared(self, story: Story, world: World) -> list[int]:
-        """Prepares a story. Returns the ids of the batch, the message of the story first."""
+        """Prepare a story. Returns the ids of the batch, the message of the story first."""
         id, contact = self._accept(world)
         if story is Story.NEXT:
             self.bystanders.append(self._accept(world, contact)[0])
@@ -124,7 +124,7 @@ class Killing:
         return int(answer.body["id"]), to
 
     def _pass_the_clock(self, id: int) -> None:
-        """Expires the lease and moves the attempt back, so that the outcome can be resolved."""
+        """Expire the lease and move the attempt back, so that the outcome can be resolved."""
         self._database.rows("UPDATE leases SET expires_at = '-infinity' WHERE message_id = :id", id=id)
         assert self._database.rows("SELECT expire_leases(1)") == [[id]]
         earlier = "UPDATE attempts SET ended_at = ended_at - interval '1 h' WHERE message_id = :id"
@@ -141,7 +141,7 @@ class Killing:
         self._end(pid)
 
     def _begin(self, step: Step, ids: list[int]) -> int:
-        """Starts a delivery that stops at the step. Returns its pid."""
+        """Start a delivery that stops at the step. Returns its pid."""
         self._stack.provider.behave(*[BUSY] * (step.story is Story.RETRY), SILENT)
         if step.side in (Side.REQUEST, Side.ANSWER):
             self._wires[step.wire].hold(step.call, step.side)
@@ -167,7 +167,7 @@ class Killing:
         }
 
     def _create_secrets(self) -> None:
-        """Creates secrets with the provider's URL at its wire, and at the door."""
+        """Create secrets with the provider's URL at its wire, and at the door."""
         client: SecretsManagerClient = boto3.client(
             "secretsmanager",
             endpoint_url=self._stack.aws_endpoint,

@@ -19,18 +19,18 @@ class OutboundQueue:
         """The receipt handles of each id."""
 
     def record(self, id: int) -> dict[str, str]:
-        """Receives an id. Returns it as a record of the function's event."""
+        """Receive an id. Returns it as a record of the function's event."""
         self._receive(id)
         return {"messageId": f"record-{id}", "body": str(id)}
 
     def lose(self, id: int) -> None:
-        """Deletes the dispatch of this id."""
+        """Delete the dispatch of this id."""
         self._receive(id)
         for receipt in self._received.pop(str(id)):
             self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=receipt)
 
     def give_back(self) -> None:
-        """Makes received ids visible again, as SQS does after the visibility timeout."""
+        """Make received ids visible again, as SQS does after the visibility timeout."""
         for receipts in self._received.values():
             for receipt in receipts:
                 self._sqs.change_message_visibility(
@@ -38,7 +38,7 @@ class OutboundQueue:
                 )
 
     def send(self, *ids: int) -> None:
-        """Sends ids, at most ten."""
+        """Send ids, at most ten."""
         entries: Any = [{"Id": str(place), "MessageBody": str(id)} for place, id in enumerate(ids)]
         self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
 

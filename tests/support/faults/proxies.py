@@ -121,7 +121,7 @@ class Wire:
         self._moment = (call, side)
 
     def drop(self) -> None:
-        """Closes every connection, and stops holding."""
+        """Close every connection, and stop holding."""
         for end in self._ends:
             with suppress(OSError):  # the other side closed it first
                 end.shutdown(socket.SHUT_RDWR)

@@ -6,7 +6,7 @@ _TABLES: list[tuple[str, list[list[str]]]] = []
 
 
 def add(title: str, rows: Sequence[Sequence[object]]) -> None:
-    """Adds a table. Its first row has the names of the columns."""
+    """Add a table. Its first row has the names of the columns."""
     _TABLES.append((title, [[str(cell) for cell in row] for row in rows]))
 
 

@@ -29,6 +29,6 @@ CREATE TRIGGER hasten_lookup BEFORE INSERT ON outbound_queue FOR EACH ROW EXECUT
 
 
 def resolve_after_two_seconds(stack: Stack) -> None:
-    """Makes every attempt without an answer look as if it had ended 58 seconds earlier."""
+    """Make every attempt without an answer look as if it had ended 58 seconds earlier."""
     with closing(Database(stack.database_url)) as database:
         database.rows(TRIGGERS)

@@ -197,7 +197,7 @@ class SendContract(VendorProfile):
         return set()
 
     def accepting_all(self) -> Script:
-        """Accepts messages, keeps their bodies in `requests`, and serves a file to each GET."""
+        """Accept messages, keep their bodies in `requests`, and serve a file to each GET."""
         self.requests: list[bytes] = []
 
         def script(client: socket.socket) -> None:

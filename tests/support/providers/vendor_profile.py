@@ -111,7 +111,7 @@ class VendorProfile(ABC):
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Runs what verification needs of the vendor beside the signature."""
+        """Run what verification needs of the vendor beside the signature."""
         yield
 
     # --- Derived from the above -------------------------------------------------------------------------
@@ -140,7 +140,7 @@ class VendorProfile(ABC):
         return self.webhook(whole, self.sign(whole, at))
 
     def assert_refused(self, webhook: Webhook, provider: Provider | None = None) -> str:
-        """Checks that the webhook is refused, and returns the reason for the log."""
+        """Check that the webhook is refused, and return the reason for the log."""
         with pytest.raises(SignatureRejected) as raised:
             (provider or self.create()).verify(webhook)
         logged = raised.value.reason
