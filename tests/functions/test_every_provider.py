@@ -90,7 +90,7 @@ def test_a_changed_request_is_not_stored(contract: Contract, database: Database)
 @pytest.mark.usefixtures("deploy")
 def test_a_message_is_stored_once(contract: Contract, database: Database, printed: Printed) -> None:
     request = contract.request(contract.inbound)
-    answers = [send(contract, one) for one in (request, request, contract.request(contract.inbound))]
+    answers = [send(contract, webhook) for webhook in (request, request, contract.request(contract.inbound))]
     assert {200} == {answer.status for answer in answers}
     assert len({answer.body for answer in answers}) == 1
     assert database.rows("SELECT provider, provider_message_id FROM messages") == [

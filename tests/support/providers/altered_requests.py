@@ -37,8 +37,8 @@ def with_field(body: bytes, content_type: str, name: str, value: str) -> bytes:
         return _written(_renamed(json.loads(body), name, value))
     if "multipart" in content_type:
         parts = multipart(body, content_type)
-        return b"".join(_with_content(one, value) if _names(one, name) else one for one in parts)
-    fields = [(known, value if known == name else old) for known, old in _form(body)]
+        return b"".join(_with_content(part, value) if _names(part, name) else part for part in parts)
+    fields = [(key, value if key == name else old) for key, old in _form(body)]
     return urlencode(fields, errors="replace").encode()
 
 
@@ -47,18 +47,18 @@ def with_more(body: bytes, content_type: str) -> bytes:
     if body[:1] == b"{":
         return _written({**json.loads(body), "more": "x"})
     if "multipart" in content_type:
-        first, *rest = multipart(body, content_type)
+        first, *others = multipart(body, content_type)
         head = first.partition(b"\r\n")[0] + b'\r\nContent-Disposition: form-data; name="more"'
-        return b"".join((_with_content(head, "x"), first, *rest))
+        return b"".join((_with_content(head, "x"), first, *others))
     return body + b"&more=x"
 
 
 def _fields(body: bytes, content_type: str) -> st.SearchStrategy[bytes]:
     if body[:1] in (b"{", b"["):
-        known = json.loads(body)
-        where = st.sampled_from([(), *paths(known)])
+        document = json.loads(body)
+        where = st.sampled_from([(), *paths(document)])
         changes = st.lists(st.tuples(where, st.sampled_from(ODD) | JSON), min_size=1, max_size=3)
-        return changes.map(lambda changes: _written(_changed(known, changes))) | _doubled(body, known)
+        return changes.map(lambda changes: _written(_changed(document, changes))) | _doubled(body, document)
     if "multipart" in content_type:
         return _shuffled(multipart(body, content_type)).map(b"".join)
     names = [name for name, _ in _form(body)]
@@ -123,9 +123,9 @@ def paths(value: Any) -> Iterator[Path]:
     """To everything in it."""
     inner = _inner(value)
     if isinstance(inner, (dict, list)):
-        for name, one in inner.items() if isinstance(inner, dict) else enumerate(inner):
+        for name, item in inner.items() if isinstance(inner, dict) else enumerate(inner):
             yield (name,)
-            yield from ((name, *rest) for rest in paths(one))
+            yield from ((name, *path) for path in paths(item))
 
 
 def found(value: Any, path: Path) -> Any:
@@ -145,9 +145,9 @@ def _inner(value: Any) -> Any:
     return value
 
 
-def _doubled(body: bytes, known: Any) -> st.SearchStrategy[bytes]:
+def _doubled(body: bytes, document: Any) -> st.SearchStrategy[bytes]:
     """With a name that comes twice, first or last with something else."""
-    names = st.sampled_from([*known] if isinstance(known, dict) else [""])
+    names = st.sampled_from([*document] if isinstance(document, dict) else [""])
     more = st.tuples(names, st.sampled_from(ODD)).map(lambda pair: _written(dict([pair]))[1:-1])
     ends = body.rstrip()
     return more.map(lambda one: body[:1] + one + b"," + body[1:]) | more.map(
@@ -181,10 +181,10 @@ def at(value: Any, path: Path, odd: Any) -> Any:
 def _renamed(value: Any, name: str, text: str) -> Any:
     if isinstance(value, dict):
         return {
-            key: text if key == name and not isinstance(one, dict) else _renamed(one, name, text)
-            for key, one in value.items()
+            key: text if key == name and not isinstance(item, dict) else _renamed(item, name, text)
+            for key, item in value.items()
         }
-    return [_renamed(one, name, text) for one in value] if isinstance(value, list) else value
+    return [_renamed(item, name, text) for item in value] if isinstance(value, list) else value
 
 
 def _written(value: Any) -> bytes:

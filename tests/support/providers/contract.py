@@ -75,7 +75,7 @@ def contracts() -> Iterator[type[Contract]]:
     root = Path(__file__).parents[3]
     for file in sorted((root / "tests" / "layer" / "providers").rglob("test_contract.py")):
         module = import_module(".".join(file.relative_to(root).with_suffix("").parts))
-        for name, one in vars(module).items():
-            if name.startswith("Test") and isinstance(one, type) and issubclass(one, Contract):
-                assert one.__module__ == module.__name__
-                yield one
+        for name, member in vars(module).items():
+            if name.startswith("Test") and isinstance(member, type) and issubclass(member, Contract):
+                assert member.__module__ == module.__name__
+                yield member

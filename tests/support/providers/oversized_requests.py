@@ -31,9 +31,9 @@ def _json(value: Any, size: int) -> Iterator[Any]:
         yield altered_requests.at(value, path, "\0" * (size // 6))
         yield altered_requests.at(value, path, _deep(150))
     for path in ((), *altered_requests.paths(value)):
-        known = altered_requests.found(value, path)
-        if isinstance(known, list) and known:
-            many = known * (size // len(_written(known)) + 1)
+        items = altered_requests.found(value, path)
+        if isinstance(items, list) and items:
+            many = items * (size // len(_written(items)) + 1)
             yield altered_requests.at(value, path, many)
 
 
@@ -47,9 +47,9 @@ def _deep(levels: int) -> Any:
 def _multipart(body: bytes, content_type: str, size: int) -> Iterator[bytes]:
     parts = altered_requests.multipart(body, content_type)
     for index, part in enumerate(parts[:-1]):
-        rest = b"".join(parts[index + 1 :])
+        following = b"".join(parts[index + 1 :])
         head, _, content = part.partition(b"\r\n\r\n")
         for filling in (b"x", b"\r\n", b'"', b"[", b"{", b"=", b"\xe9", b"<a@b.example>,", content):
             many = filling * (size // max(len(filling), 1))
-            yield b"".join(parts[:index]) + head + b"\r\n\r\n" + many + b"\r\n" + rest
-        yield b"".join(parts[:index]) + part * min(size // len(part), 900) + rest
+            yield b"".join(parts[:index]) + head + b"\r\n\r\n" + many + b"\r\n" + following
+        yield b"".join(parts[:index]) + part * min(size // len(part), 900) + following

@@ -46,10 +46,10 @@ def answer(status: int, body: bytes = b"", head: bytes = b"") -> Script:
 
 def in_turn(*scripts: Script) -> Script:
     """One for each connection."""
-    rest = iter(scripts)
+    remaining = iter(scripts)
 
     def script(client: socket.socket) -> None:
-        next(rest)(client)
+        next(remaining)(client)
 
     return script
 
@@ -88,8 +88,8 @@ NEVER_SENT = {
 class SendContract(VendorProfile):
     def accepted_answer(self, id: bytes | None = None) -> bytes:
         """The answer to one that was taken."""
-        known = self.sent_id.encode()
-        body, head = (part.replace(known, id or known) for part in (self.accepted, self.accepted_head))
+        sent_id = self.sent_id.encode()
+        body, head = (part.replace(sent_id, id or sent_id) for part in (self.accepted, self.accepted_head))
         return written(self.accepted_status, body, head)
 
     def accepting(self, id: bytes | None = None) -> Script:
@@ -132,8 +132,8 @@ class SendContract(VendorProfile):
             ended = sent(provider, self.message())
         if not isinstance(ended, failures.OutcomeUnknown):
             assert isinstance(ended, ProviderResult)
-            kept = ended.provider_message_id
-            assert kept is None or (0 < len(kept) <= 512 and "\0" not in kept)
+            stored_id = ended.provider_message_id
+            assert stored_id is None or (0 < len(stored_id) <= 512 and "\0" not in stored_id)
 
     def test_without_an_answer_the_outcome_is_unknown(self) -> None:
         for script in (lambda _: None, read_request, respond(b"\0\xff" * 100)):
@@ -212,7 +212,9 @@ class SendContract(VendorProfile):
 
     def test_reserved_headers_are_refused(self) -> None:
         limits = self.provider.limits
-        for name in (f"{one}more" if one.endswith("-") else one for one in limits.reserved_headers):
+        for name in (
+            f"{header}more" if header.endswith("-") else header for header in limits.reserved_headers
+        ):
             with pytest.raises(Invalid) as raised:
                 limits.check(self.message(headers={name.upper(): "x", "X-Campaign": "x"}), NAME)
             [error] = raised.value.errors

@@ -50,7 +50,7 @@ def key() -> RSAPrivateKey:
 def certificate(key: Any, days: tuple[int, int] = (-1, 1)) -> bytes:
     """In PEM, valid from and until so many days from now."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
-    begin, end = (datetime.now(UTC) + timedelta(days=one) for one in days)
+    begin, end = (datetime.now(UTC) + timedelta(days=offset) for offset in days)
     made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begin, end)
     return made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
@@ -70,12 +70,12 @@ def envelope(message: object, **fields: str) -> dict[str, str]:
     }
 
 
-def signed(told: Mapping[str, str], by: RSAPrivateKey | None = None) -> bytes:
+def signed(fields: Mapping[str, str], by: RSAPrivateKey | None = None) -> bytes:
     """The request's body."""
-    text = "".join(f"{name}\n{told[name]}\n" for name in SIGNED[told["Type"]] if name in told)
-    kind = hashes.SHA1() if told["SignatureVersion"] == "1" else hashes.SHA256()
+    text = "".join(f"{name}\n{fields[name]}\n" for name in SIGNED[fields["Type"]] if name in fields)
+    kind = hashes.SHA1() if fields["SignatureVersion"] == "1" else hashes.SHA256()
     signature = (by or key()).sign(text.encode(), PKCS1v15(), kind)
-    return json.dumps({**told, "Signature": base64.b64encode(signature).decode()}).encode()
+    return json.dumps({**fields, "Signature": base64.b64encode(signature).decode()}).encode()
 
 
 def webhook(body: bytes, at: datetime | None = None) -> Webhook:
@@ -115,14 +115,14 @@ def running() -> Iterator[Host]:
         context.load_cert_chain(made.certificate, made.key)
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        known = socket.getaddrinfo
+        resolve = socket.getaddrinfo
 
         def find(name: Any, port: Any, *more: Any, **named: Any) -> Any:
             if (name, port) == (HOST, 443):
                 name, port = server.server_address[:2]
             elif "amazonaws" in str(name):
                 raise socket.gaierror(socket.EAI_NONAME, "no test leaves this machine")
-            return known(name, port, *more, **named)
+            return resolve(name, port, *more, **named)
 
         world.setattr(socket, "getaddrinfo", find)
         world.setenv("SSL_CERT_FILE", str(authority.bundle))
@@ -140,8 +140,8 @@ def running() -> Iterator[Host]:
 
 def forget() -> None:
     """What an environment keeps as long as it lives."""
-    for kept in (client._tls, sns._fetch_certificate):  # noqa: SLF001
-        kept.cache_clear()
+    for cached in (client._tls, sns._fetch_certificate):  # noqa: SLF001
+        cached.cache_clear()
 
 
 class Amazon(Contract):
@@ -182,12 +182,12 @@ class Amazon(Contract):
         return signed({**json.loads(body), "Timestamp": f"{at:%Y-%m-%dT%H:%M:%S.000Z}"})
 
     def tampered(self, body: bytes) -> list[bytes]:
-        told = json.loads(body)
+        fields = json.loads(body)
         changed = [
-            {**told, "Message": told["Message"] + " "},
-            {**told, "MessageId": "another"},
-            {**told, "Subject": "more"},
-            {**told, "Type": "UnsubscribeConfirmation", "Token": "x", "SubscribeURL": "x"},
-            {name: value for name, value in told.items() if name != "Signature"},
+            {**fields, "Message": fields["Message"] + " "},
+            {**fields, "MessageId": "another"},
+            {**fields, "Subject": "more"},
+            {**fields, "Type": "UnsubscribeConfirmation", "Token": "x", "SubscribeURL": "x"},
+            {name: value for name, value in fields.items() if name != "Signature"},
         ]
-        return [body[:-1], b"", b"\xff\xfe", *(json.dumps(one).encode() for one in changed)]
+        return [body[:-1], b"", b"\xff\xfe", *(json.dumps(body).encode() for body in changed)]

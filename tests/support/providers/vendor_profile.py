@@ -144,8 +144,8 @@ class VendorProfile(ABC):
         with pytest.raises(SignatureRejected) as raised:
             (provider or self.create()).verify(webhook)
         logged = raised.value.reason
-        secrets = [one for one in self.secret("").values() if isinstance(one, str) and len(one) > 2]
-        assert not [one for one in secrets if one in logged]
+        secrets = [value for value in self.secret("").values() if isinstance(value, str) and len(value) > 2]
+        assert not [secret for secret in secrets if secret in logged]
         assert "\n" not in logged
         return logged
 

@@ -65,7 +65,7 @@ class WebhookContract(VendorProfile):
             replace(request, url=request.url.replace("api.", "api2.")),
             replace(request, url=request.url.replace("https:", "http:")),
             replace(request, url=f"{request.url}/"),
-            *(replace(request, query=one) for one in query),
+            *(replace(request, query=text) for text in query),
         ):
             self.assert_refused(other)
 
@@ -140,7 +140,7 @@ class WebhookContract(VendorProfile):
         assert self.batch
         first, bad, last = self.create().parse(self.request(self.batch))
         assert isinstance(bad, Invalid)
-        assert all(isinstance(one, (InboundMessage, DeliveryReport)) for one in (first, last))
+        assert all(isinstance(part, (InboundMessage, DeliveryReport)) for part in (first, last))
 
     def test_an_unreadable_request_raises_a_problem(self) -> None:
         assert not self.can_read(self.request(self.unreadable))
@@ -156,8 +156,8 @@ class WebhookContract(VendorProfile):
         read()
 
     def test_an_altered_request_is_parsed_or_raises_a_problem(self) -> None:
-        for known in self.bodies():
-            request = self.request(known)
+        for body in self.bodies():
+            request = self.request(body)
 
             @EXAMPLES
             @given(altered_requests.altered(request.body, self.content_type(request.body)))
@@ -176,5 +176,5 @@ class WebhookContract(VendorProfile):
         return not any(isinstance(part, Invalid) for part in parts)
 
     def test_the_response_is_2xx_for_a_stored_message_and_for_an_unknown_report(self) -> None:
-        for kept in (self.stored_message(), None):
-            assert 200 <= self.create().respond([kept]).status < 300
+        for message in (self.stored_message(), None):
+            assert 200 <= self.create().respond([message]).status < 300

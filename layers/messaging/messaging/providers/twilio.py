@@ -265,7 +265,7 @@ def _signed_fields(webhook: Webhook) -> str:
     except Unreadable as error:
         raise SignatureRejected("The signed fields cannot be read.") from error
     expected = hashlib.sha256(webhook.body).hexdigest().encode()
-    matches = [hmac.compare_digest(expected, given) for given in hashes]
+    matches = [hmac.compare_digest(expected, value) for value in hashes]
     if webhook.media_type == "application/json" and matches and all(matches):
         return ""
     raise SignatureRejected("The body is of a type that Twilio does not sign, or does not match its hash.")
