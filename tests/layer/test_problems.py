@@ -103,5 +103,18 @@ def test_pydantic_errors_name_the_path_and_not_the_value(skip: int, field: str) 
     assert "open-sesame" not in json.dumps(document)
 
 
+class Empty(BaseModel, extra="forbid"):
+    pass
+
+
+def test_a_document_is_small_however_many_and_long_the_wrong_fields_are() -> None:
+    with pytest.raises(ValidationError) as raised:
+        Empty.model_validate({f"{number}{'é' * 1000}": 0 for number in range(1000)})
+    document = Invalid.of(raised.value).document()
+    assert len(document["errors"]) == 100
+    assert document["errors"][0]["field"] == "0" + 199 * "é" + "..."
+    assert len(json.dumps(document)) < 200_000
+
+
 def test_an_unavailable_service_asks_for_a_retry_in_five_seconds() -> None:
     assert Unavailable("The database is unavailable.").headers == {"Retry-After": "5"}

@@ -72,6 +72,10 @@ _MESSAGES: Mapping[str, str] = {
 
 https://docs.pydantic.dev/latest/errors/validation_errors/
 """
+MAX_ERRORS = 100
+"""The most errors of a problem document: a request may have a million wrong fields."""
+MAX_FIELD_LENGTH = 200
+"""Characters of a field's path that are shown: the caller chooses the names of unknown fields."""
 _UNITS = {"List": "items", "Dictionary": "entries"}
 _ENUM_MEMBER = re.compile(r"<[\w.]+: ('[^']*')>")  # as pydantic shows it: <Channel.SMS: 'sms'>
 
@@ -242,11 +246,12 @@ class Invalid(Problem):
 
     @classmethod
     def of_errors(cls, errors: Sequence[Mapping[str, Any]], skip: int = 0) -> "Invalid":
-        """Translate a list of pydantic's errors.
+        """Translate a list of pydantic's errors, the first MAX_ERRORS of it.
 
         `skip` drops that many leading parts of each location, such as "body" or "query".
         """
-        return cls.fields([(_field_path(error["loc"][skip:]), _message(error)) for error in errors])
+        first_errors = errors[:MAX_ERRORS]
+        return cls.fields([(_field_path(error["loc"][skip:]), _message(error)) for error in first_errors])
 
     def summary(self) -> str:
         """Return all errors on one line, for a log or an exception."""
@@ -255,7 +260,8 @@ class Invalid(Problem):
 
 def _field_path(location: Sequence[str | int]) -> str:
     # pydantic adds "[key]" after the key itself, if a dictionary's key is wrong.
-    return ".".join(str(part) for part in location if part != "[key]")
+    path = ".".join(str(part) for part in location if part != "[key]")
+    return path if len(path) <= MAX_FIELD_LENGTH else f"{path[:MAX_FIELD_LENGTH]}..."
 
 
 def _message(error: Mapping[str, Any]) -> str:
