@@ -29,6 +29,16 @@ def test_the_pins_of_this_repository_fit() -> None:
     assert pins.main() == 0
 
 
+def test_a_package_that_is_pinned_with_an_extra_is_also_pinned_without() -> None:
+    """In hash mode, pip accepts the pin of boto3[crt] only for packages that need that extra."""
+    pinned: dict[str, set[bool]] = {}
+    for file in ("requirements.txt", "local/requirements.txt"):
+        for pin in pins.read_pins((pins.ROOT / file).read_text(encoding="utf-8")):
+            pinned.setdefault(pin.name, set()).add(bool(pin.requirement.extras))
+    assert pins.ROOT.joinpath("requirements.txt").read_text(encoding="utf-8").startswith("-r local/")
+    assert {"boto3", "botocore"} <= {name for name, extras in pinned.items() if extras == {True, False}}
+
+
 @pytest.mark.parametrize(
     ("file", "pattern", "replacement", "complaint"),
     [
