@@ -7,6 +7,8 @@ import pytest
 
 from local.commands.openapi import ROOT
 
+pytestmark = pytest.mark.slow
+
 RARELY_NEEDED = {
     *("boto3", "botocore.session", "botocore.auth", "urllib3"),  # until AWS is called
     *("phonenumbers", "email_validator", "dns", "idna"),  # until an address of this kind is parsed

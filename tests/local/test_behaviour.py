@@ -14,6 +14,8 @@ from local.http.client import opener
 from local.simulators.provider import ProviderSimulator
 from tests.support.local.simulator_client import MESSAGE, call, fetch_status, send, signed
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_failure_is_repeated_the_number_of_times_that_was_set(provider: ProviderSimulator) -> None:
     provider.behave(Behaviour(status=503, retry_after=9, times=2))

@@ -11,6 +11,8 @@ from local.simulators.provider import ProviderSimulator
 from tests.support.local.simulator_client import MESSAGE, SECRET, Product, call, fetch_status, send
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("channel", "name"), [("sms", "messaging_provider_id"), ("email", "xillio_id")])
 def test_a_message_is_accepted_and_reported_on(

@@ -19,6 +19,8 @@ from tests.support.local.simulator_client import call
 from tests.support.local.webhook_listener import Listener, header
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 CUSTOMER, CONTACT = "user@example.com", "contact@example.org"
 MAIL = {"from": f"Ann <{CONTACT}>", "to": CUSTOMER, "subject": "Grüße", "body": "Hi 🙂", "html": "<b>Hi</b>"}
 

@@ -18,6 +18,8 @@ from tests.support.local.simulator_client import call
 from tests.support.local.webhook_listener import Listener, header
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 MMS = "MM" + "1" * 32
 
 CUSTOMER, CONTACT = "+12016661234", "+18045551234"

@@ -11,6 +11,8 @@ from messaging.outbound import store
 from tests.support.database import Database
 from tests.support.messages import ACCOUNT
 
+pytestmark = pytest.mark.slow
+
 LAMBDA_LIMIT = 6_291_556  # bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 
 

@@ -14,6 +14,8 @@ from tests.support import messages
 from tests.support.database import Database
 from tests.support.messages import ACCOUNT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def slow_commits(database: Database) -> Iterator[None]:

@@ -64,6 +64,7 @@ def test_lookups_are_spaced_out_until_the_outcome_is_resolved(
     assert UNKNOWN_AFTER <= times[-1] <= UNKNOWN_AFTER + 2
 
 
+@pytest.mark.slow
 def test_fifty_claims_at_once_make_one_lookup(
     database: Database, aws: Aws, providers: ProviderSimulator, environments: ProcessPoolExecutor
 ) -> None:

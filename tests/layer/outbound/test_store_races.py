@@ -11,6 +11,8 @@ from tests.support import messages
 from tests.support.database import Database
 from tests.support.race import Race
 
+pytestmark = pytest.mark.slow
+
 
 def send(key: str | None) -> tuple[str, int]:
     outcome, message = messages.accept(under=messages.key(key) if key else None)

@@ -15,6 +15,8 @@ from tests.support.database_reset import TABLES
 from tests.support.postgres_proxy import End, Loss, Proxy
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 Write = Callable[[], object]
 """A write. It returns what must be the same if it runs twice."""
 
