@@ -9,8 +9,10 @@ LANGUAGE sql AS $$
     WITH expired AS (
         SELECT m.id, l.conversation_id
           FROM leases l JOIN messages m ON m.id = l.message_id AND can_follow(m.status, 'unknown', 'expire_leases')
+          JOIN attempts a ON a.message_id = m.id AND a.number = m.attempt_count
          WHERE l.expires_at <= now()
-         ORDER BY l.expires_at LIMIT in_limit FOR NO KEY UPDATE OF m, l SKIP LOCKED),
+         -- A late record locks its attempt before its message. Waiting for the attempt would be a deadlock.
+         ORDER BY l.expires_at LIMIT in_limit FOR NO KEY UPDATE OF a, m, l SKIP LOCKED),
     ended AS (
         UPDATE messages m
            SET status = 'unknown', version = m.version + 1, updated_at = clock_timestamp(),

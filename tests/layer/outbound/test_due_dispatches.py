@@ -119,6 +119,19 @@ def test_leases_of_running_and_finished_workers_do_not_expire() -> None:
     assert messages.read(reported).status is Status.SENT
 
 
+def test_a_lease_does_not_expire_while_its_attempt_is_being_recorded(database: Database) -> None:
+    id = messages.accept()[1].id
+    attempts.claim([id], timedelta(seconds=-1))
+    database.rows("BEGIN")
+    database.rows("SELECT FROM attempts FOR NO KEY UPDATE")  # as the record's first write
+    try:
+        assert attempts.expire_leases(10) == 0
+    finally:
+        database.rows("ROLLBACK")
+    assert messages.read(id).status is Status.SENDING
+    assert attempts.expire_leases(10) == 1
+
+
 @pytest.mark.usefixtures("database")
 def test_leases_expire_up_to_the_limit() -> None:
     ids = [messages.accept(messages.sms_to_new_contact())[1].id for _ in range(5)]
