@@ -7,6 +7,11 @@ from functools import cache
 from pathlib import Path
 
 FILE = Path(__file__).with_name("openapi.json")
+REPLACED_HTML = {
+    "<title>Swagger UI</title>": "<title>Messaging API</title>",
+    'updateUrl(currentUrl.pathname + "?format=json")': 'updateUrl("/api/openapi.json")',
+}
+"""What differs from the page of Powertools: the title, and the link to the document."""
 
 
 @cache
@@ -28,7 +33,7 @@ def docs_page() -> str:
     from aws_lambda_powertools.event_handler.openapi import swagger_ui
 
     folder = Path(swagger_ui.__file__).parent
-    return swagger_ui.generate_swagger_html(
+    page = swagger_ui.generate_swagger_html(
         spec=openapi_document().replace("</", "<\\/"),
         swagger_js=(folder / "swagger-ui-bundle.min.js").read_text(encoding="utf-8"),
         swagger_css=(folder / "swagger-ui.min.css").read_text(encoding="utf-8"),
@@ -36,3 +41,6 @@ def docs_page() -> str:
         oauth2_config=None,
         persist_authorization=False,
     )
+    for original, replacement in REPLACED_HTML.items():
+        page = page.replace(original, replacement)
+    return page

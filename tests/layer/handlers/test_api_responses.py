@@ -62,6 +62,13 @@ def test_the_documentation_page_loads_nothing_from_other_urls() -> None:
         assert re.findall(reference, part) == []
 
 
+def test_the_documentation_page_has_a_title_and_a_link_to_the_document() -> None:
+    text = call("GET", "/api/docs").body.decode()
+    assert "<title>Messaging API</title>" in text
+    assert 'ui.specActions.updateUrl("/api/openapi.json");' in text
+    assert "?format=json" not in text
+
+
 def test_the_openapi_document_is_served_as_committed() -> None:
     from local.commands.openapi import FILE
 
