@@ -11,7 +11,7 @@ tests/test_shape.py reads this list and enforces it.
     triggers     payload invocation authorizer gateway queues schedule
     simulators   behaviour record webhook_sender vendor vendors/ provider
     everything   backing_services stack
-    commands     arguments audit pins check openapi configuration guide operate redrive replay
+    commands     arguments audit pins check samples openapi configuration guide operate redrive replay
     entry        __main__
 """
 

@@ -2,39 +2,18 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from local.backing_services import BackingServices
+from local.commands.samples import OUTBOUND, PHOTO, TO_CUSTOMER, WEBHOOKS, Request
 from local.services.aws import SECRET
 from local.simulators.vendors.json_gateway import JsonGateway
 from local.stack import Stack
 
-CUSTOMER, CONTACT = "+12016661234", "+18045551234"
-CUSTOMER_EMAIL, CONTACT_EMAIL = "user@example.com", "contact@example.org"
-TIMESTAMP = "2024-11-01T14:00:00Z"
-IMAGE, PHOTO = "https://example.com/image.jpg", "https://example.com/photo.jpg"
 NOTE = {"name": "note.txt", "type": "text/plain", "content": "SGVsbG8="}
-Messages = dict[str, list[dict[str, Any]]]
 
-OUTBOUND: Messages = {
-    "sms": [
-        {"from": CUSTOMER, "to": CONTACT, "type": "sms", "body": "Hello"},
-        {"from": CUSTOMER, "to": CONTACT, "type": "mms", "body": "Look", "attachments": [IMAGE]},
-    ],
-    "email": [{"from": CUSTOMER_EMAIL, "to": CONTACT_EMAIL, "body": "Hello <b>you</b>"}],
-}
-"""Messages to send, by channel."""
-WEBHOOKS: Messages = {
-    "sms": [
-        {"messaging_provider_id": "message-1", "type": "sms", "body": "Hi"},
-        {"messaging_provider_id": "message-2", "type": "mms", "body": "See", "attachments": [PHOTO]},
-    ],
-    "email": [{"xillio_id": "message-3", "body": "<p>Hi</p>"}],
-}
-"""Webhooks of the built-in providers, which need no signature on this machine."""
-INBOUND: Messages = {
+INBOUND: Mapping[str, Sequence[Request]] = {
     "sms": [{"body": "Hi"}, {"body": "See", "attachments": [PHOTO]}],
     "email": [{"subject": "Hi", "body": "See the note", "attachments": [NOTE]}],
 }
@@ -74,26 +53,21 @@ def started(stack: Stack, *, auth: bool) -> str:
     return "\n".join(lines)
 
 
-def _posts(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
+def _posts(stack: Stack) -> Iterator[tuple[str, Request]]:
     """Return the URL and the JSON of each message to send or to receive."""
     vendors = stack.provider.vendors
     channels = {vendor.channel for vendor in vendors.values()}
     for channel, messages in OUTBOUND.items():
         if channel in channels:
-            for message in messages:
+            for message in messages.values():
                 yield f"{stack.url}/api/messages/{channel}", message
-    inbound_addresses = {
-        "sms": {"from": CONTACT, "to": CUSTOMER},
-        "email": {"from": CONTACT_EMAIL, "to": CUSTOMER_EMAIL},
-    }
     for name, vendor in vendors.items():
-        addresses = inbound_addresses[vendor.channel]
         if isinstance(vendor, JsonGateway):
-            for message in WEBHOOKS[vendor.channel]:
-                yield vendor.webhook_url, addresses | message | {"timestamp": TIMESTAMP}
+            for message in WEBHOOKS[vendor.channel].values():
+                yield vendor.webhook_url, message
         else:
             for message in INBOUND[vendor.channel]:
-                yield f"{stack.provider.url}/{name}/inbound", addresses | message
+                yield f"{stack.provider.url}/{name}/inbound", {**TO_CUSTOMER[vendor.channel], **message}
 
 
 def services_started(services: BackingServices) -> str:

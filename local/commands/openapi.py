@@ -12,6 +12,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter
 
+from local.commands.samples import request_examples
+
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "functions" / "conversations" / "openapi.json"
 
@@ -21,6 +23,22 @@ Operation = dict[str, Any]
 """An operation of the document, such as the POST of a path."""
 
 WEBHOOKS = {"sms_webhook": "/api/webhooks/sms", "email_webhook": "/api/webhooks/email"}
+RECEIVED = {"sms_webhook": "SMS, MMS and reports", "email_webhook": "email and reports"}
+"""What each webhook function receives."""
+TAGS = ("Send", "Read", "Webhooks", "Admin", "About")
+"""The order in which the documentation page shows the groups of operations."""
+SUMMARIES = {
+    "send_sms": "Send an SMS or MMS",
+    "send_email": "Send an email",
+    "list_messages": "List the messages of a conversation",
+    "get_openapi_document": "Get the OpenAPI document",
+    "get_docs_page": "Get the documentation page",
+    "open_docs_page": "Open the documentation page",
+    "create_key": "Create an API key",
+    "list_keys": "List API keys",
+    "revoke_key": "Revoke an API key",
+}
+"""The summaries of operations whose function's name does not say enough."""
 PROVIDER_PARAMETER = {
     "required": True,
     "schema": {"type": "string", "title": "Provider"},
@@ -97,17 +115,20 @@ def description() -> str:
         paths |= generated["paths"]
         schemas |= generated.get("components", {}).get("schemas", {})
     for function, path in WEBHOOKS.items():
-        paths[path] = {"post": _webhook(f"{function}_receive_built_in", "Receive from the built-in provider")}
+        summary = f"Receive {RECEIVED[function]} from"
+        paths[path] = {"post": _webhook(f"{function}_receive_built_in", f"{summary} the JSON gateway")}
         paths[f"{path}/{{provider}}"] = {
-            "post": _webhook(f"{function}_receive", "Receive", PROVIDER_PARAMETER)
+            "post": _webhook(f"{function}_receive", f"{summary} a named provider", PROVIDER_PARAMETER)
         }
     for path, operations in paths.items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             _complete(path, operation, schemas)
+            _add_examples(method, path, operation)
     schemas["Problem"]["properties"]["code"]["enum"] = list(get_args(ProblemCode))
     document = {
         "openapi": "3.1.0",
         "info": INFO | {"version": __version__},
+        "tags": [{"name": tag} for tag in TAGS],
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": _used(paths, schemas), "securitySchemes": {"key": SECURITY_SCHEME}},
     }
@@ -122,7 +143,7 @@ def _name(operation: Operation, method: str, path: str, module: ModuleType) -> N
     path_and_method = re.sub(r"\W", "_", path) + f"_{method}"
     name = operation["operationId"].removesuffix(path_and_method)
     operation["operationId"] = name
-    operation["summary"] = name.replace("_", " ").capitalize()
+    operation["summary"] = SUMMARIES.get(name) or name.replace("_", " ").capitalize()
     operation["description"] = inspect.getdoc(getattr(module, name))
 
 
@@ -170,6 +191,14 @@ def _complete(path: str, operation: Operation, schemas: Schemas) -> None:
     elif path.startswith(tuple(WEBHOOKS.values())):
         responses["200"] = {"description": "The response that the provider expects."}
         responses["202"] = _json_response(STORED_FOR_LATER, _schema(Stored, schemas))
+
+
+def _add_examples(method: str, path: str, operation: Operation) -> None:
+    """Add requests that the service accepts. Without them, the documentation page makes up its own."""
+    examples = request_examples(method, path)
+    if examples:
+        content = operation["requestBody"]["content"]["application/json"]
+        content["examples"] = {name: {"value": value} for name, value in examples.items()}
 
 
 def _webhook_body(path: str, schemas: Schemas) -> dict[str, Any]:

@@ -23,6 +23,14 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield method.upper(), path, operation
 
 
+def request_examples() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """The method, path, name and value of each example of a request."""
+    for method, path, operation in operations():
+        content = operation.get("requestBody", {}).get("content", {})
+        for name, example in content.get("application/json", {}).get("examples", {}).items():
+            yield method, path, name, example["value"]
+
+
 def conforms(answer: api.Answer, method: str, path: str) -> api.Answer:
     """Return the answer. Checks that the document describes its status and body."""
     responses = DOCUMENT["paths"][path][method.lower()]["responses"]
@@ -74,6 +82,31 @@ def test_every_operation_has_a_unique_id() -> None:
     names = [operation["operationId"] for _, _, operation in operations()]
     assert len(set(names)) == len(names)
     assert all(name.isidentifier() for name in names)
+
+
+def test_every_operation_has_a_unique_summary_and_a_listed_tag() -> None:
+    tags = [tag["name"] for tag in DOCUMENT["tags"]]
+    assert tags == ["Send", "Read", "Webhooks", "Admin", "About"]
+    assert {tag for _, _, operation in operations() for tag in operation["tags"]} == set(tags)
+    summaries = [operation["summary"] for _, _, operation in operations()]
+    assert len(set(summaries)) == len(summaries)
+
+
+def test_every_described_request_body_has_an_example() -> None:
+    with_body = {(method, path) for method, path, operation in operations() if "requestBody" in operation}
+    assert {(method, path) for method, path, _, _ in request_examples()} == with_body
+
+
+@pytest.mark.parametrize(("method", "path", "name", "fields"), [*request_examples()])
+@pytest.mark.usefixtures("providers", "database")
+def test_every_example_of_a_request_is_accepted(
+    method: str, path: str, name: str, fields: dict[str, Any]
+) -> None:
+    schema = DOCUMENT["paths"][path][method.lower()]["requestBody"]["content"]["application/json"]["schema"]
+    validator = Draft202012Validator({**schema, "components": DOCUMENT["components"]})
+    assert [error.message for error in validator.iter_errors(fields)] == [], name
+    answer = api.call(method, path.replace("{id}", "1"), fields, api.signed(fields))
+    assert conforms(answer, method, path).status in (200, 201, 202)
 
 
 def test_every_reference_has_a_schema_and_every_schema_is_used() -> None:
