@@ -43,8 +43,9 @@ class BackingServices:
                 instances,
             )
             self._credentials = self._make_credentials(options)
+            self.provider_secret = options.parameters.get("ProviderSecretArn", SECRET)
             say(f"Provider simulator: {self.provider.url}")
-            if not_simulated:
+            if not_simulated and self.simulates_providers:
                 say(f"Not simulated; these providers need a secret of yours: {', '.join(not_simulated)}")
             undo.callback(self.provider.stop)
             self.provider.start()
@@ -58,6 +59,11 @@ class BackingServices:
     def postgres(self) -> Postgres:
         assert self._postgres is not None, "the database is not embedded, but at the URL of an option"
         return self._postgres
+
+    @property
+    def simulates_providers(self) -> bool:
+        """Whether the functions call the simulator. With a secret of yours, they call real vendors."""
+        return self.provider_secret == SECRET
 
     def start_aws(self) -> None:
         """Start on the same port, with the same queues, buckets and secret as before."""

@@ -73,6 +73,14 @@ class Stack:
         return self._services.provider
 
     @property
+    def simulates_providers(self) -> bool:
+        return self._services.simulates_providers
+
+    @property
+    def provider_secret(self) -> str:
+        return self._services.provider_secret
+
+    @property
     def database_url(self) -> str:
         return self._services.database_url
 

@@ -24,14 +24,21 @@ def started(stack: Stack, *, auth: bool) -> str:
     """Return the text of `start`. With `auth`, it shows how to make an API key and how to send it."""
     lines = ["", f"Ready: {stack.url}"]
     lines += [f"  URL of {name}: {stack.function_url(name)}" for name in stack.functions_with_url]
+    lines.append(f"  database: {stack.database_url}")
+    if stack.simulates_providers:
+        lines.append(f"  requests to the providers: {stack.provider.url}/requests")
     lines += [
-        f"  database: {stack.database_url}",
-        f"  requests to the providers: {stack.provider.url}/requests",
         f"  API to invoke functions: {stack.lambda_url}",
         f"  logs of the functions: {stack.logs.folder}",
         "",
-        "Try in another terminal:",
     ]
+    if not stack.simulates_providers:
+        lines += [
+            "Warning: messages are sent to real people. No provider is simulated,",
+            f"because the secret {stack.provider_secret} is used.",
+            "",
+        ]
+    lines.append("Try in another terminal:")
     authorization = ""
     if auth:
         port = urlsplit(stack.lambda_url).port
@@ -54,7 +61,12 @@ def started(stack: Stack, *, auth: bool) -> str:
 
 
 def _posts(stack: Stack) -> Iterator[tuple[str, Request]]:
-    """Return the URL and the JSON of each message to send or to receive."""
+    """Return the URL and the JSON of each message to send or to receive.
+
+    If the providers are real, there are none: a sample would be sent to a real person.
+    """
+    if not stack.simulates_providers:
+        return
     vendors = stack.provider.vendors
     channels = {vendor.channel for vendor in vendors.values()}
     for channel, messages in OUTBOUND.items():

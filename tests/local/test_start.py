@@ -184,6 +184,17 @@ def test_start_shows_every_url_and_logs_requests(folder: Path, template: Path) -
         assert "Importer does not start: ModuleNotFoundError: No module named 'functions'" in run.output
 
 
+def test_start_warns_that_sends_are_real_if_it_is_given_a_secret(folder: Path, template: Path) -> None:
+    with started(folder, "--parameter", "ProviderSecretArn=mine", template=template) as run:
+        run.wait_for("Ctrl-C")
+        assert "Warning: messages are sent to real people." in run.output
+        assert "the secret mine is used" in run.output
+        commands = [line for line in run.output.splitlines() if line.startswith("  curl ")]
+        assert len(commands) == 2
+        assert all("/api/conversations" in command for command in commands)
+        assert "requests to the providers" not in run.output
+
+
 def test_nothing_listens_for_other_machines(folder: Path, template: Path) -> None:
     with started(folder, template=template) as run:
         listening = {
