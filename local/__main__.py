@@ -40,10 +40,10 @@ def main() -> int:
         return 1
 
 
-def _run(words: list[str]) -> int:
-    if words and words[0] in NOUNS:
-        return operate(words, _say)
-    parsed = arguments.parser(COMMANDS).parse_args(words)
+def _run(command_line: list[str]) -> int:
+    if command_line and command_line[0] in NOUNS:
+        return operate(command_line, _say)
+    parsed = arguments.parser(COMMANDS).parse_args(command_line)
     if parsed.command in TOOLS:
         return TOOLS[parsed.command](_say)
     if parsed.command == "redrive":

@@ -128,12 +128,12 @@ class BackingServices:
 
 def _wanted_ports(options: Options) -> dict[str, int]:
     """The ports to listen on, by the command-line option that chooses each."""
-    wanted = {"--aws-port": options.aws_port, "--provider-port": options.provider_port}
+    ports = {"--aws-port": options.aws_port, "--provider-port": options.provider_port}
     if not options.gateway:
-        wanted |= {"--port": options.port, "--lambda-port": options.lambda_port}
+        ports |= {"--port": options.port, "--lambda-port": options.lambda_port}
     if not options.database_url:
-        wanted["--postgres-port"] = options.postgres_port
-    return wanted
+        ports["--postgres-port"] = options.postgres_port
+    return ports
 
 
 def _instances(providers: str) -> tuple[dict[str, str], list[str]]:

@@ -107,17 +107,17 @@ def _invocations(figures: Sequence[Figure]) -> dict[str, Invocation] | None:
     template = Template(ROOT / "template.yaml", {}, {}, endpoint="", gateway="")
     memory = {function.name: function.memory for function in template.functions}
     named = {figure.name: figure for figure in figures}
-    wanted = {
+    measured_functions = {
         "webhook": (latency.WEBHOOK_NAME, "SmsWebhook", 0),
         "report": ("report at 1 ms", "SmsWebhook", 0),
         "send": ("send at 1 ms", "SendMessage", SQS_CALL),
         "delivery": ("delivery of one at 1 ms", "DeliverMessage", PROVIDER),
     }
-    if not all(figure in named for figure, _, _ in wanted.values()):
+    if not all(figure in named for figure, _, _ in measured_functions.values()):
         return None
     return {
         name: _invocation(named[figure], memory[function], waits)
-        for name, (figure, function, waits) in wanted.items()
+        for name, (figure, function, waits) in measured_functions.items()
     }
 
 

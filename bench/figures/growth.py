@@ -62,8 +62,8 @@ def _deep(database: Database) -> str:
     from messaging.postgres import cursor
 
     [[id]] = database.rows(
-        "SELECT id FROM messages WHERE conversation_id = 1 ORDER BY id OFFSET :place LIMIT 1",
-        place=int(SIZES["1m"] / 10 * DEEP),
+        "SELECT id FROM messages WHERE conversation_id = 1 ORDER BY id OFFSET :position LIMIT 1",
+        position=int(SIZES["1m"] / 10 * DEEP),
     )
     return cursor.encode(["messages", 1, "asc"], id)
 

@@ -38,7 +38,7 @@ def figures(testbed: Testbed) -> Iterator[Figure]:
         variables = testbed.variables(database.url)
         lambdas = undo.enter_context(start_environments(MANY, testbed.runtime, "sms_webhook", variables))
         spread = f"random(1, {CONVERSATIONS})"
-        ours: dict[str, Callable[[], RunResult | PgbenchResult]] = {
+        runs: dict[str, Callable[[], RunResult | PgbenchResult]] = {
             "1": lambda: webhooks(testbed, lambdas[:1]),
             "8": lambda: webhooks(testbed, lambdas),
             "into eight": lambda: webhooks(testbed, lambdas, [(n + 2, n + 2) for n in range(MANY)]),
@@ -49,13 +49,13 @@ def figures(testbed: Testbed) -> Iterator[Figure]:
             "pgbench 8": lambda: pgbench.run(database.url, FOLDER, MANY, SECONDS, spread),
         }
         has_pgbench = pgbench.program() is not None
-        results = run_in_turn(ours | limits if has_pgbench else ours, ROUNDS)
+        results = run_in_turn(runs | limits if has_pgbench else runs, ROUNDS)
         for clients, target in ((1, 0.45), (MANY, 0.25)):
             yield _share(results, clients, target, has_pgbench=has_pgbench)
         yield _contention(results)
         failures: list[str] = []
         total = 0
-        for name in ours:
+        for name in runs:
             for result in _run_results(results[name]):
                 failures += result.failures
                 total += len(result.milliseconds)
@@ -119,7 +119,7 @@ def _share(
 
 def _contention(results: dict[str, list[RunResult | PgbenchResult]]) -> Figure:
     into_one, into_eight = results["into one"], results["into eight"]
-    shares = [one.rate / eight.rate for one, eight in zip(into_one, into_eight, strict=True)]
+    shares = [one_run.rate / eight_run.rate for one_run, eight_run in zip(into_one, into_eight, strict=True)]
     rate_into_one = median(result.rate for result in into_one)
     rate_into_eight = median(result.rate for result in into_eight)
     return figure_of_rounds(

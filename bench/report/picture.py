@@ -42,8 +42,8 @@ def svg(figures: Sequence[Figure]) -> str:
 def _group(title: str, bars: dict[str, float], y: int) -> Iterator[str]:
     yield f'<text x="10" y="{y + 12}" font-weight="600" fill="#222">{escape(title)}</text>'
     longest = max(bars.values())
-    for place, (name, value) in enumerate(bars.items()):
-        top = y + TITLE + place * (BAR + GAP)
+    for position, (name, value) in enumerate(bars.items()):
+        top = y + TITLE + position * (BAR + GAP)
         width = max(round((WIDTH - LEFT - RIGHT) * value / longest), 1)
         yield f'<text x="{LEFT - 8}" y="{top + 12}" text-anchor="end" fill="#444">{escape(name)}</text>'
         fill = COLOURS.get(name, OTHER)

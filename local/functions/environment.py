@@ -40,21 +40,21 @@ class Environment:
         """Return when the handler is imported. Raises FunctionError, and leaves no process, if that fails."""
         self._name = function.name
         self._logs = logs
-        ours, theirs = socket.socketpair()
-        with theirs:
+        environment_socket, worker_socket = socket.socketpair()
+        with worker_socket:
             folders = [str(folder) for folder in (function.folder, *function.layers)]
             self._process = subprocess.Popen(
-                [sys.executable, "-I", str(WORKER), _describe(theirs), function.handler, *folders],
+                [sys.executable, "-I", str(WORKER), _describe(worker_socket), function.handler, *folders],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 cwd=function.folder,
                 env=dict(environment),
-                pass_fds=() if sys.platform == "win32" else (theirs.fileno(),),
+                pass_fds=() if sys.platform == "win32" else (worker_socket.fileno(),),
                 **own_process_group(),
             )
-            _pass_on(theirs, self._process)
-        self._connection = ours
+            _pass_on(worker_socket, self._process)
+        self._connection = environment_socket
         self._reader = threading.Thread(target=self._copy_output, daemon=True)
         self._reader.start()
         try:
@@ -151,15 +151,15 @@ def variables(function: template.Function, platform: Mapping[str, str]) -> dict[
     }
 
 
-def _describe(theirs: socket.socket) -> str:
+def _describe(worker_socket: socket.socket) -> str:
     """Return the worker's argument from which it makes its socket (worker._connect)."""
     if sys.platform == "win32":
-        return str(len(theirs.share(os.getpid())))
-    return str(theirs.fileno())
+        return str(len(worker_socket.share(os.getpid())))
+    return str(worker_socket.fileno())
 
 
-def _pass_on(theirs: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+def _pass_on(worker_socket: socket.socket, process: "subprocess.Popen[bytes]") -> None:
     if sys.platform == "win32":
         assert process.stdin is not None
-        process.stdin.write(theirs.share(process.pid))
+        process.stdin.write(worker_socket.share(process.pid))
         process.stdin.flush()

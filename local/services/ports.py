@@ -16,7 +16,7 @@ def choose(host: str, port: int, option: str) -> int:
     return choose_all(host, {option: port})[option]
 
 
-def choose_all(host: str, wanted: Mapping[str, int]) -> dict[str, int]:
+def choose_all(host: str, requested: Mapping[str, int]) -> dict[str, int]:
     """Return a free port for each option: the port that is wanted, or any if that is 0.
 
     Raises CannotStart, which lists every port that cannot be used and suggests others.
@@ -24,7 +24,7 @@ def choose_all(host: str, wanted: Mapping[str, int]) -> dict[str, int]:
     chosen: dict[str, int] = {}
     refused: dict[str, str] = {}
     with ExitStack() as probes:  # they hold their ports until all are chosen, so that no two are the same
-        for option, port in wanted.items():
+        for option, port in requested.items():
             try:
                 probe = probes.enter_context(_bound(host, port))
             except OSError as error:
@@ -36,7 +36,7 @@ def choose_all(host: str, wanted: Mapping[str, int]) -> dict[str, int]:
                 if port in [chosen[other] for other in chosen if other != option]:
                     refused[option] = "two options name it"
     if refused:
-        raise CannotStart(_complaint(host, wanted, refused))
+        raise CannotStart(_complaint(host, requested, refused))
     return chosen
 
 
@@ -52,9 +52,9 @@ def _bound(host: str, port: int) -> socket.socket:
     return probe
 
 
-def _complaint(host: str, wanted: Mapping[str, int], refused: Mapping[str, str]) -> str:
-    lines = [f"{host}:{wanted[option]} cannot be used ({reason})" for option, reason in refused.items()]
-    suggested = " ".join(f"{option} {_another(host, wanted[option])}" for option in refused)
+def _complaint(host: str, requested: Mapping[str, int], refused: Mapping[str, str]) -> str:
+    lines = [f"{host}:{requested[option]} cannot be used ({reason})" for option, reason in refused.items()]
+    suggested = " ".join(f"{option} {_another(host, requested[option])}" for option in refused)
     lines.append(f'Choose other ports, for example: {suggested} (make start ARGS="{suggested}")')
     return "\n".join(lines)
 

@@ -104,8 +104,8 @@ BEGIN
         -- An attachment is a URL, or an object if its file is in our own bucket.
         message.attachments := (
             SELECT jsonb_agg(CASE jsonb_typeof(attachment) WHEN 'object' THEN attachment
-                             ELSE jsonb_build_object('url', attachment) END ORDER BY place)
-              FROM jsonb_array_elements(in_content -> 'attachments') WITH ORDINALITY AS listed (attachment, place));
+                             ELSE jsonb_build_object('url', attachment) END ORDER BY position)
+              FROM jsonb_array_elements(in_content -> 'attachments') WITH ORDINALITY AS listed (attachment, position));
     END IF;
     message.report_rank := 0;
     message.attempt_count := 0;

@@ -69,9 +69,9 @@ BEGIN
                FROM jsonb_array_elements(in_parts) AS p ORDER BY 1) AS part
       WHERE part.id IS NOT NULL;
     FOR listed IN
-        SELECT p.part, p.place FROM jsonb_array_elements(in_parts) WITH ORDINALITY AS p (part, place)
+        SELECT p.part, p.position FROM jsonb_array_elements(in_parts) WITH ORDINALITY AS p (part, position)
          ORDER BY p.part ->> 'kind', p.part -> 'content' ->> 'to', p.part -> 'content' ->> 'from',
-                  p.part ->> 'provider_message_id', (p.part ->> 'reference')::bigint, p.place
+                  p.part ->> 'provider_message_id', (p.part ->> 'reference')::bigint, p.position
     LOOP
         IF NOT in_isolated THEN
             result := add_part(in_provider, listed.part, in_received_at, first_received_at);
@@ -80,20 +80,20 @@ BEGIN
                 result := add_part(in_provider, listed.part, in_received_at, first_received_at);
             EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
                 GET STACKED DIAGNOSTICS constraint_name = CONSTRAINT_NAME;
-                outcomes[listed.place] := 'refused';
-                faults[listed.place] := rtrim(format('the database refused part %s: %s %s',
-                                                     listed.place, SQLSTATE, constraint_name));
+                outcomes[listed.position] := 'refused';
+                faults[listed.position] := rtrim(format('the database refused part %s: %s %s',
+                                                     listed.position, SQLSTATE, constraint_name));
                 CONTINUE;
             END;
         END IF;
-        outcomes[listed.place] := result.outcome;
-        messages[listed.place] := result.message;
+        outcomes[listed.position] := result.outcome;
+        messages[listed.position] := result.message;
     END LOOP;
     IF 'refused' = ANY (outcomes) THEN
         UPDATE webhook_requests r SET fault = concat_ws('; ', in_fault, array_to_string(faults, '; '))
          WHERE r.id = first_id;
     END IF;
     RETURN QUERY SELECT part.outcome, part.message, part.fault
-                   FROM unnest(outcomes, messages, faults) WITH ORDINALITY AS part (outcome, message, fault, place)
-                  ORDER BY part.place;
+                   FROM unnest(outcomes, messages, faults) WITH ORDINALITY AS part (outcome, message, fault, position)
+                  ORDER BY part.position;
 END $$;

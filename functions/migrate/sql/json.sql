@@ -30,8 +30,9 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                -- Each has a URL of its own, or its file is in our bucket.
                (SELECT coalesce(jsonb_agg(coalesce(
                            listed.attachment ->> 'url',
-                           format('/api/messages/%s/attachments/%s', message.id, listed.place)) ORDER BY place), '[]')
-                  FROM jsonb_array_elements(message.attachments) WITH ORDINALITY AS listed (attachment, place)
+                           format('/api/messages/%s/attachments/%s', message.id, listed.position))
+                           ORDER BY position), '[]')
+                  FROM jsonb_array_elements(message.attachments) WITH ORDINALITY AS listed (attachment, position)
                ) AS attachments,
                coalesce(message.extra -> 'content_ids', '{}') AS content_ids,
                message.status,

@@ -22,11 +22,11 @@ DECLARE
 BEGIN
     LOOP
         SELECT listed.name, c.open_until IS NOT NULL INTO picked, is_trial
-          FROM unnest(in_message.providers) WITH ORDINALITY AS listed (name, place)
+          FROM unnest(in_message.providers) WITH ORDINALITY AS listed (name, position)
           LEFT JOIN circuits c ON c.provider = listed.name
-         WHERE listed.place >= coalesce(array_position(in_message.providers, in_message.provider), 1)
+         WHERE listed.position >= coalesce(array_position(in_message.providers, in_message.provider), 1)
            AND (c.open_until IS NULL OR c.open_until <= clock_timestamp())
-         ORDER BY listed.place LIMIT 1;
+         ORDER BY listed.position LIMIT 1;
         IF picked IS NULL OR NOT is_trial THEN
             RETURN picked;
         END IF;

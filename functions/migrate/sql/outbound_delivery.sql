@@ -228,11 +228,11 @@ BEGIN
                 in_status, in_code, in_reason, clock_timestamp());
         IF in_status = 'queued' THEN
             SELECT listed.name INTO other_provider
-              FROM messages m, unnest(m.providers) WITH ORDINALITY AS listed (name, place)
+              FROM messages m, unnest(m.providers) WITH ORDINALITY AS listed (name, position)
               LEFT JOIN circuits c ON c.provider = listed.name
              WHERE m.id = ended.message_id AND c.open_until IS NULL
-               AND listed.place > array_position(m.providers, ended.provider)
-             ORDER BY listed.place LIMIT 1;
+               AND listed.position > array_position(m.providers, ended.provider)
+             ORDER BY listed.position LIMIT 1;
             IF FOUND THEN
                 in_wait := interval '0';
             ELSE  -- back to the first provider, which may have asked for a longer wait before another was tried
@@ -291,12 +291,12 @@ DECLARE
     ended record;
     recorded record;
 BEGIN
-    PERFORM lock_provider_message(known.provider, known.provider_message_id)
+    PERFORM lock_provider_message(sent.provider, sent.provider_message_id)
        FROM (SELECT DISTINCT a.provider, r.provider_message_id
                FROM jsonb_to_recordset(in_records) AS r (token uuid, provider_message_id text)
                JOIN attempts a ON a.token = r.token
               WHERE r.provider_message_id IS NOT NULL
-              ORDER BY a.provider, r.provider_message_id) AS known;
+              ORDER BY a.provider, r.provider_message_id) AS sent;
     FOR ended IN
         SELECT r.* FROM jsonb_to_recordset(in_records) AS r (
                    token uuid, status text, provider_message_id text, failure text, code text, reason text,

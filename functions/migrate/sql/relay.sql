@@ -66,12 +66,12 @@ LANGUAGE sql AS $$
                    SELECT q.conversation_id, q.message_id, q.dispatch_at FROM outbound_queue q
                     WHERE q.account_id = shares.account_id AND q.dispatch_at <= now()
                     ORDER BY q.dispatch_at LIMIT shares.share FOR UPDATE SKIP LOCKED) AS own),
-    taken AS (
+    claimed AS (
         UPDATE outbound_queue q
            SET dispatch_count = least(q.dispatch_count + 1, 6),
                dispatch_at = clock_timestamp()
                            + least(dispatch_timeout() * 2 ^ (q.dispatch_count + 1), interval '1 hour')
           FROM due WHERE q.conversation_id = due.conversation_id AND q.message_id = due.message_id
         RETURNING q.message_id, q.account_id, due.turn)
-    SELECT taken.message_id, taken.account_id FROM taken ORDER BY taken.turn, taken.account_id
+    SELECT claimed.message_id, claimed.account_id FROM claimed ORDER BY claimed.turn, claimed.account_id
 $$;

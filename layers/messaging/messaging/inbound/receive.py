@@ -140,7 +140,7 @@ def _store(request: WebhookRequest, parts: ParsedParts) -> Sequence[StoredPart |
     Either all of it is stored, or this raises. If the database rejects the statement, only the request is
     stored, and the rejection is its fault.
     """
-    parsed_positions = [place for place, part in enumerate(parts) if not isinstance(part, Exception)]
+    parsed_positions = [position for position, part in enumerate(parts) if not isinstance(part, Exception)]
     parsed_parts = [part for part in parts if not isinstance(part, Exception)]
     errors = _errors(parts)
     _store_files(request, parsed_parts)
@@ -152,8 +152,8 @@ def _store(request: WebhookRequest, parts: ParsedParts) -> Sequence[StoredPart |
         return _store(request, [rejection])
 
     outcomes: list[StoredPart | None] = [None] * len(parts)
-    for place, part, stored_part in zip(parsed_positions, parsed_parts, stored_parts, strict=True):
-        outcomes[place] = stored_part
+    for position, part, stored_part in zip(parsed_positions, parsed_parts, stored_parts, strict=True):
+        outcomes[position] = stored_part
         _log_part(part, stored_part)
     for error in errors[:MAX_LOGGED_ERRORS]:
         log_fault("Webhook unreadable", error, provider=request.provider, errors=len(errors))

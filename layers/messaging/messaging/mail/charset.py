@@ -87,18 +87,18 @@ def decode_header(header: str) -> str:
 
     Malformed words, and everything after MAX_HEADER characters, are not changed.
     """
-    decoded = _ENCODED_WORDS.sub(lambda words: _decode_words(words[0]), header[:MAX_HEADER])
+    decoded = _ENCODED_WORDS.sub(lambda match: _decode_words(match[0]), header[:MAX_HEADER])
     return decoded + header[MAX_HEADER:]
 
 
-def _decode_words(words: str) -> str:
+def _decode_words(encoded: str) -> str:
     """Decode adjacent encoded words.
 
     A sender may split a character between two words. So the bytes of words with the same charset are joined
     before they are decoded.
     """
     runs: list[tuple[str, bytes]] = []  # charset and content
-    for charset, encoding, text in _ENCODED_WORD.findall(words):
+    for charset, encoding, text in _ENCODED_WORD.findall(encoded):
         if encoding in "bB":
             content = decode_base64(text.encode())
         else:

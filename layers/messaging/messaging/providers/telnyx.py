@@ -236,13 +236,13 @@ def _reports(event: Event, occurred_at: datetime) -> list[DeliveryReport]:
     reference = _REFERENCE.search(sent.webhook_url or "")
     error = sent.errors[0] if sent.errors else Error(code="")
     default = Status.SENT if event.event_type == "message.sent" else None
-    words = [recipient.status or event.event_type for recipient in sent.to] or [event.event_type]
+    status_texts = [recipient.status or event.event_type for recipient in sent.to] or [event.event_type]
     reports = []
-    for word in words:
-        status = STATUS.get(word, default)
+    for status_text in status_texts:
+        status = STATUS.get(status_text, default)
         code = error.code or None
-        if code is None and default is None and word != status:
-            code = word
+        if code is None and default is None and status_text != status:
+            code = status_text
         reports.append(
             DeliveryReport(
                 provider_message_id=sent.id,

@@ -116,9 +116,9 @@ class ListedMessage(BaseModel):
         replaced characters, or deleted the text."""
         if not self.direction.startswith("outbound") or self.sender not in (None, message.sender):
             return False
-        listed = re.sub(r"\W", "", self.body or "")
-        ours = re.sub(r"\W", "", message.body)
-        return not listed or listed.endswith(ours)
+        listed_text = re.sub(r"\W", "", self.body or "")
+        sent_text = re.sub(r"\W", "", message.body)
+        return not listed_text or listed_text.endswith(sent_text)
 
 
 class MessageList(BaseModel):
