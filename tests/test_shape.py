@@ -279,10 +279,10 @@ def mentions(text: str, name: str) -> bool:
 
     Links and names of HTTP headers do not count.
     """
-    words = re.sub(r"(https?://|\b[Xx]-)\S+", "", text)
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words)
+    plain_text = re.sub(r"(https?://|\b[Xx]-)\S+", "", text)
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", plain_text)
     pattern = r"(?<![a-z])" + r"[-_ ]?".join(re.split(r"[-_]", name)) + r"(?![a-z])"
-    return any(re.search(pattern, spelling.lower()) for spelling in (words, apart))
+    return any(re.search(pattern, spelling.lower()) for spelling in (plain_text, apart))
 
 
 @pytest.mark.parametrize("name", sorted(vendors()))

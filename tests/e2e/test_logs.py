@@ -38,16 +38,16 @@ def marks() -> Marks:
 def bodies(marks: Marks) -> Mapping[str, Body]:
     """Return functions that make a valid body for a path, with new marks in every text."""
 
-    def words(**more: object) -> dict[str, Any]:
+    def text_message(**more: object) -> dict[str, Any]:
         return {"body": marks.new(), "attachments": [f"https://example.com/{marks.new()}"], **more}
 
     def mail(**more: object) -> dict[str, Any]:
-        return words(**{"subject": marks.new(), "html": f"<p>{marks.new()}</p>", **more})
+        return text_message(**{"subject": marks.new(), "html": f"<p>{marks.new()}</p>", **more})
 
     return {
-        SMS: lambda: words(**{"from": CUSTOMER, "to": CONTACT, "type": "mms"}),
+        SMS: lambda: text_message(**{"from": CUSTOMER, "to": CONTACT, "type": "mms"}),
         EMAIL: lambda: mail(**{"from": CUSTOMER_EMAIL, "to": CONTACT_EMAIL}),
-        "/api/webhooks/sms": lambda: words(
+        "/api/webhooks/sms": lambda: text_message(
             **{"from": CONTACT, "to": CUSTOMER, "type": "mms", "messaging_provider_id": marks.new()}
         ),
         "/api/webhooks/email": lambda: mail(
@@ -94,8 +94,8 @@ def requests(stack: Stack, valid: Mapping[str, Body]) -> Iterator[tuple[str, str
     for route in stack.template.routes:
         channel = "email" if "/email" in route.path else "sms"
         path = (route.path or "/nothing").replace("{provider}", channel).replace("{number}", "99")
-        for place in ("{id}", "{address}", "{path+}"):
-            path = path.replace(place, "1")
+        for parameter in ("{id}", "{address}", "{path+}"):
+            path = path.replace(parameter, "1")
         make_body = valid.get(path.removesuffix(f"/{channel}") if "{provider}" in route.path else path)
         yield route.method or "GET", stack.url + path, make_body
 

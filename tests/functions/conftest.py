@@ -14,10 +14,13 @@ from tests.support.providers.vendor_profile import NAME, PUBLIC_URL
 Deploy = Callable[[object], None]
 
 TYPES = {provider_class(name): name for name in REGISTRY}
-REGISTERED = [one for one in contracts() if one.provider in TYPES]
+REGISTERED = [contract_class for contract_class in contracts() if contract_class.provider in TYPES]
 
 
-@pytest.fixture(params=REGISTERED, ids=lambda one: f"{TYPES[one.provider]} {one.__name__}")
+@pytest.fixture(
+    params=REGISTERED,
+    ids=lambda contract_class: f"{TYPES[contract_class.provider]} {contract_class.__name__}",
+)
 def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
     spoken: Contract = request.param()
     with spoken.running():

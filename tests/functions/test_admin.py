@@ -67,8 +67,8 @@ def test_an_address_belongs_to_one_account(database: Database) -> None:
     assert (added.status, added.json["address"]) == (201, "+12016660001")
     again = call("POST", f"{ADMIN}/addresses", body)
     assert (again.status, again.json) == (200, added.json)
-    taken = call("POST", f"{ADMIN}/addresses", body | {"account_id": 1})
-    assert (taken.status, taken.fields) == (409, ["address"])
+    conflict = call("POST", f"{ADMIN}/addresses", body | {"account_id": 1})
+    assert (conflict.status, conflict.fields) == (409, ["address"])
     assert call("GET", f"{ADMIN}/addresses?account_id=2").json["addresses"] == [added.json]
     assert call("DELETE", f"{ADMIN}/addresses/%2B12016660001").status == 204
     assert call("DELETE", f"{ADMIN}/addresses/%2B12016660001").status == 404

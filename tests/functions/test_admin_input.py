@@ -22,9 +22,11 @@ def test_an_address_that_postgres_cannot_hold_is_a_404(address: str) -> None:
     assert operate(f"DELETE {path}").status == 404
 
 
-@pytest.mark.parametrize("place", ["\0", "\ud800"])
-def test_a_cursor_with_a_text_that_postgres_cannot_hold_is_invalid(place: str) -> None:
-    cursor = base64.urlsafe_b64encode(json.dumps([["addresses", None], place]).encode()).decode().rstrip("=")
+@pytest.mark.parametrize("sort_key", ["\0", "\ud800"])
+def test_a_cursor_with_a_text_that_postgres_cannot_hold_is_invalid(sort_key: str) -> None:
+    cursor = (
+        base64.urlsafe_b64encode(json.dumps([["addresses", None], sort_key]).encode()).decode().rstrip("=")
+    )
     refused = call("GET", f"{ADMIN}/addresses?cursor={cursor}")
     assert (refused.status, refused.fields) == (400, ["cursor"])
 

@@ -83,11 +83,9 @@ def test_the_other_account_s_id_is_the_same_404_as_a_missing_id(database: Databa
 
 
 def test_a_list_shows_only_the_account_s_own_conversations(database: Database) -> None:
-    ours, theirs = (
-        call_as(address, "GET", "/api/conversations").json["conversations"] for address in CALLERS
-    )
-    assert [conversation["customer_address"] for conversation in ours] == [OURS]
-    assert [conversation["customer_address"] for conversation in theirs] == [THEIRS]
+    own, other = (call_as(address, "GET", "/api/conversations").json["conversations"] for address in CALLERS)
+    assert [conversation["customer_address"] for conversation in own] == [OURS]
+    assert [conversation["customer_address"] for conversation in other] == [THEIRS]
     for query in (f"address={THEIRS.replace('+', '%2B')}", f"address={THEIRS.replace('+', '%2B')}&type=sms"):
         assert call_as(OURS, "GET", f"/api/conversations?{query}").json["conversations"] == []
 
@@ -103,8 +101,8 @@ def test_the_other_account_s_cursor_shows_only_own_rows() -> None:
     for contact in ("+18045550001", "+18045550002"):
         for address in CALLERS:
             call_as(address, "POST", SMS, NEW_SMS | {"from": address, "to": contact})
-    theirs = call_as(THEIRS, "GET", "/api/conversations?limit=1").json["next_cursor"]
-    page = call_as(OURS, "GET", f"/api/conversations?cursor={theirs}").json
+    other_cursor = call_as(THEIRS, "GET", "/api/conversations?limit=1").json["next_cursor"]
+    page = call_as(OURS, "GET", f"/api/conversations?cursor={other_cursor}").json
     assert {conversation["customer_address"] for conversation in page["conversations"]} == {OURS}
     conversation, _ = ids_of_first(THEIRS)
     cursor = call_as(THEIRS, "GET", f"/api/conversations/{conversation}/messages?limit=1").json["next_cursor"]
@@ -161,13 +159,13 @@ STORE: Mapping[str, Callable[[int, Ids], object]] = {
     "accept_message": lambda account, _: store.accept_message(
         account, support_messages.sms(**{"from": THEIRS}), ["sms"]
     ),
-    "get_message": lambda account, theirs: reads.get_message(account, theirs.message),
-    "get_attachment": lambda account, theirs: reads.get_attachment(account, theirs.message, 1),
-    "get_conversation": lambda account, theirs: reads.get_conversation(account, theirs.conversation),
+    "get_message": lambda account, ids: reads.get_message(account, ids.message),
+    "get_attachment": lambda account, ids: reads.get_attachment(account, ids.message, 1),
+    "get_conversation": lambda account, ids: reads.get_conversation(account, ids.conversation),
     "list_conversations": lambda account, _: list(
         reads.list_conversations(account, 50, address=THEIRS, type=Channel.SMS).items
     ),
-    "list_messages": lambda account, theirs: reads.list_messages(account, theirs.conversation, 50),
+    "list_messages": lambda account, ids: reads.list_messages(account, ids.conversation, 50),
 }
 NOTHING: Mapping[str, object] = {
     "accept_message": (AcceptOutcome.NOT_OWNED, None, None),
@@ -187,10 +185,10 @@ def test_this_file_tests_every_database_function_that_takes_an_account() -> None
 
 @pytest.mark.parametrize("name", sorted(STORE))
 def test_a_database_function_returns_nothing_of_the_other_account(database: Database, name: str) -> None:
-    theirs, before = ids(THEIRS), all_rows(database)
-    assert STORE[name](2, theirs) == NOTHING.get(name)
+    other_ids, before = ids(THEIRS), all_rows(database)
+    assert STORE[name](2, other_ids) == NOTHING.get(name)
     assert all_rows(database) == before
-    assert STORE[name](3, theirs) != NOTHING.get(name)
+    assert STORE[name](3, other_ids) != NOTHING.get(name)
 
 
 @pytest.mark.parametrize("target", READS.values())

@@ -70,10 +70,10 @@ def test_three_at_once_on_an_empty_database_migrate_it_once(empty: Database) -> 
 def test_again_on_a_migrated_database_changes_nothing(empty: Database) -> None:
     migrate()
     messages.own_all()
-    kept, functions = messages.accept()[1], empty.rows(REPLACED)
+    message, functions = messages.accept()[1], empty.rows(REPLACED)
     assert migrate() == {"revision": HEAD}
     assert empty.rows(REPLACED) == functions
-    assert empty.rows("SELECT id, body FROM messages") == [[kept.id, kept.body]]
+    assert empty.rows("SELECT id, body FROM messages") == [[message.id, message.body]]
 
 
 def test_functions_are_replaced_each_time(empty: Database) -> None:
@@ -101,9 +101,9 @@ def test_a_migration_that_fails_leaves_nothing(empty: Database) -> None:
 @pytest.mark.slow
 def test_the_migrations_make_the_tables_that_the_product_speaks_of(empty: Database) -> None:
     migrate()
-    found = alembic("check")
-    assert found.returncode == 0, found.stderr
-    assert "No new upgrade operations detected" in found.stdout
+    check = alembic("check")
+    assert check.returncode == 0, check.stderr
+    assert "No new upgrade operations detected" in check.stdout
 
 
 def test_the_migrations_make_what_the_check_does_not_compare(empty: Database) -> None:

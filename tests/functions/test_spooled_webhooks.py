@@ -151,7 +151,7 @@ def test_an_order_replays_the_requests_that_it_selects(database: Database) -> No
 
 
 @pytest.mark.parametrize(
-    ("order", "words"),
+    ("order", "problem"),
     [
         ({}, "replay: must set at least one of unparsed, since, until, provider or ids"),
         ({"unparsed": False, "after": 7}, "replay: must set at least one"),
@@ -165,7 +165,7 @@ def test_an_order_replays_the_requests_that_it_selects(database: Database) -> No
     ],
 )
 def test_an_invalid_order_is_an_error_that_names_its_field(
-    database: Database, order: Any, words: str
+    database: Database, order: Any, problem: str
 ) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=problem):
         invoke("sms_webhook", {"replay": order})

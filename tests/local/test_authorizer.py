@@ -88,11 +88,11 @@ def test_denial_is_cached(closed: str, stack: Stack) -> None:
     assert int(caller(post(closed, new_header()))["asked"]) == before + 1
 
 
-@pytest.mark.parametrize("what", ["raise", "nonsense"])
-def test_an_error_of_the_authorizer_is_a_500_and_not_cached(closed: str, what: str) -> None:
+@pytest.mark.parametrize("behaviour", ["raise", "nonsense"])
+def test_an_error_of_the_authorizer_is_a_500_and_not_cached(closed: str, behaviour: str) -> None:
     before = int(caller(post(closed, new_header()))["asked"])
     for _ in range(2):
-        answer = post(closed, what)
+        answer = post(closed, behaviour)
         assert (answer.status, answer.json) == (500, {"message": "Internal Server Error"})
     assert int(caller(post(closed, new_header()))["asked"]) == before + 3
 

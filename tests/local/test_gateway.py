@@ -128,11 +128,13 @@ def test_each_cookie_of_a_result_becomes_a_header(stack: Stack) -> None:
     assert answer.headers.get_all("set-cookie") == ["a=1", "b=2; Secure"]
 
 
-@pytest.mark.parametrize("what", ["raise", "exit", "nonsense", "big"])
-def test_a_function_that_fails_is_a_500_from_the_api_and_a_502_from_its_url(stack: Stack, what: str) -> None:
-    answer = ask(f"{stack.url}/act/{what}")
+@pytest.mark.parametrize("behaviour", ["raise", "exit", "nonsense", "big"])
+def test_a_function_that_fails_is_a_500_from_the_api_and_a_502_from_its_url(
+    stack: Stack, behaviour: str
+) -> None:
+    answer = ask(f"{stack.url}/act/{behaviour}")
     assert (answer.status, answer.json) == (500, {"message": "Internal Server Error"})
-    answer = ask(f"{stack.function_url('Echo')}act/{what}")
+    answer = ask(f"{stack.function_url('Echo')}act/{behaviour}")
     assert (answer.status, answer.body) == (502, b"Internal Server Error")
 
 

@@ -44,11 +44,11 @@ def test_everything_that_a_start_imports_is_in_its_requirements() -> None:
         pin.name for pin in read_pins((ROOT / "local" / "requirements.txt").read_text(encoding="utf-8"))
     }
     imported = {package for file in started_files() for package in Imports(file).packages}
-    ours = {file.stem for file in ROOT.glob("functions/*/*.py")} | {"local", "messaging", "tables"}
+    own_packages = {file.stem for file in ROOT.glob("functions/*/*.py")} | {"local", "messaging", "tables"}
     distributions = packages_distributions()
     missing = {
         name
-        for name in imported - set(sys.stdlib_module_names) - ours
+        for name in imported - set(sys.stdlib_module_names) - own_packages
         if not pinned & {canonicalize_name(distribution) for distribution in distributions[name]}
     }
     assert missing == set()

@@ -26,8 +26,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.parametrize("option", PORT_OPTIONS)
 def test_a_taken_port_is_named_with_its_option(folder: Path, template: Path, option: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         run = Run(folder, option, str(port), template=template)
         assert run.process.wait(30) == 1
     first, second = run.output.splitlines()
@@ -37,10 +37,10 @@ def test_a_taken_port_is_named_with_its_option(folder: Path, template: Path, opt
 
 def test_every_taken_port_is_listed_with_a_free_one(folder: Path, template: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as api, socket.create_server(("127.0.0.1", 0)) as aws:
-        taken = api.getsockname()[1], aws.getsockname()[1]
-        run = Run(folder, "--port", str(taken[0]), "--aws-port", str(taken[1]), template=template)
+        taken_ports = api.getsockname()[1], aws.getsockname()[1]
+        run = Run(folder, "--port", str(taken_ports[0]), "--aws-port", str(taken_ports[1]), template=template)
         assert run.process.wait(30) == 1
-    for port in taken:
+    for port in taken_ports:
         assert f"127.0.0.1:{port} cannot be used (Address already in use)\n" in run.output
     [arguments] = re.findall(r'\(make start ARGS="(.*)"\)\n', run.output)
     suggested = dict(zip(arguments.split()[::2], arguments.split()[1::2], strict=True))

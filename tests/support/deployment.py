@@ -29,14 +29,14 @@ LOOPBACK = "127.0.0.1"
 
 def ministack_python(python: Path, cache: pytest.Cache) -> str:
     """Return a Python that has ministack and the packages of Lambda. It is cached by their versions."""
-    wanted = [f"{name}=={version(name)}" for name in ("ministack", "aws-sam-translator", "boto3")]
+    requirements = [f"{name}=={version(name)}" for name in ("ministack", "aws-sam-translator", "boto3")]
     folder = cache.mkdir("ministack")
     installed = folder / "packages"
     executable = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    if not installed.exists() or installed.read_text().split() != wanted:
+    if not installed.exists() or installed.read_text().split() != requirements:
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([executable, "-m", "pip", "install", "--quiet", *wanted], check=True)
-        installed.write_text("\n".join(wanted))
+        subprocess.run([executable, "-m", "pip", "install", "--quiet", *requirements], check=True)
+        installed.write_text("\n".join(requirements))
     return str(executable)
 
 

@@ -109,8 +109,10 @@ def test_only_bucket_objects_are_granted_by_pattern(template: dict[str, Any]) ->
 def test_a_function_has_the_shared_policies_that_it_needs(template: dict[str, Any]) -> None:
     roles = of_type(template, "AWS::IAM::Role")
     for name in of_type(template, "AWS::Lambda::Function"):
-        ours = [policy for policy in roles[f"{name}Role"]["ManagedPolicyArns"] if isinstance(policy, dict)]
-        assert ours == [
+        shared_policies = [
+            policy for policy in roles[f"{name}Role"]["ManagedPolicyArns"] if isinstance(policy, dict)
+        ]
+        assert shared_policies == [
             {"Fn::If": [condition, {"Ref": policy}, {"Ref": "AWS::NoValue"}]}
             for shared, (condition, policy) in CONDITIONS.items()
             if name in SHARED[shared]

@@ -43,8 +43,8 @@ class Drained(NamedTuple):
     ids: dict[str, list[int]]
     """The messages of each provider."""
     statuses: dict[int, str]
-    taken: Counter[int]
-    """How often the provider took each message."""
+    accepted_counts: Counter[int]
+    """How often the provider accepted each message."""
     timed_out: Counter[int]
     """How many requests for each message had no answer."""
 
@@ -121,7 +121,7 @@ def test_every_message_has_a_final_status(drained: Drained) -> None:
 def test_each_message_is_sent_once_if_the_provider_supports_status_lookup(drained: Drained) -> None:
     assert drained.timed_out.keys() & set(drained.ids["with_lookup"])
     assert {drained.statuses[id] for id in drained.ids["with_lookup"]} == {"sent"}
-    assert {drained.taken[id] for id in drained.ids["with_lookup"]} == {1}
+    assert {drained.accepted_counts[id] for id in drained.ids["with_lookup"]} == {1}
 
 
 def test_each_message_is_sent_once_or_unknown_if_it_does_not(drained: Drained) -> None:
@@ -130,5 +130,5 @@ def test_each_message_is_sent_once_or_unknown_if_it_does_not(drained: Drained) -
     assert unknown
     sent = set(drained.ids["without_lookup"]) - unknown
     assert {drained.statuses[id] for id in sent} == {"sent"}
-    assert {drained.taken[id] for id in sent} == {1}
-    assert {drained.taken[id] for id in unknown} <= {0, 1}
+    assert {drained.accepted_counts[id] for id in sent} == {1}
+    assert {drained.accepted_counts[id] for id in unknown} <= {0, 1}

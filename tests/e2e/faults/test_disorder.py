@@ -39,14 +39,14 @@ def deliver_queue(stack: Stack, times: int) -> None:
 
 
 def deliver(stack: Stack, ids: Sequence[str]) -> None:
-    records = [{"messageId": f"record-{place}", "body": id} for place, id in enumerate(ids)]
+    records = [{"messageId": f"record-{position}", "body": id} for position, id in enumerate(ids)]
     assert stack.invoke("DeliverMessage", {"Records": records}) == {"batchItemFailures": []}
 
 
 def send_conversations(stack: Stack, prefix: str, times: int) -> list[list[int]]:
     """Send conversations. Returns the positions of the messages that the provider got, in its order."""
     contacts = [f"{prefix}{number:03}" for number in range(CONVERSATIONS)]
-    places = {sent(stack, contact): place for place in range(MESSAGES) for contact in contacts}
+    positions = {sent(stack, contact): position for position in range(MESSAGES) for contact in contacts}
     with closing(Database(stack.database_url)) as database:
 
         def done() -> bool:
@@ -58,7 +58,7 @@ def send_conversations(stack: Stack, prefix: str, times: int) -> list[list[int]]
     calls = [[call for call in stack.provider.requests if call.body["to"] == contact] for contact in contacts]
     for received in calls:
         assert_one_after_the_other(received)
-    return [[places[int(call.body["reference"])] for call in received] for received in calls]
+    return [[positions[int(call.body["reference"])] for call in received] for received in calls]
 
 
 def test_repeated_and_reversed_dispatches_send_the_same_as_single_ones(stack: Stack) -> None:

@@ -27,8 +27,8 @@ CASES = [(step, world) for step in STEPS for world in worlds(step.story)]
 
 class End(NamedTuple):
     status: str
-    taken: int
-    """How often the provider took the message."""
+    accepted_count: int
+    """How often the provider accepted the message."""
 
 
 class Results(NamedTuple):
@@ -81,17 +81,19 @@ def _is_done(stack: Stack, database: Database) -> bool:
 
 
 def _results(stack: Stack, killing: Killing, calls: Mapping[Story, Mapping[str, Sequence[str]]]) -> Results:
-    taken = Counter(call.body["reference"] for call in stack.provider.requests if call.id is not None)
+    accepted_counts = Counter(
+        call.body["reference"] for call in stack.provider.requests if call.id is not None
+    )
     ids = [*(victim.id for victim in killing.killed), *killing.bystanders]
     messages = {id: message(stack, id) for id in ids}
-    final = {id: End(messages[id]["status"], taken[str(id)]) for id in ids}
+    final = {id: End(messages[id]["status"], accepted_counts[str(id)]) for id in ids}
     ends: dict[tuple[Step, World], list[End]] = {}
     for victim in killing.killed:
         ends.setdefault((victim.step, victim.world), []).append(final[victim.id])
     rows: list[Sequence[object]] = [("step", "policy", "kills", "sent", "unknown", "twice")]
     for (step, world), ended in sorted(ends.items(), key=lambda item: CASES.index(item[0])):
         statuses = Counter(end.status for end in ended)
-        twice = sum(end.taken > 1 for end in ended)
+        twice = sum(end.accepted_count > 1 for end in ended)
         rows.append((step.name, world, len(ended), statuses["sent"], statuses["unknown"], twice))
     result_tables.add("Deliveries that were killed", rows)
     return Results(

@@ -39,28 +39,30 @@ class Cell(NamedTuple):
 
     scenario: Scenario
     mode: str
-    place: int
+    position: int
 
     @property
     def instance(self) -> str:
-        return f"sms-{self.place}"
+        return f"sms-{self.position}"
 
     @property
     def sender(self) -> str:
-        return f"+1201666{self.place:04}"
+        return f"+1201666{self.position:04}"
 
     @property
     def ends(self) -> list[tuple[int, str, str | None]]:
         """The number, status and code of each attempt. An attempt that a lookup resolved ends twice."""
         ends = [(number, *end) for number, end in enumerate(self.scenario.ends, 1)]
-        if self.scenario.unknown and self.mode == WITH_LOOKUP and self.scenario.taken:
+        if self.scenario.unknown and self.mode == WITH_LOOKUP and self.scenario.accepted:
             ends.append((len(ends), *SENT))
         elif self.scenario.unknown and self.mode != AT_MOST_ONCE:
             ends.append((len(ends) + 1, *SENT))
         return ends
 
 
-CELLS = [Cell(scenario, mode, place) for place, (scenario, mode) in enumerate(product(SCENARIOS, MODES))]
+CELLS = [
+    Cell(scenario, mode, position) for position, (scenario, mode) in enumerate(product(SCENARIOS, MODES))
+]
 
 
 class Result(NamedTuple):
@@ -187,7 +189,7 @@ def test_the_events_show_how_an_unknown_outcome_was_resolved(results: dict[Cell,
     elif cell.mode == AT_LEAST_ONCE:
         assert resolved == [("queued", "no_evidence")]
     else:
-        assert resolved == ([] if cell.scenario.taken else [("queued", "not_found")])
+        assert resolved == ([] if cell.scenario.accepted else [("queued", "not_found")])
 
 
 @pytest.mark.parametrize(

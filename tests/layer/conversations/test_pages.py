@@ -146,8 +146,8 @@ def test_a_cursor_is_valid_only_for_the_same_conversation_and_order() -> None:
     with pytest.raises(Unreadable):
         reads.list_conversations(ACCOUNT, 2, page.next_cursor)
     for walk in (["messages", 1, "asc"], ["conversations", None, None, None]):
-        for place in ((), (1, 2, 3), (-1,), (NOW,), (1, NOW), (NOW.replace(tzinfo=None), 1)):
-            forged = cursor.encode(walk, *place)
+        for sort_key in ((), (1, 2, 3), (-1,), (NOW,), (1, NOW), (NOW.replace(tzinfo=None), 1)):
+            forged = cursor.encode(walk, *sort_key)
             with pytest.raises(Unreadable):
                 reads.list_messages(ACCOUNT, 1, 1, forged)
             with pytest.raises(Unreadable):

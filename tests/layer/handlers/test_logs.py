@@ -161,9 +161,9 @@ def test_a_statement_that_postgres_rejects_is_logged_without_content(
         assert post("/api/webhooks/sms", IN_SMS).status == 202
     finally:
         database.rows("ALTER TABLE messages DROP CONSTRAINT spoilt")
-    refused = [line["error_message"] for line in printed.logs if line["level"] == "ERROR"]
-    assert all("23514" in words and "spoilt" in words for words in refused)
-    assert len(refused) == 2
+    error_messages = [line["error_message"] for line in printed.logs if line["level"] == "ERROR"]
+    assert all("23514" in error_message and "spoilt" in error_message for error_message in error_messages)
+    assert len(error_messages) == 2
 
 
 def test_every_line_names_its_request(printed: Printed) -> None:

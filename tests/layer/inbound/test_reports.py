@@ -97,12 +97,12 @@ SIX = (SENT, DELIVERED, Report(None), DELIVERED, FAILED, READ)
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("database")
-@pytest.mark.parametrize("place", range(7))
-def test_every_order_of_six_reports_has_the_same_end_wherever_the_attempt_is_recorded(place: int) -> None:
+@pytest.mark.parametrize("position", range(7))
+def test_every_order_of_six_reports_has_the_same_end_wherever_the_attempt_is_recorded(position: int) -> None:
     """The attempt is recorded at each place. Reports before it are pending."""
     for turn, order in enumerate(dict.fromkeys(permutations(SIX))):
-        if turn % 7 == place:
-            assert play([*order[:place], Record(), *order[place:]])[-1] is Status.READ
+        if turn % 7 == position:
+            assert play([*order[:position], Record(), *order[position:]])[-1] is Status.READ
 
 
 @pytest.mark.usefixtures("database")

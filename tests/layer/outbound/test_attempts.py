@@ -98,19 +98,19 @@ def test_a_retry_is_due_after_its_wait_and_for_the_relay_a_minute_later(database
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "fields"),
     [
         (Status.SENT, {"provider_message_id": "p-1"}),
         (Status.FAILED, {"code": "1", "reason": "no"}),
         (Status.UNKNOWN, {"code": "2"}),
     ],
 )
-def test_recording_an_attempt_twice_changes_nothing(status: Status, words: dict[str, str]) -> None:
+def test_recording_an_attempt_twice_changes_nothing(status: Status, fields: dict[str, str]) -> None:
     token = messages.claim_new().token
-    first = attempts.record(token, status, provider_message_id=words.get("provider_message_id"))
+    first = attempts.record(token, status, provider_message_id=fields.get("provider_message_id"))
     before = message()
     for _ in range(2):
-        again = attempts.record(token, status, provider_message_id=words.get("provider_message_id"))
+        again = attempts.record(token, status, provider_message_id=fields.get("provider_message_id"))
         assert again.status is first.status
     assert message() == before
 
@@ -199,8 +199,8 @@ def test_attempts_that_ended_together_are_recorded_as_each_on_its_own(database: 
     ]
     for _ in range(2):  # again, as if the answer was lost
         recorded = attempts.record_all(records)
-        assert [one.status for one in recorded] == [Status.QUEUED, Status.SENT, Status.FAILED]
-        assert [one.wait and round(one.wait) for one in recorded] == [90, None, None]
+        assert [decision.status for decision in recorded] == [Status.QUEUED, Status.SENT, Status.FAILED]
+        assert [decision.wait and round(decision.wait) for decision in recorded] == [90, None, None]
     assert database.rows("SELECT status, provider_message_id, error_code FROM messages ORDER BY id") == [
         ["sent", "p-1", None],
         ["failed", None, "21610"],

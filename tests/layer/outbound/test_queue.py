@@ -105,18 +105,18 @@ def test_a_failing_queue_costs_a_second_and_returns_every_id(
 
 def test_a_dead_connection_is_replaced(aws_at: Callable[[str], None]) -> None:
     """After a pause of the environment a connection may accept a request although it is dead."""
-    taken: list[bytes] = []
+    requests: list[bytes] = []
 
     def script(client: socket.socket) -> None:
         for answered in (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b""):
-            taken.append(read_request(client))
+            requests.append(read_request(client))
             client.sendall(answered)
 
     with serve(script) as address:
         aws_at(f"http://{address}")
         assert queue.send([Dispatch(1, 1)]) == []
         assert queue.send([Dispatch(2, 1)]) == []
-    assert [b'"Id": "2"' in request for request in taken] == [False, True, True]
+    assert [b'"Id": "2"' in request for request in requests] == [False, True, True]
 
 
 def test_a_deleted_queue_returns_every_id(aws: Aws) -> None:

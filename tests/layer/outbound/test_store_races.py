@@ -103,8 +103,8 @@ def test_concurrent_relays_share_the_due_dispatches(database: Database, race: Ra
     for _ in range(50):
         messages.accept()
     database.rows("UPDATE outbound_queue SET dispatch_at = now()")
-    taken = [id for ids in race("outbound_queue", take_due, [7] * 8) for id in ids]
-    assert sorted(taken) == list(range(1, 51))
+    dispatched_ids = [id for ids in race("outbound_queue", take_due, [7] * 8) for id in ids]
+    assert sorted(dispatched_ids) == list(range(1, 51))
 
 
 def test_concurrent_relays_expire_each_lease_once(database: Database, race: Race) -> None:
@@ -123,15 +123,15 @@ def test_concurrent_relays_delete_each_key_once(database: Database, race: Race) 
 
 def record_or_report(work: tuple[str, UUID]) -> str:
     """Record an attempt, or delivers the report about it, which has only the provider's id."""
-    what, token = work
-    if what == "record":
+    action, token = work
+    if action == "record":
         return attempts.record(token, Status.SENT, provider_message_id=f"p-{token}").status
     return messages.report(Status.DELIVERED, f"p-{token}")[0]
 
 
 def test_a_report_is_applied_before_and_after_its_attempt_is_recorded(database: Database, race: Race) -> None:
     tokens = [messages.claim_new().token for _ in range(60)]
-    work = [(what, token) for token in tokens for what in ("record", "report")]
+    work = [(action, token) for token in tokens for action in ("record", "report")]
     outcomes = race("attempts, pending_reports", record_or_report, work)
     assert set(outcomes[1::2]) <= {"moved", "pending"}
     assert database.rows("SELECT status, count(*) FROM messages GROUP BY 1") == [["delivered", 60]]
@@ -157,8 +157,8 @@ def test_concurrent_reports_move_a_message_only_forward(database: Database, race
 
 
 def record_or_expire(work: tuple[str, UUID]) -> str | int:
-    what, token = work
-    if what == "expire":
+    action, token = work
+    if action == "expire":
         return attempts.expire_leases(1)
     return attempts.record(token, Status.SENT, provider_message_id=f"p-{token}").status
 
@@ -170,7 +170,7 @@ def test_a_record_wins_against_the_end_of_its_lease_in_either_order(database: Da
     race(
         "message_events",
         record_or_expire,
-        [(what, message.token) for message in claimed for what in ("record", "expire")],
+        [(action, message.token) for message in claimed for action in ("record", "expire")],
     )
     assert database.rows("SELECT status, count(*) FROM messages GROUP BY 1") == [["sent", 30]]
     assert database.value("SELECT count(*) FROM messages WHERE error_code IS NOT NULL") == 0

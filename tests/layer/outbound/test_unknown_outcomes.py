@@ -22,10 +22,10 @@ LOST = ["attempt", 1, "unknown", "no_answer"]
 WAITING = "SELECT message_id FROM outbound_queue"
 
 
-def lose_answer(aws: Aws, provider: ProviderSimulator, *, taken: bool, policy: str | None = None) -> None:
-    """Make message 1 unknown: its answer is lost, and the provider has `taken` it or not."""
+def lose_answer(aws: Aws, provider: ProviderSimulator, *, accepted: bool, policy: str | None = None) -> None:
+    """Make message 1 unknown: its answer is lost, and the provider has `accepted` it or not."""
     accept(aws, delivery_policy=policy)
-    provider.behave(Behaviour(close="after" if taken else "before"))
+    provider.behave(Behaviour(close="after" if accepted else "before"))
     deliver(1)
     provider.behave()
 
@@ -33,7 +33,7 @@ def lose_answer(aws: Aws, provider: ProviderSimulator, *, taken: bool, policy: s
 def test_a_message_that_the_provider_has_is_sent_with_the_provider_s_id(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
-    lose_answer(aws, askable, taken=True)
+    lose_answer(aws, askable, accepted=True)
     let_pass(database, FIRST_LOOKUP)
     deliver(1)
     assert state(database) == ("sent", None, 1)
@@ -47,7 +47,7 @@ def test_a_message_that_the_provider_has_is_sent_with_the_provider_s_id(
 def test_a_message_that_the_provider_does_not_have_is_sent_again(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
-    lose_answer(aws, askable, taken=False)
+    lose_answer(aws, askable, accepted=False)
     let_pass(database, NOT_FOUND_AFTER)
     aws.receive_queued()
     deliver(1)
@@ -63,7 +63,7 @@ def test_a_message_that_the_provider_does_not_have_is_sent_again(
 def test_not_found_is_not_believed_in_the_first_minute(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
-    lose_answer(aws, askable, taken=True)
+    lose_answer(aws, askable, accepted=True)
     askable.behave(Behaviour(status=404), at="sms/lookup")
     let_pass(database, FIRST_LOOKUP)
     deliver(1)
@@ -79,14 +79,14 @@ def test_not_found_is_believed_at_the_end_of_the_shortest_unknown_after(
     database: Database, aws: Aws, askable: ProviderSimulator, configure: Configure
 ) -> None:
     configure(UNKNOWN_AFTER="60")
-    lose_answer(aws, askable, taken=False)
+    lose_answer(aws, askable, accepted=False)
     let_pass(database, 60)
     deliver(1)
     assert events(database)[1:] == [["resolved", 1, "queued", "not_found"]]
 
 
 def test_no_lookup_is_made_before_its_time(database: Database, aws: Aws, askable: ProviderSimulator) -> None:
-    lose_answer(aws, askable, taken=True)
+    lose_answer(aws, askable, accepted=True)
     let_pass(database, FIRST_LOOKUP - 10)
     deliver(1)
     assert askable.lookups == []
@@ -96,7 +96,7 @@ def test_no_lookup_is_made_before_its_time(database: Database, aws: Aws, askable
 def test_without_a_lookup_the_outcome_is_resolved_after_unknown_after(
     database: Database, aws: Aws, providers: ProviderSimulator
 ) -> None:
-    lose_answer(aws, providers, taken=False)
+    lose_answer(aws, providers, accepted=False)
     let_pass(database, UNKNOWN_AFTER - 30)
     assert relayed(aws) == [1]
     deliver(1)
@@ -122,7 +122,7 @@ def test_unknown_after_is_a_setting(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure
 ) -> None:
     configure(UNKNOWN_AFTER="90")
-    lose_answer(aws, providers, taken=False)
+    lose_answer(aws, providers, accepted=False)
     let_pass(database, 80)
     deliver(1)
     assert events(database) == [LOST]
@@ -151,7 +151,7 @@ def test_the_policy_decides_and_the_request_s_overrides_the_deployment_s(
     is_sent_again: bool,
 ) -> None:
     configure(DELIVERY_POLICY=default)
-    lose_answer(aws, providers, taken=True, policy=requested)
+    lose_answer(aws, providers, accepted=True, policy=requested)
     let_pass(database, UNKNOWN_AFTER)
     for _ in range(2):
         deliver(1)
@@ -172,7 +172,7 @@ def test_a_message_without_attempts_or_time_left_is_not_sent_again(
     database: Database, aws: Aws, providers: ProviderSimulator, configure: Configure, used_up: dict[str, str]
 ) -> None:
     configure(**used_up)
-    lose_answer(aws, providers, taken=False, policy="at_least_once")
+    lose_answer(aws, providers, accepted=False, policy="at_least_once")
     let_pass(database, UNKNOWN_AFTER)
     for _ in range(2):
         deliver(1)
@@ -187,7 +187,7 @@ def test_a_message_without_attempts_or_time_left_is_not_sent_again(
 def test_a_report_by_our_id_resolves_the_outcome_even_after_its_end(
     database: Database, aws: Aws, providers: ProviderSimulator, seconds: int, status: Status
 ) -> None:
-    lose_answer(aws, providers, taken=True)
+    lose_answer(aws, providers, accepted=True)
     let_pass(database, seconds)
     deliver(1)
     assert messages.report(status, "p-1", 1)[0] == "moved"
@@ -202,7 +202,7 @@ def test_a_report_by_our_id_resolves_the_outcome_even_after_its_end(
 def test_a_report_without_a_status_resolves_nothing(
     database: Database, aws: Aws, askable: ProviderSimulator
 ) -> None:
-    lose_answer(aws, askable, taken=True)
+    lose_answer(aws, askable, accepted=True)
     assert messages.report(None, None, 1)[0] == "noted"
     let_pass(database, FIRST_LOOKUP)
     deliver(1)

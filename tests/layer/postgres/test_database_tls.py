@@ -193,10 +193,10 @@ def test_a_server_without_tls_is_refused(
 @pytest.fixture
 def installed() -> Path:
     """The folder of a Postgres with TLS. A system package has TLS, the embedded Postgres does not."""
-    places = [*Path("/usr/lib/postgresql").glob("*/bin"), *map(Path, os.environ["PATH"].split(os.pathsep))]
-    for place in places:
-        if (place / "postgres").exists() and (place / "initdb").exists():
-            return place
+    folders = [*Path("/usr/lib/postgresql").glob("*/bin"), *map(Path, os.environ["PATH"].split(os.pathsep))]
+    for folder in folders:
+        if (folder / "postgres").exists() and (folder / "initdb").exists():
+            return folder
     pytest.skip("Postgres with TLS is not installed")
 
 

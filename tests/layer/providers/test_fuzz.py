@@ -25,7 +25,9 @@ SIZE = 1_000_000 if LONG else 60_000  # bytes
 KINDS = ("", "text/plain", "application/json", "application/x-www-form-urlencoded", "multipart/form-data")
 
 every = pytest.mark.parametrize(
-    "contract", [one() for one in contracts()], ids=lambda one: type(one).__name__
+    "contract",
+    [contract_class() for contract_class in contracts()],
+    ids=lambda contract: type(contract).__name__,
 )
 
 
@@ -50,7 +52,7 @@ def test_any_body_is_parsed_or_refused_within_bounds(contract: Contract) -> None
     @EXAMPLES
     @given(
         altered_requests.ANYTHING,
-        st.sampled_from([*KINDS, *(contract.content_type(one) for one in contract.bodies())]),
+        st.sampled_from([*KINDS, *(contract.content_type(body) for body in contract.bodies())]),
     )
     def read(body: bytes, kind: str) -> None:
         check(contract, contract.webhook(body, {"content-type": kind}))

@@ -42,8 +42,8 @@ def sent(
         yield received
 
 
-def tell(route: str, **told: object) -> api.Answer:
-    body = json.dumps(told).encode()
+def tell(route: str, **payload: object) -> api.Answer:
+    body = json.dumps(payload).encode()
     signature = hmac.new(b"key", body, hashlib.sha256).hexdigest()
     return call("POST", route, body, {"x-example-signature": signature})
 
@@ -65,20 +65,20 @@ def test_an_added_provider_sends_receives_and_reports(
 
     inbound = {"id": "in-1", "src": CONTACT, "dst": CUSTOMER, "text": "in"}
     for _ in range(2):  # it repeats itself, as providers do
-        told = tell(
+        answer = tell(
             "/api/webhooks/sms/example-eu",
             received=[inbound],
             reports=[{"id": "example-9", "ref": 1, "state": "done"}],
         )
-        assert (told.status, told.body) == (200, b'<thanks for="2"/>')
-        assert told.headers["content-type"] == "application/xml"
+        assert (answer.status, answer.body) == (200, b'<thanks for="2"/>')
+        assert answer.headers["content-type"] == "application/xml"
 
     message = api.message(1)
     assert (message["status"], message["provider_message_id"]) == ("delivered", "example-9")
     [conversation] = call("GET", "/api/conversations").json["conversations"]
     assert conversation["last_message"] == {"id": 2, "type": "sms", "direction": "inbound", "preview": "in"}
     thread = call("GET", "/api/conversations/1/messages").json["messages"]
-    assert [(one["direction"], one["provider"]) for one in thread] == [
+    assert [(message["direction"], message["provider"]) for message in thread] == [
         ("outbound", "example-eu"),
         ("inbound", "example-eu"),
     ]
@@ -133,14 +133,14 @@ def test_nothing_depends_on_the_name_of_a_provider(
         assert call("POST", route, new).json["provider"] == name
         assert deliver(id) == []
         webhook = f"{route.replace('messages', 'webhooks')}/{name}"
-        for told in ({"reference": str(id), "status": "delivered"}, inbound):
-            assert call("POST", webhook, told, api.signed(told)).status == 200
+        for payload in ({"reference": str(id), "status": "delivered"}, inbound):
+            assert call("POST", webhook, payload, api.signed(payload)).status == 200
         assert api.message(id)["status"] == "delivered"
     assert call("GET", "/api/conversations/1/messages").json["messages"][1]["provider"] == "phones"
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "problem"),
     [
         ({"PROVIDERS": "sms,emial"}, "PROVIDERS: 'emial' is of the type 'emial'; the types are "),
         ({"PROVIDERS": "sms,email,sms"}, "PROVIDERS: must not name an instance twice; for two "),
@@ -154,12 +154,12 @@ def test_nothing_depends_on_the_name_of_a_provider(
     ],
 )
 def test_an_invalid_setting_is_named_by_its_variable(
-    configure: Configure, variables: dict[str, str], said: str
+    configure: Configure, variables: dict[str, str], problem: str
 ) -> None:
     configure(**variables)
     with pytest.raises(InvalidSetting) as raised:
         providers.check_configuration()
-    assert str(raised.value).startswith(said)
+    assert str(raised.value).startswith(problem)
 
 
 def test_valid_settings_raise_nothing(configure: Configure) -> None:

@@ -122,10 +122,10 @@ def test_a_request_whose_certificate_does_not_exist_is_refused(host: Host, page:
 @pytest.mark.parametrize("status", [500, 503, 429])
 def test_a_request_is_unavailable_while_its_certificate_cannot_be_fetched(host: Host, status: int) -> None:
     request = signed(envelope("x"))
-    host.pages[PEM], kept = (status, b""), host.pages[PEM]
+    host.pages[PEM], page = (status, b""), host.pages[PEM]
     with pytest.raises(Unavailable):  # 503: it repeats nothing after a 4xx
         verify(request)
-    host.pages[PEM] = kept
+    host.pages[PEM] = page
     verify(request)
 
 

@@ -23,15 +23,15 @@ class Victims:
     """One process at a time, forked from one that has imported the function (fork_server.py)."""
 
     def __init__(self, function: Function, variables: Mapping[str, str], log: Path) -> None:
-        ours, theirs = socket.socketpair()
+        own_socket, server_socket = socket.socketpair()
         folders = (function.folder, *function.layers)
-        with theirs, log.open("ab") as output:
+        with server_socket, log.open("ab") as output:
             self._fork_server = subprocess.Popen(
                 [
                     sys.executable,
                     "-I",
                     FORK_SERVER,
-                    str(theirs.fileno()),
+                    str(server_socket.fileno()),
                     function.handler,
                     *map(str, folders),
                 ],
@@ -40,12 +40,12 @@ class Victims:
                 stderr=output,
                 cwd=function.folder,
                 env=environment.variables(function, variables),
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(server_socket.fileno(),),
                 **own_process_group(),
             )
-        ours.settimeout(TIMEOUT)
-        self._connection = ours
-        self._lines = ours.makefile("rb")
+        own_socket.settimeout(TIMEOUT)
+        self._connection = own_socket
+        self._lines = own_socket.makefile("rb")
         self._answers: dict[str, Any] = {}
 
     def begin(self, event: object, seconds: float, variables: Mapping[str, str]) -> int:

@@ -18,7 +18,7 @@ class World(StrEnum):
 class Story(StrEnum):
     """What happens in a delivery, and so which steps it has."""
 
-    TAKEN = "taken"
+    ACCEPTED = "accepted"
     WAITING = "beside one whose conversation is busy"
     """Another message of the same batch is blocked and must be dispatched again."""
     NEXT = "followed by the next"
@@ -39,7 +39,7 @@ class Evidence(Enum):
     """The message is queued."""
     CLAIM = auto()
     """An attempt is claimed, and the provider does not have the message."""
-    TAKEN = auto()
+    ACCEPTED = auto()
     """An attempt is claimed, and the provider has the message."""
     SENT = auto()
 
@@ -47,7 +47,7 @@ class Evidence(Enum):
 ENDS = {
     Evidence.NOTHING: dict.fromkeys(World, ("sent", 1)),
     Evidence.CLAIM: {World.ONCE: ("unknown", 0), World.AGAIN: ("sent", 1), World.LOOKUP: ("sent", 1)},
-    Evidence.TAKEN: {World.ONCE: ("unknown", 1), World.AGAIN: ("sent", 2), World.LOOKUP: ("sent", 1)},
+    Evidence.ACCEPTED: {World.ONCE: ("unknown", 1), World.AGAIN: ("sent", 2), World.LOOKUP: ("sent", 1)},
     Evidence.SENT: dict.fromkeys(World, ("sent", 1)),
 }
 """The final status of a message, and how often the provider took it."""
@@ -62,13 +62,13 @@ class Step(NamedTuple):
 
     @property
     def name(self) -> str:
-        what = {
+        events = {
             Side.CONNECTION: f"no connection to {self.wire}",
             Side.REQUEST: f"{self.call} is not passed on",
             Side.ANSWER: f"{self.call} has no answer",
             Side.AFTER: "it is finished and still in the queue",
         }
-        return f"{self.story}: {what[self.side]}"
+        return f"{self.story}: {events[self.side]}"
 
 
 def _call(
@@ -88,23 +88,23 @@ def _dispatch(story: Story, evidence: Evidence) -> list[Step]:
 
 
 STEPS = [
-    *_call(Story.TAKEN, "secrets", "GetSecretValue", Evidence.NOTHING, Evidence.NOTHING, connects=True),
-    *_call(Story.TAKEN, "postgres", "claim_messages", Evidence.NOTHING, Evidence.CLAIM, connects=True),
-    *_call(Story.TAKEN, "provider", "POST", Evidence.CLAIM, Evidence.TAKEN, connects=True),
-    *_call(Story.TAKEN, "postgres", "record_attempts", Evidence.TAKEN, Evidence.SENT),
-    Step(Story.TAKEN, "", "", Side.AFTER, Evidence.SENT),
+    *_call(Story.ACCEPTED, "secrets", "GetSecretValue", Evidence.NOTHING, Evidence.NOTHING, connects=True),
+    *_call(Story.ACCEPTED, "postgres", "claim_messages", Evidence.NOTHING, Evidence.CLAIM, connects=True),
+    *_call(Story.ACCEPTED, "provider", "POST", Evidence.CLAIM, Evidence.ACCEPTED, connects=True),
+    *_call(Story.ACCEPTED, "postgres", "record_attempts", Evidence.ACCEPTED, Evidence.SENT),
+    Step(Story.ACCEPTED, "", "", Side.AFTER, Evidence.SENT),
     *_dispatch(Story.WAITING, Evidence.CLAIM),
     *_dispatch(Story.NEXT, Evidence.SENT),
     Step(Story.RETRY, "provider", "POST", Side.ANSWER, Evidence.CLAIM),
     *_call(Story.RETRY, "postgres", "record_attempts", Evidence.CLAIM, Evidence.NOTHING),
     *_dispatch(Story.RETRY, Evidence.NOTHING),
-    *_call(Story.FOUND, "postgres", "claim_messages", Evidence.TAKEN, Evidence.TAKEN),
-    *_call(Story.FOUND, "provider", "GET", Evidence.TAKEN, Evidence.TAKEN, connects=True),
-    *_call(Story.FOUND, "postgres", "record_attempt", Evidence.TAKEN, Evidence.SENT),
+    *_call(Story.FOUND, "postgres", "claim_messages", Evidence.ACCEPTED, Evidence.ACCEPTED),
+    *_call(Story.FOUND, "provider", "GET", Evidence.ACCEPTED, Evidence.ACCEPTED, connects=True),
+    *_call(Story.FOUND, "postgres", "record_attempt", Evidence.ACCEPTED, Evidence.SENT),
     Step(Story.MISSED, "provider", "GET", Side.ANSWER, Evidence.CLAIM),
     *_call(Story.MISSED, "postgres", "resolve_attempt", Evidence.CLAIM, Evidence.NOTHING),
     *_dispatch(Story.MISSED, Evidence.NOTHING),
-    *_call(Story.RESOLVED, "postgres", "resolve_attempt", Evidence.TAKEN, Evidence.TAKEN),
+    *_call(Story.RESOLVED, "postgres", "resolve_attempt", Evidence.ACCEPTED, Evidence.ACCEPTED),
 ]
 
 
@@ -128,9 +128,9 @@ def made_unknown_at(story: Story) -> Step | None:
     return None
 
 
-CLAIMED = Step(Story.TAKEN, "postgres", "claim_messages", Side.ANSWER, Evidence.CLAIM)
+CLAIMED = Step(Story.ACCEPTED, "postgres", "claim_messages", Side.ANSWER, Evidence.CLAIM)
 """After this step the conversation is busy until the lease of the dead delivery runs out."""
 
 
 def _at(call: str, side: Side) -> Step:
-    return next(step for step in STEPS if (step.story, step.call, step.side) == (Story.TAKEN, call, side))
+    return next(step for step in STEPS if (step.story, step.call, step.side) == (Story.ACCEPTED, call, side))

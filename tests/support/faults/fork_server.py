@@ -66,8 +66,8 @@ def _run(connection: socket.socket, function: Callable[[Any, Any], Any], request
         os._exit(1)
 
 
-def _answer(connection: socket.socket, **what: object) -> None:
-    connection.sendall(json.dumps(what).encode() + b"\n")
+def _answer(connection: socket.socket, **fields: object) -> None:
+    connection.sendall(json.dumps(fields).encode() + b"\n")
 
 
 if __name__ == "__main__":

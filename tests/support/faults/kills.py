@@ -158,9 +158,9 @@ class Killing:
         """The variables of a deployment behind the wires, and with the door in place of one of them."""
         ports = {name: wire.port for name, wire in self._wires.items()} | {door: self._door.port}
         database = urlsplit(self._stack.database_url)
-        place = f"{database.username}:{database.password}@127.0.0.1:{ports['postgres']}"
+        netloc = f"{database.username}:{database.password}@127.0.0.1:{ports['postgres']}"
         return {
-            "DATABASE_URL": database._replace(netloc=place).geturl(),
+            "DATABASE_URL": database._replace(netloc=netloc).geturl(),
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": f"http://127.0.0.1:{ports['secrets']}",
             "AWS_ENDPOINT_URL_SQS": f"http://127.0.0.1:{ports['queue']}",
             "PROVIDER_SECRET_ARN": _secret(ports["provider"]),

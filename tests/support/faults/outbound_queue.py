@@ -39,7 +39,7 @@ class OutboundQueue:
 
     def send(self, *ids: int) -> None:
         """Send ids, at most ten."""
-        entries: Any = [{"Id": str(place), "MessageBody": str(id)} for place, id in enumerate(ids)]
+        entries: Any = [{"Id": str(position), "MessageBody": str(id)} for position, id in enumerate(ids)]
         self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
 
     def size(self) -> int:

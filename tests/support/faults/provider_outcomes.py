@@ -20,13 +20,13 @@ SILENT = Behaviour(reports=())
 
 class Scenario(NamedTuple):
     """What a provider does. `ends` is how each attempt ends without status lookup; the last end is the
-    message's. `taken` says whether the provider has a message of unknown outcome."""
+    message's. `accepted` says whether the provider has a message of unknown outcome."""
 
     name: str
     behaviour: Behaviour | None
     """None if it is not the simulator that misbehaves, but its connection."""
     ends: tuple[End, ...]
-    taken: bool = False
+    accepted: bool = False
     wait: float = 0
     """The least number of seconds between the first and the second call."""
 
@@ -43,15 +43,15 @@ def _every_time(name: str, behaviour: Behaviour | None, code: str) -> Scenario:
     return Scenario(name, behaviour, (*[("queued", code)] * (ATTEMPTS - 1), ("failed", code)))
 
 
-def _taken(name: str, code: str = "no_answer", **behaviour: Any) -> Scenario:
-    return Scenario(name, Behaviour(**behaviour, reports=(), times=1), (("unknown", code),), taken=True)
+def _accepted(name: str, code: str = "no_answer", **behaviour: Any) -> Scenario:
+    return Scenario(name, Behaviour(**behaviour, reports=(), times=1), (("unknown", code),), accepted=True)
 
 
-def _not_taken(name: str, behaviour: Behaviour | None) -> Scenario:
+def _not_accepted(name: str, behaviour: Behaviour | None) -> Scenario:
     return Scenario(name, behaviour, (("unknown", "no_answer"),))
 
 
-UNREAD = _not_taken("closes the socket before reading", None)
+UNREAD = _not_accepted("closes the socket before reading", None)
 REFUSED = _every_time("refuses every connection", None, "not_connected")
 SCENARIOS = [
     _once("takes it", SENT),
@@ -66,13 +66,13 @@ SCENARIOS = [
     REFUSED,
     *(_once(f"answers {status}", ("failed", str(status)), status=status) for status in (400, 410, 422)),
     UNREAD,
-    _not_taken("closes the socket after reading", Behaviour(close="before", times=1)),
-    _not_taken("hangs", Behaviour(delay=NEVER, close="before", times=1)),
-    _taken("takes it and closes the socket", close="after"),
-    _taken("takes it and hangs", delay=NEVER, close="after"),
-    _taken("answers after the timeout", delay=12),
-    _taken("sends garbage", answer="garbage"),
-    _taken("sends half an answer", answer="half"),
-    _taken("answers byte by byte", answer="drip"),
-    _taken("answers without an id", "unreadable_answer", body="{}"),
+    _not_accepted("closes the socket after reading", Behaviour(close="before", times=1)),
+    _not_accepted("hangs", Behaviour(delay=NEVER, close="before", times=1)),
+    _accepted("takes it and closes the socket", close="after"),
+    _accepted("takes it and hangs", delay=NEVER, close="after"),
+    _accepted("answers after the timeout", delay=12),
+    _accepted("sends garbage", answer="garbage"),
+    _accepted("sends half an answer", answer="half"),
+    _accepted("answers byte by byte", answer="drip"),
+    _accepted("answers without an id", "unreadable_answer", body="{}"),
 ]

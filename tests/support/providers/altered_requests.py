@@ -128,7 +128,7 @@ def paths(value: Any) -> Iterator[Path]:
             yield from ((name, *path) for path in paths(item))
 
 
-def found(value: Any, path: Path) -> Any:
+def value_at(value: Any, path: Path) -> Any:
     """What is there, read where it is JSON itself."""
     for name in path:
         value = _inner(value)[name]
@@ -150,8 +150,8 @@ def _doubled(body: bytes, document: Any) -> st.SearchStrategy[bytes]:
     names = st.sampled_from([*document] if isinstance(document, dict) else [""])
     more = st.tuples(names, st.sampled_from(ODD)).map(lambda pair: _written(dict([pair]))[1:-1])
     ends = body.rstrip()
-    return more.map(lambda one: body[:1] + one + b"," + body[1:]) | more.map(
-        lambda one: ends[:-1] + b"," + one + ends[-1:]
+    return more.map(lambda name: body[:1] + name + b"," + body[1:]) | more.map(
+        lambda name: ends[:-1] + b"," + name + ends[-1:]
     )
 
 

@@ -61,11 +61,11 @@ class Contract(SendContract, WebhookContract):
         self, odd: object, configure: Configure
     ) -> None:
         configure(ALLOW_UNSIGNED_WEBHOOKS="")
-        made = self.create(dict.fromkeys(self.secret(""), odd))
+        provider = self.create(dict.fromkeys(self.secret(""), odd))
         with pytest.raises(Misconfigured):
-            made.send(self.message())
+            provider.send(self.message())
         for body in self.bodies():
-            self.assert_refused(self.request(body), made)
+            self.assert_refused(self.request(body), provider)
             for field, _ in self.keys:
                 self.assert_refused(self.request(body), self.create({field: odd}))
 

@@ -31,7 +31,7 @@ def _json(value: Any, size: int) -> Iterator[Any]:
         yield altered_requests.at(value, path, "\0" * (size // 6))
         yield altered_requests.at(value, path, _deep(150))
     for path in ((), *altered_requests.paths(value)):
-        items = altered_requests.found(value, path)
+        items = altered_requests.value_at(value, path)
         if isinstance(items, list) and items:
             many = items * (size // len(_written(items)) + 1)
             yield altered_requests.at(value, path, many)

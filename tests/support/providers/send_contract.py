@@ -162,16 +162,16 @@ class SendContract(VendorProfile):
             provider.send(message)
         [request] = self.requests
         sent_text = self.text_of(request)
-        words = [message.sender, message.recipient, *message.cc, message.reply_to, message.subject]
-        words += [message.body, message.html and "html-words", *chain(*message.headers.items())]
-        assert [word for word in words if word and word not in sent_text] == []
+        sent_words = [message.sender, message.recipient, *message.cc, message.reply_to, message.subject]
+        sent_words += [message.body, message.html and "html-words", *chain(*message.headers.items())]
+        assert [word for word in sent_words if word and word not in sent_text] == []
 
     @pytest.mark.parametrize("field", Content.model_fields)
     def test_a_field_is_either_sent_or_refused(self, field: str, monkeypatch: pytest.MonkeyPatch) -> None:
         if field in NEVER_SENT:
             return
         assert field in SAMPLES, f"add a sample of {field} to SAMPLES, so that this test can send it"
-        value, words = SAMPLES[field]
+        value, sent_words = SAMPLES[field]
         message = self.message(**({} if value is None else {field: value}))
         refused = self.refused_fields(message)
         if refused:
@@ -183,7 +183,7 @@ class SendContract(VendorProfile):
             with self.connected_to("vendor.example.com") as provider:
                 provider.send(message)
         [request] = self.requests
-        expected = words or [str(self.sent[Content.model_fields[field].alias or field])]
+        expected = sent_words or [str(self.sent[Content.model_fields[field].alias or field])]
         sent_text = self.text_of(request)
         assert any(word in sent_text for word in expected), (
             f"{self.provider.__name__} neither sends {field} nor refuses it in its limits"

@@ -51,8 +51,8 @@ def certificate(key: Any, days: tuple[int, int] = (-1, 1)) -> bytes:
     """In PEM, valid from and until so many days from now."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
     begin, end = (datetime.now(UTC) + timedelta(days=offset) for offset in days)
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begin, end)
-    return made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begin, end)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 def envelope(message: object, **fields: str) -> dict[str, str]:
@@ -110,9 +110,9 @@ def running() -> Iterator[Host]:
 
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as world:
         authority = Authority(Path(folder), "amazon")
-        made = authority.certify(HOST)
+        certified = authority.certify(HOST)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(made.certificate, made.key)
+        context.load_cert_chain(certified.certificate, certified.key)
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.socket = context.wrap_socket(server.socket, server_side=True)
         resolve = socket.getaddrinfo

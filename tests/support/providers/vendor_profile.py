@@ -136,8 +136,8 @@ class VendorProfile(ABC):
     def request(self, body: bytes, at: datetime | None = None) -> Webhook:
         """As the vendor sends it, signed."""
         at = at or datetime.now(UTC)
-        whole = self.signed(body, at)
-        return self.webhook(whole, self.sign(whole, at))
+        signed_body = self.signed(body, at)
+        return self.webhook(signed_body, self.sign(signed_body, at))
 
     def assert_refused(self, webhook: Webhook, provider: Provider | None = None) -> str:
         """Check that the webhook is refused, and return the reason for the log."""

@@ -81,9 +81,9 @@ class WebhookContract(VendorProfile):
             self.assert_refused(self.request(body), self.create(dict(self.keys)))
 
     def test_the_reason_names_the_field_that_the_secret_lacks(self) -> None:
-        made = self.create({field: None for field, _ in self.keys})
+        provider = self.create({field: None for field, _ in self.keys})
         for body in self.bodies():
-            reason = self.assert_refused(self.request(body), made)
+            reason = self.assert_refused(self.request(body), provider)
             assert reason.startswith("The secret holds no ")
             assert any(field in reason for field, _ in self.keys)
 

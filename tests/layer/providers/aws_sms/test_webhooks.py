@@ -20,8 +20,8 @@ def payload(name: str, **fields: object) -> dict[str, Any]:
     return {**json.loads((PAYLOADS / f"{name}.json").read_text()), **fields}
 
 
-def parse(told: object) -> Any:
-    [part] = AwsSms("x", {}).parse(webhook(signed(envelope(told, Timestamp=TOLD_AT))))
+def parse(document: object) -> Any:
+    [part] = AwsSms("x", {}).parse(webhook(signed(envelope(document, Timestamp=TOLD_AT))))
     return part
 
 
@@ -36,8 +36,8 @@ def test_characters_that_cannot_be_stored_are_removed_from_a_text() -> None:
 
 
 def test_reads_a_text() -> None:
-    told = payload("inbound")
-    message = parse(told)
+    event = payload("inbound")
+    message = parse(event)
     assert isinstance(message, InboundMessage)
     assert (message.type, message.body, message.provider_message_id) == (
         "sms",
@@ -76,19 +76,19 @@ def test_an_empty_text_is_read() -> None:
     ],
 )
 def test_each_event_has_the_right_status(kind: str, status: Status | None) -> None:
-    told = report(eventType=kind)
-    assert told.status is status
-    assert told.reference == 7
-    assert told.provider_message_id == "9539975a-e71f-45f3-b496-8d98dc098a77"
-    assert told.timestamp == datetime(2024, 10, 16, 17, 21, 39, 998000, UTC)
+    delivery_report = report(eventType=kind)
+    assert delivery_report.status is status
+    assert delivery_report.reference == 7
+    assert delivery_report.provider_message_id == "9539975a-e71f-45f3-b496-8d98dc098a77"
+    assert delivery_report.timestamp == datetime(2024, 10, 16, 17, 21, 39, 998000, UTC)
     silent = status in (Status.SENT, Status.DELIVERED)
-    assert told.code == (None if silent else kind)
-    assert told.reason == (None if silent else "Message has been accepted by phone")
+    assert delivery_report.code == (None if silent else kind)
+    assert delivery_report.reason == (None if silent else "Message has been accepted by phone")
 
 
 def test_a_failure_that_is_not_final_has_no_status() -> None:
-    told = report(eventType="TEXT_CARRIER_UNREACHABLE", isFinal=False)
-    assert (told.status, told.code) == (None, "TEXT_CARRIER_UNREACHABLE")
+    delivery_report = report(eventType="TEXT_CARRIER_UNREACHABLE", isFinal=False)
+    assert (delivery_report.status, delivery_report.code) == (None, "TEXT_CARRIER_UNREACHABLE")
 
 
 @pytest.mark.parametrize("context", [{}, {"account": "bar"}, {"reference": "x"}, {"reference": None}])
@@ -97,13 +97,13 @@ def test_a_report_without_our_id_has_the_vendors_id(context: dict[str, object]) 
 
 
 def test_reads_the_vendor_s_own_sample() -> None:
-    told = parse(payload("successful"))
-    assert (told.status, told.reference) == (Status.SENT, None)
-    assert told.provider_message_id == "862a8790-60c0-4430-9b2b-658bdexample"
+    delivery_report = parse(payload("successful"))
+    assert (delivery_report.status, delivery_report.reference) == (Status.SENT, None)
+    assert delivery_report.provider_message_id == "862a8790-60c0-4430-9b2b-658bdexample"
 
 
 @pytest.mark.parametrize(
-    "told",
+    "document",
     [
         *({}, {"a": 1}, {"inboundMessageId": "x"}),
         payload("inbound", originationNumber="+1"),
@@ -114,9 +114,9 @@ def test_reads_the_vendor_s_own_sample() -> None:
         payload("delivered", context=[]),
     ],
 )
-def test_the_error_names_the_field_that_cannot_be_read(told: object) -> None:
+def test_the_error_names_the_field_that_cannot_be_read(document: object) -> None:
     with pytest.raises(Invalid):
-        parse(told)
+        parse(document)
 
 
 def test_notices_about_the_subscription_are_not_messages() -> None:

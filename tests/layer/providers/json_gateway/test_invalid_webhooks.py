@@ -92,9 +92,9 @@ def test_the_error_names_the_invalid_field_of_a_message(field: str, value: objec
     ("field", "named"), [("from", "from"), ("body", "body"), ("more", "extra"), (ID, ID)]
 )
 def test_an_infinite_number_is_refused(number: str, field: str, named: str) -> None:
-    known = {name: value for name, value in INBOUND_SMS.items() if name != field}
+    other_fields = {name: value for name, value in INBOUND_SMS.items() if name != field}
     with pytest.raises(Invalid) as raised:
-        parse(f'{json.dumps(known)[:-1]}, "{field}": {number}}}'.encode())
+        parse(f'{json.dumps(other_fields)[:-1]}, "{field}": {number}}}'.encode())
     assert [error["field"] for error in raised.value.errors] == [named]
 
 

@@ -44,8 +44,8 @@ def sent(
         client.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + reply)
 
     with serve(script) as address:
-        made = provider("sms", {"url": f"http://{address}/sms", **secret})
-        assert made.send(outbound(fields)) == ProviderResult("message-9")
+        gateway = provider("sms", {"url": f"http://{address}/sms", **secret})
+        assert gateway.send(outbound(fields)) == ProviderResult("message-9")
     head, _, body = requests[0].partition(b"\r\n\r\n")
     lines = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
     return {name.lower(): value for name, value in lines}, body
@@ -179,8 +179,8 @@ def parsed(provider: type[json_gateway.JsonGateway], body: object) -> InboundMes
 def test_reads_a_message(
     provider: type[json_gateway.JsonGateway], fields: Mapping[str, object], expected: Mapping[str, object]
 ) -> None:
-    known = INBOUND_SMS if provider is json_gateway.Sms else INBOUND_EMAIL
-    message = parsed(provider, {**known, **fields})
+    required_fields = INBOUND_SMS if provider is json_gateway.Sms else INBOUND_EMAIL
+    message = parsed(provider, {**required_fields, **fields})
     assert isinstance(message, InboundMessage)
     assert {name: getattr(message, name) for name in expected} == expected
 
@@ -234,12 +234,18 @@ def report(**fields: object) -> dict[str, object]:
 def test_reads_a_report(
     provider: type[json_gateway.JsonGateway], fields: Mapping[str, object], expected: tuple[object, ...]
 ) -> None:
-    found = parsed(provider, fields)
-    assert isinstance(found, DeliveryReport)
-    assert (found.provider_message_id, found.reference, found.status, found.code, found.reason) == expected
-    assert found.timestamp == SENT
+    delivery_report = parsed(provider, fields)
+    assert isinstance(delivery_report, DeliveryReport)
+    assert (
+        delivery_report.provider_message_id,
+        delivery_report.reference,
+        delivery_report.status,
+        delivery_report.code,
+        delivery_report.reason,
+    ) == expected
+    assert delivery_report.timestamp == SENT
 
 
 def test_a_report_without_a_timestamp_has_the_time_of_its_arrival() -> None:
-    found = parsed(json_gateway.Sms, {"reference": "7", "status": "sent"})
-    assert abs((datetime.now(UTC) - found.timestamp).total_seconds()) < 5
+    delivery_report = parsed(json_gateway.Sms, {"reference": "7", "status": "sent"})
+    assert abs((datetime.now(UTC) - delivery_report.timestamp).total_seconds()) < 5

@@ -30,10 +30,12 @@ def answer(status: int, body: bytes = b"") -> Script:
 
 
 def fetch_status(
-    script: Script, made: type[json_gateway.JsonGateway] = json_gateway.Sms
+    script: Script, gateway_class: type[json_gateway.JsonGateway] = json_gateway.Sms
 ) -> ProviderResult | None:
     with serve(script) as address:
-        provider = made("sms", {"lookup_url": f"http://{address}/lookup", "signing_secret": SIGNING_SECRET})
+        provider = gateway_class(
+            "sms", {"lookup_url": f"http://{address}/lookup", "signing_secret": SIGNING_SECRET}
+        )
         return provider.fetch_status(MESSAGE)
 
 
@@ -61,8 +63,8 @@ def test_a_status_lookup_sends_our_id_and_signs_an_empty_body() -> None:
 
 
 def test_the_field_of_the_id_depends_on_the_channel() -> None:
-    found = answer(200, b'{"xillio_id": "message-3", "messaging_provider_id": "other"}')
-    assert fetch_status(found, json_gateway.Email) == ProviderResult("message-3")
+    response = answer(200, b'{"xillio_id": "message-3", "messaging_provider_id": "other"}')
+    assert fetch_status(response, json_gateway.Email) == ProviderResult("message-3")
 
 
 def test_a_404_means_that_the_gateway_does_not_have_the_message() -> None:
@@ -123,9 +125,9 @@ def test_a_status_lookup_that_cannot_connect_is_a_temporary_failure() -> None:
 
 @pytest.mark.parametrize("status", [400, 403, 409, 429, 500])
 def test_the_code_for_opted_out_counts_with_any_http_status(status: int) -> None:
-    told = {"error": {"code": "opted_out", "reason": "STOP"}}
-    found = refused(answer(status, json.dumps(told).encode()))
-    assert (type(found), found.code, found.reason) == (failures.OptedOut, "opted_out", "STOP")
+    error = {"error": {"code": "opted_out", "reason": "STOP"}}
+    failure = refused(answer(status, json.dumps(error).encode()))
+    assert (type(failure), failure.code, failure.reason) == (failures.OptedOut, "opted_out", "STOP")
 
 
 @pytest.mark.parametrize("status", [400, 500])
@@ -148,8 +150,8 @@ def test_only_the_exact_code_means_opted_out(status: int, body: bytes) -> None:
 
 def test_the_code_for_opted_out_is_the_same_for_email() -> None:
     fields = {**NEW_EMAIL, **CLAIMED, "type": "email"}
-    told = answer(400, b'{"error": {"code": "opted_out"}}')
-    with serve(told) as address, pytest.raises(failures.OptedOut):
+    response = answer(400, b'{"error": {"code": "opted_out"}}')
+    with serve(response) as address, pytest.raises(failures.OptedOut):
         json_gateway.Email("email", {"url": f"http://{address}/"}).send(
             OutboundMessage.model_validate(fields)
         )

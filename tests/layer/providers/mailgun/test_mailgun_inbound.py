@@ -26,7 +26,7 @@ def fields(name: str) -> dict[str, str]:
 def parse(body: bytes, kind: str = signatures.URLENCODED) -> list[InboundMessage]:
     url = "https://api.example.com/api/webhooks/email/mailgun"
     parts = Mailgun("mailgun", {}).parse(Webhook(url, "", {"content-type": kind}, body, RECEIVED_AT))
-    return [one for one in parts if isinstance(one, InboundMessage)]
+    return [part for part in parts if isinstance(part, InboundMessage)]
 
 
 def read(**form: str) -> InboundMessage:
@@ -71,11 +71,13 @@ def test_a_mail_with_few_fields_is_read(name: str, body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "told", [None, "", "[]", "{}", "[1]", '[["From"]]', '{"a": 1}', "[[[], {}]]", "\udcff"]
+    "header_list", [None, "", "[]", "{}", "[1]", '[["From"]]', '{"a": 1}', "[[[], {}]]", "\udcff"]
 )
-def test_a_mail_without_headers_is_read_from_the_form(told: str | None) -> None:
+def test_a_mail_without_headers_is_read_from_the_form(header_list: str | None) -> None:
     form = fields("received_without_headers")
-    body = urlencode(form | ({"message-headers": told} if told else {}), errors="surrogateescape")
+    body = urlencode(
+        form | ({"message-headers": header_list} if header_list else {}), errors="surrogateescape"
+    )
     [mail] = parse(body.encode())
     assert (mail.sender, mail.subject, mail.timestamp) == (BOB, "Re: Sample POST request", RECEIVED_AT)
     assert mail.provider_message_id.endswith(f"/{ALICE}")
@@ -83,14 +85,14 @@ def test_a_mail_without_headers_is_read_from_the_form(told: str | None) -> None:
 
 
 def test_a_malformed_header_does_not_lose_the_others() -> None:
-    told = r'[["From", "b@example.com"], ["X-Odd", "caf\udce9"], "x", ["Cc", "c@example.com"]]'
-    [mail] = parse(urlencode(fields("received_without_headers") | {"message-headers": told}).encode())
+    header_list = r'[["From", "b@example.com"], ["X-Odd", "caf\udce9"], "x", ["Cc", "c@example.com"]]'
+    [mail] = parse(urlencode(fields("received_without_headers") | {"message-headers": header_list}).encode())
     assert (mail.sender, mail.cc) == ("b@example.com", ["c@example.com"])
 
 
 def test_files_are_stored_with_their_content_ids() -> None:
     [mail] = parse((PAYLOADS / "received_files.multipart").read_bytes(), signatures.MULTIPART)
-    assert [(one.name, one.content_type, one.content) for one in mail.files] == [
+    assert [(file.name, file.content_type, file.content) for file in mail.files] == [
         ("a.png", "image/png", PNG),
         ("Bericht ü.pdf", "application/pdf", b""),
     ]
@@ -115,9 +117,9 @@ def test_the_fields_of_store_are_in_extra() -> None:
 
 def test_each_recipient_gets_one_message() -> None:
     form = fields("received") | {"recipient": f"{ALICE}, Dora <dora@sample.mailgun.com>,{ALICE},"}
-    both = parse(urlencode(form).encode())
-    assert [one.recipient for one in both] == [ALICE, "dora@sample.mailgun.com"]
-    assert len({one.provider_message_id for one in both}) == 2
+    messages = parse(urlencode(form).encode())
+    assert [message.recipient for message in messages] == [ALICE, "dora@sample.mailgun.com"]
+    assert len({message.provider_message_id for message in messages}) == 2
 
 
 @pytest.mark.parametrize(

@@ -108,9 +108,9 @@ def test_the_id_has_no_angle_brackets(id: str) -> None:
     assert read(changed("delivered", message={"headers": {"message-id": id}})).provider_message_id == SENT
 
 
-@pytest.mark.parametrize("told", [None, "yesterday", -1, 10**12, 10**400, []])
-def test_a_part_without_a_timestamp_has_the_time_of_its_arrival(told: object) -> None:
-    assert read(changed("delivered", timestamp=told)).timestamp == RECEIVED_AT
+@pytest.mark.parametrize("timestamp", [None, "yesterday", -1, 10**12, 10**400, []])
+def test_a_part_without_a_timestamp_has_the_time_of_its_arrival(timestamp: object) -> None:
+    assert read(changed("delivered", timestamp=timestamp)).timestamp == RECEIVED_AT
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,10 @@ class Asked:
         request = read_request(client)
         self.head, _, body = request.partition(b"\r\n\r\n")
         kind = next(line for line in self.head.split(b"\r\n") if line.startswith(b"Content-Type: "))
-        whole = BytesParser(policy=HTTP).parsebytes(kind + b"\r\n\r\n" + body)
-        assert whole.get_content_type() == "multipart/form-data"
-        assert not whole.defects
-        self.parts = cast("list[Message]", whole.get_payload())
+        form = BytesParser(policy=HTTP).parsebytes(kind + b"\r\n\r\n" + body)
+        assert form.get_content_type() == "multipart/form-data"
+        assert not form.defects
+        self.parts = cast("list[Message]", form.get_payload())
         client.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + Vendor.accepted)
 
     @property
@@ -129,7 +129,9 @@ def test_each_request_has_its_own_boundary() -> None:
     first, second = Asked(), Asked()
     send(in_turn(first))
     send(in_turn(second))
-    heads = [{line for line in one.head.split(b"\r\n") if b"boundary" in line} for one in (first, second)]
+    heads = [
+        {line for line in request.head.split(b"\r\n") if b"boundary" in line} for request in (first, second)
+    ]
     assert len(heads[0] | heads[1]) == 2
 
 
@@ -146,7 +148,7 @@ def test_attachments_are_fetched_and_sent(internet: Internet) -> None:
         message = Vendor().message(attachments=[url.replace("https:", "http:") for url in urls])
         assert provider.send(message) == ProviderResult("message-9")
     sent = [part for part in asked.parts if part.get_filename()]
-    assert [(name(one), one.get_content_type(), content(one)) for one in sent] == [
+    assert [(name(part), part.get_content_type(), content(part)) for part in sent] == [
         ("attachment", "image/png", PNG),
         ("attachment", "text/plain", b""),
     ]
@@ -177,9 +179,9 @@ def test_if_an_attachment_is_unavailable_nothing_is_sent(internet: Internet) -> 
     ],
 )
 def test_a_failure_has_mailguns_reason(status: int, domain: str | None, kind: type[failures.Failure]) -> None:
-    said = b'{"message": "to parameter is not a valid address: contact@example.org"}'
+    response = b'{"message": "to parameter is not a valid address: contact@example.org"}'
     with pytest.raises(failures.Failure) as raised:
-        send(answer(status, said), {"domain": domain} if domain else None)
+        send(answer(status, response), {"domain": domain} if domain else None)
     assert type(raised.value) is kind
     assert raised.value.code == str(status)
     assert raised.value.reason == "to parameter is not a valid address: <address>"

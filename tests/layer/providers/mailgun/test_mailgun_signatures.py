@@ -119,16 +119,16 @@ def test_digits_cannot_be_moved_between_timestamp_and_token(moved: int) -> None:
 
 @pytest.mark.parametrize("time", ["", "now", "-1", "1e9", " 1772366400", "1772366400 ", "١٢", "9" * 13])
 def test_a_malformed_timestamp_is_refused_even_if_signed(time: str) -> None:
-    made = hmac.new(KEY.encode(), f"{time}{TOKEN}".encode(), hashlib.sha256).hexdigest()
+    signature = hmac.new(KEY.encode(), f"{time}{TOKEN}".encode(), hashlib.sha256).hexdigest()
     with pytest.raises(SignatureRejected):
-        verify(written({"timestamp": time, "token": TOKEN, "signature": made}))
+        verify(written({"timestamp": time, "token": TOKEN, "signature": signature}))
 
 
 def test_a_malformed_token_is_refused_even_if_signed() -> None:
     time = str(int(NOW.timestamp()))
-    made = hmac.new(KEY.encode(), time.encode(), hashlib.sha256).hexdigest()
+    signature = hmac.new(KEY.encode(), time.encode(), hashlib.sha256).hexdigest()
     with pytest.raises(SignatureRejected):
-        verify(written({"timestamp": time, "token": "", "signature": made}))
+        verify(written({"timestamp": time, "token": "", "signature": signature}))
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def post(signed: dict[str, str], to: str = "mails", **fields: str) -> Answer:
     return call("POST", f"/api/webhooks/email/{to}", written, {"content-type": URLENCODED})
 
 
-def kept(database: Database) -> tuple[object, object]:
+def stored_counts(database: Database) -> tuple[object, object]:
     """Requests and messages."""
     requests = database.value("SELECT count(*) FROM webhook_requests")
     return requests, database.value("SELECT count(*) FROM messages")
@@ -44,10 +44,10 @@ def kept(database: Database) -> tuple[object, object]:
 def test_a_token_is_valid_for_one_body_which_may_be_repeated(database: Database, age: timedelta) -> None:
     signed = signature(datetime.now(UTC) - age)
     assert [post(signed).status for _ in range(3)] == [200, 200, 200]
-    assert kept(database) == (1, 1)
+    assert stored_counts(database) == (1, 1)
     for forged in ({"body-plain": "forged"}, {"from": "evil@example.org"}, {"recipient": "x@example.com"}):
         assert post(signed, **forged).status == 403
-    assert kept(database) == (1, 1)
+    assert stored_counts(database) == (1, 1)
     assert database.value("SELECT body FROM messages") == "in"
 
 
@@ -56,11 +56,11 @@ def test_a_used_token_is_refused_at_every_instance_with_the_same_key(database: D
     assert post(signed).status == 200
     for forged in ({}, {"body-plain": "forged"}):
         assert post(signed, "mails-mime", **forged).status == 403
-    assert kept(database) == (1, 1)
+    assert stored_counts(database) == (1, 1)
     token = signed["token"]
     assert post(signature(token=token, key=OTHER_KEY), "others").status == 200
     assert post(signature(token=token, key=OTHER_KEY), "mails-mime").status == 403
-    assert kept(database) == (2, 2)
+    assert stored_counts(database) == (2, 2)
     assert (
         database.value("SELECT count(*) FROM webhook_requests WHERE replay_token = :token", token=token) == 0
     )
@@ -73,15 +73,15 @@ def test_a_request_with_a_used_token_stores_no_file(aws: Aws, database: Database
         answered = call("POST", f"/api/webhooks/email/{to}", body, {"content-type": MULTIPART})
         assert answered.status == status
     assert boto3.client("s3").list_objects_v2(Bucket=aws.media)["KeyCount"] == 1
-    assert kept(database) == (1, 1)
+    assert stored_counts(database) == (1, 1)
 
 
 def test_requests_with_different_tokens_are_stored(database: Database) -> None:
     for body in ("one", "two"):
         assert post(signature(), **{"body-plain": body}).status == 200
-    assert kept(database) == (2, 2)
+    assert stored_counts(database) == (2, 2)
 
 
 def test_a_request_that_was_signed_yesterday_is_not_stored(database: Database) -> None:
     assert post(signature(datetime.now(UTC) - timedelta(days=1))).status == 403
-    assert kept(database) == (0, 0)
+    assert stored_counts(database) == (0, 0)

@@ -120,7 +120,7 @@ def test_attachments_are_stored(
     payload: str, files: list[tuple[str, str, bytes]], content_ids: dict[str, int] | None
 ) -> None:
     [message] = read((PAYLOADS / f"{payload}.form").read_bytes())
-    assert [(one.name, one.content_type, one.content[:4]) for one in message.files] == files
+    assert [(file.name, file.content_type, file.content[:4]) for file in message.files] == files
     assert message.extra.get("content_ids") == content_ids
 
 
@@ -212,7 +212,7 @@ def test_malformed_fields_beside_the_mail_are_ignored(
 )
 def test_a_file_has_the_name_that_its_sender_gave_it(about: str, field: str, name: str) -> None:
     [message] = read(form(**MAIL, **{"attachment-info": f'{{"attachment1": {about}}}', field: "x"}))
-    assert [one.name for one in message.files] == [name]
+    assert [file.name for file in message.files] == [name]
 
 
 @pytest.mark.parametrize("body", [b"", b"--xYzZY", b"--xYzZY\r\n\r\nx", form(**MAIL)[:-30]])

@@ -31,7 +31,7 @@ def report(**fields: object) -> Any:
 
 def test_reads_every_type_of_event() -> None:
     reports = read((PAYLOADS / "events_every_type.json").read_bytes())
-    assert [(one.status, one.code, one.reason) for one in reports] == [
+    assert [(report.status, report.code, report.reason) for report in reports] == [
         (Status.SENT, None, None),
         (None, "deferred", "451 4.7.1 Greylisted, try again later <<address>>"),
         (Status.DELIVERED, None, None),
@@ -46,8 +46,10 @@ def test_reads_every_type_of_event() -> None:
         (None, "group_unsubscribe", None),
         (None, "group_resubscribe", None),
     ]
-    assert {(one.provider_message_id, one.reference) for one in reports} == {("14c5d75ce93dfd64b469AB", 7)}
-    assert [one.timestamp.timestamp() - 1730469600 for one in reports] == list(range(13))
+    assert {(report.provider_message_id, report.reference) for report in reports} == {
+        ("14c5d75ce93dfd64b469AB", 7)
+    }
+    assert [report.timestamp.timestamp() - 1730469600 for report in reports] == list(range(13))
 
 
 def test_readable_events_of_a_batch_are_read() -> None:

@@ -37,8 +37,8 @@ def test_an_answer_other_than_202_has_an_unknown_outcome() -> None:
     assert isinstance(failure(answer(200, b"", b"X-Message-Id: a\r\n")), failures.OutcomeUnknown)
 
 
-def errors(*told: object) -> bytes:
-    return json.dumps({"errors": told}).encode()
+def errors(*descriptions: object) -> bytes:
+    return json.dumps({"errors": descriptions}).encode()
 
 
 WRONG = {"message": "Does not contain a valid address.", "field": "from.email", "help": "http://sendgrid.com"}

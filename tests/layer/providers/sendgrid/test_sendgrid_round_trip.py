@@ -38,8 +38,8 @@ class Api:
     @property
     def arguments(self) -> dict[str, str]:
         """Which come back with each event."""
-        found: dict[str, str] = self.mails[-1]["personalizations"][0]["custom_args"]
-        return found
+        arguments: dict[str, str] = self.mails[-1]["personalizations"][0]["custom_args"]
+        return arguments
 
 
 @pytest.fixture
@@ -64,10 +64,15 @@ def send(api: Api) -> Callable[..., None]:
     return send
 
 
-def told(api: Api, *events: dict[str, object]) -> support_api.Answer:
+def post_events(api: Api, *events: dict[str, object]) -> support_api.Answer:
     """A batch of these, each with what every event bears."""
-    known = {"email": CONTACT, "sg_message_id": f"{ID}.recvd-1-1.0", "timestamp": 1730469600, **api.arguments}
-    body = json.dumps([{**known, **event} for event in events]).encode() + b"\r\n"
+    common_fields = {
+        "email": CONTACT,
+        "sg_message_id": f"{ID}.recvd-1-1.0",
+        "timestamp": 1730469600,
+        **api.arguments,
+    }
+    body = json.dumps([{**common_fields, **event} for event in events]).encode() + b"\r\n"
     return call("POST", HOOK, body, signatures.headers(body))
 
 
@@ -85,7 +90,7 @@ def test_a_mail_is_sent_and_reported_on(api: Api, send: Callable[..., None]) -> 
         ("open", "read"),
         ("spamreport", "read"),
     ):
-        answer = told(api, {"event": event})
+        answer = post_events(api, {"event": event})
         assert (answer.status, answer.body) == (200, b"")
         assert support_api.message(1)["status"] == status
     assert support_api.message(1)["provider_message_id"] == ID
@@ -93,24 +98,24 @@ def test_a_mail_is_sent_and_reported_on(api: Api, send: Callable[..., None]) -> 
 
 def test_a_report_about_a_copy_is_an_event_of_the_message(api: Api, send: Callable[..., None]) -> None:
     send(cc=[COPY])
-    told(
+    post_events(
         api,
         {"event": "delivered"},
         {"event": "bounce", "email": COPY, "status": "5.1.1", "reason": f"550 <{COPY}> is unknown"},
     )
     message = support_api.message(1)
     assert (message["status"], message["error"]) == ("delivered", None)
-    assert [(one["code"], one["reason"]) for one in message["events"] if one["code"]] == [
+    assert [(event["code"], event["reason"]) for event in message["events"] if event["code"]] == [
         ("copy_bounce", "550 <<address>> is unknown")
     ]
-    told(api, {"event": "bounce", "status": "5.2.2", "reason": "552 full"})
+    post_events(api, {"event": "bounce", "status": "5.2.2", "reason": "552 full"})
     assert support_api.message(1)["error"] == {"code": "5.2.2", "reason": "552 full"}
 
 
 def test_an_event_resolves_a_lost_answer(api: Api, send: Callable[..., None]) -> None:
     send(answer=b"")
     assert support_api.message(1)["status"] == "unknown"
-    told(api, {"event": "processed"})
+    post_events(api, {"event": "processed"})
     message = support_api.message(1)
     assert (message["status"], message["provider_message_id"]) == ("sent", ID)
 
@@ -121,7 +126,7 @@ def test_the_readable_parts_of_a_batch_are_stored(
     send()
     bad: dict[str, object] = {"event": "delivered", "timestamp": "yesterday"}
     change: dict[str, object] = {"event": "account_status_change", "type": "compliance_suspend"}
-    assert told(api, {"event": "processed"}, bad, change, {"event": "delivered"}).status == 200
+    assert post_events(api, {"event": "processed"}, bad, change, {"event": "delivered"}).status == 200
     assert support_api.message(1)["status"] == "delivered"
     assert database.rows("SELECT fault FROM webhook_requests") == [["Invalid: timestamp"]]
     assert printed.metrics["WebhooksUnreadable"] == [1]
@@ -132,7 +137,7 @@ def test_events_of_another_deployment_are_only_stored_as_requests(
 ) -> None:
     """Where both share an account: its ids are as low as ours."""
     send(answer=b"")
-    assert told(api, {"event": "delivered", "instance": "staging"}).status == 200
+    assert post_events(api, {"event": "delivered", "instance": "staging"}).status == 200
     assert support_api.message(1)["status"] == "unknown"
     assert database.rows("SELECT count(*) FROM pending_reports") == [[0]]
 
@@ -153,8 +158,8 @@ def test_a_mail_is_stored_once_for_each_of_our_addresses(api: Api, database: Dat
     for sent, content_type in ((body, FORM), (body, FORM), (again, FORM.replace("xYzZY", "aBcDe"))):
         headers = {"content-type": content_type, **signatures.headers(sent)}
         assert call("POST", HOOK, sent, headers).status == 200
-    kept = {id for [id] in database.rows("SELECT provider_message_id FROM messages")}
-    assert kept == {
+    stored_ids = {id for [id] in database.rows("SELECT provider_message_id FROM messages")}
+    assert stored_ids == {
         f"message-1@example.org/732b3589ad2d55b0ffc9260c145c350a1b94fc3a/{name}@example.com"
         for name in ("user", "sales")
     }

@@ -84,16 +84,16 @@ def test_sends_a_mail(fields: Mapping[str, object], expected: Mapping[str, objec
 
 
 def personalization(cc: list[str]) -> Any:
-    [one] = json.loads(request(cc=cc)[1])["personalizations"]
-    return one
+    [recipients] = json.loads(request(cc=cc)[1])["personalizations"]
+    return recipients
 
 
 def test_copies_are_sent_with_the_mark_of_the_recipient() -> None:
-    one = personalization(["a@example.org", "b@example.org"])
-    assert one["cc"] == [{"email": "a@example.org"}, {"email": "b@example.org"}]
-    assert one["to"] == [{"email": "contact@example.org"}]
-    assert one["custom_args"]["recipient"] == recipient_mark(7, "contact@example.org")
-    assert "contact" not in json.dumps(one["custom_args"])
+    recipients = personalization(["a@example.org", "b@example.org"])
+    assert recipients["cc"] == [{"email": "a@example.org"}, {"email": "b@example.org"}]
+    assert recipients["to"] == [{"email": "contact@example.org"}]
+    assert recipients["custom_args"]["recipient"] == recipient_mark(7, "contact@example.org")
+    assert "contact" not in json.dumps(recipients["custom_args"])
 
 
 def test_an_address_is_not_named_twice() -> None:

@@ -175,7 +175,7 @@ def test_another_body_is_refused(body: bytes) -> None:
     [([SIGNATURE], "no signature"), ([TIMESTAMP], "no time"), ([SIGNATURE, TIMESTAMP], "no signature")],
 )
 def test_a_request_without_one_of_the_headers_is_refused(names: list[str], expected: str) -> None:
-    left = {known: value for known, value in headers(BODY, NOW).items() if known not in names}
+    left = {name: value for name, value in headers(BODY, NOW).items() if name not in names}
     assert expected in reason(left)
 
 

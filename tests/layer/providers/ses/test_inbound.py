@@ -29,13 +29,13 @@ KEY = "in/d6iitobk75ur44p8kdnnp7g2n800"
 
 
 def payload(name: str, **receipt: object) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((PAYLOADS / f"{name}.json").read_text())
-    told["receipt"] |= receipt
-    return told
+    event: dict[str, Any] = json.loads((PAYLOADS / f"{name}.json").read_text())
+    event["receipt"] |= receipt
+    return event
 
 
-def parse(told: object, **secret: str) -> Any:
-    return Ses("x", {**SECRET, **secret}).parse(webhook(signed(envelope(told))))
+def parse(event: object, **secret: str) -> Any:
+    return Ses("x", {**SECRET, **secret}).parse(webhook(signed(envelope(event))))
 
 
 @pytest.fixture
@@ -70,17 +70,19 @@ def test_a_mail_in_the_notification_is_read() -> None:
 def test_a_mail_in_base64_may_have_any_charset(charset: str, text: str) -> None:
     head = RAW.format("x", f"Content-Type: text/plain; charset={charset}")
     content = base64.b64encode(head.encode() + text.encode(charset)).decode()
-    told = payload("received", action=BASE64)
-    [message] = parse({**told, "content": content})
+    event = payload("received", action=BASE64)
+    [message] = parse({**event, "content": content})
     assert message.body.strip() == text
 
 
 def test_each_recipient_has_a_message() -> None:
     reached = ["user@example.com", "Other@Example.com", "user@example.com"]
     messages = parse(payload("received", recipients=reached))
-    assert [one.recipient for one in messages] == ["user@example.com", "other@example.com"]
-    ids = {one.provider_message_id.partition("/")[::2] for one in messages}
-    assert ids == {(messages[0].provider_message_id.partition("/")[0], one.recipient) for one in messages}
+    assert [message.recipient for message in messages] == ["user@example.com", "other@example.com"]
+    ids = {message.provider_message_id.partition("/")[::2] for message in messages}
+    assert ids == {
+        (messages[0].provider_message_id.partition("/")[0], message.recipient) for message in messages
+    }
 
 
 def test_an_invalid_recipient_does_not_lose_the_others() -> None:
@@ -110,8 +112,8 @@ def test_the_error_names_the_field_that_cannot_be_read(changed: dict[str, object
 
 
 def test_greetings_are_not_messages() -> None:
-    for told in (GREETING, json.loads((PAYLOADS / "feedback_greeting.json").read_text())):
-        assert parse(told) == []
+    for greeting in (GREETING, json.loads((PAYLOADS / "feedback_greeting.json").read_text())):
+        assert parse(greeting) == []
 
 
 # --- In a bucket -------------------------------------------------------------------------------------

@@ -18,28 +18,28 @@ TO, COPY = "contact@example.org", "copy@example.net"
 
 
 def payload(name: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((PAYLOADS / f"{name}.json").read_text())
-    return told
+    event: dict[str, Any] = json.loads((PAYLOADS / f"{name}.json").read_text())
+    return event
 
 
-def report(told: object) -> DeliveryReport:
-    [read] = Ses("x", {}).parse(webhook(signed(envelope(told))))
+def report(event: object) -> DeliveryReport:
+    [read] = Ses("x", {}).parse(webhook(signed(envelope(event))))
     assert isinstance(read, DeliveryReport)
     return read
 
 
-def with_copy(name: str, *told_of: str, header: str | None = TO) -> dict[str, Any]:
+def with_copy(name: str, *recipients: str, header: str | None = TO) -> dict[str, Any]:
     """The event of a mail that had a copy, about these of its recipients."""
-    told = payload(name)
-    told["mail"]["destination"] = [COPY, TO]
-    told["mail"]["commonHeaders"] = {"to": [header], "cc": [COPY]} if header else {}
-    for detail in (told.get("bounce", {}), told.get("complaint", {}), told.get("deliveryDelay", {})):
+    event = payload(name)
+    event["mail"]["destination"] = [COPY, TO]
+    event["mail"]["commonHeaders"] = {"to": [header], "cc": [COPY]} if header else {}
+    for detail in (event.get("bounce", {}), event.get("complaint", {}), event.get("deliveryDelay", {})):
         for field in ("bouncedRecipients", "complainedRecipients", "delayedRecipients"):
             if field in detail:
-                detail[field] = [{**detail[field][0], "emailAddress": one} for one in told_of]
-    if "delivery" in told:
-        told["delivery"]["recipients"] = list(told_of)
-    return told
+                detail[field] = [{**detail[field][0], "emailAddress": recipient} for recipient in recipients]
+    if "delivery" in event:
+        event["delivery"]["recipients"] = list(recipients)
+    return event
 
 
 @pytest.mark.parametrize(
@@ -68,15 +68,19 @@ def with_copy(name: str, *told_of: str, header: str | None = TO) -> dict[str, An
 def test_each_event_has_the_right_status(
     name: str, status: Status | None, code: str | None, reason: str | None
 ) -> None:
-    told = report(payload(name))
-    assert (told.status, told.code, told.reason) == (status, code, reason)
-    assert (told.provider_message_id, told.reference) == (ID, 7)
+    delivery_report = report(payload(name))
+    assert (delivery_report.status, delivery_report.code, delivery_report.reason) == (status, code, reason)
+    assert (delivery_report.provider_message_id, delivery_report.reference) == (ID, 7)
 
 
 @pytest.mark.parametrize(("name", "status"), [("delivery", Status.DELIVERED), ("bounce", Status.FAILED)])
 def test_the_feedback_of_an_identity_is_read_without_our_id(name: str, status: Status) -> None:
-    told = report(payload(f"feedback_{name}"))
-    assert (told.status, told.provider_message_id, told.reference) == (status, ID, None)
+    delivery_report = report(payload(f"feedback_{name}"))
+    assert (delivery_report.status, delivery_report.provider_message_id, delivery_report.reference) == (
+        status,
+        ID,
+        None,
+    )
 
 
 def test_an_event_has_its_own_timestamp_or_that_of_the_mail() -> None:
@@ -89,9 +93,9 @@ def test_an_event_has_its_own_timestamp_or_that_of_the_mail() -> None:
 
 @pytest.mark.parametrize("name", ["bounce", "bounce_transient", "delivery", "delivery_delay", "complaint"])
 def test_an_event_of_a_cc_copy_has_no_status(name: str) -> None:
-    told = report(with_copy(name, COPY))
-    assert told.status is None
-    assert (told.code or "").startswith("copy_")
+    delivery_report = report(with_copy(name, COPY))
+    assert delivery_report.status is None
+    assert (delivery_report.code or "").startswith("copy_")
 
 
 @pytest.mark.parametrize("told_of", [(TO,), (COPY, TO), ("Contact <CONTACT@Example.org>",)])
@@ -136,6 +140,6 @@ def test_the_error_names_the_field_that_cannot_be_read(changed: dict[str, object
 
 @pytest.mark.parametrize("tags", [{}, {"reference": []}, {"reference": ["x"]}, {"reference": ["7", "8x"]}])
 def test_a_tag_that_is_not_our_id_is_ignored(tags: dict[str, list[str]]) -> None:
-    told = payload("delivery")
-    told["mail"]["tags"] = tags
-    assert report(told).reference is None
+    event = payload("delivery")
+    event["mail"]["tags"] = tags
+    assert report(event).reference is None

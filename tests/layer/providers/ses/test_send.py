@@ -121,15 +121,15 @@ def test_attachments_are_parts() -> None:
         FetchedFile("odd", "odd", b""),
     ]
     mail = read(ses.compose(message(html="<p>x</p>"), files))
-    parts = [(one.get_filename(), one.get_content_type()) for one in mail.iter_attachments()]
+    parts = [(part.get_filename(), part.get_content_type()) for part in mail.iter_attachments()]
     assert parts == [
         ("r\u00e4chnung.pdf", "application/pdf"),
         ("a__X-Evil: 1.txt", "text/plain"),
         ("mail.eml", "application/octet-stream"),
         ("odd", "application/octet-stream"),
     ]
-    contents = [one.get_payload(decode=True) for one in mail.iter_attachments()]
-    assert contents == [one.content for one in files]
+    contents = [part.get_payload(decode=True) for part in mail.iter_attachments()]
+    assert contents == [file.content for file in files]
 
 
 def test_if_an_attachment_cannot_be_fetched_nothing_is_sent() -> None:

@@ -37,10 +37,10 @@ def read(body: bytes, query: str = "") -> list[InboundMessage | DeliveryReport |
 
 def changed(name: str, **fields: object) -> bytes:
     """The payload with other fields in its message; None takes one out."""
-    whole = json.loads(payload(name))
-    of_message = {**whole["data"]["payload"], **fields}
-    whole["data"]["payload"] = {name: value for name, value in of_message.items() if value is not None}
-    return json.dumps(whole).encode()
+    event = json.loads(payload(name))
+    of_message = {**event["data"]["payload"], **fields}
+    event["data"]["payload"] = {name: value for name, value in of_message.items() if value is not None}
+    return json.dumps(event).encode()
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,13 @@ def test_the_other_fields_of_a_message_are_in_extra() -> None:
 
 def test_a_group_message_is_read_for_each_of_our_numbers() -> None:
     parts = read(payload("received_group"))
-    assert [(one.recipient, one.provider_message_id) for one in parts if isinstance(one, InboundMessage)] == [
+    assert [
+        (part.recipient, part.provider_message_id) for part in parts if isinstance(part, InboundMessage)
+    ] == [
         (OURS, f"{RECEIVED}/{OURS}"),
         (OURS_TOO, f"{RECEIVED}/{OURS_TOO}"),
     ]
-    assert all(isinstance(one, InboundMessage) and one.extra["cc"] for one in parts)
+    assert all(isinstance(part, InboundMessage) and part.extra["cc"] for part in parts)
 
 
 @pytest.mark.parametrize(
@@ -156,9 +158,9 @@ def test_our_id_is_only_read_from_the_signed_body(url: str | None, reference: in
 
 def test_a_part_without_a_timestamp_has_the_time_of_its_arrival() -> None:
     for name in ("received_sms", "delivered"):
-        whole = json.loads(payload(name))
-        del whole["data"]["occurred_at"]
-        [part] = read(json.dumps(whole).encode())
+        event = json.loads(payload(name))
+        del event["data"]["occurred_at"]
+        [part] = read(json.dumps(event).encode())
         assert not isinstance(part, Invalid)
         assert part.timestamp == TOLD_AT
 
@@ -239,4 +241,4 @@ def test_a_group_message_that_would_take_too_much_space_is_not_read(large: dict[
     assert len(read(changed("received_sms", to=few, **large))) == 10
     with pytest.raises(Invalid) as refused:
         read(changed("received_sms", to=many, **large))
-    assert [one["field"] for one in refused.value.errors] == ["to"]
+    assert [error["field"] for error in refused.value.errors] == ["to"]

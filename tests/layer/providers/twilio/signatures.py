@@ -55,8 +55,8 @@ def signed(body: bytes, query: str = "reference=7", url: str = URL, signed_url: 
     return Webhook(url, query, form(called, body), body)
 
 
-def lets_in(webhook: Webhook, made: Twilio | None = None) -> bool:
+def is_accepted(webhook: Webhook, twilio: Twilio | None = None) -> bool:
     try:
-        return (made or provider()).verify(webhook).signed
+        return (twilio or provider()).verify(webhook).signed
     except SignatureRejected:
         return False

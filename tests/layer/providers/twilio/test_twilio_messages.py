@@ -27,11 +27,11 @@ OURS, CONTACT = "+12016661234", "+18045551234"
     ],
 )
 def test_reads_a_text(name: str, sender: str, recipient: str, body: str) -> None:
-    found = message(payload(name))
-    assert (found.type, found.attachments) == (Channel.SMS, [])
-    assert (found.sender, found.recipient, found.body) == (sender, recipient, body)
-    assert found.timestamp == TOLD_AT
-    assert found.provider_message_id == dict(parse_qsl(payload(name).decode()))["MessageSid"]
+    inbound = message(payload(name))
+    assert (inbound.type, inbound.attachments) == (Channel.SMS, [])
+    assert (inbound.sender, inbound.recipient, inbound.body) == (sender, recipient, body)
+    assert inbound.timestamp == TOLD_AT
+    assert inbound.provider_message_id == dict(parse_qsl(payload(name).decode()))["MessageSid"]
 
 
 def test_characters_that_cannot_be_stored_are_removed_from_a_text() -> None:
@@ -47,25 +47,25 @@ def test_characters_that_cannot_be_stored_are_removed_from_a_text() -> None:
     ],
 )
 def test_media_are_read_in_their_order(name: str, body: str, types: list[str]) -> None:
-    found = message(payload(name))
-    assert (found.type, found.body) == (Channel.MMS, body)
+    inbound = message(payload(name))
+    assert (inbound.type, inbound.body) == (Channel.MMS, body)
     fields = dict(parse_qsl(payload(name).decode()))
-    assert found.attachments == [fields[f"MediaUrl{number}"] for number in range(len(types))]
-    assert [found.extra[f"MediaContentType{number}"] for number in range(len(types))] == types
-    assert not [name for name in found.extra if name.startswith("MediaUrl")]
+    assert inbound.attachments == [fields[f"MediaUrl{number}"] for number in range(len(types))]
+    assert [inbound.extra[f"MediaContentType{number}"] for number in range(len(types))] == types
+    assert not [name for name in inbound.extra if name.startswith("MediaUrl")]
 
 
-@pytest.mark.parametrize("told", ["0", "1", "99", "-1", "", "many", None])
-def test_media_are_counted_by_their_fields(told: str | None) -> None:
+@pytest.mark.parametrize("count", ["0", "1", "99", "-1", "", "many", None])
+def test_media_are_counted_by_their_fields(count: str | None) -> None:
     urls = {f"MediaUrl{number}": f"https://example.com/{number}" for number in (11, 2, 0, 10)}
-    found = message(changed("sms", NumMedia=told, **urls))
-    assert found.attachments == [f"https://example.com/{number}" for number in (0, 2, 10, 11)]
-    assert found.type is Channel.MMS
+    inbound = message(changed("sms", NumMedia=count, **urls))
+    assert inbound.attachments == [f"https://example.com/{number}" for number in (0, 2, 10, 11)]
+    assert inbound.type is Channel.MMS
 
 
 def test_missing_media_are_not_invented() -> None:
-    found = message(changed("mms", MediaUrl0=None))
-    assert (found.type, found.attachments, found.extra["NumMedia"]) == (Channel.SMS, [], "1")
+    inbound = message(changed("mms", MediaUrl0=None))
+    assert (inbound.type, inbound.attachments, inbound.extra["NumMedia"]) == (Channel.SMS, [], "1")
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_missing_media_are_not_invented() -> None:
     ],
 )
 def test_the_other_fields_are_in_extra(name: str, extra: dict[str, str]) -> None:
-    found = message(payload(name)).extra
-    assert {name: found[name] for name in extra} == extra
-    assert not {"MessageSid", "From", "To", "Body"} & found.keys()
+    all_extra = message(payload(name)).extra
+    assert {name: all_extra[name] for name in extra} == extra
+    assert not {"MessageSid", "From", "To", "Body"} & all_extra.keys()
 
 
 @pytest.mark.parametrize("name", ["whatsapp", "whatsapp_button", "rcs"])

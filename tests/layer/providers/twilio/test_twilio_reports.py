@@ -42,16 +42,16 @@ WORDS = {
     ],
 )
 def test_reads_a_report(name: str, expected: tuple[object, ...]) -> None:
-    found = report(payload(name), "reference=7")
-    assert (found.status, found.code, found.reason) == expected
-    assert (found.provider_message_id, found.reference) == (SENT, 7)
+    delivery_report = report(payload(name), "reference=7")
+    assert (delivery_report.status, delivery_report.code, delivery_report.reason) == expected
+    assert (delivery_report.provider_message_id, delivery_report.reference) == (SENT, 7)
 
 
 @pytest.mark.parametrize(("word", "status"), WORDS.items())
 def test_reads_each_status(word: str, status: Status | None) -> None:
-    found = report(changed("sent", MessageStatus=word))
-    assert found.status is status
-    assert found.code == (word if status in (None, Status.FAILED) else None)
+    delivery_report = report(changed("sent", MessageStatus=word))
+    assert delivery_report.status is status
+    assert delivery_report.code == (word if status in (None, Status.FAILED) else None)
 
 
 def test_a_report_has_the_time_of_its_arrival() -> None:
@@ -74,8 +74,8 @@ def test_a_report_has_the_time_of_its_arrival() -> None:
     ],
 )
 def test_our_id_is_read_from_the_query_of_a_report(query: str, reference: int | None) -> None:
-    found = report(payload("sent"), query)
-    assert (found.reference, found.provider_message_id) == (reference, SENT)
+    delivery_report = report(payload("sent"), query)
+    assert (delivery_report.reference, delivery_report.provider_message_id) == (reference, SENT)
 
 
 def test_the_reason_of_a_report_is_bounded_and_holds_no_phone_number() -> None:

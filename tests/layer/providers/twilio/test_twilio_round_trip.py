@@ -80,10 +80,11 @@ def reported(api: Api, word: str, **fields: str) -> support_api.Answer:
 
 
 def listing(*bodies: str) -> tuple[int, object]:
-    known = {"direction": "outbound-api", "from": CUSTOMER, "to": CONTACT, "num_media": "0"}
+    common_fields = {"direction": "outbound-api", "from": CUSTOMER, "to": CONTACT, "num_media": "0"}
     created = format_datetime(datetime.now(UTC))
     messages = [
-        {**known, "sid": f"SM{9 - n}", "body": body, "date_created": created} for n, body in enumerate(bodies)
+        {**common_fields, "sid": f"SM{9 - n}", "body": body, "date_created": created}
+        for n, body in enumerate(bodies)
     ]
     return 200, {"messages": messages, "next_page_uri": None}
 
@@ -101,7 +102,10 @@ def test_a_message_is_sent_and_reported_and_answered(api: Api, send: Callable[..
     for _ in range(2):
         assert called(f"{PUBLIC_URL}/api/webhooks/sms/twilio-eu", **contact).body == b"<Response/>"
     thread = call("GET", "/api/conversations/1/messages").json["messages"]
-    assert [(one["direction"], one["body"]) for one in thread] == [("outbound", "Hello"), ("inbound", "Hi")]
+    assert [(message["direction"], message["body"]) for message in thread] == [
+        ("outbound", "Hello"),
+        ("inbound", "Hi"),
+    ]
 
 
 def test_opting_out_is_recorded_and_no_phone_number_is_logged(
@@ -146,9 +150,9 @@ def test_a_status_lookup_resolves_a_lost_answer(
     expected: tuple[str, str | None],
 ) -> None:
     send(LOST)
-    found = (503, {}) if listed is None else listing(*listed)
+    answer = (503, {}) if listed is None else listing(*listed)
     let_pass(database, seconds)
-    api.answers = [found]
+    api.answers = [answer]
     assert deliver(1) == []
     message = support_api.message(1)
     assert (message["status"], message["provider_message_id"]) == expected

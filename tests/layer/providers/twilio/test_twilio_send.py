@@ -180,7 +180,7 @@ def test_without_an_error_code_the_http_status_decides(answer: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("description", "reason"),
     [
         (
             "The 'To' number +18045551234 is not a valid phone number.",
@@ -193,8 +193,8 @@ def test_without_an_error_code_the_http_status_decides(answer: object) -> None:
         ("", "The provider answered 400."),
     ],
 )
-def test_the_reason_is_bounded_and_holds_no_phone_number(told: str, reason: str) -> None:
-    assert refused(400, {"code": 21211, "message": told}).reason == reason
+def test_the_reason_is_bounded_and_holds_no_phone_number(description: str, reason: str) -> None:
+    assert refused(400, {"code": 21211, "message": description}).reason == reason
 
 
 @pytest.mark.parametrize(

@@ -30,16 +30,22 @@ def listed(
 ) -> dict[str, Any]:
     """As Twilio lists a message: times in whole seconds."""
     created = (BEGAN + timedelta(seconds=after)).replace(microsecond=0)
-    known = {"sid": sid, "body": "Hello", "num_media": "0", "direction": "outbound-api", "status": "queued"}
+    common_fields = {
+        "sid": sid,
+        "body": "Hello",
+        "num_media": "0",
+        "direction": "outbound-api",
+        "status": "queued",
+    }
     times = {"date_created": format_datetime(created), "date_sent": None}
-    return {**known, **times, "from": sender, "to": CONTACT, "error_code": None, **fields}
+    return {**common_fields, **times, "from": sender, "to": CONTACT, "error_code": None, **fields}
 
 
 def page(*messages: dict[str, Any], **fields: object) -> dict[str, object]:
     return {"messages": list(messages), "next_page_uri": None, "page": 0, "page_size": 250, **fields}
 
 
-def looked_up(
+def fetched(
     answer: object, message: OutboundMessage = MESSAGE, status: int = 200, secret: Mapping[str, object] = {}
 ) -> Outcome:
     with answering(status, answer, secret=secret) as (provider, _):
@@ -67,7 +73,7 @@ def test_a_status_lookup_lists_the_messages_to_the_contact(
 
 @pytest.mark.parametrize("after", [-4, 0, 1, 10, 59])
 def test_a_message_that_was_created_during_the_attempt_is_found(after: float) -> None:
-    assert looked_up(page(listed(after=after))) == FOUND
+    assert fetched(page(listed(after=after))) == FOUND
 
 
 @pytest.mark.parametrize(
@@ -92,8 +98,8 @@ def test_a_message_that_was_created_during_the_attempt_is_found(after: float) ->
 def test_a_message_is_found_among_others_if_no_other_matches(
     others: list[dict[str, Any]], expected: Outcome
 ) -> None:
-    assert looked_up(page(*others, listed())) == expected
-    assert looked_up(page(listed(), *others)) == expected
+    assert fetched(page(*others, listed())) == expected
+    assert fetched(page(listed(), *others)) == expected
 
 
 @pytest.mark.parametrize(
@@ -118,26 +124,26 @@ def test_a_message_is_found_among_others_if_no_other_matches(
 )
 def test_a_message_that_is_not_listed_has_an_unknown_outcome(others: list[dict[str, Any]]) -> None:
     """The list lags: sent again for that, a message would be there twice."""
-    assert looked_up(page(*others)) is OPEN
+    assert fetched(page(*others)) is OPEN
 
 
 def test_the_callers_timestamp_is_ignored() -> None:
-    told = LONG_AGO - BEGAN
-    assert looked_up(page(listed(after=told.total_seconds()))) is OPEN
+    offset = LONG_AGO - BEGAN
+    assert fetched(page(listed(after=offset.total_seconds()))) is OPEN
 
 
 def test_the_number_of_media_must_match() -> None:
-    assert looked_up(page(listed(num_media="1")), MMS) == FOUND
-    assert looked_up(page(listed(num_media="0")), MMS) is OPEN
+    assert fetched(page(listed(num_media="1")), MMS) == FOUND
+    assert fetched(page(listed(num_media="0")), MMS) is OPEN
 
 
 def test_a_listed_message_may_have_no_sender_yet() -> None:
-    assert looked_up(page(listed(sender=None)), secret=SERVICE) == FOUND
-    assert looked_up(page(listed(sender="+12016660000")), secret=SERVICE) is OPEN
+    assert fetched(page(listed(sender=None)), secret=SERVICE) == FOUND
+    assert fetched(page(listed(sender="+12016660000")), secret=SERVICE) is OPEN
 
 
 def test_time_zones_are_compared_correctly() -> None:
-    assert looked_up(page(listed(date_created="Sat, 02 Nov 2024 01:59:59 +0200"))) == FOUND
+    assert fetched(page(listed(date_created="Sat, 02 Nov 2024 01:59:59 +0200"))) == FOUND
 
 
 @pytest.mark.parametrize(
@@ -161,10 +167,10 @@ def test_time_zones_are_compared_correctly() -> None:
     ],
 )
 def test_an_unreadable_list_has_an_unknown_outcome(answer: object) -> None:
-    assert looked_up(answer) is OPEN
+    assert fetched(answer) is OPEN
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 429, 500, 503])
 def test_a_refused_status_lookup_raises_its_failure(status: int) -> None:
-    outcome = looked_up({"code": 20404, "message": "x"}, status=status)
+    outcome = fetched({"code": 20404, "message": "x"}, status=status)
     assert isinstance(outcome, type)

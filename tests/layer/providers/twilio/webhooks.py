@@ -19,8 +19,8 @@ def payload(name: str) -> bytes:
 
 def changed(name: str, **fields: str | None) -> bytes:
     """The payload with other fields; None takes one out."""
-    known: dict[str, str | None] = dict(parse_qsl(payload(name).decode(), keep_blank_values=True))
-    return urlencode({key: value for key, value in (known | fields).items() if value is not None}).encode()
+    form: dict[str, str | None] = dict(parse_qsl(payload(name).decode(), keep_blank_values=True))
+    return urlencode({key: value for key, value in (form | fields).items() if value is not None}).encode()
 
 
 def read(body: bytes, query: str = "") -> InboundMessage | DeliveryReport:
