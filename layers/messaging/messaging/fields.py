@@ -126,7 +126,7 @@ def _check_header_name(name: str) -> str:
     if not _HEADER_NAME.fullmatch(name):
         raise PydanticCustomError("header", "must be a valid header name, such as X-Campaign")
     if _RESERVED_HEADER.fullmatch(name):
-        raise PydanticCustomError("header", "must not be a header that the message has already")
+        raise PydanticCustomError("header", "must not be a header that the message already has")
     return name
 
 
