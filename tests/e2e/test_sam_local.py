@@ -151,7 +151,7 @@ def test_every_function_processes_its_event(sam_local: SamLocal) -> None:
     assert sam_local.invoke("EmailWebhook", "email_webhook")["statusCode"] == 200
     reads = sam_local.invoke("Conversations", "conversations")
     assert (reads["statusCode"], len(json.loads(reads["body"])["conversations"])) == (200, 2)
-    assert sam_local.invoke("Relay", "relay")["expired"] == 0
+    assert sam_local.invoke("Relay", "relay")["leases_expired"] == 0
     assert sam_local.invoke("Authorizer", "authorizer") == {"isAuthorized": False}
     keys = sam_local.invoke("Admin", "admin")
     assert (keys["statusCode"], json.loads(keys["body"])["keys"]) == (200, [])

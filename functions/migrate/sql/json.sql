@@ -46,7 +46,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                message.version) AS fields
 $$;
 
--- Returns one event of a message (responses.Event). Called by the reads.
+-- Returns one event of a message (responses.MessageEvent). Called by the reads.
 CREATE OR REPLACE FUNCTION event_json(event message_events) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT row_to_json(fields) FROM (
