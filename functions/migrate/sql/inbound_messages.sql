@@ -1,7 +1,7 @@
 -- Locks a provider's message id until the transaction ends. It is locked before anybody looks the id up, so that the
 -- second of two transactions finds what the first has written: an inbound message and its duplicate, or a report and
 -- the record of its attempt.
--- Called by add_inbound, add_report, record_attempt and receive_webhook.
+-- Called by add_inbound, add_report, record_attempt, record_attempts and receive_webhook.
 CREATE OR REPLACE FUNCTION lock_provider_message(in_provider text, in_provider_message_id text) RETURNS void
 LANGUAGE sql AS $$
     SELECT pg_advisory_xact_lock(hashtextextended(in_provider || ':' || in_provider_message_id, 0))

@@ -185,7 +185,7 @@ END $$;
 -- another provider can take it now. next_id: the message of the conversation that can be sent now; the caller
 -- dispatches it, and its dispatch times out as usual, even if it was postponed for longer before. opened: whether
 -- this opened the circuit.
--- Called by messaging (record).
+-- Called by messaging (record) and record_attempts.
 CREATE OR REPLACE FUNCTION record_attempt(
     in_token uuid, in_status text, in_provider_message_id text,
     in_failure text, in_code text, in_reason text, in_wait interval, in_max_delay interval,

@@ -119,8 +119,8 @@ class Provider(Protocol):
     def respond(self, messages: Sequence[str | None]) -> WebhookResponse:  # noqa: ARG002  # most vendors ignore it
         """The response to a webhook, once all of it is committed.
 
-        `messages` has one entry for each part: the JSON text of its message (models.Message), or None for a
-        report about an unknown message and for a part that could not be read.
+        `messages` has one entry for each part: the JSON text of its message (responses.Message), or None for
+        a report about an unknown message and for a part that could not be read.
         """
         return self.webhook_response
 
