@@ -137,4 +137,4 @@ messages = Table(
     postgresql_with={"fillfactor": 89},
 )
 """No index contains a column that delivery or a report changes, so that these updates are HOT: they write no
-index. What is still to be done for a message stands in outbound_queue and leases."""
+index. The work that remains for a message is in outbound_queue and leases."""

@@ -40,7 +40,7 @@ class NewAccount(_Request):
 
     name: Name
     sends_per_second: Limit | None = None
-    """None is no limit."""
+    """None means unlimited."""
     sends_per_day: Limit | None = None
     """A day begins at midnight UTC."""
 

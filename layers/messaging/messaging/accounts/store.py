@@ -52,7 +52,7 @@ ListedRows = Sequence[tuple[Any, str]]
 
 
 def create_account(actor: str, name: str, per_second: int | None, per_day: int | None) -> Change:
-    """Create an account; a limit of None is no limit. CONFLICT if the name exists with other limits."""
+    """Create an account; a limit of None means unlimited. CONFLICT if the name exists with other limits."""
     return _change(call("create_account", actor=actor, name=name, per_second=per_second, per_day=per_day))
 
 

@@ -35,8 +35,8 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]+")
 def split_head(raw: Bytes) -> tuple[Headers, memoryview]:
     """Return the headers of a mail or of a part, and the content after them.
 
-    If the headers do not end within MAX_HEAD, there are none and everything is content. Raises Unreadable if
-    there are more than MAX_HEADERS.
+    If the headers do not end within MAX_HEAD, the mail has no headers and everything is content.
+    Raises Unreadable if there are more than MAX_HEADERS.
     """
     raw = memoryview(raw)  # slices of a memoryview are no copies, which matters for parts inside parts
     end = _HEAD_END.search(raw, 0, MAX_HEAD)
