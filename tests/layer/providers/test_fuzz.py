@@ -32,7 +32,7 @@ every = pytest.mark.parametrize(
 
 
 def requests(contract: Contract) -> list[Webhook]:
-    """All that its vendor is known to send."""
+    """Every request that the vendor is known to send."""
     return [contract.request(body) for body in (*contract.bodies(), *contract.samples())]
 
 
@@ -44,7 +44,9 @@ def nearly(request: Webhook) -> st.SearchStrategy[Webhook]:
 def check(contract: Contract, request: Webhook) -> None:
     began = time.process_time()
     contract.can_read(request)
-    assert time.process_time() - began < 5 + len(request.body) / 100_000  # far from what is quadratic
+    assert (
+        time.process_time() - began < 5 + len(request.body) / 100_000
+    )  # a quadratic cost would be far above this
 
 
 @every

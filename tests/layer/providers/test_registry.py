@@ -28,7 +28,7 @@ from tests.support.tcp_server import read_request, serve
 def sent(
     monkeypatch: pytest.MonkeyPatch, aws: Aws, database: Database, configure: Configure
 ) -> Iterator[list[bytes]]:
-    """A deployment whose only provider is one that the product does not know; what its vendor received."""
+    """The requests that the vendor received. The deployment's only provider is not part of the product."""
     received: list[bytes] = []
 
     def vendor(client: socket.socket) -> None:
@@ -64,7 +64,7 @@ def test_an_added_provider_sends_receives_and_reports(
     assert api.message(1)["status"] == "sent"
 
     inbound = {"id": "in-1", "src": CONTACT, "dst": CUSTOMER, "text": "in"}
-    for _ in range(2):  # it repeats itself, as providers do
+    for _ in range(2):  # a provider may repeat a webhook
         answer = tell(
             "/api/webhooks/sms/example-eu",
             received=[inbound],
@@ -115,7 +115,7 @@ def test_nothing_depends_on_the_name_of_a_provider(
     provider_simulator: ProviderSimulator,
     configure: Configure,
 ) -> None:
-    """The built-in ones do all that they do under any other names of type and instance."""
+    """The built-in providers work under any other names of type and instance."""
     for name in list(providers.REGISTRY):
         monkeypatch.setitem(providers.REGISTRY, f"renamed-{name}", providers.REGISTRY[name])
         monkeypatch.delitem(providers.REGISTRY, name)

@@ -37,7 +37,7 @@ def test_a_malformed_signature_is_refused(signature: str) -> None:
     "key", [bytes(32), b"\1" + bytes(31), b"\0" * 31 + b"\x80", b"\xed" + b"\xff" * 30 + b"\x7f"]
 )
 def test_a_public_key_of_small_order_is_refused(key: bytes) -> None:
-    """Zeros may stand in for a key that is still to come."""
+    """A deployment may use zeros as a placeholder for a key."""
     forgeries = [bytes(64), b"\1" + bytes(63), key + bytes(32)]
     for text in map(str.encode, map(str, range(50))):
         for signature in forgeries:

@@ -32,7 +32,7 @@ def altered(body: bytes, content_type: str) -> st.SearchStrategy[bytes]:
 
 
 def with_field(body: bytes, content_type: str, name: str, value: str) -> bytes:
-    """The body with another text in every field of this name, at any depth."""
+    """The body with `value` in every field of this name, at any depth."""
     if body[:1] in (b"{", b"["):
         return _written(_renamed(json.loads(body), name, value))
     if "multipart" in content_type:
@@ -103,7 +103,7 @@ def _form(body: bytes) -> list[tuple[str, str]]:
 
 
 def multipart(body: bytes, content_type: str) -> list[bytes]:
-    """Of a multipart body, each with the line that begins it; the last is the line that ends it."""
+    """The parts of a multipart body, each with its first line. The last is the line that ends the body."""
     boundary = b"--" + content_type.partition("boundary=")[2].split(";")[0].strip('" ').encode()
     return [boundary + part for part in body.split(boundary)[1:]]
 
@@ -120,7 +120,7 @@ def _with_content(part: bytes, value: str) -> bytes:
 
 
 def paths(value: Any) -> Iterator[Path]:
-    """To everything in it."""
+    """The path to each value in it, at any depth."""
     inner = _inner(value)
     if isinstance(inner, (dict, list)):
         for name, item in inner.items() if isinstance(inner, dict) else enumerate(inner):
@@ -129,14 +129,14 @@ def paths(value: Any) -> Iterator[Path]:
 
 
 def value_at(value: Any, path: Path) -> Any:
-    """What is there, read where it is JSON itself."""
+    """The value at the path. A string that holds JSON is parsed."""
     for name in path:
         value = _inner(value)[name]
     return _inner(value)
 
 
 def _inner(value: Any) -> Any:
-    """What a string holds that is JSON itself."""
+    """The value, parsed if it is a string that holds JSON."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return json.loads(value)
@@ -146,12 +146,12 @@ def _inner(value: Any) -> Any:
 
 
 def _doubled(body: bytes, document: Any) -> st.SearchStrategy[bytes]:
-    """With a name that comes twice, first or last with something else."""
+    """The body with a repeated name. The second value is at the beginning or at the end."""
     names = st.sampled_from([*document] if isinstance(document, dict) else [""])
-    more = st.tuples(names, st.sampled_from(ODD)).map(lambda pair: _written(dict([pair]))[1:-1])
+    members = st.tuples(names, st.sampled_from(ODD)).map(lambda pair: _written(dict([pair]))[1:-1])
     ends = body.rstrip()
-    return more.map(lambda name: body[:1] + name + b"," + body[1:]) | more.map(
-        lambda name: ends[:-1] + b"," + name + ends[-1:]
+    return members.map(lambda member: body[:1] + member + b"," + body[1:]) | members.map(
+        lambda member: ends[:-1] + b"," + member + ends[-1:]
     )
 
 
@@ -162,7 +162,7 @@ def _changed(value: Any, changes: list[tuple[Path, Any]]) -> Any:
 
 
 def at(value: Any, path: Path, odd: Any) -> Any:
-    """With something else at the path, or nothing where that is None; as it is where that leads nowhere."""
+    """The value with `odd` at the path; None removes it. Unchanged if nothing is at the path."""
     if not path:
         return odd
     inner = _inner(value)

@@ -8,7 +8,7 @@ from tests.support.providers import altered_requests
 
 
 def grown(body: bytes, content_type: str, size: int) -> Iterator[bytes]:
-    """Each about so many bytes."""
+    """Requests of about `size` bytes each."""
     if body[:1] in (b"{", b"["):
         yield from map(_written, _json(json.loads(body), size))
     elif "multipart" in content_type:

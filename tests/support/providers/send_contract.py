@@ -45,7 +45,7 @@ def answer(status: int, body: bytes = b"", head: bytes = b"") -> Script:
 
 
 def in_turn(*scripts: Script) -> Script:
-    """One for each connection."""
+    """A script that runs the next of these for each connection."""
     remaining = iter(scripts)
 
     def script(client: socket.socket) -> None:
@@ -55,7 +55,7 @@ def in_turn(*scripts: Script) -> Script:
 
 
 def sent(provider: Provider, message: OutboundMessage) -> ProviderResult | failures.Failure:
-    """How it ends; anything but these is a fault of the provider's file."""
+    """The result or the failure. Any other exception is a bug of the provider."""
     try:
         return provider.send(message)
     except failures.Failure as failure:
@@ -87,7 +87,7 @@ NEVER_SENT = {
 
 class SendContract(VendorProfile):
     def accepted_answer(self, id: bytes | None = None) -> bytes:
-        """The answer to one that was taken."""
+        """The vendor's answer to an accepted message."""
         sent_id = self.sent_id.encode()
         body, head = (part.replace(sent_id, id or sent_id) for part in (self.accepted, self.accepted_head))
         return written(self.accepted_status, body, head)
@@ -127,7 +127,7 @@ class SendContract(VendorProfile):
                 assert type(sent(provider, self.message())) is kind
 
     @pytest.mark.parametrize("id", [b"\0", b"\\u0000", b"x" * 513, b"\xff"])
-    def test_an_id_that_cannot_be_stored_is_not_an_id(self, id: bytes) -> None:
+    def test_an_id_that_cannot_be_stored_is_ignored(self, id: bytes) -> None:
         with serve(self.accepting(id)) as address, self.connected_to(address) as provider:
             ended = sent(provider, self.message())
         if not isinstance(ended, failures.OutcomeUnknown):

@@ -48,7 +48,7 @@ def key() -> RSAPrivateKey:
 
 
 def certificate(key: Any, days: tuple[int, int] = (-1, 1)) -> bytes:
-    """In PEM, valid from and until so many days from now."""
+    """A certificate in PEM. `days`: when it begins and ends, in days from now."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
     begin, end = (datetime.now(UTC) + timedelta(days=offset) for offset in days)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begin, end)
@@ -56,7 +56,7 @@ def certificate(key: Any, days: tuple[int, int] = (-1, 1)) -> bytes:
 
 
 def envelope(message: object, **fields: str) -> dict[str, str]:
-    """A notification as SNS sends it, but for its signature; what is no text becomes JSON."""
+    """A notification as SNS sends it, without a signature. Content that is not text is sent as JSON."""
     return {
         "Type": "Notification",
         "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
@@ -84,7 +84,7 @@ def webhook(body: bytes, at: datetime | None = None) -> Webhook:
 
 
 class Host:
-    """What SNS answers a GET with, by path: status and content. Others are 404."""
+    """The response to a GET, by path: status and content. Other paths are 404."""
 
     def __init__(self) -> None:
         self.pages = {PEM: (200, certificate(key())), CONFIRM.partition(HOST)[2]: (200, b"<Confirmed/>")}
@@ -93,7 +93,7 @@ class Host:
 
 @contextmanager
 def running() -> Iterator[Host]:
-    """SNS can be found at its name, by whoever trusts the tests' authority; nothing is known of before."""
+    """SNS answers at its host name, with a certificate of the tests' authority. The caches are empty."""
     host = Host()
 
     class Handler(BaseHTTPRequestHandler):
@@ -139,13 +139,13 @@ def running() -> Iterator[Host]:
 
 
 def forget() -> None:
-    """What an environment keeps as long as it lives."""
+    """Clear the caches that live as long as an environment."""
     for cached in (client._tls, sns._fetch_certificate):  # noqa: SLF001
         cached.cache_clear()
 
 
 class Amazon(Contract):
-    """What its two providers share."""
+    """The part of the contract that the two providers of AWS share."""
 
     tolerance = timedelta(minutes=65)
     keys = (("topics", f"{TOPIC}-of-another"),)
@@ -167,12 +167,12 @@ class Amazon(Contract):
         return {"region": "us-west-2", **keys, "endpoint_url": url, "topics": TOPIC}
 
     def text_of(self, body: bytes) -> str:
-        """With the mail inside."""
+        """The request with its mail decoded."""
         raw = json.loads(body).get("Content", {}).get("Raw", {}).get("Data", "")
         return body.decode() + base64.b64decode(raw).decode()
 
     def samples(self) -> list[bytes]:
-        """What is recorded is what SNS carries."""
+        """The recorded samples, each in a notification of SNS."""
         return [json.dumps(envelope(body.decode())).encode() for body in super().samples()]
 
     def content_type(self, body: bytes) -> str:

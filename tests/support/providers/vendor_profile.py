@@ -59,7 +59,7 @@ class VendorProfile(ABC):
     """The query of each request's URL."""
 
     signs_body: ClassVar[bool] = True
-    """Where it signs a token in its stead, the token is given as Verified.replay_token."""
+    """False if it signs a token instead. The token is then in Verified.replay_token."""
     signs_url: ClassVar[bool] = False
     tolerance: ClassVar[timedelta | None] = timedelta(minutes=5)
     """How far the signed time may be from now. None if the vendor signs no time."""
@@ -111,7 +111,7 @@ class VendorProfile(ABC):
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Run what verification needs of the vendor beside the signature."""
+        """Run the server, if any, that verification needs besides the signature."""
         yield
 
     # --- Derived from the above -------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class VendorProfile(ABC):
         return Webhook(self.url, self.query, {**kind, **(headers or {})}, body)
 
     def request(self, body: bytes, at: datetime | None = None) -> Webhook:
-        """As the vendor sends it, signed."""
+        """The webhook as the vendor sends it, signed."""
         at = at or datetime.now(UTC)
         signed_body = self.signed(body, at)
         return self.webhook(signed_body, self.sign(signed_body, at))

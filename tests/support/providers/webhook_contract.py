@@ -24,7 +24,7 @@ class WebhookContract(VendorProfile):
     def bodies(self) -> list[bytes]:
         return [self.inbound, self.report, *([self.batch] if self.batch else [])]
 
-    # --- Who is let in -----------------------------------------------------------------------------------
+    # --- Verification ------------------------------------------------------------------------------------
 
     def test_a_request_that_the_vendor_signed_is_verified(self) -> None:
         for body in self.bodies():
@@ -103,7 +103,7 @@ class WebhookContract(VendorProfile):
         refused()
 
     def test_a_changed_signature_in_the_body_is_refused(self) -> None:
-        """Where it is inside the body."""
+        """Only for vendors whose signature is in the body."""
         for body in self.bodies():
             request = self.request(body)
             for name in self.signature_fields:
@@ -113,7 +113,7 @@ class WebhookContract(VendorProfile):
                     )
                     self.assert_refused(replace(request, body=spoilt))
 
-    # --- What is read ------------------------------------------------------------------------------------
+    # --- Parsing -----------------------------------------------------------------------------------------
 
     def test_reads_a_message(self) -> None:
         request = self.request(self.inbound)
@@ -167,7 +167,7 @@ class WebhookContract(VendorProfile):
             read()
 
     def can_read(self, webhook: Webhook) -> bool:
-        """Whether it reads all of it; whatever it is, it ends in our words."""
+        """Whether every part was parsed. The only errors are Unreadable and Invalid."""
         try:
             parts = self.create().parse(webhook)
         except (Unreadable, Invalid):

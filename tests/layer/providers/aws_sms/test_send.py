@@ -22,7 +22,7 @@ MESSAGE = OutboundMessage.model_validate(
 
 
 def sent(**secret: object) -> dict[str, Any]:
-    """What arrives at Amazon."""
+    """The requests that AWS received."""
     requests: list[bytes] = []
 
     def script(client: socket.socket) -> None:
@@ -49,7 +49,7 @@ def test_sends_the_text_with_our_id() -> None:
     }
 
 
-def test_sends_from_a_pool_and_with_a_configuration_set_where_the_secret_names_them() -> None:
+def test_sends_from_a_pool_and_with_a_configuration_set_if_the_secret_names_them() -> None:
     fields = sent(origination_identity="pool-1", configuration_set="messaging")
     assert fields["OriginationIdentity"] == "pool-1"
     assert fields["ConfigurationSetName"] == "messaging"

@@ -13,7 +13,7 @@ from messaging.providers.aws_sms import AwsSms
 from tests.support.providers.sns import envelope, signed, webhook
 
 PAYLOADS = Path(__file__).parent / "payloads"
-TOLD_AT = "2024-11-01T14:00:00.000Z"
+NOTIFIED_AT = "2024-11-01T14:00:00.000Z"
 
 
 def payload(name: str, **fields: object) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def payload(name: str, **fields: object) -> dict[str, Any]:
 
 
 def parse(document: object) -> Any:
-    [part] = AwsSms("x", {}).parse(webhook(signed(envelope(document, Timestamp=TOLD_AT))))
+    [part] = AwsSms("x", {}).parse(webhook(signed(envelope(document, Timestamp=NOTIFIED_AT))))
     return part
 
 

@@ -35,7 +35,7 @@ def outbound(fields: Mapping[str, object]) -> OutboundMessage:
 def sent(
     provider: type[json_gateway.JsonGateway], fields: Mapping[str, object], secret: Mapping[str, object]
 ) -> tuple[dict[str, str], bytes]:
-    """The headers and the body with which the message goes out."""
+    """The headers and the body of the request that sends the message."""
     requests: list[bytes] = []
     reply = json.dumps({provider.id_field: "message-9"}).encode()
 

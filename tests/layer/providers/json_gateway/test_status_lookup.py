@@ -40,7 +40,7 @@ def fetch_status(
 
 
 def refused(script: Script) -> failures.Failure:
-    """What a send ends in."""
+    """Send a message and return its failure."""
     with serve(script) as address, pytest.raises(failures.Failure) as raised:
         json_gateway.Sms("sms", {"url": f"http://{address}/"}).send(MESSAGE)
     return raised.value

@@ -36,7 +36,7 @@ def part(name: str, content: bytes, more: str = "") -> bytes:
 
 
 def multipart(fields: Mapping[str, str], files: Mapping[str, tuple[str, str, bytes]]) -> bytes:
-    """A form with files, each by its name, its type and what it holds."""
+    """A form with files. `files`: name, content type and content, by field."""
     parts = [part(name, text.encode()) for name, text in fields.items()]
     for field, (name, kind, content) in files.items():
         parts.append(part(field, content, f'; filename="{name}"\r\nContent-Type: {kind}'))

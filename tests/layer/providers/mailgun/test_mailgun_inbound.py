@@ -106,7 +106,7 @@ def test_derived_fields_are_left_out() -> None:
 
 
 def test_the_fields_of_store_are_in_extra() -> None:
-    """Its files are behind URLs that ask for the key: somebody has to use forward()."""
+    """The URLs of stored files require the API key, so a route has to use forward() to get files."""
     attachments = '[{"url": "https://storage.mailgun.net/0", "name": "a.pdf", "size": 9}]'
     mail = read(**fields("received"), message_url="https://storage.mailgun.net/", attachments=attachments)
     assert (mail.extra["message-url"], mail.extra["attachments"]) == (

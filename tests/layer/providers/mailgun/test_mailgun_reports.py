@@ -15,7 +15,7 @@ from messaging.providers.provider import Webhook
 PAYLOADS = Path(__file__).parent / "payloads"
 ID = "event-data.message.headers.message-id"
 SENT = "20260203192638.000be97f99f8cea1@sample.mailgun.com"
-TOLD_AT = datetime.fromtimestamp(1770146798.4165, UTC)
+EVENT_AT = datetime.fromtimestamp(1770146798.4165, UTC)
 RECEIVED_AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -63,7 +63,7 @@ def test_each_event_of_a_mail_is_read(
     name: str, status: Status | None, code: str | None, reason: str | None
 ) -> None:
     assert read((PAYLOADS / f"{name}.json").read_bytes()) == DeliveryReport(
-        provider_message_id=SENT, reference=7, status=status, code=code, reason=reason, timestamp=TOLD_AT
+        provider_message_id=SENT, reference=7, status=status, code=code, reason=reason, timestamp=EVENT_AT
     )
 
 
@@ -136,7 +136,7 @@ def test_a_failure_without_a_severity_is_final() -> None:
         ({"message": {"headers": []}, "user_variables": {"reference": "x"}}, ID),
     ],
 )
-def test_an_event_about_no_mail_is_invalid(fields: dict[str, Any], named: str) -> None:
+def test_an_event_that_is_not_about_a_mail_is_invalid(fields: dict[str, Any], named: str) -> None:
     with pytest.raises(Invalid) as raised:
         read(changed("delivered", **fields))
     assert [error["field"] for error in raised.value.errors] == [named]

@@ -21,8 +21,8 @@ from tests.support.tcp_server import Script, read_request, serve
 PNG = b"\x89PNG\r\n\x1a\n--" + bytes(range(256))
 
 
-class Asked:
-    """A vendor that takes everything, and what it was asked."""
+class Api:
+    """A vendor that accepts every request and stores the last one."""
 
     def __init__(self) -> None:
         self.head = b""
@@ -40,7 +40,7 @@ class Asked:
 
     @property
     def fields(self) -> list[tuple[str, str]]:
-        """Those that are no files, in their order."""
+        """The form fields that are not files, in order."""
         named = [(str(name(part)), content(part)) for part in self.parts if not part.get_filename()]
         return [(name, value.decode()) for name, value in named]
 
@@ -54,17 +54,17 @@ def content(part: Message) -> bytes:
     return cast("bytes", part.get_payload(decode=True))
 
 
-def send(asked: Script, secret: dict[str, str] | None = None, **fields: object) -> ProviderResult:
-    with serve(asked) as address:
+def send(api: Script, secret: dict[str, str] | None = None, **fields: object) -> ProviderResult:
+    with serve(api) as address:
         return Vendor().create(secret, f"http://{address}/").send(Vendor().message(**fields))
 
 
 def test_a_mail_is_sent_as_form_fields() -> None:
-    asked = Asked()
-    assert send(asked) == ProviderResult("message-9")
-    assert asked.head.startswith(b"POST /v3/example.com/messages HTTP/1.1\r\n")
-    assert b"\r\nAuthorization: Basic " + b64encode(b"api:key-secret") + b"\r\n" in asked.head
-    assert asked.fields == [
+    api = Api()
+    assert send(api) == ProviderResult("message-9")
+    assert api.head.startswith(b"POST /v3/example.com/messages HTTP/1.1\r\n")
+    assert b"\r\nAuthorization: Basic " + b64encode(b"api:key-secret") + b"\r\n" in api.head
+    assert api.fields == [
         ("from", "user@example.com"),
         ("to", "contact@example.org"),
         ("subject", "Hi"),
@@ -74,7 +74,7 @@ def test_a_mail_is_sent_as_form_fields() -> None:
 
 
 def test_every_field_of_a_mail_is_sent() -> None:
-    asked = Asked()
+    api = Api()
     more = {
         "cc": ["copy@example.org", "contact@example.org", "other@example.org"],
         "reply_to": "office@example.com",
@@ -83,9 +83,9 @@ def test_every_field_of_a_mail_is_sent() -> None:
         "body": "Text",
         "html": "<p>Text</p>",
     }
-    send(asked, {"domain": "mg.example.com"}, **more)
-    assert asked.head.startswith(b"POST /v3/mg.example.com/messages HTTP/1.1\r\n")
-    assert asked.fields == [
+    send(api, {"domain": "mg.example.com"}, **more)
+    assert api.head.startswith(b"POST /v3/mg.example.com/messages HTTP/1.1\r\n")
+    assert api.fields == [
         ("from", "user@example.com"),
         ("to", "contact@example.org"),
         ("cc", "copy@example.org"),
@@ -102,9 +102,9 @@ def test_every_field_of_a_mail_is_sent() -> None:
 
 
 def test_a_body_with_a_tag_is_html_and_the_subject_is_never_missing() -> None:
-    asked = Asked()
-    send(asked, body="<p>Hello</p>", subject=None)
-    assert [field for field in asked.fields if field[0] in ("subject", "text", "html")] == [
+    api = Api()
+    send(api, body="<p>Hello</p>", subject=None)
+    assert [field for field in api.fields if field[0] in ("subject", "text", "html")] == [
         ("subject", ""),
         ("html", "<p>Hello</p>"),
     ]
@@ -117,16 +117,16 @@ def test_the_header_of_the_variables_is_refused() -> None:
 
 
 def test_the_content_of_a_mail_cannot_end_its_field() -> None:
-    asked = Asked()
+    api = Api()
     body = '\r\n--x--\r\nContent-Disposition: form-data; name="to"\r\n\r\nevil@example.org\r\n'
-    send(asked, body=body, headers={'X-"\\': "x"})
-    assert [value for field, value in asked.fields if field == "text"] == [body]
-    assert [value for field, value in asked.fields if field == "to"] == ["contact@example.org"]
-    assert asked.fields[-2:] == [("h:X-%22%5C", "x"), ("v:reference", "7")]
+    send(api, body=body, headers={'X-"\\': "x"})
+    assert [value for field, value in api.fields if field == "text"] == [body]
+    assert [value for field, value in api.fields if field == "to"] == ["contact@example.org"]
+    assert api.fields[-2:] == [("h:X-%22%5C", "x"), ("v:reference", "7")]
 
 
 def test_each_request_has_its_own_boundary() -> None:
-    first, second = Asked(), Asked()
+    first, second = Api(), Api()
     send(in_turn(first))
     send(in_turn(second))
     heads = [
@@ -136,7 +136,7 @@ def test_each_request_has_its_own_boundary() -> None:
 
 
 def test_attachments_are_fetched_and_sent(internet: Internet) -> None:
-    asked = Asked()
+    api = Api()
     internet.names = {"files.example.com": [[PUBLIC]], "api.example.com": [[PUBLIC]]}
     files = (
         answer(200, PNG, b"Content-Type: image/png\r\n"),
@@ -144,17 +144,17 @@ def test_attachments_are_fetched_and_sent(internet: Internet) -> None:
     )
     urls = ["https://files.example.com/a%22b%0D%0A.png", "https://files.example.com/%C3%BC.txt"]
     provider = Mailgun("mailgun", Vendor().secret("http://api.example.com/"))
-    with internet.serving(in_turn(*files, asked)):
+    with internet.serving(in_turn(*files, api)):
         message = Vendor().message(attachments=[url.replace("https:", "http:") for url in urls])
         assert provider.send(message) == ProviderResult("message-9")
-    sent = [part for part in asked.parts if part.get_filename()]
+    sent = [part for part in api.parts if part.get_filename()]
     assert [(name(part), part.get_content_type(), content(part)) for part in sent] == [
         ("attachment", "image/png", PNG),
         ("attachment", "text/plain", b""),
     ]
     assert str(sent[0].get_filename()).startswith("a%22b")
     assert sent[1].get_filename() == "ü.txt"
-    assert len(asked.fields) == 5
+    assert len(api.fields) == 5
 
 
 def test_if_an_attachment_is_unavailable_nothing_is_sent(internet: Internet) -> None:
@@ -193,7 +193,7 @@ def test_a_failure_has_mailguns_reason(status: int, domain: str | None, kind: ty
         (
             b'{"message": "Domain not found: example.com"}',
             failures.PermanentFailure,
-        ),  # the sender's, which the message names
+        ),  # the domain of the message's sender
         *(
             (body, failures.Misconfigured)
             for body in (b"<h1>Not Found</h1>", b'{"message": "Not Found"}', b'{"message": 7}')
@@ -207,7 +207,7 @@ def test_a_404_from_a_wrong_url_is_a_misconfiguration(body: bytes, kind: type[fa
 
 
 @pytest.mark.parametrize("body", [b"Forbidden", b"{}", b'{"message": 7}', b'{"message": ""}', b"[]", b""])
-def test_an_answer_without_a_reason_has_ours(body: bytes) -> None:
+def test_a_failure_without_a_reason_has_a_default_reason(body: bytes) -> None:
     with pytest.raises(failures.Misconfigured) as raised:
         send(answer(401, body))
     assert raised.value.reason == "The provider answered 401."

@@ -23,7 +23,7 @@ from tests.layer.providers.mailgun.signatures import (
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TOKEN = "50digits" + "e" * 42
-ONCE = hmac.new(KEY.encode(), f"once {TOKEN}".encode(), hashlib.sha256).hexdigest()
+REPLAY_TOKEN = hmac.new(KEY.encode(), f"once {TOKEN}".encode(), hashlib.sha256).hexdigest()
 
 
 def verify(body: bytes, kind: str = "application/json", keys: object = KEY) -> Verified:
@@ -54,51 +54,51 @@ def test_each_format_is_verified_with_its_replay_token() -> None:
         (b"body-mime=%E9&" + urlencode(signed).encode(), URLENCODED),
         (multipart(signed, {"attachment-1": ("a", "image/png", b"\xff")}), MULTIPART),
     ):
-        assert verify(body, kind) == Verified(replay_token=ONCE)
+        assert verify(body, kind) == Verified(replay_token=REPLAY_TOKEN)
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
 def test_json_is_recognised_by_its_content_type(kind: str) -> None:
-    assert verify(written(signature(NOW, TOKEN)), kind).replay_token == ONCE
+    assert verify(written(signature(NOW, TOKEN)), kind).replay_token == REPLAY_TOKEN
 
 
-def test_a_form_s_boundary_may_be_any() -> None:
+def test_a_form_may_have_any_boundary() -> None:
     form = multipart(signature(NOW, TOKEN), {}).replace(BOUNDARY.encode(), b"json")
-    assert verify(form, "multipart/form-data; boundary=json").replay_token == ONCE
+    assert verify(form, "multipart/form-data; boundary=json").replay_token == REPLAY_TOKEN
 
 
 def test_the_timestamp_may_be_a_number() -> None:
     signed = signature(NOW, TOKEN)
-    assert verify(written({**signed, "timestamp": int(signed["timestamp"])})).replay_token == ONCE
+    assert verify(written({**signed, "timestamp": int(signed["timestamp"])})).replay_token == REPLAY_TOKEN
 
 
 def test_the_signature_of_the_parent_account_verifies_a_request() -> None:
-    """Of a subaccount's event, which its own key signed as well."""
+    """An event of a subaccount is also signed with the subaccount's own key."""
     signed = {
         **signature(NOW, TOKEN, OTHER_KEY),
         "parent-signature": signature(NOW, TOKEN)["signature"],
     }
-    assert verify(written(signed)).replay_token == ONCE
-    assert verify(urlencode(signed).encode(), URLENCODED).replay_token == ONCE
+    assert verify(written(signed)).replay_token == REPLAY_TOKEN
+    assert verify(urlencode(signed).encode(), URLENCODED).replay_token == REPLAY_TOKEN
     with pytest.raises(SignatureRejected):
         verify(written(signed), keys="a third")
 
 
 @pytest.mark.parametrize(
-    ("age", "is_let_in"),
+    ("age", "is_accepted"),
     [
         (timedelta(0), True),
-        (timedelta(hours=8), True),  # the last of its retries bears the time of the first request
+        (timedelta(hours=8), True),  # the last retry has the time of the first request
         (timedelta(hours=11, minutes=59), True),
         (timedelta(hours=12, seconds=1), False),
         (timedelta(hours=-12, seconds=-1), False),
     ],
 )
-def test_retries_are_accepted_and_older_requests_are_refused(age: timedelta, is_let_in: bool) -> None:
+def test_retries_are_accepted_and_older_requests_are_refused(age: timedelta, is_accepted: bool) -> None:
     signed = signature(NOW - age, TOKEN)
     for body, kind in ((written(signed), "application/json"), (urlencode(signed).encode(), URLENCODED)):
-        if is_let_in:
-            assert verify(body, kind).replay_token == ONCE
+        if is_accepted:
+            assert verify(body, kind).replay_token == REPLAY_TOKEN
         else:
             with pytest.raises(SignatureRejected, match="stale"):
                 verify(body, kind)
@@ -106,7 +106,7 @@ def test_retries_are_accepted_and_older_requests_are_refused(age: timedelta, is_
 
 @pytest.mark.parametrize("moved", range(-5, 6))
 def test_digits_cannot_be_moved_between_timestamp_and_token(moved: int) -> None:
-    """Time and token are signed without anything between them."""
+    """Timestamp and token are signed without a separator."""
     signed = signature(NOW, TOKEN)
     together, at = signed["timestamp"] + signed["token"], len(signed["timestamp"]) + moved
     shifted = {**signed, "timestamp": together[:at], "token": together[at:]}

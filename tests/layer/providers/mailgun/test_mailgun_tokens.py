@@ -35,7 +35,7 @@ def post(signed: dict[str, str], to: str = "mails", **fields: str) -> Answer:
 
 
 def stored_counts(database: Database) -> tuple[object, object]:
-    """Requests and messages."""
+    """The number of stored requests, and of messages."""
     requests = database.value("SELECT count(*) FROM webhook_requests")
     return requests, database.value("SELECT count(*) FROM messages")
 

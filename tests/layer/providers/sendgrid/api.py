@@ -8,7 +8,7 @@ from messaging.providers.sendgrid import SendGrid
 from tests.support.api import NEW_EMAIL
 
 ID = "LRzXl_NHStOGhQ4kofSm_A"
-TAKEN = f"HTTP/1.1 202 Accepted\r\nX-Message-Id: {ID}\r\nContent-Length: 0\r\n\r\n".encode()
+ACCEPTED = f"HTTP/1.1 202 Accepted\r\nX-Message-Id: {ID}\r\nContent-Length: 0\r\n\r\n".encode()
 
 
 def outbound(**fields: object) -> OutboundMessage:

@@ -15,7 +15,7 @@ TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 
 
 def shown(key: PublicKeyTypes) -> str:
-    """As the console shows it."""
+    """The public key as the console shows it."""
     return base64.b64encode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
 
 

@@ -24,7 +24,7 @@ def read(body: bytes, content_type: str = FORM) -> list[Any]:
 
 
 def form(**fields: str) -> bytes:
-    """With the files' names after a bar."""
+    """A form. A file's field is named `field|filename`."""
     parts = []
     for field, content in fields.items():
         name, _, filename = field.partition("|")
@@ -191,7 +191,7 @@ def test_the_error_names_the_field_that_cannot_be_read(changes: dict[str, str | 
         ({"headers": ""}, {"sender": "contact@example.org", "subject": "Hello"}),
     ],
 )
-def test_malformed_fields_beside_the_mail_are_ignored(
+def test_malformed_fields_other_than_the_mail_are_ignored(
     changes: dict[str, str], expected: dict[str, str]
 ) -> None:
     [message] = read(form(**{**MAIL, **changes}))

@@ -23,7 +23,7 @@ def read(body: bytes) -> list[Any]:
 
 
 def report(**fields: object) -> Any:
-    """What is read of the one event with these fields; None takes one away."""
+    """The report that is read from an event with these fields. None removes a field."""
     event = {name: value for name, value in {**EVENT, **fields}.items() if value is not None}
     [part] = read(json.dumps([event]).encode())
     return part
@@ -88,7 +88,7 @@ def test_the_published_sample_is_read() -> None:
         (None, None),
     ],
 )
-def test_the_id_of_an_event_is_that_of_the_send(id: str | None, expected: str | None) -> None:
+def test_an_event_has_the_id_of_the_send(id: str | None, expected: str | None) -> None:
     assert report(sg_message_id=id).provider_message_id == expected
 
 
@@ -151,7 +151,7 @@ def test_an_empty_batch_has_no_parts() -> None:
 
 @pytest.mark.parametrize("instance", ["sendgrid-eu", "", 7])
 def test_events_about_messages_of_another_instance_are_ignored(instance: object) -> None:
-    """Its id is one of another deployment's, where both share an account."""
+    """Deployments that share an account receive each other's events."""
     assert read(json.dumps([{**EVENT, "instance": instance}]).encode()) == []
 
 

@@ -27,13 +27,13 @@ def failure(script: Script) -> failures.Failure:
         (b"X-Other: 1", None),
     ],
 )
-def test_the_id_of_an_accepted_mail_is_that_of_its_events(head: bytes, id: str | None) -> None:
+def test_an_accepted_mail_has_the_id_of_its_events(head: bytes, id: str | None) -> None:
     with serve(answer(202, b"", head + b"\r\n")) as address:
         assert send(f"http://{address}", outbound()) == ProviderResult(id)
 
 
 def test_an_answer_other_than_202_has_an_unknown_outcome() -> None:
-    """200 is that of the sandbox, where nothing is sent."""
+    """SendGrid's sandbox answers 200 and sends nothing."""
     assert isinstance(failure(answer(200, b"", b"X-Message-Id: a\r\n")), failures.OutcomeUnknown)
 
 
@@ -76,7 +76,7 @@ WRONG = {"message": "Does not contain a valid address.", "field": "from.email", 
         (400, b'{"errors": {"a": 1}}', failures.PermanentFailure, "The provider answered 400."),
     ],
 )
-def test_the_reason_of_a_failure_is_sendgrids_without_addresses(
+def test_a_failure_has_sendgrids_reason_without_addresses(
     status: int, body: bytes, kind: type[failures.Failure], reason: str
 ) -> None:
     failed = failure(answer(status, body))
@@ -94,7 +94,7 @@ def test_the_reason_of_a_failure_is_sendgrids_without_addresses(
         (10_000_000_000, None, 86400, 10_000_000_000),
     ],
 )
-def test_the_wait_is_that_of_the_rate_limit(
+def test_the_wait_ends_when_the_rate_limit_resets(
     reset: int | None, retry_after: int | None, least: int, most: int
 ) -> None:
     now = int(datetime.now(UTC).timestamp())
@@ -119,6 +119,6 @@ def test_without_an_api_key_nothing_is_sent(key: str | None) -> None:
         send("http://127.0.0.1:9", outbound(), api_key=key)
 
 
-def test_an_api_key_that_no_header_can_hold_is_a_misconfiguration() -> None:
+def test_an_api_key_that_is_not_a_valid_header_is_a_misconfiguration() -> None:
     with pytest.raises(failures.Misconfigured):
         send("http://127.0.0.1:9", outbound(), api_key="SG.\nsecret")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.layer.providers.sendgrid import signatures
-from tests.layer.providers.sendgrid.api import ID, TAKEN
+from tests.layer.providers.sendgrid.api import ACCEPTED, ID
 from tests.layer.providers.sendgrid.test_contract import FORM
 from tests.support import api as support_api
 from tests.support.api import NEW_EMAIL, call, deliver
@@ -25,10 +25,10 @@ CONTACT, COPY = NEW_EMAIL["to"], "copy@example.org"
 
 
 class Api:
-    """Answers each request in one way, and keeps its mail."""
+    """SendGrid's API: gives the same answer to each request, and stores the mail."""
 
     def __init__(self) -> None:
-        self.answer = TAKEN
+        self.answer = ACCEPTED
         self.mails: list[Any] = []
 
     def __call__(self, client: socket.socket) -> None:
@@ -37,7 +37,7 @@ class Api:
 
     @property
     def arguments(self) -> dict[str, str]:
-        """Which come back with each event."""
+        """The custom arguments of the last mail, which SendGrid returns with each event."""
         arguments: dict[str, str] = self.mails[-1]["personalizations"][0]["custom_args"]
         return arguments
 
@@ -56,7 +56,7 @@ def api(database: Database, aws: Aws, configure: Configure) -> Iterator[Api]:
 
 @pytest.fixture
 def send(api: Api) -> Callable[..., None]:
-    def send(answer: bytes = TAKEN, **fields: object) -> None:
+    def send(answer: bytes = ACCEPTED, **fields: object) -> None:
         api.answer = answer
         assert call("POST", support_api.EMAIL, {**NEW_EMAIL, **fields}).status == 202
         assert deliver(1) == []
@@ -65,7 +65,7 @@ def send(api: Api) -> Callable[..., None]:
 
 
 def post_events(api: Api, *events: dict[str, object]) -> support_api.Answer:
-    """A batch of these, each with what every event bears."""
+    """Post these events as one batch, each with the fields that every event has."""
     common_fields = {
         "email": CONTACT,
         "sg_message_id": f"{ID}.recvd-1-1.0",
@@ -135,14 +135,14 @@ def test_the_readable_parts_of_a_batch_are_stored(
 def test_events_of_another_deployment_are_only_stored_as_requests(
     api: Api, send: Callable[..., None], database: Database
 ) -> None:
-    """Where both share an account: its ids are as low as ours."""
+    """Deployments that share an account receive each other's events, with the same message ids."""
     send(answer=b"")
     assert post_events(api, {"event": "delivered", "instance": "staging"}).status == 200
     assert support_api.message(1)["status"] == "unknown"
     assert database.rows("SELECT count(*) FROM pending_reports") == [[0]]
 
 
-def test_a_stored_refusal_does_not_hold_an_address(
+def test_a_stored_refusal_does_not_contain_an_address(
     api: Api, send: Callable[..., None], printed: Printed
 ) -> None:
     body = json.dumps({"errors": [{"message": f"{CONTACT} is not valid", "field": "to"}]}).encode()

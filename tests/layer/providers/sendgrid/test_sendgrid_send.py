@@ -12,7 +12,7 @@ from messaging.failures import Failure, PermanentFailure, Unready, Unsendable
 from messaging.problems import Invalid
 from messaging.providers.provider import ProviderResult
 from messaging.providers.sendgrid import SendGrid, recipient_mark
-from tests.layer.providers.sendgrid.api import ID, TAKEN, outbound, send
+from tests.layer.providers.sendgrid.api import ACCEPTED, ID, outbound, send
 from tests.support.internet import PUBLIC, Internet
 from tests.support.providers.send_contract import answer
 from tests.support.tcp_server import read_request, serve
@@ -32,12 +32,12 @@ PLAIN = {
 
 
 def request(**fields: object) -> tuple[bytes, bytes]:
-    """The head and the body with which a message goes out."""
+    """The head and the body of the request that sends a message."""
     requests: list[bytes] = []
 
     def script(client: socket.socket) -> None:
         requests.append(read_request(client))
-        client.sendall(TAKEN)
+        client.sendall(ACCEPTED)
 
     with serve(script) as address:
         assert send(f"http://{address}", outbound(**fields)) == ProviderResult(ID)
@@ -124,7 +124,7 @@ def test_attachments_are_fetched_from_their_urls_and_sent(
             client.sendall(file + content)
         else:
             mails.append(json.loads(received.partition(b"\r\n\r\n")[2]))
-            client.sendall(TAKEN)
+            client.sendall(ACCEPTED)
 
     with internet.serving(script):
         send("http://api.example.com", outbound(attachments=[FILES + url]))
@@ -136,7 +136,7 @@ def test_attachments_are_fetched_from_their_urls_and_sent(
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(503, Unready), (404, Unsendable)], ids=["for a while", "for good"]
+    ("status", "kind"), [(503, Unready), (404, Unsendable)], ids=["temporarily", "permanently"]
 )
 def test_if_an_attachment_is_unavailable_sendgrid_is_not_called(
     status: int, kind: type[Failure], internet: Internet

@@ -51,7 +51,7 @@ def verify(
 def reason(
     signed: Mapping[str, str], body: bytes = BODY, received_at: datetime = NOW, key: object = PUBLIC_KEY
 ) -> str:
-    """That is logged of a request that is refused."""
+    """The logged reason why a request is refused."""
     with pytest.raises(SignatureRejected) as raised:
         verify(signed, body, received_at, key)
     return str(raised.value.__cause__ or raised.value)
@@ -75,7 +75,7 @@ def test_the_signature_covers_the_last_line_end() -> None:
 
 @pytest.mark.parametrize("payload", sorted(PAYLOADS.iterdir()), ids=lambda payload: payload.name)
 def test_verification_agrees_with_sendgrids_own_library(payload: Path) -> None:
-    """Which reads text; a body that is none, as one with a file, is signed as the bytes that it is."""
+    """The library only reads text. SendGrid signs a body with a file as bytes."""
     body = payload.read_bytes()
     signed = headers(body, NOW)
     verify(signed, body)
@@ -103,7 +103,7 @@ def test_a_signature_is_valid_for_five_minutes_before_and_after() -> None:
         ["not a key", PUBLIC_KEY],
         f"{PUBLIC_KEY[:64]}\n{PUBLIC_KEY[64:]}\n",
     ],
-    ids=["one of a list", "the second", "beside one that is none", "in lines"],
+    ids=["one of a list", "the second", "after a malformed one", "in lines"],
 )
 def test_each_key_of_the_secret_verifies_a_request(keys: object) -> None:
     verify(headers(BODY, NOW), public_key=keys)
@@ -121,7 +121,7 @@ def test_each_key_of_the_secret_verifies_a_request(keys: object) -> None:
         signatures.shown(ed25519.Ed25519PrivateKey.generate().public_key()),
         signatures.shown(rsa.generate_private_key(65537, 2048).public_key()),
     ],
-    ids=["words", "four", "cut", "beheaded", "pem", "p384", "ed25519", "rsa"],
+    ids=["words", "four", "cut", "no prefix", "pem", "p384", "ed25519", "rsa"],
 )
 def test_a_malformed_public_key_is_named_as_the_reason(key: object) -> None:
     assert "must be a key on P-256" in reason(headers(BODY, NOW), key=key)

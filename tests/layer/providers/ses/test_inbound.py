@@ -46,7 +46,7 @@ def bucket(aws: Aws) -> Any:
     return s3
 
 
-# --- Inside ------------------------------------------------------------------------------------------
+# --- In the notification -----------------------------------------------------------------------------
 
 
 def test_a_mail_in_the_notification_is_read() -> None:
@@ -103,7 +103,7 @@ def test_an_invalid_recipient_does_not_lose_the_others() -> None:
             "receipt": payload("received", action={"type": "SNS", "encoding": "BASE64"})["receipt"],
         },
         {"mail": {}},
-        {"content": None},  # of an action that brings none: of WorkMail, of a function, of a bounce
+        {"content": None},  # an action without content: WorkMail, Lambda or bounce
     ],
 )
 def test_the_error_names_the_field_that_cannot_be_read(changed: dict[str, object]) -> None:

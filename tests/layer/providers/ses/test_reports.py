@@ -29,7 +29,7 @@ def report(event: object) -> DeliveryReport:
 
 
 def with_copy(name: str, *recipients: str, header: str | None = TO) -> dict[str, Any]:
-    """The event of a mail that had a copy, about these of its recipients."""
+    """The event about these recipients, of a mail with a copy."""
     event = payload(name)
     event["mail"]["destination"] = [COPY, TO]
     event["mail"]["commonHeaders"] = {"to": [header], "cc": [COPY]} if header else {}
@@ -98,13 +98,13 @@ def test_an_event_of_a_cc_copy_has_no_status(name: str) -> None:
     assert (delivery_report.code or "").startswith("copy_")
 
 
-@pytest.mark.parametrize("told_of", [(TO,), (COPY, TO), ("Contact <CONTACT@Example.org>",)])
+@pytest.mark.parametrize("recipients", [(TO,), (COPY, TO), ("Contact <CONTACT@Example.org>",)])
 @pytest.mark.parametrize(("name", "status"), [("bounce", Status.FAILED), ("delivery", Status.DELIVERED)])
 def test_an_event_of_the_main_recipient_has_a_status(
-    name: str, status: Status, told_of: tuple[str, ...]
+    name: str, status: Status, recipients: tuple[str, ...]
 ) -> None:
-    assert report(with_copy(name, *told_of)).status is status
-    assert report(with_copy(name, *told_of, header=f"Contact <{TO}>")).status is status
+    assert report(with_copy(name, *recipients)).status is status
+    assert report(with_copy(name, *recipients, header=f"Contact <{TO}>")).status is status
 
 
 @pytest.mark.parametrize("name", ["bounce", "delivery"])
@@ -116,7 +116,7 @@ def test_an_open_event_of_a_mail_with_copies_has_no_status() -> None:
     assert report(with_copy("open")).status is None
 
 
-# --- What cannot be read -----------------------------------------------------------------------------
+# --- Invalid events ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def message(**fields: object) -> OutboundMessage:
 
 
 def sent(message: OutboundMessage, **secret: object) -> dict[str, Any]:
-    """What arrives at Amazon; its mail, read, under `mail`."""
+    """The request that AWS received, with the parsed mail in `mail`."""
     requests: list[bytes] = []
     answer = b'{"MessageId": "message-9"}'
 

@@ -34,7 +34,7 @@ def asked(message: OutboundMessage, name: str = "instance", **secret: str) -> tu
 
 
 def failing(status: int, code: str, head: bytes = b"") -> failures.Failure:
-    """What becomes of a message that Telnyx answers so."""
+    """The failure of a message that Telnyx answers with this error."""
     body = json.dumps({"errors": [{"code": code, "title": "A title", "detail": "The detail."}]}).encode()
     with serve(answer(status, body, head)) as address, pytest.raises(failures.Failure) as raised:
         Vendor().create(url=f"http://{address}/").send(Vendor().message())
@@ -85,7 +85,7 @@ def test_the_webhook_url_has_the_quoted_name_of_the_instance(configure: Configur
         (403, "40300", failures.OptedOut),
         (422, "40300", failures.OptedOut),
         (400, "40310", failures.PermanentFailure),
-        (403, "40310", failures.PermanentFailure),  # a word about the number, not about the key
+        (403, "40310", failures.PermanentFailure),  # about the number, not about the key
         (422, "40305", failures.PermanentFailure),
         (400, "10015", failures.PermanentFailure),
         (401, "10009", failures.Misconfigured),
@@ -117,7 +117,7 @@ def test_the_code_decides_the_type_of_failure(status: int, code: str, kind: type
     ],
 )
 @pytest.mark.parametrize(("status", "code"), [(429, "10011"), (422, "40318")])
-def test_the_wait_of_a_throttled_send_is_that_of_the_rate_limit(
+def test_the_wait_of_a_throttled_send_ends_when_the_rate_limit_resets(
     status: int, code: str, head: bytes, wait: timedelta | None
 ) -> None:
     failure = failing(status, code, head)

@@ -19,7 +19,7 @@ RECEIVED = "7ee4241c-f127-47e5-9c34-3aac291f8058"
 SENT = "40385f64-5717-4562-b3fc-2c963f66afa6"
 OURS, OURS_TOO, CONTACT = "+18445550001", "+18445550002", "+18665550001"
 IMAGE, CARD = "https://media.telnyx.com/a.png", "https://media.telnyx.com/b.vcf"
-TOLD_AT = datetime(2026, 1, 1, tzinfo=UTC)
+RECEIVED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def payload(name: str) -> bytes:
@@ -28,7 +28,7 @@ def payload(name: str) -> bytes:
 
 def webhook(body: bytes, query: str = "", **headers: str) -> Webhook:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Webhook("https://api.example.com/api/webhooks/sms/telnyx", query, named, body, TOLD_AT)
+    return Webhook("https://api.example.com/api/webhooks/sms/telnyx", query, named, body, RECEIVED_AT)
 
 
 def read(body: bytes, query: str = "") -> list[InboundMessage | DeliveryReport | Invalid]:
@@ -162,7 +162,7 @@ def test_a_part_without_a_timestamp_has_the_time_of_its_arrival() -> None:
         del event["data"]["occurred_at"]
         [part] = read(json.dumps(event).encode())
         assert not isinstance(part, Invalid)
-        assert part.timestamp == TOLD_AT
+        assert part.timestamp == RECEIVED_AT
 
 
 @pytest.mark.parametrize(
@@ -197,22 +197,22 @@ def test_a_body_that_is_not_a_json_object_is_refused(body: bytes) -> None:
         read(body)
 
 
-# --- Who is let in -----------------------------------------------------------------------------------
+# --- Verification ------------------------------------------------------------------------------------
 
 
 def verify(body: bytes, headers: dict[str, str], keys: object = signatures.PUBLIC_KEY) -> Verified:
-    request = Webhook("https://api.example.com/", "", headers, body, TOLD_AT)
+    request = Webhook("https://api.example.com/", "", headers, body, RECEIVED_AT)
     return Telnyx("telnyx", {"public_key": keys}).verify(request)
 
 
 def test_any_bytes_that_telnyx_signed_are_verified() -> None:
     for body in (payload("received_unicode"), b"", b"\xff\r\n"):
-        assert verify(body, signatures.headers(body, TOLD_AT)) == Verified()
+        assert verify(body, signatures.headers(body, RECEIVED_AT)) == Verified()
 
 
 @pytest.mark.parametrize("time", ["", "soon", "-1", "1e9", "1767225600.0", " 1767225600", "9" * 13, "١٢"])
 def test_a_malformed_timestamp_is_refused(time: str) -> None:
-    signed = signatures.headers(b"{}", TOLD_AT)
+    signed = signatures.headers(b"{}", RECEIVED_AT)
     with pytest.raises(SignatureRejected):
         verify(b"{}", {**signed, "telnyx-timestamp": time})
 
@@ -220,18 +220,19 @@ def test_a_malformed_timestamp_is_refused(time: str) -> None:
 @pytest.mark.parametrize("signature", ["", "=", "AAAA", b64encode(bytes(64)).decode(), "é", "x" * 5000])
 def test_a_signature_that_is_not_from_telnyx_is_refused(signature: str) -> None:
     with pytest.raises(SignatureRejected):
-        verify(b"{}", {**signatures.headers(b"{}", TOLD_AT), "telnyx-signature-ed25519": signature})
+        verify(b"{}", {**signatures.headers(b"{}", RECEIVED_AT), "telnyx-signature-ed25519": signature})
 
 
 @pytest.mark.parametrize("keys", ["", None, [], "not base64", "AAAA", b64encode(bytes(32)).decode()])
 def test_a_malformed_key_verifies_nothing(keys: object) -> None:
     with pytest.raises(SignatureRejected):
-        verify(b"{}", signatures.headers(b"{}", TOLD_AT), keys)
+        verify(b"{}", signatures.headers(b"{}", RECEIVED_AT), keys)
 
 
 def test_a_malformed_key_does_not_disable_the_other() -> None:
     assert (
-        verify(b"{}", signatures.headers(b"{}", TOLD_AT), ["not base64", signatures.PUBLIC_KEY]) == Verified()
+        verify(b"{}", signatures.headers(b"{}", RECEIVED_AT), ["not base64", signatures.PUBLIC_KEY])
+        == Verified()
     )
 
 

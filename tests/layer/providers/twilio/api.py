@@ -1,4 +1,4 @@
-"""A server that answers one request as Twilio's API does, and keeps it."""
+"""A server that answers requests as Twilio's API does, and records them."""
 
 import json
 import socket
@@ -26,7 +26,7 @@ class Asked(NamedTuple):
 def answering(
     status: int, answer: object, head: str = "", secret: Mapping[str, object] = {}
 ) -> Iterator[tuple[Twilio, list[Asked]]]:
-    """A provider with these fields in its secret, whose every request is answered so."""
+    """A provider with these fields in its secret. Every request of it gets this answer."""
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     asked: list[Asked] = []
 

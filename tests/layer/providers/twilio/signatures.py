@@ -16,7 +16,7 @@ FORM, JSON = "application/x-www-form-urlencoded; charset=UTF-8", "application/js
 
 
 class Fields:
-    """A form as the library takes it where names may repeat."""
+    """A form whose names may repeat, in the type that the library expects."""
 
     def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
         self._fields = fields
@@ -42,7 +42,7 @@ def form(url: str, body: bytes, token: str = TOKEN) -> dict[str, str]:
 
 
 def json(url: str, token: str = TOKEN) -> dict[str, str]:
-    """The same of JSON, whose hash is in the URL."""
+    """The headers of JSON that is sent to this URL, which has the hash of the body."""
     return {HEADER: signature(url, {}, token), "content-type": JSON}
 
 

@@ -69,7 +69,7 @@ def test_a_malformed_form_body_is_refused(body: bytes) -> None:
 
 
 def test_a_hash_in_the_url_must_match_any_body() -> None:
-    """A captured signature of JSON is of its URL alone, and would be right for an empty form too."""
+    """The signature of JSON covers only its URL, so a captured one would also be right for an empty form."""
     body = b'{"a": 1}'
     query = f"bodySHA256={hashlib.sha256(body).hexdigest()}"
     captured = Webhook(URL, query, signatures.json(f"{URL}?{query}"), body)

@@ -6,7 +6,7 @@ import pytest
 
 from messaging.models import Channel
 from messaging.problems import Invalid, Unreadable
-from tests.layer.providers.twilio.webhooks import TOLD_AT, changed, message, payload, read
+from tests.layer.providers.twilio.webhooks import RECEIVED_AT, changed, message, payload, read
 
 OURS, CONTACT = "+12016661234", "+18045551234"
 
@@ -30,7 +30,7 @@ def test_reads_a_text(name: str, sender: str, recipient: str, body: str) -> None
     inbound = message(payload(name))
     assert (inbound.type, inbound.attachments) == (Channel.SMS, [])
     assert (inbound.sender, inbound.recipient, inbound.body) == (sender, recipient, body)
-    assert inbound.timestamp == TOLD_AT
+    assert inbound.timestamp == RECEIVED_AT
     assert inbound.provider_message_id == dict(parse_qsl(payload(name).decode()))["MessageSid"]
 
 

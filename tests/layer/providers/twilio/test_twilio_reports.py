@@ -7,7 +7,7 @@ import pytest
 from messaging.models import Status
 from messaging.problems import Invalid
 from messaging.providers.twilio import Twilio
-from tests.layer.providers.twilio.webhooks import TOLD_AT, changed, payload, read, report
+from tests.layer.providers.twilio.webhooks import RECEIVED_AT, changed, payload, read, report
 
 SENT = "SM20" + "5a" * 15
 WORDS = {
@@ -55,8 +55,8 @@ def test_reads_each_status(word: str, status: Status | None) -> None:
 
 
 def test_a_report_has_the_time_of_its_arrival() -> None:
-    """The carrier's time has no zone: it may be hours off either way."""
-    assert report(payload("delivered")).timestamp == TOLD_AT
+    """The carrier's time has no time zone, so it may be hours too early or too late."""
+    assert report(payload("delivered")).timestamp == RECEIVED_AT
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,12 @@ from tests.support.tcp_server import read_request, serve
 PUBLIC_URL = "https://api.example.com"
 CREATED = {"sid": "SM9", "status": "queued"}
 LOST = None
-FIRST_LOOK = 16  # seconds
+FIRST_LOOKUP = 16  # seconds
 Answers = list[tuple[int, object] | None]
 
 
 class Api:
-    """Gives its answers one after the other, and for LOST none."""
+    """Twilio's API: gives its answers in order. Closes the connection if the answer is LOST."""
 
     def __init__(self) -> None:
         self.answers: Answers = []
@@ -41,7 +41,7 @@ class Api:
 
     @property
     def callback(self) -> str:
-        """Where the first message is to be reported."""
+        """The status callback of the first message."""
         return parse_qs(self.requests[0].partition(b"\r\n\r\n")[2].decode())["StatusCallback"][0]
 
 
@@ -69,7 +69,7 @@ def send(api: Api) -> Callable[..., None]:
 
 
 def called(url: str, **fields: str) -> support_api.Answer:
-    """What Twilio hears that calls this URL."""
+    """The response to Twilio if it calls this URL."""
     url = url.partition("#")[0]
     body = urlencode(fields).encode()
     return call("POST", url.removeprefix(PUBLIC_URL), body, signatures.form(url, body))
@@ -132,11 +132,11 @@ def test_a_callback_resolves_a_lost_answer(api: Api, send: Callable[..., None], 
 @pytest.mark.parametrize(
     ("listed", "seconds", "expected"),
     [
-        (["Hello"], FIRST_LOOK, ("sent", "SM9")),
-        (["Hello", "other"], FIRST_LOOK, ("sent", "SM9")),
-        (["Hello", "Hello"], FIRST_LOOK, ("unknown", None)),
+        (["Hello"], FIRST_LOOKUP, ("sent", "SM9")),
+        (["Hello", "other"], FIRST_LOOKUP, ("sent", "SM9")),
+        (["Hello", "Hello"], FIRST_LOOKUP, ("unknown", None)),
         (["Hello", "Hello"], 600, ("unknown", None)),
-        (["other"], FIRST_LOOK, ("unknown", None)),
+        (["other"], FIRST_LOOKUP, ("unknown", None)),
         (["other"], 61, ("unknown", None)),
         (None, 61, ("unknown", None)),
     ],

@@ -204,7 +204,7 @@ def test_the_reason_is_bounded_and_holds_no_phone_number(description: str, reaso
         (503, 20503, failures.TemporaryFailure),
         *(
             (status, 30022, failures.Throttled) for status in (400, 401, 503)
-        ),  # of another kind than its status
+        ),  # the code decides, not the status
         (400, 21703, failures.Misconfigured),
     ],
 )

@@ -66,7 +66,7 @@ def test_each_payload_is_verified_and_a_changed_one_is_refused(file: Path) -> No
         b"Z=1&a=2&A=3&_=4&10=5&9=6",
     ],
 )
-def test_blanks_and_fields_that_repeat_are_signed_as_they_are(body: bytes) -> None:
+def test_blank_and_repeated_fields_are_part_of_the_signature(body: bytes) -> None:
     assert is_accepted(signed(body))
     assert not is_accepted(replace(signed(body), body=body + b"&c=1"))
 
@@ -107,7 +107,7 @@ def test_the_query_is_signed_as_it_was_sent(query: str) -> None:
         ("https://api.example.com/a:1//b", "https://api.example.com:443/a:1//b"),
     ],
 )
-def test_the_signed_url_may_have_a_port_or_not(url: str, signed_url: str) -> None:
+def test_the_port_in_the_signed_url_is_optional(url: str, signed_url: str) -> None:
     assert is_accepted(signed(b"a=1", "b=2", url, signed_url))
 
 

@@ -16,7 +16,7 @@ from tests.layer.providers.twilio.api import MESSAGES, answering
 from tests.support.api import CONTACT, CUSTOMER, NEW_SMS
 
 BEGAN = datetime(2024, 11, 1, 23, 59, 58, 700_000, tzinfo=UTC)
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)  # the caller's word, which is no time of an attempt
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)  # the message's timestamp, chosen by the caller
 CLAIMED = {"id": 7, "provider": "twilio", "token": UUID(int=7), "attempt": 1, "tries": 1}
 MESSAGE = OutboundMessage.model_validate({**NEW_SMS, **CLAIMED, "attempted_at": BEGAN, "timestamp": LONG_AGO})
 MMS = MESSAGE.model_copy(update={"type": "mms", "attachments": ["https://example.com/a.jpg"]})
@@ -79,14 +79,14 @@ def test_a_message_that_was_created_during_the_attempt_is_found(after: float) ->
 @pytest.mark.parametrize(
     ("others", "expected"),
     [
-        # Of another time, another text, or the contact's own.
+        # Another time, another text, or a message from the contact.
         ([listed("SM1", after=-3600)], FOUND),
         ([listed("SM1", after=-60)], FOUND),
         ([listed("SM1", after=300)], FOUND),
         ([listed("SM1", body="Hello again")], FOUND),
         ([listed("SM1", direction="inbound")], FOUND),
         ([listed("SM1", sender="+12016660000")], FOUND),
-        # One that may as well be it.
+        # A message that could be ours.
         ([listed("SM1")], OPEN),
         ([listed("SM1", after=-3)], OPEN),
         ([listed("SM1", after=30)], OPEN),
@@ -111,10 +111,10 @@ def test_a_message_is_found_among_others_if_no_other_matches(
         [listed(body="Something else")],
         [listed(direction="inbound")],
         [listed(sender="+12016660000")],
-        # The same text shortly before or after may be it by clocks that differ, or another of ours.
+        # The same text shortly before or after: the clocks may differ, or it may be another message.
         [listed(after=-10)],
         [listed(after=90)],
-        # As Twilio may have changed it: on a trial, by smart encoding, by redaction.
+        # Twilio may have changed the text: on a trial account, by smart encoding, or by redaction.
         [listed(body="Sent from your Twilio trial account - Hello")],
         [listed(body="\u201cHello\u201d")],
         [listed(body="")],
@@ -123,7 +123,7 @@ def test_a_message_is_found_among_others_if_no_other_matches(
     ],
 )
 def test_a_message_that_is_not_listed_has_an_unknown_outcome(others: list[dict[str, Any]]) -> None:
-    """The list lags: sent again for that, a message would be there twice."""
+    """The list lags behind. A message that is sent again too early would arrive twice."""
     assert fetched(page(*others)) is OPEN
 
 

@@ -10,7 +10,7 @@ from messaging.providers.twilio import Twilio
 from tests.layer.providers.twilio import signatures
 
 PAYLOADS = Path(__file__).parent / "payloads"
-TOLD_AT = datetime(2026, 1, 1, tzinfo=UTC)
+RECEIVED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def payload(name: str) -> bytes:
@@ -26,7 +26,7 @@ def changed(name: str, **fields: str | None) -> bytes:
 def read(body: bytes, query: str = "") -> InboundMessage | DeliveryReport:
     headers = {"content-type": signatures.FORM}
     [part] = Twilio("twilio", {}).parse(
-        Webhook("https://api.example.com/api/webhooks/sms/twilio", query, headers, body, TOLD_AT)
+        Webhook("https://api.example.com/api/webhooks/sms/twilio", query, headers, body, RECEIVED_AT)
     )
     return part
 
