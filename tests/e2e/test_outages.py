@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from itertools import count
 from threading import Event
@@ -57,21 +57,20 @@ def message_ids(stack: Stack, contact: str) -> list[int]:
 
 
 @contextmanager
-def without_postgres(stack: Stack) -> Iterator[None]:
-    stack.stop_postgres()
+def paused(stop: Callable[[], None], start: Callable[[], None]) -> Iterator[None]:
+    stop()
     try:
         yield
     finally:
-        stack.start_postgres()
+        start()
 
 
-@contextmanager
-def without_queue(stack: Stack) -> Iterator[None]:
-    stack.stop_aws()
-    try:
-        yield
-    finally:
-        stack.start_aws()
+def without_postgres(stack: Stack) -> AbstractContextManager[None]:
+    return paused(stack.stop_postgres, stack.start_postgres)
+
+
+def without_queue(stack: Stack) -> AbstractContextManager[None]:
+    return paused(stack.stop_aws, stack.start_aws)
 
 
 @pytest.fixture(autouse=True)

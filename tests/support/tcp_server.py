@@ -11,6 +11,16 @@ Script = Callable[[socket.socket], object]
 MAX_SECONDS = 10.0  # until a script ends by itself, whatever the test does
 
 
+def accept_connections(listener: socket.socket) -> Iterator[socket.socket]:
+    """Yield one connection after the other, until the listener is shut down."""
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        yield client
+
+
 class _Server(threading.Thread):
     """Runs the script for one connection after the other."""
 
@@ -22,11 +32,7 @@ class _Server(threading.Thread):
         self.address = "{}:{}".format(*self._listener.getsockname())
 
     def run(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return  # stopped
+        for client in accept_connections(self._listener):
             self._open.add(client)
             with client, suppress(OSError):  # the client has disconnected, as it should
                 self._script(client)

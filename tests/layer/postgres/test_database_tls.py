@@ -21,6 +21,7 @@ from messaging.problems import Unavailable
 from tests.support.certificates import Authority, Certificate
 from tests.support.configuration import Configure
 from tests.support.database import Database
+from tests.support.tcp_server import accept_connections
 from tests.support.waiting import eventually
 
 SSL_REQUEST = bytes.fromhex("0000000804d2162f")
@@ -50,11 +51,7 @@ class TlsProxy:
         self._listener.close()
 
     def _listen(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return  # closed
+        for client in accept_connections(self._listener):
             with client, suppress(OSError):  # the client may refuse the certificate
                 if client.recv(8) != SSL_REQUEST:
                     continue

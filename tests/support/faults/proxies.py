@@ -11,6 +11,7 @@ from typing import IO, NamedTuple
 import psutil
 
 from tests.support.postgres_proxy import EXECUTE, READY, messages
+from tests.support.tcp_server import accept_connections
 
 PARSE, QUERY = b"P", b"Q"
 
@@ -137,11 +138,7 @@ class Wire:
         self.drop()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return  # closed
+        for client in accept_connections(self._listener):
             server = socket.create_connection(self._target)
             self._ends += [client, server]
             for end in (client, server):
