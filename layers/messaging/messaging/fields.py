@@ -145,4 +145,4 @@ _Headers = Annotated[dict[HeaderName, Subject], Field(max_length=20), AfterValid
 Headers = Annotated[_Headers, BeforeValidator(_null_to_dict, json_schema_input_type=_Headers | None)]
 """Extra headers of a mail, by name. null means none."""
 Extra = Annotated[dict[str, Any], AfterValidator(_check_storable_json)]
-"""What a provider sent besides the message's own fields, stored as it came."""
+"""What a provider sent besides the message's own fields, stored unchanged."""

@@ -68,7 +68,7 @@ _MESSAGES: Mapping[str, str] = {
     "datetime_parsing": _TIME,
     "datetime_from_date_parsing": _TIME,
 }
-"""By the type of pydantic's error. The errors that our own validators raise bring their own message.
+"""By the type of pydantic's error. The errors that our own validators raise have their own message.
 
 https://docs.pydantic.dev/latest/errors/validation_errors/
 """

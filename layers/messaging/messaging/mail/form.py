@@ -41,7 +41,7 @@ def json_field(fields: Fields, name: str) -> Mapping[str, Any]:
 
 
 class FileDescription(NamedTuple):
-    """What the provider says about a file, beside what its field of the form says."""
+    """What the provider says about a file, besides what its form field says."""
 
     name: str | None
     content_type: str | None

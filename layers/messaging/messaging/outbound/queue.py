@@ -8,7 +8,7 @@ from messaging.outbound.attempts import MAX_DELAY_SECONDS, Dispatch
 from messaging.settings import settings
 from messaging.telemetry import logger
 
-_BATCH_SIZE = 10  # SQS takes no more entries in one request
+_BATCH_SIZE = 10  # the most entries that SQS accepts in one request
 
 # Short timeouts in seconds: if the queue is slow, the request must not be. The relay dispatches later.
 _sqs = Service("SQS", "sqs", "AmazonSQS", "1.0", connect=0.5, read=0.5)

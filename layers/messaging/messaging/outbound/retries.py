@@ -33,7 +33,7 @@ class Decision(NamedTuple):
 
 
 def decide(message: OutboundMessage, result: Result) -> Decision:
-    """Return what becomes of a message after an attempt to send it."""
+    """Return what happens to a message after an attempt to send it."""
     if isinstance(result, ProviderResult):
         return Decision(Status.SENT, None)
     if isinstance(result, Misconfigured):
