@@ -22,14 +22,14 @@ REGISTERED = [contract_class for contract_class in contracts() if contract_class
     ids=lambda contract_class: f"{TYPES[contract_class.provider]} {contract_class.__name__}",
 )
 def contract(request: pytest.FixtureRequest) -> Iterator[Contract]:
-    spoken: Contract = request.param()
-    with spoken.running():
-        yield spoken
+    instance: Contract = request.param()
+    with instance.running():
+        yield instance
 
 
 @pytest.fixture
 def deploy(aws: Aws, configure: Configure, contract: Contract, database: Database) -> Deploy:
-    """With this provider as the only one, and these fields in its secret."""
+    """Configure this provider as the only one, with these fields in its secret."""
 
     def deploy(fields: object) -> None:
         configure(

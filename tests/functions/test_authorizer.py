@@ -16,7 +16,7 @@ DENY = {"isAuthorized": False}
 
 
 def authorize(header: str) -> Any:
-    """As API Gateway calls the authorizer for a request with this header."""
+    """Call the authorizer as API Gateway does for a request with this header."""
     return invoke("authorizer", event("authorizer") | {"identitySource": [header]})
 
 

@@ -13,7 +13,7 @@ ROUTE = "/api/webhooks/sms"
 
 @pytest.fixture
 def allow_unsigned(providers: ProviderSimulator, configure: Configure) -> None:
-    """As in the local service."""
+    """The local service also accepts unsigned requests."""
     configure(ALLOW_UNSIGNED_WEBHOOKS="true")
 
 

@@ -1,4 +1,4 @@
-"""What the layer's tests stand on beside the database."""
+"""Fixtures of the layer's tests, besides the database."""
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -15,7 +15,7 @@ from tests.support.race import Race
 
 @pytest.fixture
 def other(database: Database) -> Iterator[Database]:
-    """A second connection, for a transaction that is in the way; it is taken back at the end."""
+    """A second connection, for a transaction that blocks others. It is rolled back at the end."""
     other = Database(database.url)
     yield other
     other.close()
@@ -23,7 +23,7 @@ def other(database: Database) -> Iterator[Database]:
 
 @pytest.fixture
 def askable(aws: Aws, provider_simulator: ProviderSimulator, configure: Configure) -> ProviderSimulator:
-    """As `providers`, and it can be asked what became of a message."""
+    """The same as `providers`, with status lookup."""
     url = f"{provider_simulator.url}/sms"
     fields = {"url": url, "lookup_url": f"{url}/lookup", "signing_secret": SIGNING_SECRET}
     configure(PROVIDER_SECRET_ARN=aws.create_secret({"sms": fields}))

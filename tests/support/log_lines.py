@@ -16,7 +16,7 @@ class Printed:
 
     @property
     def text(self) -> str:
-        """All of it until now, of standard error too."""
+        """The whole output until now, with standard error."""
         captured = self._capsys.readouterr()
         self._text += captured.out + captured.err
         return self._text

@@ -128,7 +128,7 @@ def test_an_unknown_outcome_is_visible_in_the_api(results: Results) -> None:
 
 
 def test_every_call_of_a_delivery_is_a_step(results: Results) -> None:
-    """From the claim on, a delivery makes no call at which none was killed."""
+    """From the claim on, a delivery was killed at every call that it makes."""
     calls_made: set[tuple[str, str]] = set()
     for calls in results.calls.values():
         statements = calls["postgres"][calls["postgres"].index("claim_messages") :]

@@ -130,8 +130,8 @@ def test_connects_to_a_server_that_the_bundle_trusts(
 def test_the_first_answer_takes_eight_round_trips_at_most(
     tls_proxy: TlsProxy, authority: Authority, configure: Configure
 ) -> None:
-    """With that of TCP: whether there is TLS, its handshake, the greeting and the password's two, the answer.
-    A ticket of the handshake may come between two of them."""
+    """One each for TCP, the question about TLS, the TLS handshake, the greeting and the answer, and two for
+    the password. A ticket of the handshake may come between two of them."""
     port = urlsplit(tls_proxy.url("")).port
     assert port
     counter = RoundTripCounter(port)

@@ -84,7 +84,7 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=20))
 def test_the_fields_of_a_form_keep_their_order(fields: list[tuple[str, str]]) -> None:
-    """With blank and repeated ones, because a signature may cover all of them."""
+    """Blank and repeated fields count, because a signature may cover all of them."""
     for text in (urlencode(fields), "&".join(f"{quote_plus(a)}={quote_plus(b)}" for a, b in fields)):
         assert list(urlencoded(text)) == list(urlencoded(text.encode())) == fields
 

@@ -21,7 +21,7 @@ from botocore.loaders import JSONFileLoader
 
 
 class Context:
-    """What Lambda passes to a handler beside its event."""
+    """What Lambda passes to a handler besides its event."""
 
     function_name = "DeliverMessage"
     memory_limit_in_mb = 512

@@ -115,7 +115,7 @@ class Wire:
         self._moment: tuple[str, Side] | None = None
         self.held = threading.Event()
         self.calls: list[str] = []
-        """All calls, in their order."""
+        """All calls, in order."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     def hold(self, call: str, side: Side) -> None:

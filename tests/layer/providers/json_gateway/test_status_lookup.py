@@ -47,14 +47,14 @@ def refused(script: Script) -> failures.Failure:
 
 
 def test_a_status_lookup_sends_our_id_and_signs_an_empty_body() -> None:
-    asked: list[bytes] = []
+    requests: list[bytes] = []
 
     def script(client: socket.socket) -> None:
-        asked.append(read_request(client))
+        requests.append(read_request(client))
         client.sendall(HEAD + b'\r\n{"messaging_provider_id": "message-9"}')
 
     assert fetch_status(script) == ProviderResult("message-9")
-    head, _, body = asked[0].partition(b"\r\n\r\n")
+    head, _, body = requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"GET /lookup?reference=7 HTTP/1.1\r\n")
     assert body == b""
     lines = (line.split(": ", 1) for line in head.decode().split("\r\n")[1:])

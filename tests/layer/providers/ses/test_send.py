@@ -102,8 +102,8 @@ def test_text_and_html_are_alternatives() -> None:
     assert mail.get_content_type() == "multipart/alternative"
     assert mail["Subject"] == "日本語 👋"
     assert (text(mail, "plain"), text(mail, "html")) == ("Grüße 日本語 👋", "<p>Grüße</p>")
-    alone = sent(message(body="<p>Hello</p>"))["mail"]
-    assert alone.get_content_type() == "text/html"
+    html_only = sent(message(body="<p>Hello</p>"))["mail"]
+    assert html_only.get_content_type() == "text/html"
 
 
 def test_domains_are_sent_in_ascii() -> None:

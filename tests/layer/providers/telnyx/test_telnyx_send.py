@@ -18,18 +18,20 @@ from tests.support.tcp_server import read_request, serve
 MMS = {"type": Channel.MMS, "attachments": ["https://example.com/a.png", "https://example.com/b.vcf"]}
 
 
-def asked(message: OutboundMessage, name: str = "instance", **secret: str) -> tuple[bytes, dict[str, object]]:
+def requested(
+    message: OutboundMessage, name: str = "instance", **secret: str
+) -> tuple[bytes, dict[str, object]]:
     """The head and the body of the request."""
-    seen: list[bytes] = []
+    requests: list[bytes] = []
 
     def vendor(client: socket.socket) -> None:
-        seen.append(read_request(client))
+        requests.append(read_request(client))
         client.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + Vendor.accepted)
 
     with serve(vendor) as address:
         provider = Telnyx(name, {**Vendor().secret(f"http://{address}/"), **secret})
         assert provider.send(message) == ProviderResult("message-9")
-    head, _, body = seen[0].partition(b"\r\n\r\n")
+    head, _, body = requests[0].partition(b"\r\n\r\n")
     return head, json.loads(body)
 
 
@@ -44,7 +46,7 @@ def failing(status: int, code: str, head: bytes = b"") -> failures.Failure:
 
 def test_an_sms_is_sent_with_our_id_in_its_webhook_url(configure: Configure) -> None:
     configure(PUBLIC_URL="https://api.example.com/")
-    head, fields = asked(Vendor().message(body="Grüße 👋"))
+    head, fields = requested(Vendor().message(body="Grüße 👋"))
     assert head.startswith(b"POST /v2/messages HTTP/1.1\r\n")
     assert b"\r\nAuthorization: Bearer KEY_secret\r\n" in head
     assert b"\r\nContent-Type: application/json\r\n" in head
@@ -59,13 +61,13 @@ def test_an_sms_is_sent_with_our_id_in_its_webhook_url(configure: Configure) -> 
 
 def test_without_a_public_url_no_webhook_url_is_sent(configure: Configure) -> None:
     configure(PUBLIC_URL="")
-    _, fields = asked(Vendor().message())
+    _, fields = requested(Vendor().message())
     assert "webhook_url" not in fields
 
 
 @pytest.mark.parametrize("body", ["", "Look"])
 def test_an_mms_is_sent_with_its_media(body: str) -> None:
-    _, fields = asked(Vendor().message(**MMS, body=body), messaging_profile_id="profile-1")
+    _, fields = requested(Vendor().message(**MMS, body=body), messaging_profile_id="profile-1")
     assert fields["type"] == "MMS"
     assert fields["media_urls"] == MMS["attachments"]
     assert fields.get("text", "") == body
@@ -74,7 +76,7 @@ def test_an_mms_is_sent_with_its_media(body: str) -> None:
 
 def test_the_webhook_url_has_the_quoted_name_of_the_instance(configure: Configure) -> None:
     configure(PUBLIC_URL="https://api.example.com")
-    _, fields = asked(Vendor().message(), name="a/b?c")
+    _, fields = requested(Vendor().message(), name="a/b?c")
     assert fields["webhook_url"] == "https://api.example.com/api/webhooks/sms/a%2Fb%3Fc?reference=7"
 
 

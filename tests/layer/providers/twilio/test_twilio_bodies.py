@@ -56,9 +56,9 @@ def test_a_body_of_another_type_is_refused(kind: str | None) -> None:
     webhook = signed(b"a=1")
     headers = {HEADER: webhook.headers[HEADER], **({} if kind is None else {"content-type": kind})}
     assert not is_accepted(replace(webhook, headers=headers))
-    alone = Webhook(URL, "", {**headers, HEADER: signatures.signature(URL, {})}, b"a=1")
-    assert not is_accepted(alone)
-    assert is_accepted(replace(alone, body=b""))
+    signed_url_only = Webhook(URL, "", {**headers, HEADER: signatures.signature(URL, {})}, b"a=1")
+    assert not is_accepted(signed_url_only)
+    assert is_accepted(replace(signed_url_only, body=b""))
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"a=%ff", b"a=&" * 1001])

@@ -40,9 +40,9 @@ def outbound(**fields: object) -> OutboundMessage:
 def test_a_message_is_sent_as_a_form(
     fields: dict[str, object], secret: dict[str, object], expected: dict[str, list[str]]
 ) -> None:
-    with answering(201, CREATED, secret=secret) as (provider, asked):
+    with answering(201, CREATED, secret=secret) as (provider, requests):
         assert provider.send(outbound(**fields)) == ProviderResult("SM9")
-    [request] = asked
+    [request] = requests
     assert (request.method, request.path) == ("POST", MESSAGES)
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
     assert request.form == {"To": ["+18045551234"], "From": ["+12016661234"], **expected}
@@ -58,10 +58,10 @@ def test_a_message_is_sent_as_a_form(
     ],
 )
 def test_requests_have_basic_authentication(secret: dict[str, object], credentials: str) -> None:
-    with answering(201, CREATED, secret=secret) as (provider, asked):
+    with answering(201, CREATED, secret=secret) as (provider, requests):
         provider.send(outbound())
-    assert asked[0].headers["authorization"] == f"Basic {b64encode(credentials.encode()).decode()}"
-    assert asked[0].path == MESSAGES
+    assert requests[0].headers["authorization"] == f"Basic {b64encode(credentials.encode()).decode()}"
+    assert requests[0].path == MESSAGES
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_the_status_callback_has_our_id(
     public_url: str, callback: list[str] | None, configure: Configure
 ) -> None:
     configure(PUBLIC_URL=public_url)
-    with answering(201, CREATED) as (provider, asked):
+    with answering(201, CREATED) as (provider, requests):
         provider.send(outbound())
-    assert asked[0].form.get("StatusCallback") == callback
+    assert requests[0].form.get("StatusCallback") == callback
 
 
 @pytest.mark.parametrize(

@@ -63,9 +63,9 @@ def test_twilio_supports_status_lookup() -> None:
 def test_a_status_lookup_lists_the_messages_to_the_contact(
     secret: dict[str, object], sender: dict[str, list[str]]
 ) -> None:
-    with answering(200, page(), secret=secret) as (provider, asked), pytest.raises(OutcomeUnknown):
+    with answering(200, page(), secret=secret) as (provider, requests), pytest.raises(OutcomeUnknown):
         provider.fetch_status(MESSAGE)
-    [request] = asked
+    [request] = requests
     assert (request.method, request.path, request.form) == ("GET", MESSAGES, {})
     assert request.query == {"To": [CONTACT], "PageSize": ["250"], **sender}
     assert request.headers["authorization"].startswith("Basic ")

@@ -1,4 +1,4 @@
-"""Imports a function beside it, which in Lambda is not there."""
+"""Imports a neighbouring function, which does not exist in Lambda."""
 
 from functions.echo import app as echo
 
