@@ -52,7 +52,7 @@ def _webhooks(environment: Environment) -> RunResult:
 
 
 def _against_bare(
-    results: dict[str, list[RunResult]], name: str, title: str, wanted: tuple[str, float] | None, log: int
+    results: dict[str, list[RunResult]], name: str, title: str, target: tuple[str, float] | None, log: int
 ) -> Figure:
     runs, bare_runs = results[name], results["bench.harness.bare"]
     _assert_no_failures([*runs, *bare_runs])
@@ -61,10 +61,10 @@ def _against_bare(
         title,
         [run.p50 / bare_run.p50 for run, bare_run in zip(runs, bare_runs, strict=True)],
         unit="x",
-        wanted=wanted,
+        wanted=target,
         **time_fields(runs),
         note=f"beside {limit['p50']:.2f} ms, and {limit['cpu']:.2f} ms of CPU",
-        bars={"this" if wanted else "naive": time_fields(runs)["p50"], "barest": limit["p50"]},
+        bars={"this" if target else "naive": time_fields(runs)["p50"], "barest": limit["p50"]},
         more={"log": log},
     )
 

@@ -83,6 +83,6 @@ def shares(figures: Sequence[Figure]) -> list[str]:
 
 def _fields(saved: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a Figure from its JSON."""
-    wanted = saved["wanted"]
+    target = saved["wanted"]
     fields = {name: value for name, value in saved.items() if name != "missed"}
-    return fields | {"wanted": tuple(wanted) if isinstance(wanted, list) else None}
+    return fields | {"wanted": tuple(target) if isinstance(target, list) else None}

@@ -15,12 +15,12 @@ def rows(figures: Sequence[Figure]) -> list[str]:
 
 
 def _row(figure: Figure) -> str:
-    wanted = f"{figure.wanted[0]} {_number(figure.wanted[1])}" if figure.wanted else ""
+    target = f"{figure.wanted[0]} {_number(figure.wanted[1])}" if figure.wanted else ""
     reached = "not measured" if figure.value is None else f"{_number(figure.value)} {figure.unit}".strip()
     if figure.missed:
         reached = f"**{reached}**"
     times = [_number(time) for time in (figure.p50, figure.p99, figure.cpu)]
-    return f"| {' | '.join([figure.name, reached, wanted, *times, figure.note])} |"
+    return f"| {' | '.join([figure.name, reached, target, *times, figure.note])} |"
 
 
 def _number(value: float | None) -> str:

@@ -12,7 +12,7 @@ from bench.report import picture, table
 
 
 @pytest.mark.parametrize(
-    ("wanted", "value", "missed"),
+    ("target", "value", "missed"),
     [
         ((AT_LEAST, 0.45), 0.44, True),
         ((AT_LEAST, 0.45), 0.45, False),
@@ -25,9 +25,9 @@ from bench.report import picture, table
     ],
 )
 def test_a_figure_can_miss_its_target(
-    wanted: tuple[str, float] | None, value: float | None, missed: bool
+    target: tuple[str, float] | None, value: float | None, missed: bool
 ) -> None:
-    assert Figure("it", value, wanted=wanted).missed is missed
+    assert Figure("it", value, wanted=target).missed is missed
 
 
 def test_the_table_shows_figures_that_miss_or_were_not_measured() -> None:
