@@ -22,7 +22,7 @@ start: $(START)     ## run the service on http://127.0.0.1:8080 (PROVIDERS=twili
 	@$(RUN) -m local start $(if $(AUTH),--auth) $(if $(PROVIDERS),--parameter Providers=$(PROVIDERS)) $(ARGS)
 
 unit: $(TEST)     ## run the fast tests, in under a minute (K=twilio: only those with that in their name)
-	@$(RUN) -m pytest -q -n auto -p tests.support.xdist_plan -m '$(FAST)' tests/layer tests/functions $(if $(K),-k '$(K)')
+	@$(RUN) -m pytest -q -n auto --dist worksteal -m '$(FAST)' tests/layer tests/functions $(if $(K),-k '$(K)')
 
 lint: $(TEST)     ## check style, types, spelling and pins
 	@$(RUN) -m local lint

@@ -17,6 +17,8 @@ from tests.support.providers import altered_requests
 from tests.support.providers.contract import Contract
 from tests.support.providers.vendor_profile import NAME
 
+pytestmark = pytest.mark.slow
+
 
 def send(contract: Contract, webhook: Webhook) -> Answer:
     """Send the webhook as the vendor does."""

@@ -17,6 +17,8 @@ from tests.support.aws import Aws
 from tests.support.database import Database
 from tests.support.database_reset import TABLES
 
+pytestmark = pytest.mark.slow
+
 PICTURE = {"type": "mms", "attachments": ["https://example.com/a.jpg"]}
 OURS, THEIRS = "+12016660001", "+12016660002"
 """An address of each account."""

@@ -14,6 +14,8 @@ from tests.support.database import Database
 from tests.support.race import Race
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 
 def claim(account: int) -> ChangeOutcome:
     return accounts_store.add_address("operator", account, "+12016660001").outcome

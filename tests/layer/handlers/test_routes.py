@@ -20,7 +20,7 @@ from tests.support.api import (
 from tests.support.configuration import Configure
 from tests.support.database import Database
 
-pytestmark = pytest.mark.usefixtures("aws", "database")
+pytestmark = [pytest.mark.usefixtures("aws", "database"), pytest.mark.slow]
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 PATHS = {route.path for route in template().routes if route.path and not route.path.endswith("+}")}

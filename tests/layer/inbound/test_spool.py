@@ -120,6 +120,7 @@ def test_a_failing_queue_or_bucket_is_unavailable_within_a_few_seconds(
         assert time.monotonic() - began < 8
 
 
+@pytest.mark.slow
 def test_postponing_and_deleting_do_not_raise_if_aws_is_unavailable(
     aws_at: Callable[[str], None],
 ) -> None:

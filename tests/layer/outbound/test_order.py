@@ -4,6 +4,8 @@ import random
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 
+import pytest
+
 from messaging.models import NewSms, Status
 from messaging.outbound import attempts, store
 from messaging.outbound.attempts import Claimed
@@ -72,6 +74,7 @@ def test_an_expired_lease_does_not_block_the_next_message(database: Database) ->
     assert ids(attempts.claim([second], LEASE)) == ([second], [])
 
 
+@pytest.mark.slow
 def test_eight_workers_keep_every_conversation_in_order(
     database: Database, environments: ProcessPoolExecutor
 ) -> None:

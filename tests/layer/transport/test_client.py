@@ -18,6 +18,8 @@ from messaging.transport import client as transport_client
 from tests.support.certificates import Authority
 from tests.support.tcp_server import Script, drip, hang, read_request, reset, respond, serve
 
+pytestmark = pytest.mark.slow
+
 BUDGET = 0.4  # seconds
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 

@@ -19,6 +19,8 @@ from tests.support.internet import PUBLIC, Internet
 from tests.support.providers.send_contract import answer
 from tests.support.tcp_server import Script, drip, hang, read_request, reset, respond, serve
 
+pytestmark = pytest.mark.slow
+
 HOST = "files.example.com"
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

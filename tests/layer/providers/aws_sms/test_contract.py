@@ -3,9 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from messaging.providers.aws_sms import AwsSms
 from tests.support import api
 from tests.support.providers.sns import Amazon, envelope
+
+pytestmark = pytest.mark.slow
 
 PAYLOADS = Path(__file__).parent / "payloads"
 

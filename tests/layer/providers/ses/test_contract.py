@@ -3,10 +3,14 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from messaging.models import Channel
 from messaging.providers.ses import Ses
 from tests.support import api
 from tests.support.providers.sns import Amazon, envelope
+
+pytestmark = pytest.mark.slow
 
 EMAIL = {**api.NEW_EMAIL, "type": Channel.EMAIL}
 PAYLOADS = Path(__file__).parent / "payloads"
