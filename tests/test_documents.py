@@ -15,6 +15,7 @@ from local.commands import configuration
 from local.simulators.behaviour import Behaviour
 from local.template import intrinsics
 from messaging.conversations.responses import Message
+from messaging.mail.defects import Defect
 from messaging.models import NewEmail, NewSms
 from messaging.problems import ProblemCode
 from messaging.providers import REGISTRY, credentials
@@ -90,6 +91,10 @@ def test_the_readme_leads_to_every_document() -> None:
 def test_the_index_of_decisions_leads_to_every_record() -> None:
     links = re.findall(r"\]\((\d{4}-[\w.-]+\.md)\)", read("docs/adr/README.md"))
     assert links == sorted(path.name for path in DOCS.glob("adr/0*.md"))
+
+
+def test_the_mail_page_names_every_defect() -> None:
+    assert first_column(section("docs/mail.md", "Defects")) == set(Defect)
 
 
 def test_the_configuration_page_is_the_generated_one() -> None:

@@ -7,7 +7,7 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     aws            signed_client secrets boto_clients
     postgres       driver database uuid7 cursor
     transport      client fetch payload signatures redact aws_call sns
-    mail           charset addresses mime parts message form inbound
+    mail           defects transfer_encoding charset addresses mime parts message form inbound
     providers      limits provider credentials VENDORS
     accounts       caller models keys store
     conversations  responses reads

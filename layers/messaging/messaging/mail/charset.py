@@ -1,6 +1,5 @@
 """Decodes the bytes of mails and forms in any charset. Decoding never fails, but it can lose characters."""
 
-import base64
 import codecs
 import quopri
 import re
@@ -9,10 +8,9 @@ from encodings import normalize_encoding
 from encodings.aliases import aliases
 from functools import cache
 from pkgutil import iter_modules
-from string import ascii_letters
-from string import digits as ascii_digits
 
 from messaging.fields import clean_text
+from messaging.mail.transfer_encoding import decode_base64
 
 MAX_HEADER = 20_000  # characters
 
@@ -43,7 +41,6 @@ _AFFIXES = re.compile(r"^[\s'\"]*(?:x-)?|(?:-i)?[\s'\"]*$")
 
 _ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?=")
 _ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD.pattern}(?:\s+{_ENCODED_WORD.pattern})*")
-_NOT_BASE64 = bytes({*range(256)} - {*(ascii_letters + ascii_digits + "+/").encode()})
 
 
 def decode(content: bytes, charset: str | None) -> str:
@@ -108,11 +105,3 @@ def _decode_words(encoded: str) -> str:
             content = previous + content
         runs.append((charset.lower(), content))
     return "".join(decode(content, charset) for charset, content in runs)
-
-
-def decode_base64(content: bytes) -> bytes:
-    """Decode base64 leniently: other characters, missing padding and an incomplete last byte are ignored."""
-    digits = content.translate(None, _NOT_BASE64)
-    if len(digits) % 4 == 1:  # six bits, which are not a byte
-        digits = digits[:-1]
-    return base64.b64decode(digits + b"=" * (-len(digits) % 4))

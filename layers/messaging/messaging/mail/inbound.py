@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from messaging.fields import MAX_BODY
 from messaging.mail.addresses import normalize_mailboxes, split_mailboxes
 from messaging.mail.charset import decode_header
+from messaging.mail.defects import Defect
 from messaging.mail.message import Mail
 from messaging.mail.mime import make_file
 from messaging.models import MAX_ESCAPED_BYTES, MAX_RESPONSE_BYTES, Channel, File, InboundMessage
@@ -54,6 +55,7 @@ def inbound_messages(
     - A subject that is too long is complete in `extra.subject`.
     - Fields of `extra` that exceed MAX_EXTRA are in the file `extra.json`.
     - Files over MAX_FILES are in one file, `more.zip`.
+    - `extra.defects` has the codes of what the reader guessed, replaced or lost.
     - `extra.content_ids` has the number, counted from 1, of each file that the HTML names by `cid:`.
 
     Raises Invalid, which names the field, if the sender is not an email address, or if there are no
@@ -137,6 +139,7 @@ def _extra(mail: Mail, other_cc: Sequence[str], other_reply_to: Sequence[str]) -
         "cc": other_cc,
         "reply_to": other_reply_to,
         "subject": mail.subject if is_cut else None,
+        "defects": [defect for defect in Defect if defect in mail.defects],
     }
 
 

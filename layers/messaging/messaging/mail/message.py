@@ -1,7 +1,7 @@
 """Mails: the text and HTML of an outbound one, and the fields of an inbound one."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from messaging.fields import clean_text
 from messaging.mail.addresses import split_mailboxes
 from messaging.mail.charset import decode_header
+from messaging.mail.defects import Defect
 from messaging.mail.mime import Headers, check_header_count, count_headers, first_header, split_head
 from messaging.mail.parts import parse_parts
 from messaging.models import Content, File
@@ -60,6 +61,8 @@ class Mail:
     in_reply_to: str | None = None
     references: Sequence[str] = ()
     date: datetime | None = None
+    defects: Collection[Defect] = ()
+    """What the reader guessed, replaced or lost."""
 
 
 def parse_mail(raw: bytes) -> Mail:
@@ -71,7 +74,7 @@ def parse_mail(raw: bytes) -> Mail:
     if "from" not in headers:
         raise Unreadable("The mail has no From header.")
     parts = parse_parts(headers, content)
-    return build_mail(headers, parts.text, parts.html, parts.files, parts.content_ids)
+    return build_mail(headers, parts.text, parts.html, parts.files, parts.content_ids, parts.defects)
 
 
 def build_mail(
@@ -80,6 +83,7 @@ def build_mail(
     html: str | None,
     files: Sequence[File] = (),
     content_ids: Mapping[str, int] | None = None,
+    defects: Collection[Defect] = (),
 ) -> Mail:
     """Return the mail with these headers, texts and files, for providers that parse the content themselves.
 
@@ -101,6 +105,7 @@ def build_mail(
         in_reply_to=_message_id(first_header(headers, "in-reply-to")),
         references=_MESSAGE_ID.findall(first_header(headers, "references")),
         date=_date(first_header(headers, "date")),
+        defects=defects,
     )
 
 

@@ -4,7 +4,6 @@ Nothing that a sender writes raises anything but Unreadable.
 https://www.rfc-editor.org/rfc/rfc2046
 """
 
-import quopri
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from email.message import Message
 from html import escape
 from typing import NamedTuple
 
-from messaging.mail.charset import decode, decode_base64
+from messaging.mail.charset import decode
+from messaging.mail.defects import Defect
 from messaging.mail.mime import (
     Bytes,
     Headers,
@@ -22,6 +22,7 @@ from messaging.mail.mime import (
     make_file,
     split_head,
 )
+from messaging.mail.transfer_encoding import decode_transfer
 from messaging.models import File
 from messaging.problems import Unreadable
 
@@ -60,6 +61,7 @@ class Parts:
     files: list[File] = field(default_factory=list)
     content_ids: dict[str, int] = field(default_factory=dict)
     """The index in `files` of each image that the HTML names by `cid:`."""
+    defects: set[Defect] = field(default_factory=set)
 
 
 def parse_parts(headers: Headers, content: Bytes) -> Parts:
@@ -146,7 +148,9 @@ class _Parser:
             if bodies:
                 is_alternative = declaration.media_type == "multipart/alternative"
                 return _choose(bodies) if is_alternative else _join(bodies)
-        decoded = _decode_transfer(bytes(content), first_header(headers, "content-transfer-encoding"))
+        decoded = decode_transfer(
+            bytes(content), first_header(headers, "content-transfer-encoding"), self.parts.defects
+        )
         if declaration.is_body:
             return self._add_text(declaration, decoded)
         content_id = first_header(headers, "content-id").strip("<> ")
@@ -226,12 +230,3 @@ def _boundary_lines(line: bytes, content: Bytes) -> Iterator[re.Match[bytes]]:
     if first:
         yield first
     yield from re.finditer(b"\n" + line, content)
-
-
-def _decode_transfer(content: bytes, encoding: str) -> bytes:
-    match encoding.lower():
-        case "base64":
-            return decode_base64(content)
-        case "quoted-printable":
-            return quopri.decodestring(content)
-    return content
