@@ -1,6 +1,7 @@
 """The alarms of template.yaml on the functions' own metrics: each can be raised by its function."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # ships no types
@@ -9,7 +10,7 @@ from local import Behaviour
 from local.commands.openapi import ROOT
 from local.simulators.provider import ProviderSimulator
 from messaging.telemetry import metrics
-from tests.support.api import NEW_SMS, SMS, call, deliver, invoke, signed
+from tests.support.api import INBOUND_EMAIL, INBOUND_SMS, NEW_SMS, SMS, call, deliver, invoke, signed
 from tests.support.aws import Aws
 from tests.support.database import Database
 from tests.support.log_lines import Printed
@@ -36,11 +37,22 @@ def post_unreadable(channel: str) -> Cause:
     return lambda _: call("POST", f"/api/webhooks/{channel}", b"{", signed(b"{"))
 
 
+def post_conflict(channel: str, fields: Mapping[str, object]) -> Cause:
+    def post(_: ProviderSimulator) -> None:
+        for text in ("first", "second"):
+            body = json.dumps({**fields, "body": text}).encode()
+            call("POST", f"/api/webhooks/{channel}", body, signed(body))
+
+    return post
+
+
 CAUSES: dict[tuple[str, str], Cause] = {
     ("deliver_message", "Misconfigured"): let_provider_reject_credentials,
     ("relay", "OpenCircuits"): open_circuit,
     ("sms_webhook", "WebhooksUnreadable"): post_unreadable("sms"),
     ("email_webhook", "WebhooksUnreadable"): post_unreadable("email"),
+    ("sms_webhook", "InboundConflicts"): post_conflict("sms", INBOUND_SMS),
+    ("email_webhook", "InboundConflicts"): post_conflict("email", INBOUND_EMAIL),
 }
 
 

@@ -73,12 +73,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 -- Inserts a message with the content that the caller sent or the provider reported (models.Content): each field goes
--- to the column of its name. Every other column gets its first value here.
+-- to the column of its name. Every other column gets its first value here. in_webhook_request: the request in which an
+-- inbound message came.
 -- Returns the message, or NULL if this token already has one. Called by accept_message and add_inbound.
 CREATE OR REPLACE FUNCTION insert_message(
     in_conversation conversations, in_direction text, in_status text, in_provider text,
     in_provider_message_id text, in_token uuid, in_content jsonb, in_extra jsonb,
-    in_providers text[] DEFAULT '{}', in_policy text DEFAULT 'at_most_once'
+    in_providers text[] DEFAULT '{}', in_policy text DEFAULT 'at_most_once', in_webhook_request bigint DEFAULT NULL
 ) RETURNS messages
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -96,6 +97,7 @@ BEGIN
     IF in_direction = 'inbound' THEN
         message.inbound_key := inbound_key(in_provider, in_provider_message_id);
     END IF;
+    message.webhook_request_id := in_webhook_request;
     message.delivery_policy := in_policy;
     message.request_token := in_token;
     message.extra := in_extra;

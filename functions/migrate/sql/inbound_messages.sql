@@ -67,10 +67,36 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Returns what identifies the attachments of a message, in a fixed order: the hash of a file's content, and the URL of
+-- any other without its query, in which a provider puts a new signature each time. Called by is_same_message.
+CREATE OR REPLACE FUNCTION attachment_identities(in_attachments jsonb) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT ARRAY(SELECT coalesce(attachment ->> 'key',
+                                 regexp_replace(coalesce(attachment ->> 'url', attachment #>> '{}'), '[?#].*', ''))
+                   FROM jsonb_array_elements(in_attachments) AS listed (attachment) ORDER BY 1)
+$$;
+
+-- Whether a message has the content that a request has for its id: what a person wrote, and to whom. A redelivery may
+-- have other times, other fields of the provider and another type. Called by add_inbound.
+CREATE OR REPLACE FUNCTION is_same_message(
+    message messages, conversation conversations, in_content jsonb
+) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT conversation.contact_address = in_content ->> 'from'
+       AND conversation.customer_address = in_content ->> 'to'
+       AND coalesce(message.subject, '') = coalesce(in_content ->> 'subject', '')
+       AND message.body = in_content ->> 'body'
+       AND coalesce(message.html, '') = coalesce(in_content ->> 'html', '')
+       AND attachment_identities(message.attachments) = attachment_identities(in_content -> 'attachments')
+$$;
+
 -- Stores an inbound message once. A call with the same provider's id again returns the message that was stored first.
--- outcome: created, quarantined (no account owns the address) or duplicate. Called by add_part.
+-- A request that comes again is the same, even if this version of the parser reads it differently. Any other request
+-- must have the same content.
+-- outcome: created, quarantined (no account owns the address), duplicate, or conflict (the message with this id has
+-- other content). Called by add_part.
 CREATE OR REPLACE FUNCTION add_inbound(
-    in_provider text, in_provider_message_id text, in_content jsonb, in_extra jsonb,
+    in_provider text, in_provider_message_id text, in_content jsonb, in_extra jsonb, in_webhook_request bigint,
     OUT outcome text, OUT message text
 )
 LANGUAGE plpgsql AS $$
@@ -80,16 +106,20 @@ DECLARE
 BEGIN
     PERFORM lock_provider_message(in_provider, in_provider_message_id);
     -- One statement: a message that leaves the quarantine at this moment changes its conversation.
-    SELECT message_json(m, c) INTO message FROM messages m JOIN conversations c ON c.id = m.conversation_id
+    SELECT message_json(m, c),
+           CASE WHEN m.webhook_request_id = in_webhook_request AND m.created_at < now()  -- not in this transaction
+                  OR is_same_message(m, c, in_content)
+                THEN 'duplicate' ELSE 'conflict' END
+      INTO message, outcome
+      FROM messages m JOIN conversations c ON c.id = m.conversation_id
      WHERE m.inbound_key = inbound_key(in_provider, in_provider_message_id);
-    IF FOUND THEN
-        outcome := 'duplicate';
-    ELSE
+    IF NOT FOUND THEN
         conversation := touch_conversation(
             inbound_owner(in_content ->> 'to'), in_content ->> 'to', in_content ->> 'from', in_content ->> 'type');
         outcome := CASE conversation.account_id WHEN 0 THEN 'quarantined' ELSE 'created' END;
         inserted := insert_message(
-            conversation, 'inbound', 'received', in_provider, in_provider_message_id, NULL, in_content, in_extra);
+            conversation, 'inbound', 'received', in_provider, in_provider_message_id, NULL, in_content, in_extra,
+            in_webhook_request => in_webhook_request);
         IF in_content -> 'cc' <> '[]' THEN
             PERFORM add_participants(conversation, in_content -> 'cc');
         END IF;

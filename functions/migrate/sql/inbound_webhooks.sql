@@ -1,9 +1,10 @@
 -- Stores one part of a webhook request: an inbound message or a report. Returns the outcome of add_inbound or
 -- add_report.
 -- in_received_at: when this request was received. in_first_received_at: when it was received for the first time.
+-- in_request: its id.
 -- Called by receive_webhook.
 CREATE OR REPLACE FUNCTION add_part(
-    in_provider text, in_part jsonb, in_received_at timestamptz, in_first_received_at timestamptz,
+    in_provider text, in_part jsonb, in_received_at timestamptz, in_first_received_at timestamptz, in_request bigint,
     OUT outcome text, OUT message text
 )
 LANGUAGE plpgsql AS $$
@@ -13,7 +14,7 @@ DECLARE
 BEGIN
     IF in_part ->> 'kind' = 'inbound' THEN
         result := add_inbound(in_provider, in_part ->> 'provider_message_id', in_part -> 'content',
-                              nullif(in_part -> 'extra', 'null'));
+                              nullif(in_part -> 'extra', 'null'), in_request);
     ELSE
         -- A report without a time of its own has the time of its first arrival.
         occurred_at := (in_part ->> 'occurred_at')::timestamptz;
@@ -34,13 +35,13 @@ END $$;
 -- others but becomes the fault of the request. Subtransactions cost a transaction id for each part.
 --
 -- A replay token that came with another request violates webhook_requests_replay_token_key.
--- Returns one row for each part, in the order of the parts. outcome: created, quarantined or duplicate for a message,
--- one of add_report's outcomes for a report, or refused. fault: why the part was refused. Called by messaging
--- (store).
+-- Returns one row for each part, in the order of the parts. outcome: one of add_inbound's outcomes for a message, one
+-- of add_report's for a report, or refused. fault: why the part was refused, or with which message it is in conflict.
+-- Called by messaging (store).
 CREATE OR REPLACE FUNCTION receive_webhook(
     in_route text, in_provider text, in_received_at timestamptz, in_verified_at timestamptz,
     in_url text, in_query text, in_headers jsonb, in_body bytea, in_digest bytea, in_replay_token text, in_fault text,
-    in_parts jsonb, in_isolated boolean DEFAULT false
+    in_fault_kind text, in_parts jsonb, in_isolated boolean DEFAULT false
 ) RETURNS TABLE (outcome text, message text, fault text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -55,11 +56,12 @@ DECLARE
     constraint_name text;
 BEGIN
     INSERT INTO webhook_requests AS r (
-        route, provider, received_at, verified_at, url, query, headers, body, digest, replay_token, fault)
+        route, provider, received_at, verified_at, url, query, headers, body, digest, replay_token, fault, fault_kind)
     VALUES (in_route, in_provider, in_received_at, in_verified_at, in_url, in_query, in_headers, in_body,
-            in_digest, in_replay_token, in_fault)
+            in_digest, in_replay_token, in_fault, in_fault_kind)
     ON CONFLICT (provider, digest) DO UPDATE
-       SET fault = CASE WHEN excluded.fault IS NOT NULL THEN r.fault END
+       SET fault = CASE WHEN excluded.fault IS NOT NULL THEN r.fault END,
+           fault_kind = CASE WHEN excluded.fault IS NOT NULL THEN r.fault_kind END
     RETURNING r.id, r.received_at INTO first_id, first_received_at;
 
     -- Locks are taken in one order, whatever the order of the parts: first the providers' ids, then conversations by
@@ -74,10 +76,10 @@ BEGIN
                   p.part ->> 'provider_message_id', (p.part ->> 'reference')::bigint, p.position
     LOOP
         IF NOT in_isolated THEN
-            result := add_part(in_provider, listed.part, in_received_at, first_received_at);
+            result := add_part(in_provider, listed.part, in_received_at, first_received_at, first_id);
         ELSE
             BEGIN
-                result := add_part(in_provider, listed.part, in_received_at, first_received_at);
+                result := add_part(in_provider, listed.part, in_received_at, first_received_at, first_id);
             EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
                 GET STACKED DIAGNOSTICS constraint_name = CONSTRAINT_NAME;
                 outcomes[listed.position] := 'refused';
@@ -88,9 +90,16 @@ BEGIN
         END IF;
         outcomes[listed.position] := result.outcome;
         messages[listed.position] := result.message;
+        IF result.outcome = 'conflict' THEN
+            faults[listed.position] := format('part %s has the id of message %s and other content',
+                                              listed.position, result.message::json ->> 'id');
+        END IF;
     END LOOP;
-    IF 'refused' = ANY (outcomes) THEN
-        UPDATE webhook_requests r SET fault = concat_ws('; ', in_fault, array_to_string(faults, '; '))
+    IF outcomes && ARRAY['refused', 'conflict'] THEN
+        UPDATE webhook_requests r
+           SET fault = concat_ws('; ', in_fault, array_to_string(faults, '; ')),
+               fault_kind = CASE WHEN 'refused' = ANY (outcomes) THEN 'refused'
+                                 ELSE coalesce(in_fault_kind, 'id_conflict') END
          WHERE r.id = first_id;
     END IF;
     RETURN QUERY SELECT part.outcome, part.message, part.fault

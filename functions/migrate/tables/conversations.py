@@ -104,6 +104,9 @@ messages = Table(
     ),
     Column("provider_message_id", Text),
     Column("inbound_key", Text, comment="inbound: the provider and its id; see inbound_key()"),
+    Column(
+        "webhook_request_id", BigInteger, comment="inbound: the request that it came in; deleted before it is"
+    ),
     Column("delivery_policy", Text, nullable=False, server_default="at_most_once"),
     Column("extra", JSONB, comment="inbound: what else the provider said"),
     Column("error_code", Text),

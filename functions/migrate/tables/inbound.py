@@ -60,9 +60,15 @@ webhook_requests = Table(
         comment="hash of a token that the vendor signed instead of the body; only one request may bear it",
     ),
     Column("fault", Text, comment="why it could not be read, in our words; null if it was read"),
+    Column("fault_kind", Text, comment="null if it was read"),
+    Column("seen_at", DateTime(timezone=True), comment="when an operator first looked at it or dismissed it"),
+    Column("dismissed_at", DateTime(timezone=True)),
     time("created_at", default=True),
     UniqueConstraint("provider", "digest"),
     CheckConstraint("route IN ('sms', 'email')", name="route"),
+    CheckConstraint(
+        "fault_kind IN ('bug', 'unreadable', 'over_limit', 'refused', 'id_conflict')", name="fault_kind"
+    ),
     Index(
         "webhook_requests_replay_token_key",
         "replay_token",
@@ -70,6 +76,10 @@ webhook_requests = Table(
         postgresql_where=text("replay_token IS NOT NULL"),
     ),
     Index("webhook_requests_received_at_idx", "received_at"),
-    Index("webhook_requests_unparsed_idx", "id", postgresql_where=text("fault IS NOT NULL")),
+    Index(
+        "webhook_requests_unread_idx",
+        "id",
+        postgresql_where=text("fault IS NOT NULL AND dismissed_at IS NULL"),
+    ),
 )
 """Verified requests of providers as they came. They are stored for a while, to be read again after a fix."""

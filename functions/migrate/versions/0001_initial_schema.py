@@ -148,6 +148,13 @@ def upgrade() -> None:
             comment="hash of a token that the vendor signed instead of the body; only one request may bear it",
         ),
         sa.Column("fault", sa.Text(), comment="why it could not be read, in our words; null if it was read"),
+        sa.Column("fault_kind", sa.Text(), comment="null if it was read"),
+        sa.Column(
+            "seen_at",
+            sa.DateTime(timezone=True),
+            comment="when an operator first looked at it or dismissed it",
+        ),
+        sa.Column("dismissed_at", sa.DateTime(timezone=True)),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -155,6 +162,10 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint("route IN ('sms', 'email')", name=op.f("webhook_requests_route_check")),
+        sa.CheckConstraint(
+            "fault_kind IN ('bug', 'unreadable', 'over_limit', 'refused', 'id_conflict')",
+            name=op.f("webhook_requests_fault_kind_check"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("webhook_requests_pkey")),
         sa.UniqueConstraint("provider", "digest", name=op.f("webhook_requests_provider_digest_key")),
     )
@@ -167,10 +178,10 @@ def upgrade() -> None:
         postgresql_where=sa.text("replay_token IS NOT NULL"),
     )
     op.create_index(
-        "webhook_requests_unparsed_idx",
+        "webhook_requests_unread_idx",
         "webhook_requests",
         ["id"],
-        postgresql_where=sa.text("fault IS NOT NULL"),
+        postgresql_where=sa.text("fault IS NOT NULL AND dismissed_at IS NULL"),
     )
     op.create_table(
         "account_addresses",
@@ -374,6 +385,11 @@ def upgrade() -> None:
         ),
         sa.Column("provider_message_id", sa.Text()),
         sa.Column("inbound_key", sa.Text(), comment="inbound: the provider and its id; see inbound_key()"),
+        sa.Column(
+            "webhook_request_id",
+            sa.BigInteger(),
+            comment="inbound: the request that it came in; deleted before it is",
+        ),
         sa.Column("delivery_policy", sa.Text(), server_default="at_most_once", nullable=False),
         sa.Column(
             "extra", postgresql.JSONB(astext_type=sa.Text()), comment="inbound: what else the provider said"

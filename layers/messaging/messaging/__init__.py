@@ -11,7 +11,7 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     providers      limits provider credentials VENDORS
     accounts       caller models keys store
     conversations  responses reads
-    inbound        webhook_request media spool store receive replay
+    inbound        webhook_request faults media spool store receive replay
     outbound       attempts queue store retries dispatch attempt_log circuits accept
     outbound       status_lookup recording delivery
     maintenance    relay

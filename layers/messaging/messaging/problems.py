@@ -274,6 +274,10 @@ def _message(error: Mapping[str, Any]) -> str:
     return _ENUM_MEMBER.sub(r"\1", template.format(**context, unit=unit))
 
 
+class OverLimit(Invalid):
+    """A sender wrote more than the service stores. Nobody can fix that, and anybody can cause it."""
+
+
 class Unavailable(Problem):
     """The database or a secret is unavailable. Nothing was stored; the same request may succeed later."""
 

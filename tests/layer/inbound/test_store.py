@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from messaging.inbound import store
+from messaging.inbound.faults import Fault, FaultKind
 from messaging.inbound.store import PartOutcome, Selector
 from messaging.inbound.webhook_request import WebhookRequest
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
@@ -20,6 +21,7 @@ from tests.support.waiting import eventually
 
 REQUESTS = "SELECT count(*) FROM webhook_requests"
 FAULT = "SELECT fault FROM webhook_requests"
+INVALID = Fault(FaultKind.UNREADABLE, "Invalid")
 Parts = Sequence[InboundMessage | DeliveryReport]
 
 
@@ -34,7 +36,7 @@ def report(status: Status, id: str | None = None, **fields: object) -> DeliveryR
 
 
 def store_parts(
-    parts: Parts, request: WebhookRequest | None = None, parse_fault: str | None = None
+    parts: Parts, request: WebhookRequest | None = None, parse_fault: Fault | None = None
 ) -> list[PartOutcome]:
     return [part.outcome for part in store.store_request(request or messages.request(), parts, parse_fault)]
 
@@ -129,7 +131,7 @@ def test_a_part_that_the_database_rejects_does_not_lose_the_others(database: Dat
     request = messages.request()
     parts = [messages.inbound("a"), messages.inbound("b", body="spoilt"), messages.inbound("c")]
     try:
-        stored_parts = store.store_request(request, parts, "Invalid")
+        stored_parts = store.store_request(request, parts, INVALID)
     finally:
         database.rows("ALTER TABLE messages DROP CONSTRAINT spoilt")
     assert [part.outcome for part in stored_parts] == ["created", "refused", "created"]
@@ -142,10 +144,10 @@ def test_a_part_that_the_database_rejects_does_not_lose_the_others(database: Dat
 def test_a_fault_stays_until_the_whole_request_is_parsed(database: Database) -> None:
     request = messages.request()
     for parse_fault, expected in (
-        ("Invalid", "Invalid"),
-        ("KeyError", "Invalid"),
+        (INVALID, "Invalid"),
+        (Fault(FaultKind.BUG, "KeyError"), "Invalid"),
         (None, None),
-        ("later", None),
+        (Fault(FaultKind.BUG, "later"), None),
     ):
         store_parts([], request, parse_fault)
         assert database.value(FAULT) == expected
@@ -206,7 +208,7 @@ def test_concurrent_requests_take_locks_in_the_same_order(
 def test_requests_are_selected_by_time_provider_fault_and_id(database: Database) -> None:
     moments = [datetime(2024, 11, day, tzinfo=UTC) for day in range(1, 6)]
     for day, moment in enumerate(moments, 1):
-        provider, parse_fault = ("other" if day == 2 else "sms"), ("Invalid" if day > 3 else None)
+        provider, parse_fault = ("other" if day == 2 else "sms"), (INVALID if day > 3 else None)
         store_parts([], messages.request(received_at=moment, provider=provider), parse_fault)
     store_parts([], messages.request(route="email", received_at=moments[0]))
 

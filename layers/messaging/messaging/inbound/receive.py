@@ -6,26 +6,24 @@ A provider gets a 2xx answer only after all of its request is committed, in the 
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from traceback import extract_tb
 
 from messaging import providers
-from messaging.inbound import media, spool, store
+from messaging.inbound import faults, media, spool, store
+from messaging.inbound.faults import FaultKind
 from messaging.inbound.spool import SpoolObjectMissing, SpoolPointer
 from messaging.inbound.store import PartOutcome, StoredPart
 from messaging.inbound.webhook_request import WebhookRequest
 from messaging.models import Channel, DeliveryReport, InboundMessage, Status
 from messaging.postgres.database import StatementRejected
-from messaging.problems import NotFound, Problem, SignatureRejected, Unavailable
+from messaging.problems import NotFound, SignatureRejected, Unavailable
 from messaging.providers.provider import Provider, Webhook, WebhookResponse
-from messaging.telemetry import count, log_fault, logger
-
-MAX_LOGGED_ERRORS = 10  # of one request: a batch may hold thousands of parts
+from messaging.telemetry import count, logger
 
 _METRICS = {
     PartOutcome.CREATED: "Inbound",
     PartOutcome.QUARANTINED: "Quarantined",
     PartOutcome.DUPLICATE: "InboundDuplicates",
+    PartOutcome.CONFLICT: "InboundConflicts",
 }
 
 ParsedParts = Sequence[InboundMessage | DeliveryReport | Exception]
@@ -70,21 +68,26 @@ def _receive(channel: Channel, provider: Provider, webhook: Webhook) -> WebhookR
     except Unavailable:
         spool.spool_request(request)
         return _accepted("The request is queued and will be processed later.")
-    if stored_parts and not any(_is_stored(part) for part in stored_parts):
+    if stored_parts and all(part is None or part.outcome is PartOutcome.REFUSED for part in stored_parts):
         return _accepted("The request is stored, but it cannot be processed yet.")
     return provider.respond([part.message if part else None for part in stored_parts])
 
 
-def store_verified(request: WebhookRequest) -> bool:
-    """Parse and store a request that was verified before. Returns whether all its parts are stored.
+def store_verified(request: WebhookRequest) -> Sequence[StoredPart | None]:
+    """Parse and store a request that was verified before. Returns the outcome of each part, None for one that
+    could not be parsed.
 
     Raises NotFound if its provider is not configured any more, SignatureRejected if another request used its
     replay token, and Unavailable.
     """
     provider = _find_provider(request.route, request.provider)
     webhook = Webhook(request.url, request.query, request.headers, request.body, request.received_at)
-    stored_parts = _store(request, _parse(provider, webhook))
-    return all(_is_stored(part) for part in stored_parts)
+    return _store(request, _parse(provider, webhook))
+
+
+def is_read(parts: Sequence[StoredPart | None]) -> bool:
+    """Whether all parts of a request are in the database."""
+    return all(_is_read(part) for part in parts)
 
 
 def store_spooled(record: WebhookRequest | SpoolPointer) -> None:
@@ -143,9 +146,10 @@ def _store(request: WebhookRequest, parts: ParsedParts) -> Sequence[StoredPart |
     parsed_positions = [position for position, part in enumerate(parts) if not isinstance(part, Exception)]
     parsed_parts = [part for part in parts if not isinstance(part, Exception)]
     errors = _errors(parts)
+    fault = faults.describe(errors)
     _store_files(request, parsed_parts)
     try:
-        stored_parts = store.store_request(request, parsed_parts, _summarize(errors))
+        stored_parts = store.store_request(request, parsed_parts, fault)
     except StatementRejected as rejection:
         if not parsed_parts:
             raise Unavailable("The request cannot be stored; try again.") from rejection
@@ -154,11 +158,12 @@ def _store(request: WebhookRequest, parts: ParsedParts) -> Sequence[StoredPart |
     outcomes: list[StoredPart | None] = [None] * len(parts)
     for position, part, stored_part in zip(parsed_positions, parsed_parts, stored_parts, strict=True):
         outcomes[position] = stored_part
-        _log_part(part, stored_part)
-    for error in errors[:MAX_LOGGED_ERRORS]:
-        log_fault("Webhook unreadable", error, provider=request.provider, errors=len(errors))
-    if not all(_is_stored(outcome) for outcome in outcomes):
+        _log_part(part, stored_part, request.provider)
+    faults.log_errors(errors, request.provider)
+    if any(part.outcome is PartOutcome.REFUSED for part in stored_parts):
         count("WebhooksUnreadable")
+    elif fault:
+        count("WebhooksOverLimit" if fault.kind is FaultKind.OVER_LIMIT else "WebhooksUnreadable")
     return outcomes
 
 
@@ -171,31 +176,11 @@ def _store_files(request: WebhookRequest, parts: Sequence[InboundMessage | Deliv
     media.store_files(files)
 
 
-def _is_stored(part: StoredPart | None) -> bool:
-    return part is not None and part.outcome is not PartOutcome.REFUSED
+def _is_read(part: StoredPart | None) -> bool:
+    return part is not None and part.is_read
 
 
-# --- Logs and faults ---------------------------------------------------------------------------------
-
-
-def _summarize(errors: Sequence[Exception]) -> str | None:
-    """The fault of a request: why some of its parts could not be parsed. None if there are no errors."""
-    causes = [_describe(error) for error in errors[:MAX_LOGGED_ERRORS]]
-    if len(errors) > MAX_LOGGED_ERRORS:
-        causes.append(f"and {len(errors) - MAX_LOGGED_ERRORS} more")
-    return "; ".join(causes) or None
-
-
-def _describe(error: Exception) -> str:
-    """What is wrong, without content of the request."""
-    name = type(error).__name__
-    if isinstance(error, Problem):
-        fields = ", ".join(field_error["field"] for field_error in error.errors)
-        return f"{name}: {fields}" if fields else name
-    if isinstance(error, StatementRejected):
-        return " ".join(("Rejected by the database:", *filter(None, error.args)))
-    frame = extract_tb(error.__traceback__)[-1]
-    return f"{name} in {Path(frame.filename).name}, line {frame.lineno}"
+# --- Logs --------------------------------------------------------------------------------------------
 
 
 def _log_rejection(rejection: SignatureRejected, provider: str, url: str) -> None:
@@ -204,7 +189,7 @@ def _log_rejection(rejection: SignatureRejected, provider: str, url: str) -> Non
     count("WebhooksRejected")
 
 
-def _log_part(part: InboundMessage | DeliveryReport, stored_part: StoredPart) -> None:
+def _log_part(part: InboundMessage | DeliveryReport, stored_part: StoredPart, provider: str) -> None:
     outcome = stored_part.outcome
     message_id = json.loads(stored_part.message)["id"] if stored_part.message else None
     fields = {"message_id": message_id, "outcome": outcome}
@@ -215,7 +200,10 @@ def _log_part(part: InboundMessage | DeliveryReport, stored_part: StoredPart) ->
         if outcome is PartOutcome.MOVED and part.status in (Status.DELIVERED, Status.FAILED):
             count(part.status.capitalize())
     else:
-        logger.info("Message received", extra=fields)
+        if outcome is PartOutcome.CONFLICT:
+            logger.error("Message id conflict", extra=fields | {"provider": provider})
+        else:
+            logger.info("Message received", extra=fields)
         count(_METRICS[outcome])
 
 

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from messaging.fields import Time
 from messaging.inbound import store
-from messaging.inbound.receive import store_verified
+from messaging.inbound.receive import is_read, store_verified
 from messaging.inbound.store import Selector
 from messaging.inbound.webhook_request import WebhookRequest
 from messaging.models import MAX_ID, Channel, Model
@@ -31,7 +31,7 @@ class ReplayOrder(Model):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     unparsed: bool = False
-    """Only requests that could not be read, in whole or in part."""
+    """Only requests that could not be read, in whole or in part, and that nobody has dismissed."""
     since: Time | None = None
     """Received at this time or later, and before `until`."""
     until: Time | None = None
@@ -89,7 +89,7 @@ def replay(selector: Selector, after: int, seconds_left: Callable[[], float]) ->
 def _replay_request(id: int, request: WebhookRequest) -> bool:
     """Whether the request is stored with all its parts. Raises NotFound and Unavailable."""
     try:
-        return store_verified(request)
+        return is_read(store_verified(request))
     except (Unavailable, NotFound):
         raise
     except Exception as error:  # noqa: BLE001  # one bad request must not stop the others

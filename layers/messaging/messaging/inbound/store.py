@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from messaging.inbound.faults import Fault
 from messaging.inbound.webhook_request import WebhookRequest
 from messaging.models import Channel, DeliveryReport, InboundMessage
 from messaging.postgres.database import Row, StatementRejected, Values, call, run
@@ -45,6 +46,8 @@ class PartOutcome(StrEnum):
     """The message is stored for account 0, because no account owns its address."""
     DUPLICATE = "duplicate"
     """The message was stored before."""
+    CONFLICT = "conflict"
+    """Another message has the provider's id. It does not change, and the request is stored with a fault."""
     MOVED = "moved"
     """The report changed the status of its message."""
     NOTED = "noted"
@@ -63,13 +66,19 @@ class StoredPart(NamedTuple):
     """JSON text of the message (conversations.responses.Message): as it was first stored, or after the
     report. None if the message is not known."""
     fault: str | None
-    """Why the database rejected the part: SQLSTATE and constraint names, no content."""
+    """Why the database rejected the part (SQLSTATE and constraint names, no content), or with which message
+    it is in conflict."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the part is in the database: in a message or among its reports."""
+        return self.outcome not in (PartOutcome.REFUSED, PartOutcome.CONFLICT)
 
 
 def store_request(
     request: WebhookRequest,
     parts: Sequence[InboundMessage | DeliveryReport],
-    parse_fault: str | None = None,
+    parse_fault: Fault | None = None,
 ) -> Sequence[StoredPart]:
     """Store a verified request with its parts in one transaction. Returns the outcome of each part, in order.
 
@@ -91,7 +100,8 @@ def store_request(
         "body": request.body,
         "digest": request.digest,
         "replay_token": request.replay_token,
-        "fault": parse_fault,
+        "fault": parse_fault and parse_fault.text,
+        "fault_kind": parse_fault and parse_fault.kind,
         "parts": json.dumps(part_fields),
     }
     try:
@@ -158,7 +168,7 @@ class Selector(NamedTuple):
 
     route: Channel
     unparsed: bool = False
-    """Only requests with a fault: they could not be read, in whole or in part."""
+    """Only requests with a fault that nobody has dismissed: they could not be read, in whole or in part."""
     since: datetime | None = None
     """Received at this time or later, and before `until`."""
     until: datetime | None = None
@@ -171,7 +181,7 @@ def list_requests(selector: Selector, after: int, limit: int) -> Sequence[tuple[
     values = Values()
     conditions = [f"route = {values.bind(selector.route)}", f"id > {values.bind(after)}"]
     if selector.unparsed:
-        conditions.append("fault IS NOT NULL")
+        conditions.append("fault IS NOT NULL AND dismissed_at IS NULL")
     if selector.since:
         conditions.append(f"received_at >= {values.bind(selector.since)}")
     if selector.until:
