@@ -1,0 +1,1 @@
+"""Other readers of email beside this service, on the same mails."""
