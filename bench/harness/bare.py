@@ -18,8 +18,12 @@ STATEMENT = (
 )
 
 EMPTY_FIELDS: dict[str, object] = {
+    "from_name": None,
+    "to_name": None,
     "cc": [],
+    "cc_names": None,
     "reply_to": None,
+    "reply_to_name": None,
     "headers": {},
     "subject": None,
     "html": None,

@@ -26,8 +26,9 @@ NOON = datetime(2024, 11, 1, 12, tzinfo=UTC)
 )
 def test_the_content_is_the_same_in_a_request_and_in_an_outbound_message(message: Content) -> None:
     content = json.loads(json.dumps(message.content()))
-    first, last = ["type", "from", "to", "cc", "reply_to", "headers"], ["html", "attachments", "timestamp"]
-    assert list(content) == [*first, "subject", "body", *last]
+    addresses = ["from", "to", "from_name", "to_name", "cc", "cc_names", "reply_to", "reply_to_name"]
+    others = ["headers", "subject", "body", "html", "attachments", "timestamp"]
+    assert list(content) == ["type", *addresses, *others]
     claim = {"id": 7, "provider": "sms", "token": str(UUID(int=7)), "attempt": 1, "tries": 1}
     claimed = OutboundMessage.model_validate(content | claim)
     assert claimed.content() == type(message).model_validate(content).content() == content
@@ -76,7 +77,11 @@ def test_a_message_has_the_json_of_the_contract(error: dict[str, str] | None) ->
         "subject": None,
         "body": "Hello",
         "cc": [],
+        "from_name": None,
+        "to_name": None,
+        "cc_names": {},
         "reply_to": None,
+        "reply_to_name": None,
         "headers": {},
         "html": None,
         "attachments": [URL],

@@ -21,8 +21,12 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                                       ELSE conversation.contact_address END AS "from",
                CASE message.direction WHEN 'outbound' THEN conversation.contact_address
                                       ELSE conversation.customer_address END AS "to",
+               message.from_name,
+               message.to_name,
                message.cc,
+               coalesce(message.cc_names, '{}') AS cc_names,
                message.reply_to,
+               message.reply_to_name,
                message.headers,
                message.subject,
                message.body,

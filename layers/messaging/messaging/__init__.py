@@ -3,11 +3,11 @@
 Read the modules in this order. A package imports only from the packages above it, and a module only from
 the modules before it. tests/test_shape.py reads this list and enforces it.
 
-    vocabulary     problems telemetry settings address fields models failures
+    vocabulary     problems telemetry settings address fields names models failures
     aws            signed_client secrets boto_clients
     postgres       driver database uuid7 cursor
     transport      client fetch payload signatures redact aws_call sns
-    mail           defects transfer_encoding charset addresses mime parts message form inbound
+    mail           defects transfer_encoding charset addresses address_header mime parts message form inbound
     providers      limits provider credentials VENDORS
     accounts       caller models keys store
     conversations  responses reads

@@ -1,19 +1,26 @@
 """Addresses in their canonical form, in which they are stored and compared."""
 
 import re
+from contextlib import suppress
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from messaging.settings import settings
 
+MAX_MAILBOX = 3000  # characters: a name in encoded words, and an address
+
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &+_.-]{1,11}")
 _NOT_A_NUMBER = re.compile(r"[^\W\d_]|[\0-\x1f]")  # phonenumbers would extract a number from a sentence
-_NAME_AND_ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^"<>,])*<([^<>]*)>')  # an unquoted comma separates two
-_MARKDOWN_LINK = re.compile(r"\[[^\[\]]*\]\(mailto:([^()]*)\)")
+_NAME_AND_ADDRESS = re.compile(
+    r'((?:"(?:[^"\\]++|\\.)*+"|[^"<>,]++)*+)<([^<>]*)>', re.DOTALL
+)  # an unquoted comma separates two
+_MARKDOWN_LINK = re.compile(r"\[([^\[\]]*)\]\(mailto:([^()]*)\)")
+_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def _error(kind: str, message: str) -> PydanticCustomError:
@@ -78,6 +85,41 @@ def normalize_phone_recipient(text: str) -> str:
     return address
 
 
+class Mailbox(NamedTuple):
+    """An email address and its owner's name."""
+
+    name: str | None
+    address: str
+
+
+def split_mailbox(text: str) -> Mailbox:
+    """Return the name and the address in `Name <address>` or `[name](mailto:address)`.
+
+    The name is decoded: without its quotes, and without encoded words (RFC 2047). Any other text is returned
+    as an address without a name. Neither part is checked.
+    """
+    text = text.strip()
+    if len(text) > MAX_MAILBOX:
+        return Mailbox(None, text)
+    if link := _MARKDOWN_LINK.fullmatch(text):
+        name, address = link[1].strip(), link[2].strip()
+        return Mailbox(name if name.lower() != address.lower() else None, address)
+    if named := _NAME_AND_ADDRESS.fullmatch(text):
+        return Mailbox(_decode_name(named[1].strip()) or None, named[2].strip())
+    return Mailbox(None, text)
+
+
+def _decode_name(text: str) -> str:
+    if quoted := _QUOTED.fullmatch(text):
+        text = _ESCAPED.sub(r"\1", quoted[1])
+    if "=?" in text:
+        from email import errors, header  # here: few names are encoded
+
+        with suppress(errors.MessageError, LookupError, ValueError):  # not encoded: the text is the name
+            text = str(header.make_header(header.decode_header(text)))
+    return text.strip()
+
+
 def normalize_email(text: str) -> str:
     """Return the email address in lower case.
 
@@ -86,13 +128,7 @@ def normalize_email(text: str) -> str:
     """
     from email_validator import EmailNotValidError, validate_email  # here: 40 ms of a cold start
 
-    text = text.strip()
-    link = _MARKDOWN_LINK.fullmatch(text)
-    named = _NAME_AND_ADDRESS.fullmatch(text)
-    if link:
-        text = link[1]
-    elif named:
-        text = named[1].strip()
+    text = split_mailbox(text).address
     try:
         return validate_email(text, check_deliverability=False).normalized.lower()
     except EmailNotValidError as error:
@@ -114,7 +150,7 @@ PhoneRecipient = Annotated[
     str, Field(max_length=64, examples=["+18045551234"]), AfterValidator(normalize_phone_recipient)
 ]
 EmailAddress = Annotated[
-    str, Field(max_length=320, examples=["user@example.com"]), AfterValidator(normalize_email)
+    str, Field(max_length=MAX_MAILBOX, examples=["user@example.com"]), AfterValidator(normalize_email)
 ]
 Address = Annotated[str, Field(max_length=320), AfterValidator(normalize_address)]
 

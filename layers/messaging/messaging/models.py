@@ -10,8 +10,9 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError, to_json
 
-from messaging.address import EmailAddress, EmailAddresses, PhoneAddress, PhoneRecipient
+from messaging.address import EmailAddress, EmailAddresses, Mailbox, PhoneAddress, PhoneRecipient
 from messaging.fields import Attachments, Body, Extra, Headers, Subject, Text, Time
+from messaging.names import NAME_FIELDS, Name, NamesByAddress, NewNamesByAddress, split_names
 from messaging.settings import DeliveryPolicy
 
 SCHEMA_REVISION = "0001"
@@ -58,8 +59,12 @@ class Content(Model):
     type: Channel
     sender: Annotated[str, Field(alias="from")]
     recipient: Annotated[str, Field(alias="to")]
+    from_name: Name = None
+    to_name: Name = None
     cc: EmailAddresses = []
+    cc_names: NamesByAddress = None
     reply_to: EmailAddress | None = None
+    reply_to_name: Name = None
     headers: Headers = {}
     subject: Text | None = None
     body: Body = ""
@@ -127,13 +132,36 @@ class NewSms(NewMessage):
 
 
 class NewEmail(NewMessage):
-    """An email to send. The body is sent as HTML if it contains a tag and `html` is not set."""
+    """An email to send. The body is sent as HTML if it contains a tag and `html` is not set.
+
+    An address can be `Name <address>`, or its name can be in the field for names.
+    """
 
     type: Literal[Channel.EMAIL] = Channel.EMAIL
     sender: Annotated[EmailAddress, Field(alias="from")]
     recipient: Annotated[EmailAddress, Field(alias="to")]
+    cc_names: NewNamesByAddress = None
     subject: Subject | None = None
     body: Annotated[Body, Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_have_fields(cls, fields: Any) -> Any:
+        if not isinstance(fields, dict):
+            return fields
+        split = split_names(fields)
+        for name_field in (*NAME_FIELDS.values(), "cc_names"):
+            if name_field in split and fields.get(name_field) not in (None, split[name_field]):
+                raise _refused(name_field, "must equal what stands beside the address, or be left out")
+        return fields | split
+
+    @model_validator(mode="after")
+    def _every_name_has_an_address(self) -> Self:
+        if self.reply_to_name and not self.reply_to:
+            raise _refused("reply_to_name", "must be left out if there is no reply_to")
+        if not set(self.cc_names or ()) <= set(self.cc):
+            raise _refused("cc_names", "must only name addresses in cc")
+        return self
 
 
 class OutboundMessage(Content):
@@ -152,9 +180,22 @@ class OutboundMessage(Content):
     """When the attempt began, by the database's clock. `timestamp` is the caller's and may be any time."""
 
     @property
-    def copies(self) -> list[str]:
-        """The addresses in `cc`, without the recipient: vendors refuse an address that is named twice."""
-        return [address for address in self.cc if address != self.recipient]
+    def from_mailbox(self) -> Mailbox:
+        return Mailbox(self.from_name, self.sender)
+
+    @property
+    def to_mailbox(self) -> Mailbox:
+        return Mailbox(self.to_name, self.recipient)
+
+    @property
+    def reply_to_mailbox(self) -> Mailbox | None:
+        return Mailbox(self.reply_to_name, self.reply_to) if self.reply_to else None
+
+    @property
+    def copies(self) -> list[Mailbox]:
+        """The mailboxes in `cc`, without the recipient: vendors refuse an address that is named twice."""
+        names = self.cc_names or {}
+        return [Mailbox(names.get(address), address) for address in self.cc if address != self.recipient]
 
 
 class File(Model):

@@ -25,8 +25,12 @@ class Message(Model):
     type: Channel
     sender: Annotated[str, Field(alias="from")]
     recipient: Annotated[str, Field(alias="to")]
+    from_name: str | None
+    to_name: str | None
     cc: list[str]
+    cc_names: Annotated[dict[str, str], Field(description="The names of addresses in `cc`, by address.")]
     reply_to: str | None
+    reply_to_name: str | None
     headers: dict[str, str]
     subject: str | None
     body: str

@@ -38,6 +38,7 @@ from messaging.address import EmailAddress, PhoneAddress
 from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure
 from messaging.fields import MAX_BODY, Body, Text, Time
 from messaging.models import Channel, Content, DeliveryReport, InboundMessage, OutboundMessage, Status
+from messaging.names import NAME_FIELDS, split_names, storable_names
 from messaging.problems import Invalid
 from messaging.providers.credentials import get_list, not_signed, required
 from messaging.providers.limits import Limits
@@ -189,6 +190,7 @@ class JsonGateway(Provider):
             if "status" in fields and "from" not in fields:
                 return [_report(Report.model_validate(fields))]
             content = {name: fields.pop(name) for name in (*CONTENT_FIELDS, self.id_field) if name in fields}
+            _move_names(content, split_names(content) if self.inbound is InboundEmail else {}, fields)
             return [self.inbound.model_validate(content | {"extra": fields})]
         except ValidationError as error:
             raise Invalid.of(error) from None
@@ -231,6 +233,20 @@ def _with_error(failure: Failure) -> Failure:
     if status == "404" and failure.code != status:
         return client.reclassify(failure, PermanentFailure)
     return failure
+
+
+def _move_names(content: dict[str, Any], split: Mapping[str, Any], extra: dict[str, Any]) -> None:
+    """Put the names of an inbound message in their fields, also those that `split` has from its addresses.
+
+    `extra` gets the names that differ from what is stored, and addresses beside which another name stands.
+    """
+    for field, name_field in (*NAME_FIELDS.items(), ("cc", "cc_names")):
+        if name_field in split and content.get(name_field) not in (None, split[name_field]):
+            extra[field] = content[field]
+    given = {name: value for name, value in content.items() if value is not None}
+    names, changed = storable_names({**split, **given})
+    content |= names
+    extra |= changed
 
 
 def _report(report: Report) -> DeliveryReport:

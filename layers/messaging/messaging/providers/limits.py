@@ -49,7 +49,9 @@ class Limits:
             cc=cc,
             headers=20,
             reserved_headers=reserved_headers,
-            fields=frozenset({"subject", "html", "reply_to"}),
+            fields=frozenset(
+                {"subject", "html", "from_name", "to_name", "cc_names", "reply_to", "reply_to_name"}
+            ),
         )
 
     def check(self, content: Content, provider: str) -> None:

@@ -3,7 +3,7 @@
 Send: POST https://api.mailgun.net/v3/example.com/messages (https://api.eu.mailgun.net for domains in the EU)
 with basic authentication, `api` and the key; multipart/form-data:
 
-    from=user@example.com to=contact@example.org cc=... subject=Hi text=... html=... h:Reply-To=...
+    from="Ann" <user@example.com> to=contact@example.org cc=... subject=Hi text=... html=... h:Reply-To=...
     h:X-Campaign=... attachment=<a file> v:reference=7 v:recipient=contact@example.org
     200 {"id": "<20260203192638.000be97f99f8cea1@example.com>", "message": "Queued. Thank you."}
     400 {"message": "to parameter is not a valid address. please check documentation"}
@@ -41,6 +41,7 @@ from messaging.failures import Failure, PermanentFailure
 from messaging.fields import clean_text, epoch_seconds
 from messaging.mail import addresses, form, inbound, mime
 from messaging.mail import message as mail_message
+from messaging.mail.address_header import format_mailbox
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.credentials import basic_auth, get_list, get_str, not_signed, required
@@ -138,15 +139,15 @@ def _fields(message: OutboundMessage) -> list[tuple[str, str | FetchedFile]]:
         "subject": message.subject or "",
         "text": text,
         "html": html,
-        "h:Reply-To": message.reply_to,
+        "h:Reply-To": message.reply_to_mailbox and format_mailbox(message.reply_to_mailbox),
         **{f"h:{name}": value for name, value in message.headers.items()},
         "v:reference": str(message.id),
         "v:recipient": message.recipient if message.copies else None,
     }
     return [
-        ("from", message.sender),
-        ("to", message.recipient),
-        *(("cc", address) for address in message.copies),
+        ("from", format_mailbox(message.from_mailbox)),
+        ("to", format_mailbox(message.to_mailbox)),
+        *(("cc", format_mailbox(copy)) for copy in message.copies),
         *((name, value) for name, value in optional.items() if value is not None),
         *(("attachment", file) for file in fetch(message.attachments)),
     ]

@@ -5,7 +5,7 @@ Send: POST to /v3/mail/send:
     Authorization: Bearer SG.Kq3
     {"personalizations": [{"to": [{"email": "contact@example.org"}],
                            "custom_args": {"reference": "7", "instance": "sendgrid"}}],
-     "from": {"email": "user@example.com"}, "subject": "Hi",
+     "from": {"email": "user@example.com", "name": "Ann"}, "subject": "Hi",
      "content": [{"type": "text/plain", "value": "Hello"}]}
     202, X-Message-Id: LRzXl_NHStOGhQ4kofSm_A
     400, {"errors": [{"message": "Does not contain a valid address.", "field": "from.email", "help": null}]}
@@ -43,6 +43,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from messaging.address import Mailbox
 from messaging.failures import Failure, OutcomeUnknown, Throttled
 from messaging.fields import EpochSeconds, Text, clean_text, epoch_seconds
 from messaging.mail import form, inbound, mime
@@ -119,9 +120,9 @@ class SendGrid(Provider):
 
     def _request(self, message: OutboundMessage) -> dict[str, Any]:
         arguments = {"reference": str(message.id), "instance": self.name}
-        personalization: dict[str, Any] = {"to": [{"email": message.recipient}], "custom_args": arguments}
+        personalization: dict[str, Any] = {"to": [_mailbox(message.to_mailbox)], "custom_args": arguments}
         if message.copies:
-            personalization["cc"] = [{"email": address} for address in message.copies]
+            personalization["cc"] = [_mailbox(copy) for copy in message.copies]
             arguments["recipient"] = recipient_mark(message.id, message.recipient)
         text, html = mail_message.text_and_html(message)
         content = [("text/plain", text), ("text/html", html)]
@@ -137,8 +138,8 @@ class SendGrid(Provider):
         subject = message.subject if message.subject and message.subject.strip() else NO_SUBJECT
         fields = {
             "personalizations": [personalization],
-            "from": {"email": message.sender},
-            "reply_to": {"email": message.reply_to} if message.reply_to else None,
+            "from": _mailbox(message.from_mailbox),
+            "reply_to": message.reply_to_mailbox and _mailbox(message.reply_to_mailbox),
             "subject": subject,
             "content": [{"type": type, "value": value} for type, value in content if value],
             "attachments": attachments,
@@ -177,6 +178,11 @@ class SendGrid(Provider):
             except ValidationError as error:
                 parts.append(Invalid.of(error))
         return parts
+
+
+def _mailbox(mailbox: Mailbox) -> dict[str, str]:
+    """SendGrid writes the header itself: the name is neither quoted nor encoded."""
+    return {"email": mailbox.address} | ({"name": mailbox.name} if mailbox.name else {})
 
 
 def _with_error(failure: Failure) -> Failure:

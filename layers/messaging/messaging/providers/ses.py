@@ -39,10 +39,12 @@ from typing import Annotated, Any
 import idna
 from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
+from messaging.address import Mailbox
 from messaging.failures import Misconfigured, OutcomeUnknown, PermanentFailure, TemporaryFailure, Throttled
 from messaging.fields import ProviderId, Text, Time, clean_text
 from messaging.mail import inbound
 from messaging.mail import message as mail_message
+from messaging.mail.address_header import format_header, format_mailbox
 from messaging.mail.addresses import comparable_address
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, Unavailable, Unreadable
@@ -180,10 +182,10 @@ class Ses(Provider):
     def send(self, message: OutboundMessage) -> ProviderResult:
         access = aws_access(self._secret, self.name)
         request = {
-            "FromEmailAddress": _to_ascii(message.sender),
+            "FromEmailAddress": format_mailbox(_to_ascii(message.from_mailbox)),  # replaces the header From
             "Destination": {
-                "ToAddresses": [_to_ascii(message.recipient)],
-                "CcAddresses": [_to_ascii(address) for address in message.copies],
+                "ToAddresses": [_to_ascii(message.to_mailbox).address],
+                "CcAddresses": [_to_ascii(copy).address for copy in message.copies],
             },
             "Content": {"Raw": {"Data": compose(message, fetch(message.attachments))}},
             "EmailTags": [{"Name": "reference", "Value": str(message.id)}],
@@ -253,22 +255,30 @@ def compose(message: OutboundMessage, files: Sequence[FetchedFile]) -> bytes:
                 maintype, subtype = "application", "octet-stream"
             name = "".join(letter if letter.isprintable() else "_" for letter in file.name)
             mime.add_attachment(file.content, maintype=maintype, subtype=subtype, filename=name)
-        return mime.as_bytes(policy=_WHOLE_LINES)
+        return _address_headers(message) + mime.as_bytes(policy=_WHOLE_LINES)
     except Exception as error:
         raise PermanentFailure("not_valid", "The message cannot be written as a mail.") from error
 
 
+def _address_headers(message: OutboundMessage) -> bytes:
+    """Not written by EmailMessage, which in some versions of Python loses the quotes of a folded name."""
+    reply_to = [message.reply_to_mailbox] if message.reply_to_mailbox else []
+    headers: dict[str, Sequence[Mailbox]] = {
+        "From": [message.from_mailbox],
+        "To": [message.to_mailbox],
+        "Cc": message.copies,
+        "Reply-To": reply_to,
+    }
+    lines = []
+    for name, mailboxes in headers.items():
+        if mailboxes:
+            lines.append(format_header(name, [_to_ascii(mailbox) for mailbox in mailboxes]))
+    return b"".join(lines)
+
+
 def _with_bodies(message: OutboundMessage) -> EmailMessage:
     mime = EmailMessage()
-    headers = {
-        "From": _to_ascii(message.sender),
-        "To": _to_ascii(message.recipient),
-        "Cc": ", ".join(_to_ascii(address) for address in message.copies),
-        "Reply-To": message.reply_to and _to_ascii(message.reply_to),
-        "Subject": message.subject,
-        **message.headers,
-    }
-    for name, value in headers.items():
+    for name, value in {"Subject": message.subject, **message.headers}.items():
         if value:
             mime[name] = value
     text, html = mail_message.text_and_html(message)
@@ -281,13 +291,13 @@ def _with_bodies(message: OutboundMessage) -> EmailMessage:
     return mime
 
 
-def _to_ascii(address: str) -> str:
-    """The address with its domain in ASCII, as the DNS has it: SES refuses any other."""
-    local, _, domain = address.rpartition("@")
+def _to_ascii(mailbox: Mailbox) -> Mailbox:
+    """The mailbox with its domain in ASCII, as the DNS has it: SES refuses any other."""
+    local, _, domain = mailbox.address.rpartition("@")
     try:
-        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+        return mailbox._replace(address=f"{local}@{idna.encode(domain, uts46=True).decode()}")
     except idna.IDNAError:
-        return address
+        return mailbox
 
 
 def _report(fields: Mapping[str, Any]) -> DeliveryReport:
