@@ -133,9 +133,11 @@ def test_a_function_has_the_managed_policies_that_its_triggers_need(template: di
 
 
 def test_a_role_is_assumed_by_the_service_that_needs_it(template: dict[str, Any]) -> None:
+    schedules = of_type(template, "AWS::Scheduler::Schedule").values()
+    schedule_roles = {resource_name(schedule["Target"]["RoleArn"]) for schedule in schedules}
     for name, role in of_type(template, "AWS::IAM::Role").items():
         [trusted] = role["AssumeRolePolicyDocument"]["Statement"]
-        service = "scheduler" if name == "RelayEveryMinuteRole" else "lambda"
+        service = "scheduler" if f"{name}.Arn" in schedule_roles else "lambda"
         assert trusted["Principal"] == {"Service": [f"{service}.amazonaws.com"]}
         assert listed(trusted["Action"]) == ["sts:AssumeRole"]
 
