@@ -7,7 +7,9 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     aws            signed_client secrets boto_clients
     postgres       driver database uuid7 cursor
     transport      client fetch payload signatures redact aws_call sns
-    mail           defects transfer_encoding charset addresses address_header mime parts message form inbound
+    mail           defects transfer_encoding charset addresses address_header
+    mail           parameters files mime declaration body multipart uuencode parts
+    mail           message form inbound
     providers      limits provider credentials VENDORS
     accounts       caller models keys store
     conversations  responses reads

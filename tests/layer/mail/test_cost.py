@@ -8,6 +8,7 @@ import pytest
 from pydantic_core import to_json
 
 from messaging.mail import inbound, message
+from messaging.mail.defects import Defect
 from messaging.models import InboundMessage
 from messaging.problems import Unreadable
 from tests.support.mails import NOW
@@ -102,9 +103,12 @@ def test_more_than_ten_thousand_headers_are_refused(raw: bytes) -> None:
         message.parse_mail(FROM + raw)
 
 
-def test_headers_that_do_not_end_within_the_limit_are_content() -> None:
-    with pytest.raises(Unreadable, match="no From header"):
-        message.parse_mail(FROM + b"x" * 2**20)
+def test_the_header_that_exceeds_the_limit_is_text() -> None:
+    mail = message.parse_mail(FROM + b"Subject: short\r\nX-Long: " + b"x" * 2**20)
+    assert mail.subject == "short"
+    assert mail.text is not None
+    assert mail.text.startswith("X-Long: xxx")
+    assert mail.defects == {Defect.HEADER_SEPARATOR_MISSING}
 
 
 def test_an_unknown_charset_is_not_looked_up() -> None:

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from messaging.fields import MAX_BODY
 from messaging.mail import inbound as mail_inbound
 from messaging.mail.addresses import split_mailboxes
-from messaging.mail.mime import make_file
+from messaging.mail.files import make_file
 from messaging.models import MAX_RESPONSE_BYTES, InboundMessage
 from messaging.problems import Invalid
 from tests.support.mails import NOW, US, inbound, make_mail

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from messaging.mail import message
-from messaging.mail.mime import make_file
+from messaging.mail.files import make_file
 from tests.support.mails import NOW, US, inbound, make_mail
 
 

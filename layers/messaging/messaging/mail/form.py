@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from messaging.mail.charset import decode
-from messaging.mail.mime import make_file
+from messaging.mail.files import make_file
 from messaging.models import File
 from messaging.problems import Unreadable
 from messaging.transport.payload import Field, json_object

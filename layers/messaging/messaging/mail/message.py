@@ -10,7 +10,7 @@ from messaging.fields import clean_text
 from messaging.mail.addresses import split_mailboxes
 from messaging.mail.charset import decode_header
 from messaging.mail.defects import Defect
-from messaging.mail.mime import Headers, check_header_count, count_headers, first_header, split_head
+from messaging.mail.mime import Headers, check_header_count, count_headers, first_header, split_mail
 from messaging.mail.parts import parse_parts
 from messaging.models import Content, File
 from messaging.problems import Unreadable
@@ -70,11 +70,12 @@ def parse_mail(raw: bytes) -> Mail:
 
     Raises Unreadable if it has no From header, or too many headers or parts.
     """
-    headers, content = split_head(raw)
+    defects: set[Defect] = set()
+    headers, content = split_mail(raw, defects)
     if "from" not in headers:
         raise Unreadable("The mail has no From header.")
-    parts = parse_parts(headers, content)
-    return build_mail(headers, parts.text, parts.html, parts.files, parts.content_ids, parts.defects)
+    parts = parse_parts(headers, content, defects)
+    return build_mail(headers, parts.text, parts.html, parts.files, parts.content_ids, defects)
 
 
 def build_mail(

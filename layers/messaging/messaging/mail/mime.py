@@ -1,50 +1,162 @@
-"""Headers and file names of mails (RFC 5322, MIME), parsed within limits.
+"""Headers of mails and of their parts (RFC 5322, MIME), parsed within limits.
 
 Nothing here uses the standard library's parser of whole mails. It recurses as deep as a mail is nested,
 compares every line with every boundary, and raises on malformed headers.
 https://www.rfc-editor.org/rfc/rfc2045
 """
 
-import mimetypes
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from messaging.fields import clean_text
-from messaging.mail.charset import decode, decode_header
-from messaging.models import File
+from messaging.mail.charset import decode
+from messaging.mail.defects import Defect
 from messaging.problems import Unreadable
 
 MAX_HEADERS = 10_000
 """Headers of a mail, with those of its parts."""
 MAX_HEAD = 2**20
 """Bytes of one block of headers. Postfix accepts 102,400 bytes, Exim 1 MiB."""
-MAX_NAME = 255  # characters of a file's name or type
-MAX_EXTENSION = 20  # characters that are kept if a file's name is shortened
+MAX_UNFOLDED_LINES = 10
+"""Lines between two headers that can continue the first of them without an indentation."""
 
 Bytes = bytes | memoryview
 
 Headers = Mapping[str, Sequence[str]]
 """The values of each header, by its name in lower case. They are unfolded; encoded words are not decoded."""
 
-_HEAD_END = re.compile(rb"(?:\A|\n)\r?\n")
+_NAME = rb"[!-9;-~]++[ \t]*+:"
+_BEFORE_HEADERS = re.compile(rb"(?:\xef\xbb\xbf|[\s\0]++|>?From ++[^\s:][^\r\n]*+[\r\n])*+(?=%s)" % _NAME)
+"""A byte order mark, blank lines, and the line that begins a mail in an mbox file."""
+_LINE = re.compile(rb"(?P<text>[^\r\n]*+(?:\r(?!\r*+\n|[\r \t]|%s)[^\r\n]*+)*+)(?P<end>\r*+\n|\r|\Z)" % _NAME)
+"""A line ends with LF after any number of CRs, or with one CR before a header or an empty line."""
+_HEADER = re.compile(rb"([!-9;-~]++)[ \t]*+:")
+_ODD_HEADER = re.compile(rb"([A-Za-z\x80-\xff][A-Za-z\x80-\xff -]{0,60}+):")
+"""A header with blanks or other characters than ASCII in its name. It is one only if other headers follow."""
+_LINE_BREAK = re.compile(rb"[\r\n]++[ \t]*+")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
-_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]+")
+_PARAMETER = re.compile(rb"[\w*-]++[ \t]*+=")
+_COMMON_PARAMETER = re.compile(rb"(?i)(?:boundary|charset|filename|format|name|type)\*?[ \t]*+=")
+_WELL_KNOWN = re.compile(
+    r"(?:x|arc|auto|authentication|content|delivered|delivery|disposition|dkim|domainkey|envelope|errors|feedback"
+    r"|in-reply|list|message|mime|original|received|reply|resent|return|thread|user)-.++"
+    r"|bcc|cc|comments|date|from|importance|keywords|organi[sz]ation|precedence|priority|received|references"
+    r"|sender|sensitivity|status|subject|to"
+)
+_REPEATABLE = re.compile(
+    r"(?:x|arc|authentication|delivered|dkim|list|received)-.++|comments|keywords|received"
+)
 
 
-def split_head(raw: Bytes) -> tuple[Headers, memoryview]:
+def split_mail(raw: Bytes, defects: set[Defect]) -> tuple[Headers, memoryview]:
+    """Return the headers of a mail, and the content after them, as split_head does.
+
+    Blank lines and the like before the headers are ignored.
+    """
+    before = _BEFORE_HEADERS.match(raw)
+    return split_head(memoryview(raw)[before.end() if before else 0 :], defects)
+
+
+def split_head(raw: Bytes, defects: set[Defect]) -> tuple[Headers, memoryview]:
     """Return the headers of a mail or of a part, and the content after them.
 
-    If the headers do not end within MAX_HEAD, the mail has no headers and everything is content.
-    Raises Unreadable if there are more than MAX_HEADERS.
+    If the headers do not end with an empty line, they end at the first line that is not a header, and before
+    the header that exceeds MAX_HEAD. Raises Unreadable if there are more than MAX_HEADERS.
     """
-    raw = memoryview(raw)  # slices of a memoryview are no copies, which matters for parts inside parts
-    end = _HEAD_END.search(raw, 0, MAX_HEAD)
-    if end:
-        return parse_headers(bytes(raw[: end.start()])), raw[end.end() :]
-    if len(raw) <= MAX_HEAD:
-        return parse_headers(bytes(raw)), raw[len(raw) :]
-    return {}, raw
+    head = _Head(memoryview(raw), defects)  # its slices are no copies, which matters for parts inside parts
+    content = head.scan()
+    return head.headers(), content
+
+
+class _Field(NamedTuple):
+    name: str
+    start: int
+    value_start: int
+
+
+class _Head:
+    def __init__(self, raw: memoryview, defects: set[Defect]) -> None:
+        self._raw = raw
+        self._defects = defects
+        self._fields: list[_Field] = []
+        self._names: set[str] = set()
+        self._end = 0
+
+    def scan(self) -> memoryview:
+        """Find the headers, and return what follows them."""
+        while True:
+            line = self._line(self._end)
+            if not line["text"] or (line["text"].isspace() and not self._fields):
+                break
+            if not self._add(line):
+                break
+            self._end = line.end()
+        if not line["text"].strip() and line["end"]:
+            return self._raw[line.end() :]
+        self._end_without_empty_line()
+        return self._raw[self._end :]
+
+    def headers(self) -> Headers:
+        headers: dict[str, list[str]] = {}
+        ends = [*(field.start for field in self._fields[1:]), self._end]
+        for field, end in zip(self._fields, ends, strict=False):
+            value = _LINE_BREAK.sub(b" ", self._raw[field.value_start : end])
+            headers.setdefault(field.name, []).append(decode(value, None).strip())
+        return headers
+
+    def _line(self, start: int) -> re.Match[bytes]:
+        return next(_LINE.finditer(self._raw, start, MAX_HEAD))  # it matches an empty text, too
+
+    def _add(self, line: re.Match[bytes]) -> bool:
+        """Add a line to the headers. Return False if it is content."""
+        start = line.start()
+        header = _HEADER.match(line["text"])
+        if not header:
+            if not self._fields:
+                return False
+            if line["text"][:1] in (b" ", b"\t"):
+                return True
+            if not self._is_header(start, line.end()):
+                return False
+            self._defects.add(Defect.HEADER_NOT_FOLDED)
+            header = _ODD_HEADER.match(line["text"])
+        if header:
+            name = decode(header[1], None).strip().lower()
+            self._fields.append(_Field(name, start, start + header.end()))
+            self._names.add(name)
+            check_header_count(len(self._fields))
+        return True
+
+    def _is_header(self, start: int, end: int) -> bool:
+        """Whether a line that looks like content belongs to the headers.
+
+        It does if it continues a Content-Type, or if other headers follow that the mail does not have yet.
+        """
+        previous = self._fields[-1]
+        if previous.name in ("content-type", "content-disposition") and _PARAMETER.match(self._raw, start):
+            is_continued = bytes(self._raw[previous.start : start]).rstrip().endswith(b";")
+            return is_continued or bool(_COMMON_PARAMETER.match(self._raw, start))
+        for _ in range(MAX_UNFOLDED_LINES):
+            line = self._line(end)
+            if not line["text"]:
+                return False
+            if header := _HEADER.match(line["text"]):
+                name = decode(header[1], None).lower()
+                is_new = name not in self._names or _REPEATABLE.fullmatch(name)
+                return bool(is_new and _WELL_KNOWN.fullmatch(name))
+            end = line.end()
+        return False
+
+    def _end_without_empty_line(self) -> None:
+        """Exclude the last headers if they are rather lines of a text: `Note: call me`."""
+        is_content = self._end < len(self._raw)
+        if self._end == MAX_HEAD and is_content:  # the last header is not complete
+            self._end = self._fields.pop().start
+        while self._fields and not _WELL_KNOWN.fullmatch(self._fields[-1].name):
+            self._end = self._fields.pop().start
+            is_content = True
+        if is_content:
+            self._defects.add(Defect.HEADER_SEPARATOR_MISSING)
 
 
 def parse_headers(block: bytes) -> Headers:
@@ -77,24 +189,3 @@ def first_header(headers: Headers, name: str) -> str:
     """Return the first value of a header, or an empty string if there is none."""
     values = headers.get(name)
     return values[0] if values else ""
-
-
-def make_file(name: str | None, content_type: str, content: bytes) -> File:
-    """Return a file with the sender's name for it, without folders, or with a name that fits its type."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    if not _MEDIA_TYPE.fullmatch(media_type) or len(media_type) > MAX_NAME:
-        media_type = "application/octet-stream"
-    file_name = _file_name(name or "") or f"attachment{mimetypes.guess_extension(media_type) or ''}"
-    return File(name=file_name, content_type=media_type, content=content)
-
-
-def _file_name(text: str) -> str:
-    path = _CONTROL_CHARACTERS.sub(" ", clean_text(decode_header(text))).replace("\\", "/")
-    name = path.rpartition("/")[2].strip()
-    if len(name) <= MAX_NAME:
-        return name
-    stem, dot, extension = name.rpartition(".")
-    if len(extension) >= MAX_EXTENSION:
-        return name[:MAX_NAME]
-    extension = dot + extension
-    return stem[: MAX_NAME - len(extension)] + extension

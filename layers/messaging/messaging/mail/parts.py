@@ -5,50 +5,61 @@ https://www.rfc-editor.org/rfc/rfc2046
 """
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from email.message import Message
-from html import escape
 from typing import NamedTuple
 
-from messaging.mail.charset import decode
+from messaging.mail.body import Body, Text, combine
+from messaging.mail.charset import decode, decode_header
+from messaging.mail.declaration import Declaration
 from messaging.mail.defects import Defect
+from messaging.mail.files import guess_type, make_file
 from messaging.mail.mime import (
     Bytes,
     Headers,
     check_header_count,
     count_headers,
     first_header,
-    make_file,
     split_head,
+    split_mail,
 )
-from messaging.mail.transfer_encoding import decode_transfer
+from messaging.mail.multipart import find_boundary, split_parts
+from messaging.mail.transfer_encoding import Encoding, decode_transfer
+from messaging.mail.uuencode import decode_uuencode, extract_files
 from messaging.models import File
 from messaging.problems import Unreadable
 
 MAX_PARTS = 1000
 MAX_DEPTH = 20
 """Multiparts inside each other. A deeper one becomes a single file."""
+MAX_ENCODED_MULTIPARTS = 3
+"""Multiparts of a mail that are decoded as a whole. Each is a copy."""
 MAX_TEXTS = 4 * 2**20
 """Bytes of all texts together. A text that exceeds them becomes a file, and its beginning remains text."""
 MAX_BEGINNING = 2**18  # bytes
-MAX_DECLARATION = 4000  # characters of a Content-Type or Content-Disposition header
-MAX_PARAMETERS = 100  # of such a header: the standard library's time grows with the square of their number
 
-
-class _Text(NamedTuple):
-    is_html: bool
-    text: str
-
-
-class _Body(NamedTuple):
-    """The same content in two ways: for readers of plain text, and for readers of HTML.
-
-    If a mail has only one of them, both lists contain it.
-    """
-
-    plain: Sequence[_Text]
-    html: Sequence[_Text]
+_DATA = {
+    "text/calendar",
+    "text/csv",
+    "text/directory",
+    "text/rfc822-headers",
+    "text/rtf",
+    "text/tab-separated-values",
+    "text/vcard",
+    "text/x-vcard",
+    "text/xml",
+}
+"""Texts that programs read. All other texts are shown (RFC 2046, section 4.1.4)."""
+_VARIANTS = {"text/x-amp-html", "text/watch-html"}
+"""Alternatives to the HTML for some mail readers."""
+_BODY_TYPES = {"text/plain", "text/html"}
+_BODY_NAME = re.compile(r"(?i)[^.]*+|.*\.(?:txt|text|html?)")
+_NOT_BLANK = re.compile(rb"[^\s\0]")
+_ENCODED_HEADER = re.compile(rb"(?im)^content-[a-z-]++:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)?=3D")
+_HEAD_IN_TEXT = re.compile(
+    rb"(?i)\s*+(?:content-[a-z-]++|mime-version|received|return-path|from|date|delivered-to):"
+)
+_YENC = re.compile(rb"(?m)^=ybegin [^\r\n]*?\bname=(?P<name>[^\r\n]++)")
+_CARRIAGE_RETURNS = re.compile(r"(?<!\r)\r+\n")
 
 
 @dataclass
@@ -61,111 +72,55 @@ class Parts:
     files: list[File] = field(default_factory=list)
     content_ids: dict[str, int] = field(default_factory=dict)
     """The index in `files` of each image that the HTML names by `cid:`."""
-    defects: set[Defect] = field(default_factory=set)
 
 
-def parse_parts(headers: Headers, content: Bytes) -> Parts:
+def parse_parts(headers: Headers, content: Bytes, defects: set[Defect]) -> Parts:
     """Parse the content of a mail. Raises Unreadable if it has too many parts or headers."""
-    parser = _Parser()
-    body = parser.parse(headers, content, MAX_DEPTH, "text/plain")
+    parser = _Parser(defects)
+    body = parser.parse(headers, content, _Position(MAX_DEPTH))
     parts = parser.parts
-    if body.plain and not _has_html(body.plain):
-        parts.text = "\n".join(text.text for text in body.plain)
-    if _has_html(body.html):
-        parts.html = "\n".join(_as_html(text) for text in body.html)
+    parts.text, parts.html = body.text_and_html()
     return parts
 
 
-def _as_html(text: _Text) -> str:
-    return text.text if text.is_html else f"<pre>{escape(text.text)}</pre>"
+class _Position(NamedTuple):
+    """Where a part is in the mail."""
 
+    depth: int
+    """How many levels of multiparts may follow."""
+    default_type: str = "text/plain"
+    is_body: bool = True
+    """Whether a text here is the mail's text even if it has a file's name."""
 
-def _has_html(texts: Sequence[_Text]) -> bool:
-    return any(text.is_html for text in texts)
-
-
-class _Declaration(NamedTuple):
-    """What the headers of a part say about its content."""
-
-    media_type: str
-    charset: str | None = None
-    boundary: str | None = None
-    disposition: str | None = None
-    file_name: str | None = None
-
-    @classmethod
-    def parse(cls, headers: Headers, default_type: str) -> "_Declaration":
-        # The standard library's Message knows all forms of the parameters (RFC 2231).
-        message = Message()
-        message.set_default_type(default_type)
-        for name in ("content-type", "content-disposition"):
-            value = first_header(headers, name)[:MAX_DECLARATION]
-            if value:
-                message[name] = ";".join(value.split(";")[:MAX_PARAMETERS])
-        try:
-            return cls(
-                message.get_content_type(),
-                message.get_content_charset(),
-                message.get_boundary(),
-                message.get_content_disposition(),
-                message.get_filename(),
-            )
-        except Exception:  # noqa: BLE001  # malformed parameters raise many kinds of exceptions
-            return cls("application/octet-stream")
-
-    @property
-    def is_multipart(self) -> bool:
-        return self.media_type.startswith("multipart/")
-
-    @property
-    def is_body(self) -> bool:
-        """Whether the part is shown as text, and not as a file."""
-        # A multipart comes here only if it has no parts. Then its content is shown as text.
-        is_text = self.media_type in ("text/plain", "text/html") or self.is_multipart
-        return is_text and not self.file_name and self.disposition != "attachment"
+    def inside(self, media_type: str, *, is_first: bool) -> "_Position":
+        """Return the position of a part of a multipart. As in RFC 8621, the first part is the body."""
+        return _Position(
+            self.depth - 1,
+            "message/rfc822" if media_type == "multipart/digest" else "text/plain",
+            is_first or media_type == "multipart/alternative",
+        )
 
 
 class _Parser:
-    def __init__(self) -> None:
+    def __init__(self, defects: set[Defect]) -> None:
         self.parts = Parts()
+        self._defects = defects
         self._part_count = 0
         self._header_count = 0
+        self._encoded_multiparts = 0
         self._text_bytes_left = MAX_TEXTS
+        self._has_text = False
 
-    def parse(self, headers: Headers, content: Bytes, depth: int, default_type: str) -> _Body:
-        """Parse one part with the parts inside it, add its files, and return its texts.
-
-        `depth` is how many levels of multiparts may follow. `default_type` is the part's media type if its
-        headers do not declare one.
-        """
+    def parse(self, headers: Headers, content: Bytes, position: _Position) -> Body:
+        """Parse one part with the parts inside it, add its files, and return its texts."""
         self._count(headers)
-        declaration = _Declaration.parse(headers, default_type)
-        if declaration.is_multipart and declaration.boundary:
-            if depth == 0:
-                self._add_file(None, declaration.media_type, bytes(content))
-                return _Body([], [])
-            bodies = self._parse_multipart(declaration.media_type, declaration.boundary, content, depth)
-            if bodies:
-                is_alternative = declaration.media_type == "multipart/alternative"
-                return _choose(bodies) if is_alternative else _join(bodies)
-        decoded = decode_transfer(
-            bytes(content), first_header(headers, "content-transfer-encoding"), self.parts.defects
-        )
-        if declaration.is_body:
-            return self._add_text(declaration, decoded)
-        content_id = first_header(headers, "content-id").strip("<> ")
-        if content_id:
-            self.parts.content_ids.setdefault(content_id, len(self.parts.files))
-        self._add_file(declaration.file_name, declaration.media_type, decoded)
-        return _Body([], [])
-
-    def _parse_multipart(self, media_type: str, boundary: str, content: Bytes, depth: int) -> list[_Body]:
-        default_type = "message/rfc822" if media_type == "multipart/digest" else "text/plain"
-        bodies = []
-        for part in _split_parts(boundary, content):
-            headers, part_content = split_head(part)
-            bodies.append(self.parse(headers, part_content, depth - 1, default_type))
-        return bodies
+        declaration = Declaration.parse(headers, position.default_type, self._defects)
+        body = None
+        if declaration.is_multipart:
+            body = self._parse_multipart(declaration, content, position)
+        elif declaration.media_type == "text/plain":
+            body = self._parse_headers_in_text(headers, declaration, content, position)
+        return body or self._parse_leaf(headers, declaration, content, position)
 
     def _count(self, headers: Headers) -> None:
         self._part_count += 1
@@ -174,59 +129,146 @@ class _Parser:
         self._header_count += count_headers(headers)
         check_header_count(self._header_count)
 
-    def _add_file(self, name: str | None, media_type: str, content: bytes) -> None:
+    def _parse_multipart(self, declaration: Declaration, content: Bytes, position: _Position) -> Body | None:
+        """Return None if the content has no boundary."""
+        if not _NOT_BLANK.search(content):
+            return Body(empty_multipart=declaration)
+        boundary, content = self._find_boundary(declaration, content)
+        if boundary is None:
+            return None
+        if position.depth == 0:
+            self.parts.files.append(make_file(None, declaration.media_type, bytes(content)))
+            return Body()
+        groups: list[tuple[str, list[Body]]] = [(declaration.media_type, [])]
+        for part in split_parts(boundary, content, self._defects):
+            media_type, bodies = groups[-1]
+            headers, part_content = split_head(part.content, self._defects)
+            body = self.parse(headers, part_content, position.inside(media_type, is_first=not bodies))
+            inner = body.empty_multipart
+            if inner and inner.boundary == declaration.boundary:
+                groups.append((inner.media_type, []))  # the parts of both multiparts have the same boundary
+            else:
+                bodies.append(body)
+            if part.is_last and len(groups) > 1:
+                group = groups.pop()
+                groups[-1][1].append(combine(*group))
+        return combine(declaration.media_type, [body for _, bodies in groups for body in bodies])
+
+    def _find_boundary(self, declaration: Declaration, content: Bytes) -> tuple[bytes | None, Bytes]:
+        """Return the boundary, and the content, which is decoded if the multipart itself is encoded."""
+        defects: set[Defect] = set()
+        encoding = declaration.encoding
+        boundary = find_boundary(declaration.boundary, content, defects)
+        if encoding is Encoding.QUOTED_PRINTABLE and boundary and not _ENCODED_HEADER.search(content):
+            encoding = Encoding.IDENTITY  # most senders who declare it do not encode the multipart
+        if encoding is Encoding.QUOTED_PRINTABLE or (encoding is Encoding.BASE64 and not boundary):
+            self._encoded_multiparts += 1
+            if self._encoded_multiparts <= MAX_ENCODED_MULTIPARTS:
+                decoded_defects = {Defect.MULTIPART_ENCODED}
+                decoded = decode_transfer(bytes(content), encoding, decoded_defects)
+                decoded_boundary = find_boundary(declaration.boundary, decoded, decoded_defects)
+                if decoded_boundary:
+                    self._defects |= decoded_defects
+                    return decoded_boundary, decoded
+        self._defects |= defects
+        return boundary, content
+
+    def _parse_headers_in_text(
+        self, headers: Headers, declaration: Declaration, content: Bytes, position: _Position
+    ) -> Body | None:
+        """Parse a part whose headers follow an empty line, or a multipart with its headers in a text.
+
+        Return None if the text only looks like it.
+        """
+        if declaration.file_name or declaration.is_attachment or position.depth == 0:
+            return None
+        if declaration.encoding is not Encoding.IDENTITY or not _HEAD_IN_TEXT.match(content):
+            return None
+        inner_headers, inner_content = _split_text(content)
+        inner = Declaration.parse(inner_headers, "text/plain", set())
+        is_mail = any(name != "mime-version" and not name.startswith("content-") for name in inner_headers)
+        if inner.is_multipart and inner.boundary:
+            if find_boundary(inner.boundary, inner_content, set()) is None:
+                return None
+        elif is_mail or "content-type" in headers or "content-type" not in inner_headers:
+            return None
+        self._defects.add(Defect.HEADERS_IN_TEXT)
+        if is_mail:
+            self.parts.files.append(make_file(None, "message/rfc822", bytes(content)))
+        return self.parse(inner_headers, inner_content, position._replace(depth=position.depth - 1))
+
+    def _parse_leaf(
+        self, headers: Headers, declaration: Declaration, content: Bytes, position: _Position
+    ) -> Body:
+        name, decoded = self._decode(declaration, bytes(content))
+        is_body = declaration.media_type in _BODY_TYPES and (position.is_body or not self._has_text)
+        is_text = _is_text(declaration) and (not name or declaration.is_inline or is_body)
+        is_file = bool(name) and not (is_body and _BODY_NAME.fullmatch(name))
+        if not is_text or is_file or len(decoded) > self._text_bytes_left:
+            self._add_file(headers, name, declaration.media_type, decoded)
+        return self._add_text(declaration, decoded) if is_text else Body()
+
+    def _decode(self, declaration: Declaration, content: bytes) -> tuple[str, bytes]:
+        """Return the name of the part and its decoded content."""
+        if declaration.encoding is Encoding.UUENCODE:
+            file = decode_uuencode(content, self._defects)
+            return declaration.file_name or file.name, file.content
+        is_utf8 = declaration.is_text_in_utf8
+        decoded = decode_transfer(content, declaration.encoding, self._defects, is_text_in_utf8=is_utf8)
+        return declaration.file_name, decoded
+
+    def _add_file(self, headers: Headers, name: str, media_type: str, content: bytes) -> None:
+        content_id = decode_header(first_header(headers, "content-id")).strip("<> \t")
+        if content_id:
+            self.parts.content_ids.setdefault(content_id, len(self.parts.files))
         self.parts.files.append(make_file(name, media_type, content))
 
-    def _add_text(self, declaration: _Declaration, content: bytes) -> _Body:
+    def _add_text(self, declaration: Declaration, content: bytes) -> Body:
+        is_variant = declaration.media_type in _VARIANTS
+        media_type = "text/html" if is_variant else declaration.media_type
         if len(content) > self._text_bytes_left:
-            self._add_file(declaration.file_name, declaration.media_type, content)
             content = content[: min(self._text_bytes_left, MAX_BEGINNING)]
+        if media_type == "text/plain":
+            content = self._extract_files(content)
         self._text_bytes_left -= len(content)
-        text = decode(content, declaration.charset).replace("\r\n", "\n")
-        texts = [_Text(declaration.media_type == "text/html", text)]
-        return _Body(texts, texts)
+        self._has_text |= not is_variant
+        texts = [Text(media_type, _with_line_feeds(decode(content, declaration.charset)))]
+        return Body(texts, texts, is_variant)
+
+    def _extract_files(self, content: bytes) -> bytes:
+        """Add the files that a text contains in other ways than MIME, and return the text without them."""
+        if b"begin " in content:
+            content, files = extract_files(content, self._defects)
+            self.parts.files += [make_file(file.name, "", file.content) for file in files]
+        yenc = _YENC.search(content)
+        if yenc:  # its bytes are not text
+            name = f"{decode(yenc['name'], None)}.yenc"
+            self.parts.files.append(make_file(name, "application/octet-stream", content))
+        return content
 
 
-def _join(bodies: Sequence[_Body]) -> _Body:
-    """Return the bodies one after the other, as in multipart/mixed."""
-    plain: list[_Text] = []
-    html: list[_Text] = []
-    for body in bodies:
-        plain += body.plain
-        html += body.html
-    return _Body(plain, html)
+def _is_text(declaration: Declaration) -> bool:
+    """Whether the content can be shown as text."""
+    if declaration.is_attachment:
+        return False
+    if declaration.is_multipart:  # without parts
+        return not declaration.file_name
+    if not declaration.media_type.startswith("text/") or declaration.media_type in _DATA:
+        return False
+    type_of_name = guess_type(declaration.file_name)
+    return type_of_name is None or type_of_name.startswith("text/")
 
 
-def _choose(bodies: Sequence[_Body]) -> _Body:
-    """Returns, of bodies with the same content (multipart/alternative), the plain ones and the HTML ones."""
-    plain = _join([body for body in bodies if not _has_html(body.plain)]).plain
-    html = _join([body for body in bodies if _has_html(body.html)]).html
-    return _Body(plain or html, html or plain)
+def _with_line_feeds(text: str) -> str:
+    """Replace CRLF, also with more CRs, and single CRs by line feeds."""
+    return _CARRIAGE_RETURNS.sub("\n", text).replace("\r", "\n") if "\r" in text else text
 
 
-def _split_parts(boundary: str, content: Bytes) -> Iterator[Bytes]:
-    """Yield the parts between the boundary's lines. The last line may be missing.
-
-    The line break before a boundary belongs to it. Searching for both together keeps the search linear: else
-    each place in a long run of dashes could begin a boundary.
-    """
-    line = b"--" + re.escape(boundary.encode(errors="surrogatepass")) + rb"(--)?[ \t]*(?=(\r?\n|\Z))"
-    start: int | None = None
-    for match in _boundary_lines(line, content):
-        if start is not None:
-            end = match.start()
-            if content[end - 1 : end] == b"\r":
-                end -= 1
-            yield content[start:end]
-        if match[1]:  # the closing boundary
-            return
-        start = match.end(2)
-    if start is not None:
-        yield content[start:]
-
-
-def _boundary_lines(line: bytes, content: Bytes) -> Iterator[re.Match[bytes]]:
-    first = re.match(line, content)
-    if first:
-        yield first
-    yield from re.finditer(b"\n" + line, content)
+def _split_text(content: Bytes) -> tuple[Headers, Bytes]:
+    """Return the headers at the beginning of a text, if it has nothing else before an empty line."""
+    defects: set[Defect] = set()
+    try:
+        headers, inner_content = split_mail(content, defects)
+    except Unreadable:
+        return {}, content
+    return ({}, content) if defects else (headers, inner_content)

@@ -3,37 +3,167 @@
 https://www.rfc-editor.org/rfc/rfc2045#section-6
 """
 
-import base64
-import quopri
+import binascii
+import re
+from enum import StrEnum
 from string import ascii_letters, digits
 
 from messaging.mail.defects import Defect
 
+MIN_BASE64_LINE = 40
+"""Characters of a line that is base64, and not a word of a text."""
+MAX_ODD_CHARACTERS = 1 / 8
+"""The share of blanks and characters outside base64's alphabet, from which on the content is not base64."""
+
 _BASE64 = (ascii_letters + digits + "+/").encode()
-_NOT_BASE64 = bytes({*range(256)} - {*_BASE64})
-_BASE64_LAYOUT = _BASE64 + b"= \t\r\n"
+_BLANKS = b" \t\r\n\f\v\0"
+_NOT_BASE64 = bytes({*range(256)} - {*_BASE64, *b"="})
+_FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")  # RFC 4648, section 5
+_BASE64_LINES = re.compile(rb"(?:\s*+[A-Za-z0-9+/]++={0,2}[ \t]*+(?=[\r\n]|\Z))++\s*+")
+_LONG_BASE64_LINE = re.compile(rb"(?m)^[A-Za-z0-9+/]{%d,}+=*+[ \t\r]*+$" % MIN_BASE64_LINE)
+_TWO_BASE64_LINES = re.compile(rb"[A-Za-z0-9+/]{%d,80}+\r*+\n[A-Za-z0-9+/]" % MIN_BASE64_LINE)
+_FOOTER_LINE = re.compile(rb"[ \t]*+(?:[^\s]++[ \t]++[^\s]|[^A-Za-z0-9\s]++[ \t]*+(?:[\r\n]|\Z))")
+"""A line with several words, or only of punctuation."""
+_BLANK_INSIDE = re.compile(rb"(?<=[^\s])[ \t]++(?=[^\s])")
+_WORDS = re.compile(rb"(?:[A-Z]?[a-z_-]*+|[A-Z]++|[0-9]++)(?:\s++(?:[A-Z]?[a-z_-]++|[A-Z]++|[0-9]++))*+\s*+")
+_CHUNK = re.compile(rb"[^=]++")
+_INCOMPLETE_CHUNK = re.compile(rb"(?:\A|=)(?:[^=]{4})*+[^=](?:=|\Z)")
+"""Characters of base64 that end with six bits, which are not a byte."""
+_CONTROL_CHARACTERS = bytes({*range(32)} - {*b"\t\n\f\r\x1b"})
+
+_SOFT_LINE_BREAK = re.compile(rb"=[ \t]*+(?:\r*+\n|\Z)")
+_ESCAPE = re.compile(rb"=[0-9A-Fa-f]{2}")
+_LONE_EQUALS_SIGN = re.compile(rb"=(?![0-9A-Fa-f]{2})")
 
 
-def decode_transfer(content: bytes, encoding: str, defects: set[Defect]) -> bytes:
-    """Return the decoded content of a part, and add what is lost to `defects`."""
-    match encoding.lower():
-        case "base64":
-            if not _is_base64(content):
-                defects.add(Defect.BASE64_INVALID)
-            return decode_base64(content)
-        case "quoted-printable":
-            return quopri.decodestring(content)
+class Encoding(StrEnum):
+    IDENTITY = "identity"
+    BASE64 = "base64"
+    QUOTED_PRINTABLE = "quoted-printable"
+    UUENCODE = "uuencode"
+
+
+def decode_transfer(
+    content: bytes, encoding: Encoding, defects: set[Defect], *, is_text_in_utf8: bool = False
+) -> bytes:
+    """Return the decoded content of a part, and add what is guessed or lost to `defects`.
+
+    Content that is clearly not in its declared encoding is returned as it is, or decoded from the encoding
+    that it has. What should be text in UTF-8 shows by its bytes whether it is decoded correctly.
+    """
+    if encoding is Encoding.BASE64:
+        return _decode_base64_part(content, defects, is_text_in_utf8=is_text_in_utf8)
+    if encoding is Encoding.QUOTED_PRINTABLE:
+        return _decode_quoted_printable_part(content, defects, is_text_in_utf8=is_text_in_utf8)
     return content
 
 
 def decode_base64(content: bytes) -> bytes:
-    """Decode base64 leniently: other characters, missing padding and an incomplete last byte are ignored."""
-    characters = content.translate(None, _NOT_BASE64)
+    """Decode base64 leniently: other characters, missing padding and incomplete bytes are ignored.
+
+    Several texts, each with its padding, are joined.
+    """
+    characters = content.translate(None, _NOT_BASE64).rstrip(b"=")
+    if b"=" not in characters:
+        return _decode_chunk(characters)
+    decoded = bytearray()  # a list of chunks would need more memory
+    for chunk in _CHUNK.finditer(characters):
+        decoded += _decode_chunk(chunk[0])
+    return bytes(decoded)
+
+
+def _decode_chunk(characters: bytes) -> bytes:
     if len(characters) % 4 == 1:  # six bits, which are not a byte
         characters = characters[:-1]
-    return base64.b64decode(characters + b"=" * (-len(characters) % 4))
+    return binascii.a2b_base64(characters + b"=" * (-len(characters) % 4))
 
 
-def _is_base64(content: bytes) -> bool:
-    """Whether the content has only characters of base64 and white space, and whole bytes."""
-    return not content.translate(None, _BASE64_LAYOUT) and len(content.translate(None, _NOT_BASE64)) % 4 != 1
+def _decode_base64_part(content: bytes, defects: set[Defect], *, is_text_in_utf8: bool) -> bytes:
+    odd = content.translate(None, _BASE64 + b"=" + _BLANKS)
+    is_for_urls = bool(odd) and not odd.strip(b"-_") and not {*b"+/"} & {*content}
+    has_words = bool(_BLANK_INSIDE.search(content))
+    data = _without_footer(content, is_text_in_utf8=is_text_in_utf8) if odd or has_words else content
+    odd_count = 0 if is_for_urls else len(odd)
+    if len(data) == len(content) and _is_plain(
+        content, odd_count, has_words=has_words, is_text_in_utf8=is_text_in_utf8
+    ):
+        defects.add(Defect.TRANSFER_ENCODING_WRONG)
+        return decode_quoted_printable(content) if _ESCAPE.search(content) else content
+    if is_for_urls:
+        data = data.translate(_FROM_URL_SAFE)
+    if odd or len(data) < len(content) or _INCOMPLETE_CHUNK.search(data.translate(None, _NOT_BASE64)):
+        defects.add(Defect.BASE64_INVALID)
+    return decode_base64(data)
+
+
+def _without_footer(content: bytes, *, is_text_in_utf8: bool) -> bytes:
+    """Return the lines of base64 before the lines that a mailing list or a virus scanner has appended."""
+    lines = _BASE64_LINES.match(content)
+    if not lines or _LONG_BASE64_LINE.search(content, lines.end()):
+        return content
+    data = lines[0].rstrip()
+    is_complete = data.endswith(b"=")
+    if not is_complete and not _FOOTER_LINE.match(content, lines.end()):
+        return content
+    if is_text_in_utf8:
+        is_data = _is_text(decode_base64(data))
+    else:
+        is_data = is_complete or len(data) >= MIN_BASE64_LINE
+    return data if is_data else content
+
+
+def _is_plain(content: bytes, odd_count: int, *, has_words: bool, is_text_in_utf8: bool) -> bool:
+    """Whether the content is not base64, though it is declared so."""
+    blank_count = content.count(b" ") + content.count(b"\t") if has_words else 0
+    if odd_count and odd_count + blank_count >= MAX_ODD_CHARACTERS * len(content.strip()):
+        return True
+    if has_words and b"=" not in content and len(content.translate(None, _BLANKS)) % 4:
+        return True
+    looks_like_text = has_words or _WORDS.fullmatch(content)
+    return bool(is_text_in_utf8 and looks_like_text and not _is_text(decode_base64(content)))
+
+
+def _is_text(content: bytes) -> bool:
+    """Whether the content is UTF-8 without control characters."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return len(content.translate(None, _CONTROL_CHARACTERS)) == len(content)
+
+
+def _decode_quoted_printable_part(content: bytes, defects: set[Defect], *, is_text_in_utf8: bool) -> bytes:
+    if _looks_like_base64(content):
+        decoded = decode_base64(content)
+        if not is_text_in_utf8 or _is_text(decoded):
+            defects.add(Defect.TRANSFER_ENCODING_WRONG)
+            return decoded
+    content = _SOFT_LINE_BREAK.sub(b"", content)
+    if _LONE_EQUALS_SIGN.search(content):
+        defects.add(Defect.QUOTED_PRINTABLE_INVALID)
+    return decode_quoted_printable(content)
+
+
+def _looks_like_base64(content: bytes) -> bool:
+    """Whether the content is base64 with padding, or has several long lines. It can still be a text."""
+    lines = content.strip()
+    is_padded = lines.endswith(b"=")
+    if not is_padded and not _TWO_BASE64_LINES.match(lines):
+        return False
+    characters = lines.translate(None, _BLANKS)
+    return (
+        len(characters) % 4 == 0
+        and b"=" not in characters.rstrip(b"=")
+        and not characters.translate(None, _BASE64 + b"=")
+    )
+
+
+def decode_quoted_printable(content: bytes) -> bytes:
+    """Decode quoted-printable leniently.
+
+    Blanks after a soft line break are ignored, and an equals sign without two digits is not changed.
+    """
+    content = _SOFT_LINE_BREAK.sub(b"", content)
+    for pair, escaped in ((b"==", b"=3D="), (b"==", b"=3D="), (b"=\r", b"=3D\r")):
+        content = content.replace(pair, escaped)  # else binascii would omit a character
+    return binascii.a2b_qp(content)

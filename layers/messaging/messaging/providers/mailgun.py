@@ -201,7 +201,7 @@ def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
     fields = form.fields_by_name(payload.form(webhook.content_type, webhook.body))
     if "body-mime" in fields:
         raw = fields["body-mime"].content
-        headers, _ = mime.split_head(raw)
+        headers, _ = mime.split_mail(raw, set())
         mail = mail_message.parse_mail(raw)
     else:
         headers = _headers(fields)

@@ -1,0 +1,100 @@
+"""Splits the content of a multipart into its parts, whatever its boundary looks like (RFC 2046)."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from messaging.mail.defects import Defect
+from messaging.mail.mime import Bytes
+
+MAX_SNIFFED_BOUNDARY = 200  # bytes
+
+_LINE_FEED = re.compile(rb"\n")
+_NOT_BLANK = re.compile(rb"[^\s\0]")
+_FIRST_PART = re.compile(
+    rb"(?i)(?:\A|[\r\n])--(?P<boundary>[^\r\n]{1,%d}?)[ \t]*+(?:\r*+\n|\r)(?:content|mime)-[a-z-]++[ \t]*+:"
+    % MAX_SNIFFED_BOUNDARY
+)
+
+
+class Part(NamedTuple):
+    content: Bytes
+    """The headers and the content of the part."""
+    is_last: bool
+    """Whether a closing boundary follows."""
+
+
+def find_boundary(declared: str | None, content: Bytes, defects: set[Defect]) -> bytes | None:
+    """Return the boundary that separates the content, or None if nothing does.
+
+    If the declared one does not, it can have quotes around it, or the wrong line can be declared. Then the
+    boundary is that of the first line which looks like one and precedes a header of MIME.
+    """
+    if declared:
+        variants = (
+            declared,
+            declared.strip(" '\"<>"),
+            declared.split(None, 1)[0] if declared.strip() else "",
+        )
+        for variant in dict.fromkeys(variants):
+            boundary = variant.rstrip().encode(errors="surrogatepass")
+            if boundary and next(_boundary_lines(boundary, content), None):
+                return boundary
+    defects.add(Defect.BOUNDARY_WRONG)
+    first_part = _FIRST_PART.search(content)
+    return first_part["boundary"] if first_part else None
+
+
+def split_parts(boundary: bytes, content: Bytes, defects: set[Defect]) -> Iterator[Part]:
+    """Yield the parts between the boundary's lines. The closing line may be missing, or have more text.
+
+    Parts after a closing line are parts, too. Other text after it is ignored.
+    """
+    start: int | None = None
+    closed: int | None = None  # the end of the last closing line
+    inexact: re.Match[bytes] | None = None  # a closing line with more text
+    for line in _boundary_lines(boundary, content):
+        if line["closing"] and line["more"].strip():
+            inexact = inexact or line
+            continue
+        inexact = None
+        if start is not None:
+            yield Part(_part(content, start, line.start()), is_last=bool(line["closing"]))
+        elif closed and not line["closing"]:
+            defects.add(Defect.CLOSING_BOUNDARY_MISPLACED)
+        if line["closing"]:
+            start, closed = None, line.end()
+        else:
+            start, closed = line.end("end"), None
+    if start is not None and inexact:
+        yield Part(_part(content, start, inexact.start()), is_last=True)
+        closed = inexact.start("more")
+    elif start is not None:
+        defects.add(Defect.CLOSING_BOUNDARY_MISSING)
+        yield Part(content[start:], is_last=True)
+    if closed and _NOT_BLANK.search(content, closed):
+        defects.add(Defect.TEXT_AFTER_PARTS)
+
+
+def _part(content: Bytes, start: int, end: int) -> Bytes:
+    """Return the part without the CRs of the line break before the next boundary."""
+    for _ in range(2):
+        if content[end - 1 : end] == b"\r":
+            end -= 1
+    return content[start:end]
+
+
+def _boundary_lines(boundary: bytes, content: Bytes) -> Iterator[re.Match[bytes]]:
+    """Yield the lines that are the boundary, or begin with a closing one.
+
+    The line break before a boundary belongs to it. Searching for both together keeps the search linear: else
+    each place in a long run of dashes could begin a boundary.
+    """
+    line_break = rb"\n" if _LINE_FEED.search(content) else rb"\r"
+    line = rb"--%s(?:(?P<closing>--)(?P<more>[^\r\n]*+)|[ \t]*+)(?=(?P<end>\r*+\n|\r|\Z))" % re.escape(
+        boundary
+    )
+    first = re.match(line, content)
+    if first:
+        yield first
+    yield from re.finditer(line_break + line, content)
