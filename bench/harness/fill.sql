@@ -12,9 +12,9 @@ INSERT INTO conversation_participants (conversation_id, address, role)
 SELECT id, customer_address, 'customer' FROM conversations
 UNION ALL SELECT id, contact_address, 'contact' FROM conversations;
 INSERT INTO messages (conversation_id, direction, type, status, body, attachments, "timestamp", size, provider,
-                      provider_message_id, inbound_key, created_at, updated_at)
+                      inbound_key, webhook_request_id, created_at, updated_at)
 SELECT CASE WHEN n % 10 = 0 THEN 1 ELSE 2 + n::bigint * 7919 % (:conversations - 1) END, 'inbound', 'sms', 'received',
-       'See you at eight, in front of the station; bring the tickets, the umbrella and something to eat.', '[]', times.sent, 300, 'sms', 'filled-' || n, 'sms=filled-' || n, times.sent, times.sent
+       'See you at eight, in front of the station; bring the tickets, the umbrella and something to eat.', '[]', times.sent, 300, 'sms', 'sms=filled-' || n, n, times.sent, times.sent
   FROM generate_series(1, :messages) AS n, LATERAL (SELECT now() - (:messages - n) * interval '1 second' AS sent) AS times;
 SELECT setval(pg_get_serial_sequence(named, 'id'), (SELECT last FROM (VALUES
            ('contacts', :conversations), ('conversations', :conversations), ('messages', :messages)) AS filled (name, last)

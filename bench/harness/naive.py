@@ -67,7 +67,6 @@ class Message(Base):
     timestamp: Mapped[datetime]
     size: Mapped[int]
     provider: Mapped[str]
-    provider_message_id: Mapped[str]
     inbound_key: Mapped[str]
 
 
@@ -139,7 +138,6 @@ def _store(session: Session, inbound: Inbound) -> Message:
         timestamp=inbound.timestamp,
         size=len(inbound.body),
         provider="sms",
-        provider_message_id=inbound.messaging_provider_id,
         inbound_key=f"sms={inbound.messaging_provider_id}",
     )
     session.add(message)

@@ -24,8 +24,8 @@ DEADLOCK = "40P01"
 TRIES = 20
 FUNCTIONS = (
     "status",
-    "json",
     "conversations",
+    "json",
     "outbound_accept",
     "inbound_messages",
     "inbound_reports",

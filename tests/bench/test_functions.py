@@ -24,7 +24,7 @@ def _bare(database: Database) -> None:
 def stored(database: Database) -> list[Any]:
     """Return what a webhook has stored, without times and headers."""
     return database.rows(
-        "SELECT direction, type, status, m.body, attachments, timestamp, size, provider_message_id, extra,"
+        "SELECT direction, type, status, m.body, attachments, timestamp, size, inbound_key, extra,"
         "       encode(r.body, 'escape'), r.url, r.query, encode(r.digest, 'hex'), r.fault, r.replay_token"
         "  FROM messages m, webhook_requests r ORDER BY m.id, r.id"
     )

@@ -123,7 +123,8 @@ def test_fifty_webhooks_with_one_id_store_one_message_and_get_the_same_answer(
     assert Counter(answer.status for answer in answers) == {200: 50}
     assert all(answer == answers[0] for answer in answers)
     id = body["messaging_provider_id"]
-    assert stack_database.value("SELECT count(*) FROM messages WHERE provider_message_id = :id", id=id) == 1
+    count = "SELECT count(*) FROM messages m WHERE id_at_provider(m) = :id"
+    assert stack_database.value(count, id=id) == 1
 
 
 @pytest.mark.usefixtures("_slow_commits")

@@ -95,7 +95,7 @@ def test_a_message_is_stored_once(contract: Contract, database: Database, printe
     answers = [send(contract, webhook) for webhook in (request, request, contract.request(contract.inbound))]
     assert {200} == {answer.status for answer in answers}
     assert len({answer.body for answer in answers}) == 1
-    assert database.rows("SELECT provider, provider_message_id FROM messages") == [
+    assert database.rows("SELECT provider, id_at_provider(m) FROM messages m") == [
         [NAME, contract.inbound_id]
     ]
     assert printed.metrics["Inbound"] == [1]

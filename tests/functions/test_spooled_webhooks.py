@@ -14,7 +14,7 @@ from tests.support.tcp_server import serve
 from tests.support.waiting import eventually
 
 UNREACHABLE = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
-IDS = "SELECT provider_message_id FROM messages ORDER BY provider_message_id"
+IDS = "SELECT id_at_provider(m) AS id FROM messages m ORDER BY id"
 
 pytestmark = pytest.mark.usefixtures("providers")
 

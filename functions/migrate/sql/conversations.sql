@@ -66,10 +66,20 @@ $$;
 
 -- Returns what identifies an inbound message: its provider and the provider's id. The name of a provider contains no
 -- =.
--- Called by insert_message and add_inbound.
+-- Called by add_inbound and id_at_provider.
 CREATE OR REPLACE FUNCTION inbound_key(in_provider text, in_provider_message_id text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT in_provider || '=' || in_provider_message_id
+$$;
+
+-- Returns the provider's id of a message, or NULL if it is not known. The key of an inbound message contains it, and
+-- the row does not store it twice.
+-- Called by message_json.
+CREATE OR REPLACE FUNCTION id_at_provider(message messages) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE message.direction
+           WHEN 'inbound' THEN substr(message.inbound_key, length(inbound_key(message.provider, '')) + 1)
+           ELSE message.provider_message_id END
 $$;
 
 -- Inserts a message with the content that the caller sent or the provider reported (models.Content): each field goes
@@ -77,9 +87,9 @@ $$;
 -- inbound message came.
 -- Returns the message, or NULL if this token already has one. Called by accept_message and add_inbound.
 CREATE OR REPLACE FUNCTION insert_message(
-    in_conversation conversations, in_direction text, in_status text, in_provider text,
-    in_provider_message_id text, in_token uuid, in_content jsonb, in_extra jsonb,
-    in_providers text[] DEFAULT '{}', in_policy text DEFAULT 'at_most_once', in_webhook_request bigint DEFAULT NULL
+    in_conversation conversations, in_direction text, in_status text, in_provider text, in_inbound_key text,
+    in_token uuid, in_content jsonb, in_extra jsonb, in_providers text[] DEFAULT NULL, in_policy text DEFAULT NULL,
+    in_webhook_request bigint DEFAULT NULL
 ) RETURNS messages
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -93,10 +103,7 @@ BEGIN
     message.status := in_status;
     message.provider := in_provider;
     message.providers := in_providers;
-    message.provider_message_id := in_provider_message_id;
-    IF in_direction = 'inbound' THEN
-        message.inbound_key := inbound_key(in_provider, in_provider_message_id);
-    END IF;
+    message.inbound_key := in_inbound_key;
     message.webhook_request_id := in_webhook_request;
     message.delivery_policy := in_policy;
     message.request_token := in_token;

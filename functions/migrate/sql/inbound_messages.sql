@@ -101,6 +101,7 @@ CREATE OR REPLACE FUNCTION add_inbound(
 )
 LANGUAGE plpgsql AS $$
 DECLARE
+    key text := inbound_key(in_provider, in_provider_message_id);
     inserted messages;
     conversation conversations;
 BEGIN
@@ -112,13 +113,13 @@ BEGIN
                 THEN 'duplicate' ELSE 'conflict' END
       INTO message, outcome
       FROM messages m JOIN conversations c ON c.id = m.conversation_id
-     WHERE m.inbound_key = inbound_key(in_provider, in_provider_message_id);
+     WHERE m.inbound_key = key;
     IF NOT FOUND THEN
         conversation := touch_conversation(
             inbound_owner(in_content ->> 'to'), in_content ->> 'to', in_content ->> 'from', in_content ->> 'type');
         outcome := CASE conversation.account_id WHEN 0 THEN 'quarantined' ELSE 'created' END;
         inserted := insert_message(
-            conversation, 'inbound', 'received', in_provider, in_provider_message_id, NULL, in_content, in_extra,
+            conversation, 'inbound', 'received', in_provider, key, NULL, in_content, in_extra,
             in_webhook_request => in_webhook_request);
         IF in_content -> 'cc' <> '[]' THEN
             PERFORM add_participants(conversation, in_content -> 'cc');

@@ -41,7 +41,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                coalesce(message.extra -> 'content_ids', '{}') AS content_ids,
                message.status,
                message.provider,
-               message.provider_message_id,
+               id_at_provider(message) AS provider_message_id,
                CASE WHEN message.error_code IS NOT NULL OR message.error_reason IS NOT NULL
                     THEN json_build_object('code', message.error_code, 'reason', message.error_reason) END AS error,
                rfc3339(message.timestamp) AS timestamp,

@@ -102,16 +102,14 @@ messages = Table(
     Column(
         "providers",
         ARRAY(Text),
-        nullable=False,
-        server_default="{}",
         comment="outbound: all that may carry it, in the order in which they are tried",
     ),
-    Column("provider_message_id", Text),
+    Column("provider_message_id", Text, comment="outbound: the provider's id; see also id_at_provider()"),
     Column("inbound_key", Text, comment="inbound: the provider and its id; see inbound_key()"),
     Column(
         "webhook_request_id", BigInteger, comment="inbound: the request that it came in; deleted before it is"
     ),
-    Column("delivery_policy", Text, nullable=False, server_default="at_most_once"),
+    Column("delivery_policy", Text, comment="outbound"),
     Column("extra", JSONB, comment="inbound: what else the provider said"),
     Column("error_code", Text),
     Column("error_reason", Text),
@@ -124,13 +122,20 @@ messages = Table(
     CheckConstraint(
         "direction = 'outbound' AND status IN"
         " ('queued', 'sending', 'sent', 'delivered', 'read', 'failed', 'unknown')"
-        " OR direction = 'inbound' AND status = 'received' AND provider_message_id IS NOT NULL",
+        " OR direction = 'inbound' AND status = 'received'",
         name="status",
     ),
-    CheckConstraint("(direction = 'inbound') = (inbound_key IS NOT NULL)", name="inbound_key"),
+    CheckConstraint(
+        "CASE direction WHEN 'inbound' THEN inbound_key IS NOT NULL AND provider_message_id IS NULL"
+        " ELSE inbound_key IS NULL END",
+        name="inbound_key",
+    ),
     CheckConstraint("type IN ('sms', 'mms', 'email')", name="type"),
     CheckConstraint("delivery_policy IN ('at_most_once', 'at_least_once')", name="delivery_policy"),
-    CheckConstraint("direction = 'inbound' OR cardinality(providers) > 0", name="providers"),
+    CheckConstraint(
+        "direction = 'inbound' OR coalesce(cardinality(providers), 0) > 0 AND delivery_policy IS NOT NULL",
+        name="outbound",
+    ),
     Index("messages_page_idx", "conversation_id", "id"),
     Index(
         "messages_request_token_key",

@@ -383,18 +383,20 @@ def upgrade() -> None:
         sa.Column(
             "providers",
             sa.ARRAY(sa.Text()),
-            server_default="{}",
-            nullable=False,
             comment="outbound: all that may carry it, in the order in which they are tried",
         ),
-        sa.Column("provider_message_id", sa.Text()),
+        sa.Column(
+            "provider_message_id",
+            sa.Text(),
+            comment="outbound: the provider's id; see also id_at_provider()",
+        ),
         sa.Column("inbound_key", sa.Text(), comment="inbound: the provider and its id; see inbound_key()"),
         sa.Column(
             "webhook_request_id",
             sa.BigInteger(),
             comment="inbound: the request that it came in; deleted before it is",
         ),
-        sa.Column("delivery_policy", sa.Text(), server_default="at_most_once", nullable=False),
+        sa.Column("delivery_policy", sa.Text(), comment="outbound"),
         sa.Column(
             "extra", postgresql.JSONB(astext_type=sa.Text()), comment="inbound: what else the provider said"
         ),
@@ -425,17 +427,19 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint(
-            "(direction = 'inbound') = (inbound_key IS NOT NULL)", name=op.f("messages_inbound_key_check")
+            "CASE direction WHEN 'inbound' THEN inbound_key IS NOT NULL AND provider_message_id IS NULL ELSE inbound_key IS NULL END",
+            name=op.f("messages_inbound_key_check"),
         ),
         sa.CheckConstraint(
             "delivery_policy IN ('at_most_once', 'at_least_once')",
             name=op.f("messages_delivery_policy_check"),
         ),
         sa.CheckConstraint(
-            "direction = 'inbound' OR cardinality(providers) > 0", name=op.f("messages_providers_check")
+            "direction = 'inbound' OR coalesce(cardinality(providers), 0) > 0 AND delivery_policy IS NOT NULL",
+            name=op.f("messages_outbound_check"),
         ),
         sa.CheckConstraint(
-            "direction = 'outbound' AND status IN ('queued', 'sending', 'sent', 'delivered', 'read', 'failed', 'unknown') OR direction = 'inbound' AND status = 'received' AND provider_message_id IS NOT NULL",
+            "direction = 'outbound' AND status IN ('queued', 'sending', 'sent', 'delivered', 'read', 'failed', 'unknown') OR direction = 'inbound' AND status = 'received'",
             name=op.f("messages_status_check"),
         ),
         sa.CheckConstraint("type IN ('sms', 'mms', 'email')", name=op.f("messages_type_check")),

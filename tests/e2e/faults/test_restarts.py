@@ -88,7 +88,7 @@ def test_accepted_messages_survive_restarts_of_postgres_once(faulty_stack: Stack
     load.run(restart)
     with closing(Database(faulty_stack.database_url)) as database:
         own = "FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE c.contact_address = :to"
-        inbound = f"SELECT provider_message_id {own} AND direction = 'inbound'"
+        inbound = f"SELECT id_at_provider(m) {own} AND direction = 'inbound'"
         outbound = f"SELECT m.id, status {own} AND direction = 'outbound'"
         eventually(lambda: len(database.rows(inbound, to=contact)) >= len(load.received), 60)
         eventually(lambda: database.value(UNFINISHED) == 0, 60)

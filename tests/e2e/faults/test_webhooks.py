@@ -53,7 +53,7 @@ def received(stack: Stack, contact: str) -> Counter[str]:
     )
     with closing(Database(stack.database_url)) as database:
         return Counter(
-            str(id) for [id] in database.rows(f"SELECT m.provider_message_id {of_contact}", contact=contact)
+            str(id) for [id] in database.rows(f"SELECT id_at_provider(m) {of_contact}", contact=contact)
         )
 
 

@@ -92,7 +92,7 @@ def test_a_part_that_cannot_be_parsed_does_not_lose_the_others(
     headers = {"x-example-signature": hmac.new(b"key", body, hashlib.sha256).hexdigest()}
     answered = inbound_receive.receive(Channel.SMS, "example", Webhook("", "", headers, body))
     assert (answered.status, answered.body) == (200, '<thanks for="3"/>')
-    assert database.rows("SELECT provider_message_id FROM messages ORDER BY id") == [["in-0"], ["in-2"]]
+    assert database.rows("SELECT id_at_provider(m) FROM messages m ORDER BY id") == [["in-0"], ["in-2"]]
     assert database.rows(REQUESTS) == [["Invalid: src"]]
 
 

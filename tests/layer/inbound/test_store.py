@@ -106,7 +106,7 @@ def test_a_replay_token_is_valid_for_one_request_only(database: Database) -> Non
             store_parts(
                 [messages.inbound("c")], messages.request(b"3", replay_token="token", provider=provider)
             )
-    assert database.rows("SELECT provider_message_id FROM messages ORDER BY id") == [["a"], ["b"]]
+    assert database.rows("SELECT id_at_provider(m) FROM messages m ORDER BY id") == [["a"], ["b"]]
     assert database.value(REQUESTS) == 2
 
 

@@ -163,7 +163,16 @@ def test_the_same_id_of_another_provider_is_another_message(database: Database) 
     assert messages.store_part(messages.inbound("id-1"), "other").outcome == "created"
     claimed = messages.claim_new()
     messages.record_sent(claimed, "id-1")  # the id of an outbound message is independent too
-    assert database.value("SELECT count(*) FROM messages WHERE provider_message_id = 'id-1'") == 3
+    assert database.value("SELECT count(*) FROM messages m WHERE id_at_provider(m) = 'id-1'") == 3
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("id", ["1", "=", "a=b==", "sms=1", "\u00e4\U0001f600 %", "x" * 512])
+def test_an_inbound_message_has_the_id_that_its_provider_gave_it(id: str) -> None:
+    created, message = messages.receive(id)
+    assert created
+    assert message.provider_message_id == id
+    assert messages.receive(id) == (False, message)
 
 
 def test_a_message_s_size_is_about_that_of_its_json(database: Database) -> None:

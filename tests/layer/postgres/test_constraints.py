@@ -17,6 +17,7 @@ MESSAGE = {
     "size": "0",
     "provider": "'sms'",
     "providers": "'{sms}'",
+    "delivery_policy": "'at_most_once'",
     "provider_message_id": "NULL",
     "inbound_key": "NULL",
     "request_token": "NULL",
@@ -24,7 +25,8 @@ MESSAGE = {
 INBOUND = {
     "direction": "'inbound'",
     "status": "'received'",
-    "provider_message_id": "'id-2'",
+    "providers": "NULL",
+    "delivery_policy": "NULL",
     "inbound_key": "'sms=id-2'",
 }
 
@@ -81,7 +83,7 @@ REPORTED_AT = "(SELECT occurred_at FROM message_events WHERE kind = 'report' LIM
     [
         insert(),
         insert(**INBOUND),
-        insert(**INBOUND | {"provider_message_id": "'id-1'", "inbound_key": "'other=id-1'"}),
+        insert(**INBOUND | {"inbound_key": "'other=id-1'"}),
         insert(provider_message_id="'id-1'"),
         conversation(),
         conversation(customer_address="'+1'", contact_address=f"'{messages.CUSTOMER}'"),
@@ -104,11 +106,15 @@ def test_a_valid_row_is_accepted(stored: Database, statement: str) -> None:
         (insert(status="'received'"), "messages_status_check"),
         (insert(status="'lost'"), "messages_status_check"),
         (insert(direction="'sideways'"), "messages_status_check"),
-        (insert(**INBOUND | {"provider_message_id": "NULL"}), "messages_status_check"),
         (insert(type="'fax'"), "messages_type_check"),
         (insert(**INBOUND | {"inbound_key": "'sms=id-1'"}), "messages_inbound_key"),
         (insert(**INBOUND | {"inbound_key": "NULL"}), "messages_inbound_key_check"),
+        (insert(**INBOUND | {"provider_message_id": "'id-2'"}), "messages_inbound_key_check"),
         (insert(inbound_key="'sms=id-2'"), "messages_inbound_key_check"),
+        (insert(providers="NULL"), "messages_outbound_check"),
+        (insert(providers="'{}'"), "messages_outbound_check"),
+        (insert(delivery_policy="NULL"), "messages_outbound_check"),
+        (insert(delivery_policy="'whenever'"), "messages_delivery_policy_check"),
         (insert(request_token=TOKEN), "messages_request_token_key"),
         (insert(conversation_id="99"), "messages_conversation_id_fkey"),
         (

@@ -42,11 +42,12 @@ SELECT CASE n % 2 WHEN 0 THEN '{messages.CUSTOMER}' ELSE '+1201' || n END, '+180
        now() - n * interval '1 second'
   FROM generate_series(1, {ROWS}) n;
 INSERT INTO messages (conversation_id, direction, type, status, body, attachments, "timestamp", size,
-                      provider, providers, provider_message_id, inbound_key, attempt_count)
+                      provider, providers, delivery_policy, provider_message_id, inbound_key, attempt_count)
 SELECT greatest(n - {IN_FIRST_CONVERSATION}, 1), CASE n % 2 WHEN 0 THEN 'inbound' ELSE 'outbound' END, 'sms',
        CASE WHEN n % 2 = 0 THEN 'received' WHEN n % 5 = 0 THEN 'queued'
             WHEN n = 1 OR n % 5 = 1 AND n > {IN_FIRST_CONVERSATION} + 1 THEN 'sending' ELSE 'delivered' END,
-       'body', '[]', now(), 100, 'sms', '{{sms}}', 'm-' || n, CASE n % 2 WHEN 0 THEN 'sms=m-' || n END, n % 2
+       'body', '[]', now(), 100, 'sms', '{{sms}}', 'at_most_once',
+       CASE n % 2 WHEN 1 THEN 'm-' || n END, CASE n % 2 WHEN 0 THEN 'sms=m-' || n END, n % 2
   FROM generate_series(1, {ROWS}) n;
 INSERT INTO outbound_queue (conversation_id, message_id, next_attempt_at, dispatch_at)
 SELECT conversation_id, id, now() - interval '1 day', now() + id * interval '1 hour' - interval '1 day'

@@ -158,7 +158,7 @@ def test_a_mail_is_stored_once_for_each_of_our_addresses(api: Api, database: Dat
     for sent, content_type in ((body, FORM), (body, FORM), (again, FORM.replace("xYzZY", "aBcDe"))):
         headers = {"content-type": content_type, **signatures.headers(sent)}
         assert call("POST", HOOK, sent, headers).status == 200
-    stored_ids = {id for [id] in database.rows("SELECT provider_message_id FROM messages")}
+    stored_ids = {id for [id] in database.rows("SELECT id_at_provider(m) FROM messages m")}
     assert stored_ids == {
         f"message-1@example.org/732b3589ad2d55b0ffc9260c145c350a1b94fc3a/{name}@example.com"
         for name in ("user", "sales")
