@@ -14,7 +14,7 @@ from messaging.postgres.database import connect
 STATEMENT = (
     "SELECT outcome, message, fault FROM receive_webhook("
     "$1, $2, $3::timestamptz, $4::timestamptz,"
-    " $5, $6, $7::jsonb, $8::bytea, $9::bytea, $10, $11, $12::jsonb)"
+    " $5, $6, $7::jsonb, $8::bytea, $9::bytea, $10, $11, $12, $13::jsonb)"
 )
 
 EMPTY_FIELDS: dict[str, object] = {
@@ -57,4 +57,4 @@ def parameters(event: dict[str, Any]) -> Sequence[object]:
     url = f"https://{event['requestContext']['domainName']}{event['rawPath']}"
     digest = hashlib.sha256(b"\0" + body).digest()[:16]
     raw = (url, event["rawQueryString"], json.dumps(event["headers"]), body, digest)
-    return "sms", "sms", now, now, *raw, None, None, json.dumps([part])
+    return "sms", "sms", now, now, *raw, None, None, None, json.dumps([part])

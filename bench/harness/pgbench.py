@@ -18,7 +18,7 @@ SCRIPT = """\\
 \\set contact {contact}
 SELECT outcome, message, fault FROM receive_webhook(
     'sms', 'sms', now(), now(), :url, '', :headers::jsonb,
-    convert_to({body}, 'UTF8'), substring(sha256(convert_to({body}, 'UTF8')), 1, 16), NULL, NULL,
+    convert_to({body}, 'UTF8'), substring(sha256(convert_to({body}, 'UTF8')), 1, 16), NULL, NULL, NULL,
     ({part})::jsonb);
 """
 """pgbench sends each variable as a text parameter, as a driver does."""
@@ -79,7 +79,7 @@ def _parameters() -> tuple[dict[str, str], dict[str, str]]:
     expressions: dict[str, str] = {}
     variables = {"url": str(row[4]), "headers": str(row[6])}
     split = re.compile("(" + "|".join(re.escape(text) for text in REPLACEMENTS) + ")")
-    for name, text in (("body", event["body"]), ("part", str(row[11]))):
+    for name, text in (("body", event["body"]), ("part", str(row[-1]))):
         pieces: list[str] = []
         for index, piece in enumerate(split.split(text)):
             if piece in REPLACEMENTS:
