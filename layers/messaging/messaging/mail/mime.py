@@ -28,7 +28,9 @@ Headers = Mapping[str, Sequence[str]]
 _NAME = rb"[!-9;-~]++[ \t]*+:"
 _BEFORE_HEADERS = re.compile(rb"(?:\xef\xbb\xbf|[\s\0]++|>?From ++[^\s:][^\r\n]*+[\r\n])*+(?=%s)" % _NAME)
 """A byte order mark, blank lines, and the line that begins a mail in an mbox file."""
-_LINE = re.compile(rb"(?P<text>[^\r\n]*+(?:\r(?!\r*+\n|[\r \t]|%s)[^\r\n]*+)*+)(?P<end>\r*+\n|\r|\Z)" % _NAME)
+_LINE = re.compile(
+    rb"(?P<text>[^\r\n]*+(?:(?<=[^\r\n])\r(?!\r*+\n|[\r \t]|%s)[^\r\n]*+)*+)(?P<end>\r*+\n|\r|\Z)" % _NAME
+)
 """A line ends with LF after any number of CRs, or with one CR before a header or an empty line."""
 _HEADER = re.compile(rb"([!-9;-~]++)[ \t]*+:")
 _ODD_HEADER = re.compile(rb"([A-Za-z\x80-\xff][A-Za-z\x80-\xff -]{0,60}+):")
@@ -84,14 +86,11 @@ class _Head:
 
     def scan(self) -> memoryview:
         """Find the headers, and return what follows them."""
-        while True:
-            line = self._line(self._end)
-            if not line["text"] or (line["text"].isspace() and not self._fields):
-                break
-            if not self._add(line):
-                break
+        line = self._line(self._end)
+        while line["text"] and self._add(line):
             self._end = line.end()
-        if not line["text"].strip() and line["end"]:
+            line = self._line(self._end)
+        if line["end"] and not line["text"].strip():
             return self._raw[line.end() :]
         self._end_without_empty_line()
         return self._raw[self._end :]
@@ -109,33 +108,36 @@ class _Head:
 
     def _add(self, line: re.Match[bytes]) -> bool:
         """Add a line to the headers. Return False if it is content."""
-        start = line.start()
-        header = _HEADER.match(line["text"])
+        text = line["text"]
+        header = _HEADER.match(text)
         if not header:
             if not self._fields:
                 return False
-            if line["text"][:1] in (b" ", b"\t"):
+            is_blank = text.isspace()
+            if text[:1] in (b" ", b"\t") and not is_blank:
                 return True
-            if not self._is_header(start, line.end()):
+            if not self._is_header(line.start(), line.end()):
                 return False
+            if is_blank:
+                return True
             self._defects.add(Defect.HEADER_NOT_FOLDED)
-            header = _ODD_HEADER.match(line["text"])
+            header = _ODD_HEADER.match(text)
         if header:
             name = decode(header[1], None).strip().lower()
-            self._fields.append(_Field(name, start, start + header.end()))
+            self._fields.append(_Field(name, line.start(), line.start() + header.end()))
             self._names.add(name)
             check_header_count(len(self._fields))
         return True
 
     def _is_header(self, start: int, end: int) -> bool:
-        """Whether a line that looks like content belongs to the headers.
+        """Whether a line that is blank or not indented belongs to the headers.
 
         It does if it continues a Content-Type, or if other headers follow that the mail does not have yet.
         """
         previous = self._fields[-1]
         if previous.name in ("content-type", "content-disposition") and _PARAMETER.match(self._raw, start):
-            is_continued = bytes(self._raw[previous.start : start]).rstrip().endswith(b";")
-            return is_continued or bool(_COMMON_PARAMETER.match(self._raw, start))
+            end_of_previous = bytes(self._raw[max(previous.start, start - 10) : start]).rstrip()
+            return end_of_previous.endswith(b";") or bool(_COMMON_PARAMETER.match(self._raw, start))
         for _ in range(MAX_UNFOLDED_LINES):
             line = self._line(end)
             if not line["text"]:
