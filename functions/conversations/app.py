@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from description import allowed_methods, docs_page, openapi_document
 from pydantic import BeforeValidator
 
-from messaging.address import Address
+from messaging.address import StoredAddress
 from messaging.conversations import reads
 from messaging.conversations.responses import Conversation, ConversationPage, MessagePage, MessageWithEvents
 from messaging.fields import Time
@@ -25,7 +25,7 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(description="The `next_cursor` of the previous page.")]
 # An unescaped plus sign in a URL arrives as a space.
 EitherAddress = Annotated[
-    Address,
+    StoredAddress,
     BeforeValidator(lambda text: f"+{text[1:]}" if text[:1] == " " else text),
 ]
 OPENAPI_DOCUMENT: dict[int, Any] = {

@@ -227,6 +227,118 @@ def test_a_field_refuses_wrong_types_and_too_long_text(type_: object, text: obje
         TypeAdapter(type_).validate_python(text)
 
 
+# --- Two ways to write one number --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "canonical"),
+    [
+        (["+5215512345678", "+52 1 55 1234 5678", "+52 55 1234 5678"], "+525512345678"),
+        (["+5218112345678", "+528112345678"], "+528112345678"),
+        (["+5491123456789", "+54 9 11 2345-6789", "+54 11 2345-6789"], "+5491123456789"),
+        (["+54 11 15-2345-6789"], "+5491123456789"),
+        (["+543514123456", "+5493514123456"], "+5493514123456"),
+        (["+551187654321", "+5511987654321", "+55 (11) 98765-4321"], "+5511987654321"),
+        (["+552181234567", "+5521981234567"], "+5521981234567"),
+        (["+554861234567"], "+5548961234567"),
+        (["+551132654321", "+55 11 3265-4321"], "+551132654321"),  # a landline
+        (["+548001234567"], "+548001234567"),  # a free number
+        (["+44 (0)7911 123456", "+447911123456"], "+447911123456"),
+        (["+39 06 698 1234"], "+39066981234"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.parametrize("region", ["", "US", "MX", "AR", "BR"])
+def test_a_phone_has_one_address_for_requests_webhooks_and_lookups(
+    texts: list[str], canonical: str, region: str, configure: Configure
+) -> None:
+    configure(DEFAULT_REGION=region)
+    for text in texts:
+        assert address.normalize_phone(text) == canonical
+        assert address.normalize_phone_recipient(text) == canonical
+        assert address.normalize_address(text) == canonical
+        assert address.stored_address(text) == canonical
+        assert address.received_phone(text) == canonical
+        assert address.received_phone(text, is_international=True) == canonical
+
+
+# --- Addresses that reached us -----------------------------------------------------------------------
+
+AS_WRITTEN = [
+    *("McDonald's", "Yahoo!", "E*TRADE", "Müller", "H&M", "楽天", "Ünïcode", "🍕 Pizza", "AT&T/Cricket"),
+    *("A name with more than 11 characters", "info@acme", "@acme", "#1 Shop", "Re/Max", "1-800", "12", "+"),
+    *("+ACME", "unknown", "+15551234", "+1804555123456789", "call +18045551234", "+18045551234;ext=5"),
+]
+
+
+@pytest.mark.parametrize("written", AS_WRITTEN)
+@pytest.mark.parametrize("region", ["", "US"])
+def test_an_odd_sender_is_stored_as_it_was_written(written: str, region: str, configure: Configure) -> None:
+    configure(DEFAULT_REGION=region)
+    for text in (written, f" {written}\t"):
+        for is_international in (False, True):
+            assert address.received_phone(text, is_international=is_international) == written
+    assert address.stored_address(written) == written
+
+
+@pytest.mark.parametrize("written", ["McDonald's", "Yahoo!", "E*TRADE", "Müller", "楽天", "🍕 Pizza"])
+def test_an_odd_sender_is_not_valid_for_sending(written: str) -> None:
+    for normalize in (address.normalize_phone, address.normalize_phone_recipient):
+        with pytest.raises(PydanticCustomError):
+            normalize(written)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("18045551234", " 18045551234", "0018045551234", "+0018045551234", "00 1 (804) 555-1234"),
+        *("1 804 555 1234", "1-804-555-1234", NUMBER),
+    ],
+)
+@pytest.mark.parametrize("region", ["", "DE", "US"])
+def test_digits_with_their_country_code_are_a_number(text: str, region: str, configure: Configure) -> None:
+    configure(DEFAULT_REGION=region)
+    assert address.received_phone(text, is_international=True) == NUMBER
+    if region != "DE":  # the default region goes first for a gateway that may write national numbers
+        assert address.received_phone(text) == NUMBER
+
+
+@pytest.mark.parametrize("code", ["911", "24273", "116123", "1234567", "32123456"])
+@pytest.mark.parametrize("region", ["", "US", "DK"])
+def test_up_to_eight_digits_are_a_short_code_if_numbers_have_their_country_code(
+    code: str, region: str, configure: Configure
+) -> None:
+    configure(DEFAULT_REGION=region)
+    assert address.received_phone(code, is_international=True) == code
+
+
+@pytest.mark.parametrize("digits", ["8045551234", "123456789", "999999999999", "9" * 15])
+def test_digits_that_are_no_number_are_stored_as_they_were_written(digits: str) -> None:
+    assert address.received_phone(digits, is_international=True) == digits
+    assert address.received_phone(digits) == digits
+
+
+def test_a_national_number_that_reached_us_is_read_in_the_default_region(configure: Configure) -> None:
+    configure(DEFAULT_REGION="US")
+    assert address.received_phone("8045551234") == NUMBER
+
+
+def test_different_addresses_stay_different() -> None:
+    texts = ["ab", "a\0b", "a\x01b", "a\x7fb", "a\nb", "x" * 320, "x" * 321, "x" * 322, "x" * 5000 + "y"]
+    stored = [address.received_phone(text) for text in texts]
+    assert len(set(stored)) == len(texts)
+    assert stored[:2] == ["ab", "a\u2400b"]
+    assert max(map(len, stored)) == 320
+    assert all(text.isprintable() for text in stored)
+    assert "\ufffd" in address.received_phone("a\ud800")
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n"])
+def test_a_blank_address_is_refused(text: str) -> None:
+    with pytest.raises(PydanticCustomError, match="must not be empty"):
+        address.received_phone(text)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # every example has the same region
 @given(text=ADDRESS_LIKE)
 @example(text="\u0130@example.org")
@@ -241,6 +353,7 @@ def test_a_field_refuses_wrong_types_and_too_long_text(type_: object, text: obje
         address.normalize_phone_recipient,
         address.normalize_email,
         address.normalize_address,
+        address.received_phone,
     ],
 )
 def test_normalizing_a_normalized_address_does_not_change_it(

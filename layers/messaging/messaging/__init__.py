@@ -6,7 +6,7 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     vocabulary     problems telemetry settings address fields names models failures
     aws            signed_client secrets boto_clients
     postgres       driver database uuid7 cursor
-    transport      client fetch payload signatures redact aws_call sns
+    transport      client fetch base64_text payload signatures redact aws_call sns
     mail           defects transfer_encoding charset addresses address_header
     mail           parameters files mime declaration body multipart uuencode parts
     mail           message form inbound

@@ -3,9 +3,17 @@
 import json
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import PydanticCustomError
 
 MAX_BODY = 2**20  # bytes of UTF-8
@@ -15,7 +23,8 @@ _RESERVED_HEADER = re.compile(
     r"(?i)from|sender|to|cc|bcc|reply-to|subject|date|message-id|mime-version|content-.*|received|return-path"
     r"|dkim-signature|resent-.*"
 )
-_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*+)\\u0000")
+_NOT_FINITE = re.compile("NaN|Infinity")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SECONDS = re.compile(r"[0-9]{1,12}")
 _URL = TypeAdapter(AnyHttpUrl, config=ConfigDict(defer_build=True))
@@ -36,15 +45,13 @@ def clean_text(text: str) -> str:
     return text.replace("\0", "").encode(errors="replace").decode()
 
 
-def _check_storable_json(fields: dict[str, Any]) -> dict[str, Any]:
-    try:
-        text = json.dumps(fields, allow_nan=False, ensure_ascii=False)
-    except ValueError as error:
-        raise PydanticCustomError("not_json", "must not contain NaN or Infinity") from error
-    if _ESCAPED_NUL.search(text):
-        raise PydanticCustomError("nul", "must not contain the character NUL")
-    _check_storable(text)
-    return fields
+def _clean_json(fields: dict[str, Any]) -> dict[str, Any]:
+    """Make JSON storable in Postgres: as clean_text does, and with null for NaN and Infinity."""
+    text = json.dumps(fields, ensure_ascii=False)
+    cleaned = clean_text(_ESCAPED_NUL.sub(r"\1", text))
+    if cleaned == text and not _NOT_FINITE.search(text):
+        return fields  # the usual case
+    return cast("dict[str, Any]", json.loads(cleaned, parse_constant=lambda _: None))
 
 
 def _check_body_size(text: str) -> str:
@@ -98,6 +105,18 @@ Subject = Annotated[Text, Field(max_length=998), AfterValidator(_check_single_li
 WebAddress = Annotated[
     Text, Field(max_length=2048, json_schema_extra={"format": "uri"}), AfterValidator(_check_url)
 ]
+_WEB_ADDRESS: TypeAdapter[str] = TypeAdapter(WebAddress, config=ConfigDict(defer_build=True))
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text can be the URL of an attachment."""
+    try:
+        _WEB_ADDRESS.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
 _WebAddresses = Annotated[list[WebAddress], Field(max_length=100)]
 Attachments = Annotated[
     _WebAddresses, BeforeValidator(_null_to_list, json_schema_input_type=_WebAddresses | None)
@@ -144,5 +163,5 @@ HeaderName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(
 _Headers = Annotated[dict[HeaderName, Subject], Field(max_length=20), AfterValidator(_check_unique_names)]
 Headers = Annotated[_Headers, BeforeValidator(_null_to_dict, json_schema_input_type=_Headers | None)]
 """Extra headers of a mail, by name. null means none."""
-Extra = Annotated[dict[str, Any], AfterValidator(_check_storable_json)]
-"""What a provider sent besides the message's own fields, stored unchanged."""
+Extra = Annotated[dict[str, Any], AfterValidator(_clean_json)]
+"""What a provider sent besides the message's own fields. Only what cannot be stored is changed."""

@@ -125,9 +125,9 @@ def test_a_rejected_request_stores_nothing(database: Database, configure: Config
         receive(INBOUND_SMS, signed=False)
     configure(ALLOW_UNSIGNED_WEBHOOKS="true")
     with pytest.raises(Invalid):
-        receive({**INBOUND_SMS, "from": "nobody at all"}, signed=False)
+        receive({**INBOUND_SMS, "from": " "}, signed=False)
     with pytest.raises(Invalid):
-        receive({**INBOUND_SMS, "more": "a\0"}, signed=False)
+        receive({**INBOUND_SMS, "type": "fax"}, signed=False)
     with pytest.raises(Unreadable):
         receive_body(b"{", signed=False)
     assert not any(row_counts(database))

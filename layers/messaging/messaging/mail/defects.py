@@ -39,3 +39,7 @@ class Defect(StrEnum):
     """A part in quoted-printable contains an equals sign that encodes nothing."""
     UUENCODE_INVALID = "uuencode_invalid"
     """A part in uuencode has no beginning or no end, or a line that is not valid."""
+    TEXT_IN_BASE64 = "text_in_base64"
+    """The body of an SMS is in base64, and is shown decoded. `extra.Body` has it as it was sent."""
+    MEDIA_MISSING = "media_missing"
+    """An MMS has fewer files than its provider says."""

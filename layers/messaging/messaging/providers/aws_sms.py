@@ -24,19 +24,27 @@ https://docs.aws.amazon.com/sms-voice/latest/userguide/two-way-sms-payload.html
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from messaging.address import PhoneAddress
+from messaging.address import ReceivedNumber
 from messaging.failures import Misconfigured, OptedOut, PermanentFailure, TemporaryFailure
 from messaging.fields import CleanedBody, ProviderId, Text
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid
 from messaging.providers.credentials import aws_access, get_list, get_str
 from messaging.providers.limits import Limits
-from messaging.providers.provider import Provider, ProviderResult, Verified, Webhook, WebhookResponse
+from messaging.providers.provider import (
+    Provider,
+    ProviderResult,
+    Verified,
+    Webhook,
+    WebhookResponse,
+    reported_id,
+    reported_time,
+)
 from messaging.transport import aws_call, sns
 from messaging.transport.payload import parse_reference
 from messaging.transport.redact import redact
@@ -75,25 +83,23 @@ FAILURES: aws_call.FailureTypes = {
 }
 """By the reason, or else by the code: https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/"""
 
-MAX_MILLISECONDS = 253_402_300_799_999  # the end of the year 9999
-
 
 class Inbound(BaseModel):
     model_config = ConfigDict(extra="allow")
 
-    sender: PhoneAddress = Field(alias="originationNumber")
-    recipient: PhoneAddress = Field(alias="destinationNumber")
+    sender: ReceivedNumber = Field(alias="originationNumber")
+    recipient: ReceivedNumber = Field(alias="destinationNumber")
     body: CleanedBody = Field("", alias="messageBody")
     id: ProviderId = Field(alias="inboundMessageId")
 
 
 class Event(BaseModel):
     kind: Annotated[Text, Field(max_length=64)] = Field(alias="eventType")
-    milliseconds: Annotated[int, Field(ge=0, le=MAX_MILLISECONDS)] = Field(alias="eventTimestamp")
-    id: ProviderId = Field(alias="messageId")
-    description: str | None = Field(None, alias="messageStatusDescription")
-    is_final: bool = Field(default=True, alias="isFinal")
-    context: dict[str, Any] = {}
+    milliseconds: Any = Field(None, alias="eventTimestamp")
+    id: Any = Field(None, alias="messageId")
+    description: Any = Field(None, alias="messageStatusDescription")
+    is_final: Any = Field(default=True, alias="isFinal")
+    context: Any = None
 
 
 class AwsSms(Provider):
@@ -129,13 +135,17 @@ class AwsSms(Provider):
         try:
             if "inboundMessageId" in notification.fields:
                 inbound = Inbound.model_validate(notification.fields)
-                return [_message(inbound, notification.published_at)]
-            return [_report(Event.model_validate(notification.fields))]
+                return [_message(inbound, notification.fields, notification.published_at)]
+            return [_report(Event.model_validate(notification.fields), notification.published_at)]
         except ValidationError as error:
             raise Invalid.of(error) from None
 
 
-def _message(inbound: Inbound, published_at: datetime) -> InboundMessage:
+def _message(inbound: Inbound, fields: Mapping[str, Any], published_at: datetime) -> InboundMessage:
+    extra = dict(inbound.model_extra or {})
+    for name, address in (("originationNumber", inbound.sender), ("destinationNumber", inbound.recipient)):
+        if fields[name] != address:
+            extra[name] = fields[name]
     return InboundMessage.model_validate(
         {
             "type": Channel.SMS,
@@ -144,21 +154,29 @@ def _message(inbound: Inbound, published_at: datetime) -> InboundMessage:
             "body": inbound.body,
             "timestamp": published_at,
             "provider_message_id": inbound.id,
-            "extra": inbound.model_extra or {},
+            "extra": extra,
         }
     )
 
 
-def _report(event: Event) -> DeliveryReport:
+def _report(event: Event, published_at: datetime) -> DeliveryReport:
     status = STATUS.get(event.kind)
-    if status is Status.FAILED and not event.is_final:
+    if status is Status.FAILED and event.is_final is False:
         status = None
     needs_reason = status in (None, Status.FAILED)
+    reference = event.context.get("reference") if isinstance(event.context, dict) else None
     return DeliveryReport(
-        provider_message_id=event.id,
-        reference=parse_reference(str(event.context.get("reference"))),
+        provider_message_id=reported_id(event.id),
+        reference=parse_reference(str(reference)),
         status=status,
         code=event.kind if needs_reason else None,
         reason=redact(event.description) if needs_reason else None,
-        timestamp=datetime.fromtimestamp(event.milliseconds / 1000, UTC),
+        timestamp=_occurred_at(event.milliseconds) or published_at,
     )
+
+
+def _occurred_at(milliseconds: object) -> datetime | None:
+    try:
+        return reported_time(float(str(milliseconds)) / 1000)
+    except ValueError:
+        return None

@@ -34,7 +34,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from standardwebhooks import Webhook as Signature
 from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 
-from messaging.address import EmailAddress, PhoneAddress
+from messaging.address import EmailAddress, ReceivedPhone
 from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure
 from messaging.fields import MAX_BODY, Body, Text, Time
 from messaging.models import Channel, Content, DeliveryReport, InboundMessage, OutboundMessage, Status
@@ -89,8 +89,8 @@ class Inbound(InboundMessage):
 
 class InboundSms(Inbound):
     type: Literal[Channel.SMS, Channel.MMS]
-    sender: PhoneAddress = Field(alias="from")
-    recipient: PhoneAddress = Field(alias="to")
+    sender: ReceivedPhone = Field(alias="from")
+    recipient: ReceivedPhone = Field(alias="to")
     provider_message_id: Id = Field(alias="messaging_provider_id")
 
 

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from messaging.failures import OutcomeUnknown
-from messaging.fields import ProviderId
+from messaging.fields import ProviderId, Time, clean_text
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage
 from messaging.problems import Invalid
 from messaging.providers.limits import Limits
@@ -18,6 +18,9 @@ from messaging.settings import settings
 
 SEND_TIME = 15.0  # seconds for a send, including the attachments that it fetches first
 
+MAX_ID_LENGTH = 512  # characters of ProviderId
+
+_TIME: TypeAdapter[datetime] = TypeAdapter(Time, config=ConfigDict(defer_build=True))
 _PROVIDER_ID: TypeAdapter[str] = TypeAdapter(ProviderId, config=ConfigDict(defer_build=True))
 
 
@@ -144,6 +147,26 @@ def callback_url(channel: Channel, provider: str, message_id: int) -> str | None
     if not public_url:
         return None
     return f"{public_url}/api/webhooks/{channel}/{quote(provider, safe='')}?reference={message_id}"
+
+
+def reported_id(value: object) -> str | None:
+    """The provider's id in a report, as text. None if it is not an id: nobody can correct a report."""
+    is_id = isinstance(value, (str, int)) and not isinstance(value, bool)
+    id = clean_text(str(value)).strip() if is_id else ""
+    return id if 0 < len(id) <= MAX_ID_LENGTH else None
+
+
+def reported_time(value: object) -> datetime | None:
+    """The time in a report: seconds since 1970 as a number or as text, or RFC 3339. None if it is neither."""
+    try:
+        if isinstance(value, str) and value[4:5] == "-":
+            return _TIME.validate_python(value)
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            seconds = float(value)
+            return datetime.fromtimestamp(seconds, UTC) if seconds >= 0 else None
+    except (ValueError, OverflowError, OSError):  # ValidationError is a ValueError
+        pass
+    return None
 
 
 def value_at(body: bytes, *path: str | int) -> Any:

@@ -34,11 +34,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from messaging.address import PhoneAddress
+from messaging.address import ReceivedNumber
 from messaging.failures import Failure, Misconfigured, OptedOut, PermanentFailure, Throttled
-from messaging.fields import CleanedBody, Text, Time, epoch_seconds
+from messaging.fields import CleanedBody, Text, epoch_seconds, is_web_address
+from messaging.mail.defects import Defect
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected
 from messaging.providers.credentials import get_list, get_str, not_signed, required
@@ -49,6 +50,8 @@ from messaging.providers.provider import (
     Verified,
     Webhook,
     callback_url,
+    reported_id,
+    reported_time,
     value_at,
 )
 from messaging.transport import client, signatures
@@ -82,9 +85,27 @@ MESSAGE_ERROR = re.compile("40[0-9]{3}")
 TOLERANCE = timedelta(minutes=5)  # as in Telnyx's own libraries
 MAX_GROUP = 20_000_000
 """Bytes of a group message, times its recipients: it is stored once for each of them."""
+MAX_MEDIA = 100
+MAX_RECIPIENTS = 100
 KNOWN_FIELDS = ("id", "type", "from", "text", "subject")
 
 _REFERENCE = re.compile("[?&]reference=([0-9]+)")
+
+
+def _to_list(value: object) -> list[Any]:
+    """A list. Telnyx's API version 1, and some events, have one item instead of a list, or null."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _to_party(value: object) -> object:
+    return {"phone_number": value} if isinstance(value, str) else value
+
+
+def _to_type(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
 
 Id = Annotated[Text, Field(min_length=1, max_length=440)]
 Word = Annotated[Text, Field(max_length=64)]
@@ -98,33 +119,22 @@ class Error(BaseModel, coerce_numbers_to_str=True):
 
 class Event(BaseModel):
     event_type: Word
-    occurred_at: Time | None = None
+    occurred_at: Any = None
     payload: dict[str, Any]
 
 
 class Party(BaseModel):
-    phone_number: PhoneAddress
+    phone_number: ReceivedNumber
 
 
 class Received(BaseModel):
     id: Id
-    type: Literal["SMS", "MMS"]
-    sender: Party = Field(alias="from")
-    to: Annotated[list[Any], Field(min_length=1, max_length=100)]
+    type: Annotated[Literal["SMS", "MMS"] | None, BeforeValidator(_to_type)] = None
+    sender: Annotated[Party, BeforeValidator(_to_party)] = Field(alias="from")
+    to: Annotated[list[Any], BeforeValidator(_to_list), Field(min_length=1, max_length=100)]
     subject: Text | None = None
     text: CleanedBody | None = None
-    media: list[dict[str, Any]] = []
-
-
-class RecipientStatus(BaseModel):
-    status: Word | None = None
-
-
-class Sent(BaseModel):
-    id: Id
-    to: Annotated[list[RecipientStatus], Field(max_length=100)] = []
-    errors: list[Error] = []
-    webhook_url: Text | None = None
+    media: Annotated[list[Any], BeforeValidator(_to_list)] = []
 
 
 class Telnyx(Provider):
@@ -174,7 +184,7 @@ class Telnyx(Provider):
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
         try:
             event = Event.model_validate(json_object(webhook.body).get("data"))
-            occurred_at = event.occurred_at or webhook.received_at
+            occurred_at = reported_time(event.occurred_at) or webhook.received_at
             if event.event_type != "message.received":
                 return _reports(event, occurred_at)
             received = Received.model_validate(event.payload)
@@ -210,42 +220,64 @@ def _message(
     received: Received, recipient: object, event: Event, occurred_at: datetime
 ) -> InboundMessage | Invalid:
     try:
-        number = Party.model_validate(recipient).phone_number
+        number = Party.model_validate(_to_party(recipient)).phone_number
+        extra = {name: value for name, value in event.payload.items() if name not in KNOWN_FIELDS and value}
+        if _written_number(event.payload["from"]) != received.sender.phone_number:
+            extra["from"] = event.payload["from"]
+        attachments, is_complete = _media(received.media)
+        if not is_complete:
+            extra["defects"] = [Defect.MEDIA_MISSING]
         return InboundMessage.model_validate(
             {
-                "type": received.type.lower(),
+                "type": (received.type or ("MMS" if received.media else "SMS")).lower(),
                 "from": received.sender.phone_number,
                 "to": number,
                 "subject": received.subject or None,
                 "body": received.text or "",
-                "attachments": [media["url"] for media in received.media if media.get("url")],
+                "attachments": attachments,
                 "timestamp": occurred_at,
                 "provider_message_id": received.id if len(received.to) == 1 else f"{received.id}/{number}",
-                "extra": {
-                    name: value for name, value in event.payload.items() if name not in KNOWN_FIELDS and value
-                },
+                "extra": extra,
             }
         )
     except ValidationError as error:
         return Invalid.of(error)
 
 
+def _written_number(party: object) -> object:
+    return party.get("phone_number") if isinstance(party, dict) else party
+
+
+def _media(media: Sequence[object]) -> tuple[list[str], bool]:
+    """The URLs of a message's files, and whether each file has one. `extra.media` has all of them."""
+    urls = []
+    for item in media:
+        url = item.get("url") if isinstance(item, dict) else item
+        if isinstance(url, str) and is_web_address(url):
+            urls.append(url)
+    return urls[:MAX_MEDIA], len(urls) == len(media) <= MAX_MEDIA
+
+
 def _reports(event: Event, occurred_at: datetime) -> list[DeliveryReport]:
-    """One report for each recipient; one for the event itself if it names no recipients."""
-    sent = Sent.model_validate(event.payload)
-    reference = _REFERENCE.search(sent.webhook_url or "")
-    error = sent.errors[0] if sent.errors else Error(code="")
+    """One report for each recipient; one for the event itself if it names no recipients.
+
+    What is not as documented is read as far as possible.
+    """
+    sent = event.payload
+    webhook_url = sent.get("webhook_url")
+    reference = _REFERENCE.search(webhook_url) if isinstance(webhook_url, str) else None
+    error = _first_error(sent.get("errors"))
     default = Status.SENT if event.event_type == "message.sent" else None
-    status_texts = [recipient.status or event.event_type for recipient in sent.to] or [event.event_type]
     reports = []
-    for status_text in status_texts:
-        status = STATUS.get(status_text, default)
+    for recipient in _to_list(sent.get("to"))[:MAX_RECIPIENTS] or [None]:
+        word = redact(recipient.get("status") if isinstance(recipient, dict) else None) or event.event_type
+        status = STATUS.get(word, default)
         code = error.code or None
-        if code is None and default is None and status_text != status:
-            code = status_text
+        if code is None and default is None and word != status:
+            code = word
         reports.append(
             DeliveryReport(
-                provider_message_id=sent.id,
+                provider_message_id=reported_id(sent.get("id")),
                 reference=parse_reference(reference[1] if reference else None),
                 status=status,
                 code=code,
@@ -254,3 +286,11 @@ def _reports(event: Event, occurred_at: datetime) -> list[DeliveryReport]:
             )
         )
     return reports
+
+
+def _first_error(errors: object) -> Error:
+    """The first error of a report. Its code is empty if there is none."""
+    try:
+        return Error.model_validate(_to_list(errors)[0])
+    except (ValidationError, IndexError):
+        return Error(code="")

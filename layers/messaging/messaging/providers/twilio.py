@@ -29,11 +29,21 @@ from email.utils import parsedate_to_datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
 
-from messaging.address import PhoneAddress
+from messaging.address import received_phone
 from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure, Throttled
-from messaging.fields import Body, ProviderId, Text, clean_text
+from messaging.fields import Body, ProviderId, Text, clean_text, is_web_address
+from messaging.mail.defects import Defect
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.credentials import basic_auth, get_digits, get_list, get_str, missing, not_signed
@@ -45,9 +55,11 @@ from messaging.providers.provider import (
     Webhook,
     WebhookResponse,
     callback_url,
+    reported_id,
     value_at,
 )
 from messaging.transport import client
+from messaging.transport.base64_text import decode_base64_text
 from messaging.transport.payload import parse_reference, urlencoded
 
 STATUS = {
@@ -82,6 +94,14 @@ ACCEPTED_WITHIN = timedelta(minutes=1)  # after the attempt began
 
 _PRIVATE = re.compile(r"https?://\S+|\+?\d[\d ().-]{5,}\d")  # a URL, a phone number
 _MEDIA_URL = re.compile("MediaUrl[0-9]{1,3}")
+_POSITIVE = re.compile("0*[1-9][0-9]{0,3}")
+_OTHER_CHANNEL = re.compile(r"[a-z]+:\S+")  # whatsapp:+18045551234
+_SIGNED_UNESCAPED = {"%40": "@", "%3A": ":", "%27": "'"}
+_ESCAPES = re.compile("|".join(_SIGNED_UNESCAPED), re.IGNORECASE)
+MAX_ORIGINAL = 5000  # characters of an address or a body that are stored as they were sent
+MAX_WORD = 64  # characters of a status or an error code
+MAX_MEDIA = 100
+RECEIVED = ("received", "receiving")
 
 
 def _redact_reason(text: str) -> str:
@@ -91,6 +111,14 @@ def _redact_reason(text: str) -> str:
 def _parse_date(value: object) -> object:
     return parsedate_to_datetime(str(value))
 
+
+def _phone(text: str) -> str:
+    if _OTHER_CHANNEL.fullmatch(text):
+        raise PydanticCustomError("channel", "must not be an address of another channel")
+    return received_phone(text, is_international=True)
+
+
+PhoneAddress = Annotated[str, AfterValidator(_phone)]
 
 Sid = Annotated[str, Field(pattern="^(SM|MM)[0-9a-fA-F]{32}$")]
 """Checked strictly: Twilio signs the fields without separators, so a forger could move the end of one field
@@ -126,17 +154,10 @@ class MessageList(BaseModel):
 
 
 class Inbound(BaseModel, extra="allow"):
-    provider_message_id: Sid = Field(alias="MessageSid")
+    provider_message_id: Sid = Field(validation_alias=AliasChoices("MessageSid", "SmsMessageSid", "SmsSid"))
     sender: PhoneAddress = Field(alias="From")
     recipient: PhoneAddress = Field(alias="To")
-    body: Body = Field(alias="Body")
-
-
-class StatusCallback(BaseModel):
-    provider_message_id: ProviderId = Field(alias="MessageSid")
-    status: Annotated[Text, Field(min_length=1, max_length=64)] = Field(alias="MessageStatus")
-    code: Annotated[Text, Field(max_length=64)] = Field("", alias="ErrorCode")
-    reason: Reason = Field("", alias="ErrorMessage")
+    body: Body = Field("", alias="Body")
 
 
 class Twilio(Provider):
@@ -215,19 +236,21 @@ class Twilio(Provider):
     def verify(self, webhook: Webhook) -> Verified:
         """The signature holds no time. A repeated request is recognised by its MessageSid."""
         signature = webhook.headers.get("x-twilio-signature", "").encode(errors="replace")
-        fields = _signed_fields(webhook)
+        bodies = _signed_fields(webhook)
         for url in _signed_urls(webhook):
-            signed = (url + fields).encode(errors="replace")
-            for token in self._auth_tokens:
-                expected = b64encode(hmac.digest(token.encode(), signed, "sha1"))
-                if hmac.compare_digest(expected, signature):
-                    return Verified()
+            for fields in bodies:
+                for token in self._auth_tokens:
+                    expected = b64encode(
+                        hmac.digest(token.encode(), url.encode(errors="replace") + fields, "sha1")
+                    )
+                    if hmac.compare_digest(expected, signature):
+                        return Verified()
         raise not_signed(self._auth_tokens, "auth_token")
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport]:
         fields = {clean_text(name): clean_text(value) for name, value in urlencoded(webhook.body)}
         try:
-            if "MessageStatus" in fields:
+            if _is_report(fields):
                 return [_report(fields, webhook)]
             return [_inbound(fields, webhook)]
         except ValidationError as error:
@@ -245,44 +268,71 @@ def _with_error(failure: Failure) -> Failure:
 
 
 def _signed_urls(webhook: Webhook) -> list[str]:
-    """The webhook's URL without and with its port: Twilio signs either."""
+    """The webhook's URL without and with its port, and with some escapes of its query removed: Twilio signs
+    any of these. https://github.com/twilio/twilio-node/pull/621"""
     scheme, _, address = webhook.url.partition("://")
     host, slash, path = address.partition("/")
     name, _, port = host.partition(":")
     if not port:
         port = "80" if scheme == "http" else "443"
     query = f"?{webhook.query}" if webhook.query else ""
-    return [f"{scheme}://{host}{slash}{path}{query}" for host in (name, f"{name}:{port}")]
+    unescaped = _ESCAPES.sub(lambda escape: _SIGNED_UNESCAPED[escape[0].upper()], query)
+    return [
+        f"{scheme}://{host}{slash}{path}{query}"
+        for query in dict.fromkeys((query, unescaped))
+        for host in (name, f"{name}:{port}")
+    ]
 
 
-def _signed_fields(webhook: Webhook) -> str:
+def _signed_fields(webhook: Webhook) -> list[bytes]:
     """The part of the body that is signed after the URL: the sorted fields of a form. For JSON it is empty,
-    because the URL holds the body's hash in bodySHA256. Raises SignatureRejected for any other body."""
+    because the URL holds the body's hash in bodySHA256. Raises SignatureRejected for any other body.
+
+    If a form is not in UTF-8, Twilio may have signed its bytes or the text with replacement characters.
+    """
     try:
         hashes = [value.encode() for name, value in urlencoded(webhook.query) if name == "bodySHA256"]
         if not hashes and (webhook.media_type == FORM or not webhook.body):
-            return "".join(name + value for name, value in sorted(set(urlencoded(webhook.body))))
+            return [_sorted_fields(webhook.body, errors) for errors in ("surrogateescape", "replace")]
     except Unreadable as error:
         raise SignatureRejected("The signed fields cannot be read.") from error
     expected = hashlib.sha256(webhook.body).hexdigest().encode()
     matches = [hmac.compare_digest(expected, value) for value in hashes]
     if webhook.media_type == "application/json" and matches and all(matches):
-        return ""
+        return [b""]
     raise SignatureRejected("The body is of a type that Twilio does not sign, or does not match its hash.")
+
+
+def _sorted_fields(body: bytes, errors: str) -> bytes:
+    fields = sorted(set(urlencoded(body, errors=errors)))
+    return "".join(name + value for name, value in fields).encode(errors="surrogateescape")
 
 
 def _inbound(fields: Mapping[str, str], webhook: Webhook) -> InboundMessage:
     inbound = Inbound.model_validate(fields)
     extra = dict(inbound.model_extra or {})
-    media = [name for name in extra if _MEDIA_URL.fullmatch(name)]  # NumMedia is not reliable
-    media.sort(key=lambda name: (int(name.removeprefix("MediaUrl")), name))
-    attachments = [extra.pop(name) for name in media]
+    for name, address in (("From", inbound.sender), ("To", inbound.recipient)):
+        if fields[name] != address:
+            extra[name] = fields[name][:MAX_ORIGINAL]
+    attachments = _media(extra)
+    media_count = fields.get("NumMedia", "")
+    is_mms = bool(attachments) or _POSITIVE.fullmatch(media_count) is not None
+    has_lost_media = (is_mms and not attachments) or any(map(_MEDIA_URL.fullmatch, extra))
+    defects = [Defect.MEDIA_MISSING] if has_lost_media else []
+    body = decode_base64_text(inbound.body)
+    if body is None:
+        body = inbound.body
+    else:
+        extra["Body"] = inbound.body[:MAX_ORIGINAL]
+        defects.append(Defect.TEXT_IN_BASE64)
+    if defects:
+        extra["defects"] = defects
     return InboundMessage.model_validate(
         {
-            "type": Channel.MMS if media else Channel.SMS,
+            "type": Channel.MMS if is_mms else Channel.SMS,
             "from": inbound.sender,
             "to": inbound.recipient,
-            "body": inbound.body,
+            "body": body,
             "attachments": attachments,
             "timestamp": webhook.received_at,
             "provider_message_id": inbound.provider_message_id,
@@ -291,17 +341,32 @@ def _inbound(fields: Mapping[str, str], webhook: Webhook) -> InboundMessage:
     )
 
 
+def _media(extra: dict[str, str]) -> list[str]:
+    """Take the URLs of media out of `extra`, in their order. NumMedia is not reliable. What is not a URL
+    stays."""
+    names = [name for name in extra if _MEDIA_URL.fullmatch(name) and is_web_address(extra[name])]
+    names.sort(key=lambda name: (int(name.removeprefix("MediaUrl")), name))
+    return [extra.pop(name) for name in names[:MAX_MEDIA]]
+
+
+def _is_report(fields: Mapping[str, str]) -> bool:
+    """Whether the request is about a message that we sent. Both kinds have an SmsStatus."""
+    word = fields.get("MessageStatus", fields.get("SmsStatus", RECEIVED[0]))
+    return word not in RECEIVED or ("MessageStatus" in fields and "Body" not in fields)
+
+
 def _report(fields: Mapping[str, str], webhook: Webhook) -> DeliveryReport:
-    callback = StatusCallback.model_validate(fields)
-    status = STATUS.get(callback.status)
-    code = callback.code or None
-    if code is None and status in (None, Status.FAILED):
-        code = callback.status
+    """A report that names no message, or not in our terms, is read as far as possible."""
+    word = fields.get("MessageStatus", fields.get("SmsStatus", ""))[:MAX_WORD]
+    status = STATUS.get(word)
+    code = fields.get("ErrorCode", "")[:MAX_WORD]
+    if not code and status in (None, Status.FAILED):
+        code = word
     return DeliveryReport(
-        provider_message_id=callback.provider_message_id,
+        provider_message_id=reported_id(fields.get("MessageSid") or fields.get("SmsSid")),
         reference=parse_reference(dict(urlencoded(webhook.query)).get("reference")),
         status=status,
-        code=code,
-        reason=callback.reason or None,
+        code=code or None,
+        reason=_redact_reason(fields.get("ErrorMessage", "")) or None,
         timestamp=webhook.received_at,  # RawDlrDoneDate has no time zone
     )

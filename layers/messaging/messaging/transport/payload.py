@@ -73,27 +73,35 @@ def json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def urlencoded(text: bytes | str) -> Sequence[tuple[str, str]]:
+def urlencoded(text: bytes | str, *, errors: str | None = None) -> Sequence[tuple[str, str]]:
     """Return the names and values of a form or a query in their order, with blank and repeated ones.
 
-    Raises Unreadable if they are not UTF-8, or more than MAX_FIELDS.
+    `errors` says how bytes that are not UTF-8 are decoded, as in bytes.decode. The default is that their name
+    or value is in windows-1252. Raises Unreadable if there are more than MAX_FIELDS.
     """
+    form = text.encode(errors="replace") if isinstance(text, str) else text
+    if errors is None:
+        return [(decode(name), decode(value)) for name, value in _pairs(form)]
+    return [(name.decode(errors=errors), value.decode(errors=errors)) for name, value in _pairs(form)]
+
+
+def decode(text: bytes) -> str:
+    """Decode text that should be in UTF-8, and otherwise is in windows-1252."""
     try:
-        form = text.encode() if isinstance(text, str) else text
-        return [(name, value.decode()) for name, value in _pairs(form)]
-    except ValueError as error:
-        raise Unreadable("The body is not a form in UTF-8.") from error
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("windows-1252", errors="replace")
 
 
-def _pairs(form: bytes) -> Iterator[tuple[str, bytes]]:
-    """Raises Unreadable if there are more than MAX_FIELDS, and ValueError if a name is not UTF-8."""
+def _pairs(form: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The names and values of an urlencoded form. Raises Unreadable if there are more than MAX_FIELDS."""
     if form.count(b"&") >= MAX_FIELDS:
         raise Unreadable(f"The body has more than {MAX_FIELDS} fields.")
     for pair in form.split(b"&"):
         if not pair:
             continue
         name, _, value = pair.partition(b"=")
-        yield _unquote_plus(name).decode(), _unquote_plus(value)
+        yield _unquote_plus(name), _unquote_plus(value)
 
 
 def _unquote_plus(text: bytes) -> bytes:
@@ -119,7 +127,7 @@ def form(content_type: str, body: bytes) -> Sequence[Field]:
     try:
         if media_type == "multipart/form-data":
             return _multipart(body, options.get("boundary", ""))
-        return [Field(name, value) for name, value in _pairs(body)]
+        return [Field(decode(name), value) for name, value in _pairs(body)]
     except (MultipartError, ValueError) as error:
         raise Unreadable("The body is not a form, or has too many fields.") from error
 

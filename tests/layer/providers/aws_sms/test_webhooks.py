@@ -58,6 +58,20 @@ def test_reads_a_text_in_any_language_and_to_a_short_code() -> None:
     assert message.recipient == "38008"
 
 
+@pytest.mark.parametrize(
+    ("sender", "stored"),
+    [
+        *(("McDonald's",) * 2, ("Müller",) * 2, ("E*TRADE",) * 2, ("🍕 Pizza",) * 2, ("38008",) * 2),
+        *(("14255550182", "+14255550182"), ("+5215512345678", "+525512345678"), ("a\0b", "a\u2400b")),
+    ],
+)
+def test_any_sender_is_stored(sender: str, stored: str) -> None:
+    message = parse(payload("inbound", originationNumber=sender, destinationNumber="12125550101"))
+    assert (message.sender, message.recipient) == (stored, "+12125550101")
+    assert message.extra["destinationNumber"] == "12125550101"
+    assert ("originationNumber" in message.extra) == (sender != stored)
+
+
 def test_an_empty_text_is_read() -> None:
     assert parse(payload("inbound_empty")).body == ""
 
@@ -106,17 +120,36 @@ def test_reads_the_vendor_s_own_sample() -> None:
     "document",
     [
         *({}, {"a": 1}, {"inboundMessageId": "x"}),
-        payload("inbound", originationNumber="+1"),
+        payload("inbound", originationNumber=" "),
         payload("inbound", inboundMessageId=""),
-        payload("delivered", messageId=None),
-        payload("delivered", eventTimestamp="soon"),
-        payload("delivered", eventTimestamp=10**30),
-        payload("delivered", context=[]),
+        payload("delivered", eventType=None),
     ],
 )
 def test_the_error_names_the_field_that_cannot_be_read(document: object) -> None:
     with pytest.raises(Invalid):
         parse(document)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"messageId": None}, (None, 7, 998000)),
+        ({"messageId": 7}, ("7", 7, 998000)),
+        ({"messageId": "x" * 513}, (None, 7, 998000)),
+        ({"eventTimestamp": "1729099299998"}, ("9539975a-e71f-45f3-b496-8d98dc098a77", 7, 998000)),
+        ({"eventTimestamp": "soon"}, ("9539975a-e71f-45f3-b496-8d98dc098a77", 7, 0)),
+        ({"eventTimestamp": 10**30}, ("9539975a-e71f-45f3-b496-8d98dc098a77", 7, 0)),
+        ({"eventTimestamp": None}, ("9539975a-e71f-45f3-b496-8d98dc098a77", 7, 0)),
+        ({"context": None}, ("9539975a-e71f-45f3-b496-8d98dc098a77", None, 998000)),
+        ({"context": [], "isFinal": None}, ("9539975a-e71f-45f3-b496-8d98dc098a77", None, 998000)),
+        ({"messageStatusDescription": 7, "more": {}}, ("9539975a-e71f-45f3-b496-8d98dc098a77", 7, 998000)),
+    ],
+    ids=str,
+)
+def test_a_report_is_read_as_far_as_possible(fields: dict[str, Any], expected: tuple[object, ...]) -> None:
+    read = report(**fields)
+    assert (read.provider_message_id, read.reference, read.timestamp.microsecond) == expected
+    assert read.status is Status.DELIVERED
 
 
 def test_notices_about_the_subscription_are_not_messages() -> None:

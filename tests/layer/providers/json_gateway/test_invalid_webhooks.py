@@ -60,23 +60,19 @@ WRONG_TYPES = [
     ("field", "value", "named"),
     [
         *((field, value, field) for field, value in WRONG_TYPES),
-        *((field, "a\0b", field) for field in ("from", "to", "body", "subject", "html", ID)),
+        *((field, "a\0b", field) for field in ("body", "subject", "html", ID)),
         ("attachments", ["https://example.com/\0"], "attachments.0"),
         ("attachments", ["https://example.com/", 7], "attachments.1"),
         ("attachments", ["ftp://example.com/"], "attachments.0"),
         ("attachments", ["https://example.com/" + "x" * 2048], "attachments.0"),
         ("attachments", ["https://example.com/"] * 101, "attachments"),
-        ("more", "a\0b", "extra"),
-        ("more", {"deep": [{"a\0": 1}]}, "extra"),
-        ("more\0", 1, "extra"),
         ("body", "x" * (2**20 + 1), "body"),
         ("body", "\u00e9" * (2**19 + 1), "body"),
         (ID, "x" * 513, ID),
         ("type", "email", "type"),
         ("type", "fax", "type"),
-        ("from", "nobody@example.org", "from"),
-        ("from", "+1" * 100, "from"),
-        ("to", "+", "to"),
+        *(("from", blank, "from") for blank in ("", " ", "\t")),
+        ("to", "", "to"),
         ("timestamp", "0001-01-01T00:00:00+14:00", "timestamp"),
         ("timestamp", "9999-12-31T23:59:59-14:00", "timestamp"),
     ],
@@ -88,9 +84,7 @@ def test_the_error_names_the_invalid_field_of_a_message(field: str, value: objec
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999"])
-@pytest.mark.parametrize(
-    ("field", "named"), [("from", "from"), ("body", "body"), ("more", "extra"), (ID, ID)]
-)
+@pytest.mark.parametrize(("field", "named"), [("from", "from"), ("body", "body"), (ID, ID)])
 def test_an_infinite_number_is_refused(number: str, field: str, named: str) -> None:
     other_fields = {name: value for name, value in INBOUND_SMS.items() if name != field}
     with pytest.raises(Invalid) as raised:

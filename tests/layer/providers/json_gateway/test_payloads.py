@@ -249,3 +249,35 @@ def test_reads_a_report(
 def test_a_report_without_a_timestamp_has_the_time_of_its_arrival() -> None:
     delivery_report = parsed(json_gateway.Sms, {"reference": "7", "status": "sent"})
     assert abs((datetime.now(UTC) - delivery_report.timestamp).total_seconds()) < 5
+
+
+@pytest.mark.parametrize(
+    ("sender", "stored"),
+    [
+        *(
+            ("McDonald's",) * 2,
+            ("Yahoo!",) * 2,
+            ("E*TRADE",) * 2,
+            ("Müller",) * 2,
+            ("H&M",) * 2,
+            ("楽天",) * 2,
+        ),
+        *(("🍕 Pizza",) * 2, ("nobody@example.org",) * 2, ("A name of many characters",) * 2),
+        *(("18045551234", "+18045551234"), (" ACME ", "ACME"), ("a\0b", "a\u2400b")),
+        *(("+5215512345678", "+525512345678"), ("+541123456789", "+5491123456789")),
+    ],
+)
+def test_any_sender_of_a_text_is_stored(sender: str, stored: str) -> None:
+    body = json.dumps({**INBOUND_SMS, "from": sender}).encode()
+    [message] = json_gateway.Sms("sms", {}).parse(Webhook("https://example.com/", "", {}, body))
+    assert isinstance(message, InboundMessage)
+    assert message.sender == stored
+
+
+@pytest.mark.parametrize("length", [65, 400, 100_000])
+def test_a_long_sender_does_not_hide_the_message(length: int) -> None:
+    body = json.dumps({**INBOUND_SMS, "from": "x" * length}).encode()
+    [message] = json_gateway.Sms("sms", {}).parse(Webhook("https://example.com/", "", {}, body))
+    assert isinstance(message, InboundMessage)
+    assert message.sender.startswith("x" * 65)
+    assert len(message.sender) <= 320

@@ -170,13 +170,14 @@ def test_a_part_without_a_timestamp_has_the_time_of_its_arrival() -> None:
     [
         ({"from": None}, "from"),
         ({"from": {"phone_number": ""}}, "from.phone_number"),
+        ({"from": {"phone_number": None}}, "from.phone_number"),
         ({"to": []}, "to"),
         ({"to": [{}] * 101}, "to"),
         ({"type": "RCS"}, "type"),
         ({"id": ""}, "id"),
         ({"id": "x" * 441}, "id"),
         ({"text": 7}, "text"),
-        ({"media": [7]}, "media.0"),
+        ({"to": None}, "to"),
     ],
 )
 def test_a_message_without_a_required_field_is_invalid(fields: dict[str, Any], field: str) -> None:
@@ -185,10 +186,108 @@ def test_a_message_without_a_required_field_is_invalid(fields: dict[str, Any], f
     assert [error["field"] for error in raised.value.errors] == [field]
 
 
-@pytest.mark.parametrize("fields", [{"media": [{"url": "nowhere"}]}, {"to": [{"phone_number": "?"}]}])
-def test_an_unreadable_part_is_reported(fields: dict[str, Any]) -> None:
-    [part] = read(changed("received_mms", **fields))
+@pytest.mark.parametrize("to", [[{}], [{"phone_number": " "}], [7], [None], [[]], {"status": "x"}])
+def test_an_unreadable_part_is_reported(to: object) -> None:
+    [part] = read(changed("received_mms", to=to))
     assert isinstance(part, Invalid)
+
+
+def message(name: str, **fields: object) -> InboundMessage:
+    """The message that is read from the payload with other fields, which may be null."""
+    event = json.loads(payload(name))
+    event["data"]["payload"] |= {name.rstrip("_"): value for name, value in fields.items()}
+    [part] = read(json.dumps(event).encode())
+    assert isinstance(part, InboundMessage)
+    return part
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"media": None},
+        {"text": None, "subject": None, "cc": None},
+        {"type": None, "carrier": None, "errors": None},
+        {"type": "sms", "media": {}},
+        {"to": OURS},
+        {"to": [OURS]},
+        {"to": {"phone_number": OURS}},
+        {"from_": CONTACT},
+        {"from_": {"phone_number": CONTACT, "carrier": None, "line_type": None}},
+        {
+            "from_": CONTACT.removeprefix("+"),
+            "to": [{"phone_number": OURS.removeprefix("+"), "status": None}],
+        },
+    ],
+    ids=str,
+)
+def test_null_or_a_single_value_instead_of_a_list_or_an_object_is_read(fields: dict[str, Any]) -> None:
+    read_message = message("received_sms", **fields)
+    assert (read_message.sender, read_message.recipient, read_message.attachments) == (CONTACT, OURS, [])
+    assert read_message.type is Channel.SMS
+
+
+@pytest.mark.parametrize(
+    ("media", "urls", "is_complete"),
+    [
+        ([{"url": IMAGE}, {"url": None}], [IMAGE], False),
+        ([{"url": IMAGE}, {}], [IMAGE], False),
+        ([{"url": "nowhere"}], [], False),
+        ([7, None, IMAGE], [IMAGE], False),
+        ({"url": IMAGE}, [IMAGE], True),
+        ([{"url": IMAGE}] * 101, [IMAGE] * 100, False),
+    ],
+    ids=["null", "none", "not a URL", "other types", "one object", "too many"],
+)
+@pytest.mark.parametrize("type_", ["MMS", None])
+def test_media_without_a_url_do_not_hide_the_message(
+    type_: str | None, media: object, urls: list[str], is_complete: bool
+) -> None:
+    read_message = message("received_mms", media=media, type=type_)
+    assert (read_message.type, read_message.attachments) == (Channel.MMS, urls)
+    assert read_message.extra["media"] == media
+    assert read_message.extra.get("defects") == (None if is_complete else ["media_missing"])
+
+
+@pytest.mark.parametrize(
+    ("sender", "stored"),
+    [
+        *(("McDonald's",) * 2, ("Müller",) * 2, ("楽天",) * 2, ("24273",) * 2),
+        *(("18665550001", CONTACT), ("+5215512345678", "+525512345678"), ("a\x07b", "a\u2407b")),
+    ],
+)
+def test_any_sender_is_stored(sender: str, stored: str) -> None:
+    read_message = message("received_sms", from_={"phone_number": sender})
+    assert read_message.sender == stored
+    assert ("from" in read_message.extra) == (sender != stored)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"to": None}, (SENT, None, "message.finalized")),
+        ({"to": []}, (SENT, None, "message.finalized")),
+        ({"to": "+18665550001"}, (SENT, None, "message.finalized")),
+        ({"to": {"status": "delivered"}}, (SENT, Status.DELIVERED, None)),
+        ({"to": [{"status": 7}]}, (SENT, None, "message.finalized")),
+        ({"to": [{"status": None}]}, (SENT, None, "message.finalized")),
+        ({"errors": None}, (SENT, Status.DELIVERED, None)),
+        ({"errors": {"code": 40001}}, (SENT, Status.DELIVERED, "40001")),
+        ({"errors": ["40001"]}, (SENT, Status.DELIVERED, None)),
+        ({"id": None}, (None, Status.DELIVERED, None)),
+        ({"id": 7}, ("7", Status.DELIVERED, None)),
+        ({"id": "x" * 513}, (None, Status.DELIVERED, None)),
+        ({"webhook_url": 7}, (SENT, Status.DELIVERED, None)),
+    ],
+    ids=str,
+)
+def test_a_report_is_read_as_far_as_possible(fields: dict[str, Any], expected: tuple[object, ...]) -> None:
+    event = json.loads(payload("delivered"))
+    event["data"]["payload"] |= fields
+    event["data"]["occurred_at"] = "soon"
+    [report] = read(json.dumps(event).encode())
+    assert isinstance(report, DeliveryReport)
+    assert (report.provider_message_id, report.status, report.code) == expected
+    assert report.timestamp == RECEIVED_AT
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff"])

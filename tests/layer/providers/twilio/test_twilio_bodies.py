@@ -1,7 +1,10 @@
 """The bodies that Twilio signs: forms, and JSON with its hash in the URL."""
 
 import hashlib
+import hmac
+from base64 import b64encode
 from dataclasses import replace
+from urllib.parse import parse_qs, parse_qsl
 
 import pytest
 
@@ -59,6 +62,20 @@ def test_a_body_of_another_type_is_refused(kind: str | None) -> None:
     signed_url_only = Webhook(URL, "", {**headers, HEADER: signatures.signature(URL, {})}, b"a=1")
     assert not is_accepted(signed_url_only)
     assert is_accepted(replace(signed_url_only, body=b""))
+
+
+@pytest.mark.parametrize(
+    "body", [b"a=%ff", b"a=\xe9&b=1", b"caf%E9=x&Body=%F0%9F%91", b"\xff", b"a=%ED%A0%80"]
+)
+def test_a_form_that_is_not_utf_8_is_verified_over_its_bytes_or_over_its_text(body: bytes) -> None:
+    pairs = parse_qsl(body.decode(errors="surrogateescape"), keep_blank_values=True, errors="surrogateescape")
+    raw = "".join(name + value for name, value in sorted(pairs)).encode(errors="surrogateescape")
+    by_bytes = b64encode(hmac.digest(signatures.TOKEN.encode(), URL.encode() + raw, "sha1")).decode()
+    text = parse_qs(body.decode(errors="replace"), keep_blank_values=True)  # as Twilio's library
+    for signature in (by_bytes, signatures.signature(URL, text)):
+        webhook = Webhook(URL, "", {HEADER: signature, "content-type": FORM}, body)
+        assert is_accepted(webhook)
+        assert not is_accepted(replace(webhook, body=body + b"&c=1"))
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"a=%ff", b"a=&" * 1001])
