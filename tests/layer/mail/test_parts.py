@@ -5,8 +5,9 @@ import base64
 import pytest
 
 from messaging.mail import message
+from messaging.mail.defects import Defect
 from messaging.mail.message import Mail
-from messaging.mail.parts import MAX_BEGINNING, MAX_TEXTS
+from messaging.mail.parts import MAX_BEGINNING, MAX_PARTS, MAX_TEXTS
 
 
 def multipart(kind: str, *parts: str, boundary: str = "b1") -> str:
@@ -105,3 +106,28 @@ def test_a_mail_inside_a_mail_is_one_complete_file() -> None:
     assert inner.content_type == "message/rfc822"
     inner_mail = message.parse_mail(b"From: x\r\n" + inner.content)
     assert [file.name for file in inner_mail.files] == ["logo.png"]
+
+
+@pytest.mark.parametrize(
+    ("mail", "text", "html"),
+    [
+        (FORWARDED, "h\u00e9llo", None),  # GroupWise forwards a mail this way
+        (multipart("mixed", FORWARDED), "h\u00e9llo", None),
+        (multipart("mixed", "Content-Type: text/plain\r\n\r\n \r\n", FORWARDED), "h\u00e9llo", None),
+        (multipart("mixed", PDF, f"Content-Type: message/rfc822\r\n\r\n{HTML}"), None, "<p>h\u00e9llo</p>"),
+        (multipart("digest", f"\r\n{TEXT}", f"\r\n{TEXT}"), "h\u00e9llo\nh\u00e9llo", None),
+    ],
+    ids=["whole mail", "only part", "after a blank text", "beside a file", "digest"],
+)
+def test_a_mail_that_only_forwards_mails_shows_their_texts(
+    mail: str, text: str | None, html: str | None
+) -> None:
+    parsed = parse(mail)
+    assert ((parsed.text or "").strip() or None, parsed.html) == (text, html)
+    assert "message/rfc822" in {file.content_type for file in parsed.files}
+    assert Defect.TEXT_FORWARDED in parsed.defects
+
+
+def test_a_forwarded_mail_with_too_many_parts_is_only_a_file() -> None:
+    parsed = parse(f"Content-Type: message/rfc822\r\n\r\n{multipart('mixed', *[TEXT] * MAX_PARTS)}")
+    assert (parsed.text, [file.content_type for file in parsed.files]) == (None, ["message/rfc822"])

@@ -39,6 +39,8 @@ class Defect(StrEnum):
     """A part in quoted-printable contains an equals sign that encodes nothing."""
     UUENCODE_INVALID = "uuencode_invalid"
     """A part in uuencode has no beginning or no end, or a line that is not valid."""
+    TEXT_FORWARDED = "text_forwarded"
+    """The mail has no text of its own. The text is that of the mails that are attached to it."""
     TEXT_IN_BASE64 = "text_in_base64"
     """The body of an SMS is in base64, and is shown decoded. `extra.Body` has it as it was sent."""
     MEDIA_MISSING = "media_missing"

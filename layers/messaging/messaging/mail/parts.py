@@ -5,6 +5,7 @@ https://www.rfc-editor.org/rfc/rfc2046
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -77,10 +78,26 @@ class Parts:
 def parse_parts(headers: Headers, content: Bytes, defects: set[Defect]) -> Parts:
     """Parse the content of a mail. Raises Unreadable if it has too many parts or headers."""
     parser = _Parser(defects)
-    body = parser.parse(headers, content, _Position(MAX_DEPTH))
     parts = parser.parts
-    parts.text, parts.html = body.text_and_html()
+    parts.text, parts.html = parser.parse(headers, content, _Position(MAX_DEPTH)).text_and_html()
+    if not (parts.text or parts.html or "").strip():
+        _read_forwarded(parts, defects)
     return parts
+
+
+def _read_forwarded(parts: Parts, defects: set[Defect]) -> None:
+    """Show the texts of the mails in `parts.files`, for a mail that only forwards them."""
+    parser = _Parser(set())  # the defects of these mails are not those of the mail
+    bodies: list[Body] = []
+    with suppress(Unreadable):  # there are too many parts: the files have all of them
+        for file in parts.files:
+            if file.content_type == "message/rfc822":
+                headers, content = split_mail(file.content, set())
+                bodies.append(parser.parse(headers, content, _Position(MAX_DEPTH)))
+    text, html = combine("multipart/mixed", bodies).text_and_html()
+    if text or html:
+        defects.add(Defect.TEXT_FORWARDED)
+        parts.text, parts.html = text, html
 
 
 class _Position(NamedTuple):
