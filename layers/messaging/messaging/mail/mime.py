@@ -32,6 +32,7 @@ _LINE = re.compile(
     rb"(?P<text>[^\r\n]*+(?:(?<=[^\r\n])\r(?!\r*+\n|[\r \t]|%s)[^\r\n]*+)*+)(?P<end>\r*+\n|\r|\Z)" % _NAME
 )
 """A line ends with LF after any number of CRs, or with one CR before a header or an empty line."""
+_BLANK_LINES = re.compile(rb"(?:[ \t]++\r*+\n)*+")
 _HEADER = re.compile(rb"([!-9;-~]++)[ \t]*+:")
 _ODD_HEADER = re.compile(rb"([A-Za-z\x80-\xff][A-Za-z\x80-\xff -]{0,60}+):")
 """A header with blanks or other characters than ASCII in its name. It is one only if other headers follow."""
@@ -83,6 +84,8 @@ class _Head:
         self._fields: list[_Field] = []
         self._names: set[str] = set()
         self._end = 0
+        self._next_header = 0
+        """The start of a header that ends a run of lines that are not headers."""
 
     def scan(self) -> memoryview:
         """Find the headers, and return what follows them."""
@@ -134,18 +137,25 @@ class _Head:
 
         It does if it continues a Content-Type, or if other headers follow that the mail does not have yet.
         """
+        if start < self._next_header:
+            return True
         previous = self._fields[-1]
         if previous.name in ("content-type", "content-disposition") and _PARAMETER.match(self._raw, start):
             end_of_previous = bytes(self._raw[max(previous.start, start - 10) : start]).rstrip()
             return end_of_previous.endswith(b";") or bool(_COMMON_PARAMETER.match(self._raw, start))
+        blank_lines = _BLANK_LINES.match(self._raw, end, MAX_HEAD)
+        end = blank_lines.end() if blank_lines else end
         for _ in range(MAX_UNFOLDED_LINES):
             line = self._line(end)
             if not line["text"]:
                 return False
             if header := _HEADER.match(line["text"]):
                 name = decode(header[1], None).lower()
-                is_new = name not in self._names or _REPEATABLE.fullmatch(name)
-                return bool(is_new and _WELL_KNOWN.fullmatch(name))
+                is_new = name not in self._names or bool(_REPEATABLE.fullmatch(name))
+                if is_new and _WELL_KNOWN.fullmatch(name):
+                    self._next_header = end
+                    return True
+                return False
             end = line.end()
         return False
 
