@@ -5,7 +5,6 @@ first key is created.
 """
 
 import json
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 from urllib.parse import quote, unquote
@@ -31,14 +30,12 @@ from messaging.accounts.models import (
     NewAddress,
     NewKey,
 )
-from messaging.accounts.store import Change, ChangeOutcome, ListedRows
+from messaging.accounts.store import Change, ChangeOutcome
 from messaging.address import normalize_address
-from messaging.conversations.reads import Page
 from messaging.fields import clean_text
-from messaging.handlers import api
+from messaging.handlers import api, walks
 from messaging.handlers.lambda_types import LambdaEvent
 from messaging.models import MAX_ID
-from messaging.postgres import cursor
 from messaging.problems import Conflict, Invalid, NotFound
 
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
@@ -71,8 +68,8 @@ def list_accounts(limit: Limit = 50, cursor: Cursor = None) -> Response[str]:
     """List accounts in the order of their ids."""
     _actor()
     walk = ["accounts"]
-    rows = store.list_accounts(limit, _position(cursor, walk, first=0))
-    return _page_response("accounts", rows, limit, walk)
+    rows = store.list_accounts(limit, walks.position(cursor, walk, first=0))
+    return walks.page_response("accounts", rows, limit, walk)
 
 
 @app.get("/api/admin/accounts/<id>", responses=ACCOUNT, tags=["Admin"])
@@ -114,9 +111,9 @@ def list_addresses(
     """List addresses in alphabetical order."""
     _actor()
     walk = ["addresses", account_id]
-    after = _position(cursor, walk, first="", parse=_parse_address)
+    after = walks.position(cursor, walk, first="", parse=_parse_address)
     rows = store.list_addresses(limit, after, account=account_id)
-    return _page_response("addresses", rows, limit, walk)
+    return walks.page_response("addresses", rows, limit, walk)
 
 
 @app.delete("/api/admin/addresses/<address>", responses={204: {"description": "Removed."}}, tags=["Admin"])
@@ -151,8 +148,8 @@ def list_keys(limit: Limit = 50, cursor: Cursor = None, account_id: AccountFilte
     """List API keys, without their secrets, in the order of their ids."""
     _actor()
     walk = ["keys", account_id]
-    rows = store.list_keys(limit, _position(cursor, walk, first=0), account=account_id)
-    return _page_response("keys", rows, limit, walk)
+    rows = store.list_keys(limit, walks.position(cursor, walk, first=0), account=account_id)
+    return walks.page_response("keys", rows, limit, walk)
 
 
 @app.delete("/api/admin/keys/<id>", responses=KEY, tags=["Admin"])
@@ -171,9 +168,9 @@ def list_audit_events(
     """List audit events, newest first."""
     _actor()
     walk = ["audit", account_id, key_id]
-    before = _position(cursor, walk, first=MAX_ID)
+    before = walks.position(cursor, walk, first=MAX_ID)
     rows = store.list_audit_events(limit, before, account=account_id, key=key_id)
-    return _page_response("events", rows, limit, walk)
+    return walks.page_response("events", rows, limit, walk)
 
 
 # --- Shared ------------------------------------------------------------------------------------------
@@ -206,25 +203,10 @@ def _created_or_existing(change: Change) -> Response[str]:
     return Response(status, api.JSON, change.document)
 
 
-def _position(
-    text: str | None, walk: Sequence[object], *, first: Any, parse: Callable[[str], Any] = cursor.parse_id
-) -> Any:
-    """The sort key in a cursor; `first` if there is none. Raises Unreadable for another list's cursor."""
-    if not text:
-        return first
-    return cursor.decode(text, walk, parse)[0]
-
-
 def _parse_address(text: str) -> str:
     if clean_text(text) != text:
         raise ValueError
     return text
-
-
-def _page_response(name: str, rows: ListedRows, limit: int, walk: Sequence[object]) -> Response[str]:
-    shown = rows[:limit]
-    next_cursor = cursor.encode(walk, shown[-1][0]) if len(rows) > limit else None
-    return api.page_response(name, Page([document for _, document in shown], next_cursor))
 
 
 # --- Triggers ----------------------------------------------------------------------------------------

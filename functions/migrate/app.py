@@ -32,6 +32,7 @@ FUNCTIONS = (
     "outbound_circuits",
     "outbound_delivery",
     "inbound_webhooks",
+    "inbound_unread",
     "relay",
     "accounts",
 )

@@ -106,7 +106,7 @@ def description() -> str:
 
     paths: dict[str, dict[str, Operation]] = {}
     schemas: Schemas = {}
-    for folder in ("send_message", "conversations", "admin"):
+    for folder in ("send_message", "conversations", "admin", "unread_webhooks"):
         module = load(folder)
         generated = json.loads(module.app.get_openapi_json_schema(**INFO, version=__version__))
         for path, operations in generated["paths"].items():

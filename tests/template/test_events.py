@@ -10,7 +10,7 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # ships no types
 
 ROOT = Path(__file__).parents[2]
-HTTP = ("send_message", "sms_webhook", "email_webhook", "conversations", "admin")
+HTTP = ("send_message", "sms_webhook", "email_webhook", "conversations", "admin", "unread_webhooks")
 
 
 def event(name: str) -> dict[str, Any]:

@@ -31,6 +31,11 @@ GRANTED = {
     "SmsWebhookRole": webhook_grants("SmsInboundQueue"),
     "EmailWebhookRole": webhook_grants("EmailInboundQueue"),
     "ConversationsRole": {("s3:GetObject", MEDIA)},
+    "UnreadWebhooksRole": {
+        ("s3:PutObject", "${InboundRequests.Arn}/unread/*"),
+        ("s3:GetObject", "${InboundRequests.Arn}/unread/*"),
+        ("s3:PutObject", MEDIA),
+    },
     "ReadDatabaseSecret": {("secretsmanager:GetSecretValue", "DatabaseSecretArn")},
     "ReadProviderSecret": {("secretsmanager:GetSecretValue", "ProviderSecretArn")},
     "SendThroughAmazon": {
@@ -42,10 +47,10 @@ GRANTED = {
 """For each role or policy its actions and their resources. What is not listed here is granted nothing."""
 SHARED = {
     "Database": {"SendMessage", "DeliverMessage", "Relay", "SmsWebhook", "EmailWebhook", "Conversations"}
-    | {"Migrate", "Authorizer", "Admin"},
-    "Provider": {"SendMessage", "DeliverMessage", "SmsWebhook", "EmailWebhook"},
+    | {"Migrate", "Authorizer", "Admin", "UnreadWebhooks"},
+    "Provider": {"SendMessage", "DeliverMessage", "SmsWebhook", "EmailWebhook", "UnreadWebhooks"},
     "SendThroughAmazon": {"DeliverMessage"},
-    "ReadAmazonMail": {"EmailWebhook"},
+    "ReadAmazonMail": {"EmailWebhook", "UnreadWebhooks"},
 }
 """The functions that have each shared policy, if the deployment is configured for it."""
 CONDITIONS = {

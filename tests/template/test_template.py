@@ -20,6 +20,7 @@ FUNCTIONS = {
     "Conversations": "conversations",
     "Authorizer": "authorizer",
     "Admin": "admin",
+    "UnreadWebhooks": "unread_webhooks",
     "Relay": "relay",
     "Migrate": "migrate",
 }
@@ -54,6 +55,7 @@ VARIABLES = {
     "Migrate": set[str](),
     "Authorizer": set[str](),
     "Admin": {"DEFAULT_REGION"},
+    "UnreadWebhooks": PROVIDERS | {"DEFAULT_REGION", "INBOUND_BUCKET", "MEDIA_BUCKET"},
 }
 
 

@@ -13,11 +13,12 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     providers      limits provider credentials VENDORS
     accounts       caller models keys store
     conversations  responses reads
-    inbound        webhook_request faults media spool store receive replay
+    inbound        webhook_request faults media spool store responses unread receive
+    inbound        replay
     outbound       attempts queue store retries dispatch attempt_log circuits accept
     outbound       status_lookup recording delivery
     maintenance    relay
-    handlers       lambda_types http api queue webhook
+    handlers       lambda_types http api walks queue webhook
 
 `outbound` and `inbound` do not know each other. Nor do the packages that speak to Postgres and `providers`.
 """

@@ -52,7 +52,8 @@ class Settings(BaseModel):
     media_bucket: str = ""
     """The bucket for files that arrived inside webhooks. They are stored as long as their messages."""
     raw_retention_days: int = Field(30, ge=1)
-    """Days to store a verified webhook as it arrived, so that it can be replayed."""
+    """Days to store a verified webhook as it arrived, so that it can be replayed. For one that could not be
+    read, they begin when an operator has seen it."""
 
     providers: Annotated[dict[str, str], BeforeValidator(_instances)] = {"sms": "sms", "email": "email"}
     """Provider instances in order of preference. `sms-eu=sms` is another instance of the type `sms`. Each

@@ -225,6 +225,25 @@ def test_requests_are_selected_by_time_provider_fault_and_id(database: Database)
     assert chosen(unparsed=True, provider="other") == []
 
 
+@pytest.mark.parametrize(
+    ("action", "deleted"),
+    [
+        pytest.param("SET provider = 'other'", 0, id="not seen"),
+        pytest.param("SET seen_at = now() - interval '29 days'", 0, id="seen"),
+        pytest.param("SET seen_at = now() - interval '30 days'", 1, id="seen long ago"),
+        pytest.param("SET fault = NULL, fault_kind = NULL, seen_at = now()", 0, id="read just now"),
+        pytest.param("SET fault = NULL, fault_kind = NULL", 1, id="read by a redelivery"),
+    ],
+)
+def test_an_unread_request_is_deleted_when_it_was_seen_long_ago(
+    database: Database, action: str, deleted: int
+) -> None:
+    store_parts([], messages.request(received_at=datetime.now(UTC) - timedelta(days=400)), INVALID)
+    database.rows(f"UPDATE webhook_requests {action}")
+    assert store.delete_requests(timedelta(days=30), 10) == deleted
+    assert database.value(REQUESTS) == 1 - deleted
+
+
 @pytest.mark.parametrize(("days", "deleted"), [(29.9, 0), (30, 1)])
 def test_a_request_is_deleted_when_it_is_too_old(database: Database, days: float, deleted: int) -> None:
     store_parts([messages.inbound()], messages.request(received_at=datetime.now(UTC) - timedelta(days=days)))

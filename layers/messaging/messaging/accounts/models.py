@@ -125,7 +125,7 @@ class CreatedKey(Key):
 
 
 class AuditEvent(Model):
-    """A change of an account, an address or a key."""
+    """A change of an account, an address or a key, or what an operator did with an unread webhook."""
 
     id: int
     account_id: int

@@ -1,5 +1,6 @@
 """What the JSON API's functions share: authorization, request bodies and responses."""
 
+import base64
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
@@ -150,6 +151,14 @@ def json_or_404(document: str | None, noun: str) -> Response[str]:
 def redirect(url: str) -> Response[str]:
     """Return 302 to a URL."""
     return Response(302, "text/plain", "", {"Location": url})
+
+
+def download(content: bytes, file_name: str) -> Response[str]:
+    """Return 200 with a file that a browser only stores, whatever it contains."""
+    headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
+    response = Response(200, "application/octet-stream", base64.b64encode(content).decode(), headers)
+    response.base64_encoded = True  # Powertools would do this, but its validation takes bytes for UTF-8
+    return response
 
 
 def page_response(name: str, page: "Page") -> Response[str]:

@@ -22,13 +22,17 @@ minutes; the provider's id of an attempt with an unknown outcome is found within
 _IS_STORED = "SELECT 1 FROM webhook_requests WHERE provider = $1 AND digest = $2"
 _USED_BY_ANOTHER = "SELECT 1 FROM webhook_requests WHERE replay_token = $1 AND digest <> $2"
 
-_DELETE_EXPIRED = (
-    "WITH expired AS MATERIALIZED (SELECT id FROM {table} WHERE {time} <= now() - $1::interval"
-    " ORDER BY {time} LIMIT $2 FOR UPDATE SKIP LOCKED)"
-    " DELETE FROM {table} USING expired WHERE {table}.id = expired.id RETURNING 1"
+_DELETE_PENDING_REPORTS = (
+    "WITH expired AS MATERIALIZED (SELECT id FROM pending_reports WHERE created_at <= now() - $1::interval"
+    " ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+    " DELETE FROM pending_reports p USING expired WHERE p.id = expired.id RETURNING 1"
 )
-_DELETE_PENDING_REPORTS = _DELETE_EXPIRED.format(table="pending_reports", time="created_at")
-_DELETE_REQUESTS = _DELETE_EXPIRED.format(table="webhook_requests", time="received_at")
+_DELETE_REQUESTS = (
+    "WITH expired AS MATERIALIZED (SELECT id FROM webhook_requests WHERE received_at <= now() - $1::interval"
+    " AND coalesce(seen_at, received_at) <= now() - $1::interval AND (fault IS NULL OR seen_at IS NOT NULL)"
+    " ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)"
+    " DELETE FROM webhook_requests r USING expired WHERE r.id = expired.id RETURNING 1"
+)
 
 _PART_ERRORS = ("22", "23", "54")
 """Classes of SQLSTATE that one part of a request may cause, as receive_webhook lists them: invalid data, a
@@ -216,5 +220,8 @@ def delete_pending_reports(limit: int) -> int:
 
 
 def delete_requests(age: timedelta, limit: int) -> int:
-    """Delete webhook requests that are older than `age`. Returns their number."""
+    """Delete webhook requests that are older than `age`. Returns their number.
+
+    The age of an unread request counts from when an operator saw it: one that nobody has seen is not deleted.
+    """
     return len(run(_DELETE_REQUESTS, age, limit))
