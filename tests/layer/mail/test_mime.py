@@ -1,4 +1,4 @@
-"""The headers of a mail and the names of its files."""
+"""The headers of a mail."""
 
 from datetime import UTC, datetime
 
@@ -48,18 +48,3 @@ def test_a_malformed_date_is_none(date: str) -> None:
 def test_a_mail_without_a_from_header_is_unreadable(raw: bytes) -> None:
     with pytest.raises(Unreadable):
         message.parse_mail(raw)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("../../etc/passwd", "passwd"),
-        ("C:\\\\Temp\\\\a.doc", "a.doc"),
-        ("=?utf-8?b?4oKsLnBkZg==?=", "\u20ac.pdf"),
-        ("a" * 300 + ".pdf", "a" * 251 + ".pdf"),
-        ("a\tb.txt", "a b.txt"),
-    ],
-)
-def test_a_file_name_has_no_folders_and_no_control_characters(name: str, expected: str) -> None:
-    [file] = read(f'Content-Type: a/b; name="{name}"').files
-    assert file.name == expected

@@ -30,6 +30,11 @@ def guess_type(name: str) -> str | None:
     return mimetypes.guess_type(_file_name(name))[0]
 
 
+def clean_content_id(text: str) -> str:
+    """Return the id in a Content-ID header, by which HTML names a file. It is empty if there is none."""
+    return clean_text(decode_header(text)).strip("<> \t")
+
+
 def _file_name(text: str) -> str:
     """Return the name without folders. It is empty if there is none, or only dots, which name a folder."""
     text = _DIRECTION_CONTROLS.sub("", clean_text(decode_header(text)))

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from messaging.mail.charset import decode
-from messaging.mail.files import make_file
+from messaging.mail.files import clean_content_id, make_file
+from messaging.mail.parameters import HeaderValue, file_name, parse_header
 from messaging.models import File
 from messaging.problems import Unreadable
 from messaging.transport.payload import Field, json_object
@@ -55,10 +56,17 @@ def files(fields: Fields, descriptions: Mapping[str, FileDescription]) -> Mappin
     result: dict[str, File] = {}
     for field in sorted(attachments, key=lambda field: (len(field.name), field.name)):
         description = descriptions.get(field.name, FileDescription(None, None))
-        name = first_text(description.name, field.filename)
         content_type = first_text(description.content_type, field.content_type) or ""
-        result[field.name] = make_file(name, content_type, field.content)
+        result[field.name] = make_file(_file_name(field, description), content_type, field.content)
     return result
+
+
+def _file_name(field: Field, description: FileDescription) -> str | None:
+    """Return the name in `filename*` (RFC 6266), which has all characters, or else the provider's name."""
+    disposition = parse_header(field.disposition)
+    name = file_name(disposition, HeaderValue("", {}))
+    extended_name = name if "filename*" in field.disposition.lower() else None
+    return first_text(extended_name, description.name, name, field.filename)
 
 
 def first_text(*values: object) -> str | None:
@@ -74,8 +82,9 @@ def content_ids(fields_by_cid: Mapping[str, Any], files: Mapping[str, File]) -> 
     positions = {name: position for position, name in enumerate(files)}
     result: dict[str, int] = {}
     for cid, name in fields_by_cid.items():
-        if isinstance(name, str) and name in positions:
-            result[cid.strip("<> ")] = positions[name]
+        content_id = clean_content_id(cid)
+        if content_id and isinstance(name, str) and name in positions:
+            result[content_id] = positions[name]
     return result
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from messaging.mail.body import Body, Text, combine
-from messaging.mail.charset import decode, decode_header
+from messaging.mail.charset import decode
 from messaging.mail.declaration import Declaration
 from messaging.mail.defects import Defect
-from messaging.mail.files import guess_type, make_file
+from messaging.mail.files import clean_content_id, guess_type, make_file
 from messaging.mail.mime import (
     Bytes,
     Headers,
@@ -235,7 +235,7 @@ class _Parser:
         return declaration.file_name, decoded
 
     def _add_file(self, headers: Headers, name: str, media_type: str, content: bytes) -> None:
-        content_id = decode_header(first_header(headers, "content-id")).strip("<> \t")
+        content_id = clean_content_id(first_header(headers, "content-id"))
         if content_id:
             self.parts.content_ids.setdefault(content_id, len(self.parts.files))
         self.parts.files.append(make_file(name, media_type, content))

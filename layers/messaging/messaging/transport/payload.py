@@ -36,6 +36,8 @@ class Field(NamedTuple):
     filename: str | None = None
     """None if the field is not a file."""
     content_type: str = ""
+    disposition: str = ""
+    """The Content-Disposition header of a multipart's field, as it was sent."""
 
 
 def json_value(body: bytes) -> Any:
@@ -140,7 +142,16 @@ def _multipart(body: bytes, boundary: str) -> Sequence[Field]:
         memory_limit=len(body) + 1,  # the body is in memory already, so no part of it goes to the disk
         spool_limit=len(body) + 1,
     )
-    return [Field(part.name, part.raw, part.filename, part.content_type or "") for part in parser]
+    return [
+        Field(
+            part.name,
+            part.raw,
+            part.filename,
+            part.content_type or "",
+            dict(part.headerlist).get("Content-Disposition", ""),
+        )
+        for part in parser
+    ]
 
 
 def parse_reference(text: str | None) -> int | None:
