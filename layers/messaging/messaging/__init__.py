@@ -7,8 +7,8 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     aws            signed_client secrets boto_clients
     postgres       driver database uuid7 cursor
     transport      client fetch base64_text payload signatures redact aws_call sns
-    mail           defects transfer_encoding charset addresses address_header
-    mail           parameters files mime declaration body multipart uuencode parts
+    mail           defects transfer_encoding charset_labels charset_guess decoders charset header_text
+    mail           addresses address_header parameters files mime declaration body multipart uuencode parts
     mail           message form inbound
     providers      limits provider credentials VENDORS
     accounts       caller models keys store

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pydantic_core import PydanticCustomError
 
 from messaging import address
-from messaging.mail.charset import decode_header
+from messaging.mail.header_text import decode_header
 
 MAX_MAILBOXES = 1000  # of a header
 MAX_MAILBOX = 1000  # characters

@@ -1,107 +1,178 @@
-"""Decodes the bytes of mails and forms in any charset. Decoding never fails, but it can lose characters."""
+"""Decodes the bytes of mails and forms in any charset. Decoding never fails, but it can lose characters.
+
+The label of a charset is often wrong: programs copy it from a template, and gateways convert a text without
+its label. So the content decides if it contradicts its label.
+"""
 
 import codecs
-import quopri
 import re
-from encodings import __path__ as codec_folder
-from encodings import normalize_encoding
-from encodings.aliases import aliases
-from functools import cache
-from pkgutil import iter_modules
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from messaging.fields import clean_text
-from messaging.mail.transfer_encoding import decode_base64
+from messaging.mail import decoders
+from messaging.mail.charset_guess import guess_encoding
+from messaging.mail.charset_labels import ASCII, find_encoding
+from messaging.mail.decoders import REPLACEMENT
+from messaging.mail.defects import Defect
 
-MAX_HEADER = 20_000  # characters
+MAX_HTML_HEAD = 4096  # bytes in which HTML declares its charset
 
-_SUPERSETS = {
-    "euc_kr": "cp949",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "iso2022_jp": "iso2022_jp_ext",
-    "iso8859-1": "cp1252",
-    "iso8859-9": "cp1254",
-    "shift_jis": "cp932",
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32le"),  # begins with the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32be"),
+    (codecs.BOM_UTF16_LE, "utf-16le"),
+    (codecs.BOM_UTF16_BE, "utf-16be"),
+)
+_NOT_LIKE_UTF_8 = {
+    "iso-2022-jp",
+    "iso-8859-15",
+    "iso-8859-2",
+    "koi8-r",
+    "koi8-u",
+    "macintosh",
+    "utf-16be",
+    "utf-16le",
+    "windows-1250",
+    "windows-1251",
+    "windows-1252",
+    "windows-1254",
 }
-"""Browsers and mail readers decode these charsets as their supersets, because senders confuse them."""
-_NOT_CHARSETS = {
-    "ascii",
-    "idna",
-    "mbcs",
-    "oem",
-    "punycode",
-    "raw-unicode-escape",
-    "undefined",
-    "unicode-escape",
+"""Encodings in which nobody writes a text that is also valid UTF-8, such as `\u00c3\u00bc` in windows-1252.
+
+Others have such texts: a word in Thai (`\u0e40\u0e02\u0e15`), or two characters in Chinese.
+"""
+_NOT_ASCII = bytes(range(0x80, 0x100))
+_SEVEN_BIT = {"hz", "iso-2022-jp", "iso-2022-kr", "utf-7"}
+_MISTAKEN_FOR = {
+    "big5": ("gbk",),
+    "euc-jp": ("shift_jis",),
+    "euc-kr": ("johab",),
+    "gbk": ("big5",),
+    "shift_jis": ("euc-jp",),
 }
-"""Python's codecs that no mail uses, and ASCII: mails that declare it often contain other characters."""
+"""Other encodings of the language, which senders use under the label of the first."""
 
-_AFFIXES = re.compile(r"^[\s'\"]*(?:x-)?|(?:-i)?[\s'\"]*$")
-"""What can surround the name of a charset: quotes, as in x-sjis, or as in iso-8859-8-i."""
+_ESCAPE = re.compile(rb"\x1b\$(?:[@B]|(\)C))")
+"""Selects Japanese characters in ISO-2022-JP, or Korean ones in ISO-2022-KR."""
+_COMMENT = re.compile(rb"(?s)<!--.*?(?:-->|\Z)")
+_HTML_CHARSET = re.compile(
+    rb"(?i)\A\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']([^\"'>]{1,60})"
+    rb"|<meta\s[^>]{0,500}?charset\s*=\s*[\"']?\s*([^\s\"'>;/]{1,60})"
+)
 
-_ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?=")
-_ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD.pattern}(?:\s+{_ENCODED_WORD.pattern})*")
 
+def decode(
+    content: bytes, charset: str | None, defects: set[Defect] | None = None, hint: str | None = None
+) -> str:
+    """Return the text without NULs. What cannot be decoded becomes a replacement character.
 
-def decode(content: bytes, charset: str | None) -> str:
-    """Return the text. What the charset cannot decode becomes a replacement character.
+    `charset` is the label that the sender declares. `hint` is a label to try if the content has no label or
+    contradicts it, such as that of the mail's text for its headers. What was guessed or lost is added to
+    `defects`.
 
-    Without a charset, or with an unknown one, the content is decoded as UTF-8 if it is valid, else as
-    windows-1252.
+    A content without a label that is valid UTF-8 is UTF-8. A byte order mark overrides the label.
     """
-    codec = _codec(charset)
+    declared = find_encoding(charset)
+    decoded = _decode(content, declared, find_encoding(hint))
+    if defects is not None:
+        _add_defects(defects, content, charset, declared, decoded)
+    return clean_text(decoded.text)
+
+
+def decode_html(content: bytes, charset: str | None, defects: set[Defect] | None = None) -> str:
+    """Return the text of HTML. `charset` is the label of its part.
+
+    HTML can have a label of its own. As in browsers, that of the part is tried first: a program that converts
+    a text changes the label of the part, but not the HTML.
+    """
+    own_charset = _html_charset(content)
+    return decode(content, charset or own_charset, defects, own_charset)
+
+
+def _html_charset(content: bytes) -> str | None:
+    match = _HTML_CHARSET.search(_COMMENT.sub(b"", content[:MAX_HTML_HEAD]))
+    if match is None:
+        return None
+    label = (match[1] or match[2]).decode("ascii", "replace")
+    # A label that can be read as ASCII is not in UTF-16.
+    return "utf-8" if (find_encoding(label) or "").startswith("utf-16") else label
+
+
+class _Decoded(NamedTuple):
+    text: str
+    encoding: str | None
+    """The encoding that the content is in."""
+
+
+def _add_defects(
+    defects: set[Defect], content: bytes, charset: str | None, declared: str | None, decoded: _Decoded
+) -> None:
+    if decoded.text.count(REPLACEMENT) > content.count(REPLACEMENT.encode()):
+        defects.add(Defect.CHARACTERS_REPLACED)
+    if decoded.encoding == declared:
+        return
+    if declared:
+        defects.add(Defect.CHARSET_CONTRADICTED)
+    elif charset:
+        defects.add(Defect.CHARSET_UNKNOWN)
+    elif decoded.encoding != "utf-8":
+        defects.add(Defect.CHARSET_GUESSED)
+
+
+def _decode(content: bytes, declared: str | None, hint: str | None) -> _Decoded:
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if content.startswith(mark):
+            return _decode_as(encoding, content[len(mark) :])
+    if content.isascii():
+        return _decode_ascii(content, declared)
+    if declared in (None, ASCII, "utf-8"):
+        text = _decode_utf_8(content, is_declared=declared == "utf-8")
+        if text is not None:
+            return _Decoded(text, "utf-8")
+        guess = guess_encoding(content)
+        return _first_complete(content, [hint, guess]) or _decode_as(guess, content)
+    preferred = ["utf-8", declared] if declared in _NOT_LIKE_UTF_8 else [declared, "utf-8"]
+    encodings = [*preferred, *_MISTAKEN_FOR.get(declared, ()), hint]
+    return _first_complete(content, encodings) or _decode_as(declared, content)
+
+
+def _first_complete(content: bytes, encodings: Iterable[str | None]) -> _Decoded | None:
+    """Decode from the first of the encodings in which all bytes are characters. None if there is none."""
+    for encoding in encodings:
+        if encoding and encoding != ASCII:
+            decoded = _decode_as(encoding, content)
+            if REPLACEMENT not in decoded.text:
+                return decoded
+    return None
+
+
+def _decode_as(encoding: str, content: bytes) -> _Decoded:
+    return _Decoded(decoders.decode(content, encoding), encoding)
+
+
+def _decode_ascii(content: bytes, declared: str | None) -> _Decoded:
+    """Decode bytes without the eighth bit, which most encodings read as ASCII."""
+    escape = _ESCAPE.search(content)
+    if escape and declared not in _SEVEN_BIT:
+        return _decode_as("iso-2022-kr" if escape[1] else "iso-2022-jp", content)
+    if declared in _SEVEN_BIT:
+        return _decode_as(declared, content)
+    if declared and declared.startswith(("utf-16", "utf-32")):
+        return _decode_as(declared if b"\0" in content else ASCII, content)
+    return _Decoded(content.decode("ascii"), declared)
+
+
+def _decode_utf_8(content: bytes, *, is_declared: bool) -> str | None:
+    """Return the text, in which some characters can be replaced, or None if the content is not UTF-8."""
     try:
-        return clean_text(content.decode(codec or "utf-8"))
-    except UnicodeError:
-        return clean_text(content.decode(codec or "cp1252", errors="replace"))
-
-
-def _codec(charset: str | None) -> str | None:
-    """Return the name of Python's codec for a charset, or None if there is none."""
-    if not charset or len(charset) > 40:
-        return None
-    charset = _AFFIXES.sub("", charset.lower())
-    if normalize_encoding(charset).replace(".", "_") not in _codec_names():
-        return None
-    try:
-        name = codecs.lookup(charset).name
-        "".encode(name)  # raises LookupError for a codec that is not a text encoding, such as hex
-    except (LookupError, ValueError):
-        return None
-    if name in _NOT_CHARSETS:
-        return None
-    return _SUPERSETS.get(name, name)
-
-
-@cache
-def _codec_names() -> frozenset[str]:
-    """Return the names that may be looked up. Python would search the disk for others, and cache them."""
-    return frozenset({*aliases, *(module.name for module in iter_modules(codec_folder))})
-
-
-def decode_header(header: str) -> str:
-    """Return the header's value with its encoded words (RFC 2047) decoded.
-
-    Malformed words, and everything after MAX_HEADER characters, are not changed.
-    """
-    decoded = _ENCODED_WORDS.sub(lambda match: _decode_words(match[0]), header[:MAX_HEADER])
-    return decoded + header[MAX_HEADER:]
-
-
-def _decode_words(encoded: str) -> str:
-    """Decode adjacent encoded words.
-
-    A sender may split a character between two words. So the bytes of words with the same charset are joined
-    before they are decoded.
-    """
-    runs: list[tuple[str, bytes]] = []  # charset and content
-    for charset, encoding, text in _ENCODED_WORD.findall(encoded):
-        if encoding in "bB":
-            content = decode_base64(text.encode())
-        else:
-            content = quopri.decodestring(text.encode(), header=True)
-        if runs and runs[-1][0] == charset.lower():
-            _, previous = runs.pop()
-            content = previous + content
-        runs.append((charset.lower(), content))
-    return "".join(decode(content, charset) for charset, content in runs)
+        return content.decode()
+    except UnicodeDecodeError as error:
+        is_cut = error.end == len(content) and (error.end - error.start > 1 or content[error.start] < 0xE0)
+    text = content.decode(errors="replace")
+    replaced = text.count(REPLACEMENT)
+    decoded = len(text) - replaced - len(content.translate(None, _NOT_ASCII))
+    if decoded >= replaced:  # a single character that was cut is not a reason for another encoding
+        return text
+    return text if is_declared and is_cut and replaced == 1 else None

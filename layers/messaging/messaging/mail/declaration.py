@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from messaging.mail.charset import decode_header
 from messaging.mail.defects import Defect
 from messaging.mail.files import guess_type
+from messaging.mail.header_text import decode_header
 from messaging.mail.mime import Headers
 from messaging.mail.parameters import HeaderValue, file_name, parse_header
 from messaging.mail.transfer_encoding import Encoding

@@ -4,7 +4,7 @@ import mimetypes
 import re
 
 from messaging.fields import clean_text
-from messaging.mail.charset import decode_header
+from messaging.mail.header_text import decode_header
 from messaging.models import File
 
 MAX_NAME = 255  # characters of a file's name or type

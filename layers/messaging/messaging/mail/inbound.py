@@ -12,9 +12,9 @@ from pydantic_core import to_json
 
 from messaging.fields import MAX_BODY
 from messaging.mail.addresses import normalize_mailboxes, split_mailboxes
-from messaging.mail.charset import decode_header
 from messaging.mail.defects import Defect
 from messaging.mail.files import make_file
+from messaging.mail.header_text import decode_header
 from messaging.mail.message import Mail
 from messaging.models import MAX_ESCAPED_BYTES, MAX_RESPONSE_BYTES, Channel, File, InboundMessage
 from messaging.problems import Invalid

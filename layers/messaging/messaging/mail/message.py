@@ -8,8 +8,8 @@ from email.utils import parsedate_to_datetime
 
 from messaging.fields import clean_text
 from messaging.mail.addresses import split_mailboxes
-from messaging.mail.charset import decode_header
 from messaging.mail.defects import Defect
+from messaging.mail.header_text import decode_header
 from messaging.mail.mime import Headers, check_header_count, count_headers, first_header, split_mail
 from messaging.mail.parts import parse_parts
 from messaging.models import Content, File

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from messaging.mail.charset import decode
 from messaging.mail.defects import Defect
+from messaging.mail.header_text import decode_raw_header, find_charset
 from messaging.problems import Unreadable
 
 MAX_HEADERS = 10_000
@@ -101,9 +101,12 @@ class _Head:
     def headers(self) -> Headers:
         headers: dict[str, list[str]] = {}
         ends = [*(field.start for field in self._fields[1:]), self._end]
+        is_ascii = bytes(self._raw[: self._end]).isascii()
+        charset = None if is_ascii else find_charset(self._raw)
         for field, end in zip(self._fields, ends, strict=False):
             value = _LINE_BREAK.sub(b" ", self._raw[field.value_start : end])
-            headers.setdefault(field.name, []).append(decode(value, None).strip())
+            text = decode_raw_header(value, charset, self._defects)
+            headers.setdefault(field.name, []).append(text.strip())
         return headers
 
     def _line(self, start: int) -> re.Match[bytes]:
@@ -126,7 +129,7 @@ class _Head:
             self._defects.add(Defect.HEADER_NOT_FOLDED)
             header = _ODD_HEADER.match(text)
         if header:
-            name = decode(header[1], None).strip().lower()
+            name = decode_raw_header(header[1]).strip().lower()
             self._fields.append(_Field(name, line.start(), line.start() + header.end()))
             self._names.add(name)
             check_header_count(len(self._fields))
@@ -150,7 +153,7 @@ class _Head:
             if not line["text"]:
                 return False
             if header := _HEADER.match(line["text"]):
-                name = decode(header[1], None).lower()
+                name = decode_raw_header(header[1]).lower()
                 is_new = name not in self._names or bool(_REPEATABLE.fullmatch(name))
                 if is_new and _WELL_KNOWN.fullmatch(name):
                     self._next_header = end
@@ -171,9 +174,10 @@ class _Head:
             self._defects.add(Defect.HEADER_SEPARATOR_MISSING)
 
 
-def parse_headers(block: bytes) -> Headers:
+def parse_headers(block: bytes, charset: str | None = None) -> Headers:
     """Parse a block of headers. Lines without a colon are ignored.
 
+    `charset` is that of values that are not encoded and not in UTF-8.
     Raises Unreadable if there are more than MAX_HEADERS.
     """
     unfolded = _FOLD.sub(b" ", block)
@@ -182,8 +186,8 @@ def parse_headers(block: bytes) -> Headers:
     for line in unfolded.split(b"\n"):
         name, colon, value = line.partition(b":")
         if colon:
-            values = headers.setdefault(decode(name, None).strip().lower(), [])
-            values.append(decode(value, None).strip())
+            values = headers.setdefault(decode_raw_header(name).strip().lower(), [])
+            values.append(decode_raw_header(value, charset).strip())
     return headers
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from messaging.mail.body import Body, Text, combine
-from messaging.mail.charset import decode
+from messaging.mail.charset import decode, decode_html
 from messaging.mail.declaration import Declaration
 from messaging.mail.defects import Defect
 from messaging.mail.files import clean_content_id, guess_type, make_file
@@ -249,7 +249,9 @@ class _Parser:
             content = self._extract_files(content)
         self._text_bytes_left -= len(content)
         self._has_text |= not is_variant
-        texts = [Text(media_type, _with_line_feeds(decode(content, declaration.charset)))]
+        decode_text = decode_html if media_type == "text/html" else decode
+        text = decode_text(content, declaration.charset, self._defects)
+        texts = [Text(media_type, _with_line_feeds(text))]
         return Body(texts, texts, is_variant)
 
     def _extract_files(self, content: bytes) -> bytes:
