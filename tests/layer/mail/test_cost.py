@@ -10,7 +10,6 @@ from pydantic_core import to_json
 from messaging.mail import inbound, message
 from messaging.mail.defects import Defect
 from messaging.models import InboundMessage
-from messaging.problems import Unreadable
 from tests.support.mails import NOW
 
 RECIPIENTS = [f"u{n}@example.com" for n in range(100)]
@@ -97,10 +96,40 @@ def test_an_expensive_mail_is_stored_for_each_recipient_in_limits(name: str) -> 
     assert sum(size(message) for message in stored) < 30_000_000
 
 
-@pytest.mark.parametrize("raw", [b"x:\n" * 10_001, mixed(b"q", (b"a:\n" * 2000 + b"\n\n--q\r\n") * 6)])
-def test_more_than_ten_thousand_headers_are_refused(raw: bytes) -> None:
-    with pytest.raises(Unreadable, match="headers"):
-        message.parse_mail(FROM + raw)
+OVER_LIMITS = {
+    "headers": (b"x:\n" * 20_000 + b"Subject: late\n\nhi", Defect.HEADERS_OMITTED, "hi"),
+    "headers without an end": (b"x:\n" * 20_000, Defect.HEADERS_OMITTED, "x:"),
+    "headers of one part": (mixed(b"q", b"x:\n" * 20_000 + b"\nhi\n--q--"), Defect.HEADERS_OMITTED, "hi"),
+    "headers of all parts": (
+        mixed(b"q", b"\nhi\n--q\n" + (b"a:\n" * 2000 + b"\n\n--q\r\n") * 60),
+        Defect.PARTS_OMITTED,
+        "hi",
+    ),
+    "parts": (mixed(b"q", b"\nhi\n--q\n" + b"\n\n--q\n" * 20_000), Defect.PARTS_OMITTED, "hi"),
+    "nested parts": (
+        mixed(b"q", b"\nhi\n--q\n" + (mixed(b"r", b"\n\n--r\n" * 400) + b"\n--q\n") * 20),
+        Defect.PARTS_OMITTED,
+        "hi",
+    ),
+}
+
+
+@pytest.mark.parametrize(("raw", "defect", "text"), OVER_LIMITS.values(), ids=OVER_LIMITS)
+def test_a_mail_over_a_limit_shows_what_is_read_and_the_mail_itself_is_a_file(
+    raw: bytes, defect: Defect, text: str
+) -> None:
+    mail = message.parse_mail(FROM + raw)
+    assert defect in mail.defects
+    assert (mail.text or "").strip().startswith(text)
+    assert mail.sender == "a@example.com"
+    assert [file.content for file in mail.files if file.name == "message.eml"] == [FROM + raw]
+
+
+@pytest.mark.parametrize("raw", [b"x:\n" * 9_000 + b"\nhi", mixed(b"q", b"\nhi\n--q\n" * 998)])
+def test_a_mail_within_the_limits_is_read_in_whole(raw: bytes) -> None:
+    mail = message.parse_mail(FROM + raw)
+    assert not set(mail.defects) & {Defect.HEADERS_OMITTED, Defect.PARTS_OMITTED}
+    assert mail.files == []
 
 
 def test_the_header_that_exceeds_the_limit_is_text() -> None:

@@ -9,8 +9,9 @@ from email.utils import parsedate_to_datetime
 from messaging.fields import clean_text
 from messaging.mail.addresses import split_mailboxes
 from messaging.mail.defects import Defect
+from messaging.mail.files import make_file
 from messaging.mail.header_text import decode_header
-from messaging.mail.mime import Headers, check_header_count, count_headers, first_header, split_mail
+from messaging.mail.mime import Headers, first_header, split_mail
 from messaging.mail.parts import parse_parts
 from messaging.models import Content, File
 from messaging.problems import Unreadable
@@ -68,13 +69,16 @@ class Mail:
 def parse_mail(raw: bytes) -> Mail:
     """Parse a raw mail (RFC 5322).
 
-    Raises Unreadable if it has no From header, or too many headers or parts.
+    If it has more headers or parts than are read, the mail itself is among its files. Raises Unreadable if it
+    has no From header.
     """
     defects: set[Defect] = set()
     headers, content = split_mail(raw, defects)
     if "from" not in headers:
         raise Unreadable("The mail has no From header.")
     parts = parse_parts(headers, content, defects)
+    if defects & {Defect.HEADERS_OMITTED, Defect.PARTS_OMITTED}:
+        parts.files.append(make_file("message.eml", "message/rfc822", raw))
     return build_mail(headers, parts.text, parts.html, parts.files, parts.content_ids, defects)
 
 
@@ -86,11 +90,10 @@ def build_mail(
     content_ids: Mapping[str, int] | None = None,
     defects: Collection[Defect] = (),
 ) -> Mail:
-    """Return the mail with these headers, texts and files, for providers that parse the content themselves.
+    """Return the mail with these headers, texts and files.
 
-    Raises Unreadable if there are too many headers.
+    Also for providers that parse the content themselves.
     """
-    check_header_count(count_headers(headers))
     headers = {name: [clean_text(value) for value in values] for name, values in headers.items()}
     return Mail(
         sender=first_header(headers, "from"),

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from messaging.mail.defects import Defect
 from messaging.mail.header_text import decode_raw_header, find_charset
-from messaging.problems import Unreadable
 
 MAX_HEADERS = 10_000
 """Headers of a mail, with those of its parts."""
@@ -64,7 +63,7 @@ def split_head(raw: Bytes, defects: set[Defect]) -> tuple[Headers, memoryview]:
     """Return the headers of a mail or of a part, and the content after them.
 
     If the headers do not end with an empty line, they end at the first line that is not a header, and before
-    the header that exceeds MAX_HEAD. Raises Unreadable if there are more than MAX_HEADERS.
+    the header that exceeds MAX_HEAD. Headers after MAX_HEADERS are ignored.
     """
     head = _Head(memoryview(raw), defects)  # its slices are no copies, which matters for parts inside parts
     content = head.scan()
@@ -104,6 +103,8 @@ class _Head:
         is_ascii = bytes(self._raw[: self._end]).isascii()
         charset = None if is_ascii else find_charset(self._raw)
         for field, end in zip(self._fields, ends, strict=False):
+            if not field.name:  # the headers after MAX_HEADERS
+                break
             value = _LINE_BREAK.sub(b" ", self._raw[field.value_start : end])
             text = decode_raw_header(value, charset, self._defects)
             headers.setdefault(field.name, []).append(text.strip())
@@ -130,9 +131,12 @@ class _Head:
             header = _ODD_HEADER.match(text)
         if header:
             name = decode_raw_header(header[1]).strip().lower()
-            self._fields.append(_Field(name, line.start(), line.start() + header.end()))
-            self._names.add(name)
-            check_header_count(len(self._fields))
+            if len(self._fields) < MAX_HEADERS:
+                self._fields.append(_Field(name, line.start(), line.start() + header.end()))
+                self._names.add(name)
+            elif self._fields[-1].name:
+                self._fields.append(_Field("", line.start(), line.end()))
+                self._defects.add(Defect.HEADERS_OMITTED)
         return True
 
     def _is_header(self, start: int, end: int) -> bool:
@@ -174,31 +178,26 @@ class _Head:
             self._defects.add(Defect.HEADER_SEPARATOR_MISSING)
 
 
-def parse_headers(block: bytes, charset: str | None = None) -> Headers:
-    """Parse a block of headers. Lines without a colon are ignored.
+def parse_headers(block: bytes, charset: str | None = None) -> tuple[dict[str, list[str]], set[Defect]]:
+    """Parse a block of headers. Lines without a colon, and lines after MAX_HEADERS, are ignored.
 
     `charset` is that of values that are not encoded and not in UTF-8.
-    Raises Unreadable if there are more than MAX_HEADERS.
     """
-    unfolded = _FOLD.sub(b" ", block)
-    check_header_count(unfolded.count(b"\n"))
+    defects: set[Defect] = set()
+    lines = _FOLD.sub(b" ", block).split(b"\n", MAX_HEADERS)
+    if len(lines) > MAX_HEADERS and lines.pop():
+        defects.add(Defect.HEADERS_OMITTED)
     headers: dict[str, list[str]] = {}
-    for line in unfolded.split(b"\n"):
+    for line in lines:
         name, colon, value = line.partition(b":")
         if colon:
             values = headers.setdefault(decode_raw_header(name).strip().lower(), [])
             values.append(decode_raw_header(value, charset).strip())
-    return headers
+    return headers, defects
 
 
 def count_headers(headers: Headers) -> int:
     return sum(len(values) for values in headers.values())
-
-
-def check_header_count(count: int) -> None:
-    """Raises Unreadable if there are more than MAX_HEADERS."""
-    if count > MAX_HEADERS:
-        raise Unreadable(f"The mail has more than {MAX_HEADERS} headers.")
 
 
 def first_header(headers: Headers, name: str) -> str:

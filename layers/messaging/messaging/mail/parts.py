@@ -1,11 +1,10 @@
 """The parts of a mail (MIME): its text, its HTML and its files, parsed within limits.
 
-Nothing that a sender writes raises anything but Unreadable.
+Nothing that a sender writes raises anything.
 https://www.rfc-editor.org/rfc/rfc2046
 """
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,9 +14,9 @@ from messaging.mail.declaration import Declaration
 from messaging.mail.defects import Defect
 from messaging.mail.files import clean_content_id, guess_type, make_file
 from messaging.mail.mime import (
+    MAX_HEADERS,
     Bytes,
     Headers,
-    check_header_count,
     count_headers,
     first_header,
     split_head,
@@ -27,7 +26,6 @@ from messaging.mail.multipart import find_boundary, split_parts
 from messaging.mail.transfer_encoding import Encoding, decode_transfer
 from messaging.mail.uuencode import decode_uuencode, extract_files
 from messaging.models import File
-from messaging.problems import Unreadable
 
 MAX_PARTS = 1000
 MAX_DEPTH = 20
@@ -76,7 +74,7 @@ class Parts:
 
 
 def parse_parts(headers: Headers, content: Bytes, defects: set[Defect]) -> Parts:
-    """Parse the content of a mail. Raises Unreadable if it has too many parts or headers."""
+    """Parse the content of a mail, up to MAX_PARTS and MAX_HEADERS."""
     parser = _Parser(defects)
     parts = parser.parts
     parts.text, parts.html = parser.parse(headers, content, _Position(MAX_DEPTH)).text_and_html()
@@ -89,11 +87,10 @@ def _read_forwarded(parts: Parts, defects: set[Defect]) -> None:
     """Show the texts of the mails in `parts.files`, for a mail that only forwards them."""
     parser = _Parser(set())  # the defects of these mails are not those of the mail
     bodies: list[Body] = []
-    with suppress(Unreadable):  # there are too many parts: the files have all of them
-        for file in parts.files:
-            if file.content_type == "message/rfc822":
-                headers, content = split_mail(file.content, set())
-                bodies.append(parser.parse(headers, content, _Position(MAX_DEPTH)))
+    for file in parts.files:
+        if file.content_type == "message/rfc822":
+            headers, content = split_mail(file.content, set())
+            bodies.append(parser.parse(headers, content, _Position(MAX_DEPTH)))
     text, html = combine("multipart/mixed", bodies).text_and_html()
     if text or html:
         defects.add(Defect.TEXT_FORWARDED)
@@ -130,7 +127,8 @@ class _Parser:
 
     def parse(self, headers: Headers, content: Bytes, position: _Position) -> Body:
         """Parse one part with the parts inside it, add its files, and return its texts."""
-        self._count(headers)
+        self._part_count += 1
+        self._header_count += count_headers(headers)
         declaration = Declaration.parse(headers, position.default_type, self._defects)
         body = None
         if declaration.is_multipart:
@@ -139,12 +137,11 @@ class _Parser:
             body = self._parse_headers_in_text(headers, declaration, content, position)
         return body or self._parse_leaf(headers, declaration, content, position)
 
-    def _count(self, headers: Headers) -> None:
-        self._part_count += 1
-        if self._part_count > MAX_PARTS:
-            raise Unreadable(f"The mail has more than {MAX_PARTS} parts.")
-        self._header_count += count_headers(headers)
-        check_header_count(self._header_count)
+    def _may_read_more(self) -> bool:
+        if self._part_count < MAX_PARTS and self._header_count < MAX_HEADERS:
+            return True
+        self._defects.add(Defect.PARTS_OMITTED)
+        return False
 
     def _parse_multipart(self, declaration: Declaration, content: Bytes, position: _Position) -> Body | None:
         """Return None if the content has no boundary."""
@@ -158,6 +155,8 @@ class _Parser:
             return Body()
         groups: list[tuple[str, list[Body]]] = [(declaration.media_type, [])]
         for part in split_parts(boundary, content, self._defects):
+            if not self._may_read_more():
+                break
             media_type, bodies = groups[-1]
             headers, part_content = split_head(part.content, self._defects)
             body = self.parse(headers, part_content, position.inside(media_type, is_first=not bodies))
@@ -286,8 +285,5 @@ def _with_line_feeds(text: str) -> str:
 def _split_text(content: Bytes) -> tuple[Headers, Bytes]:
     """Return the headers at the beginning of a text, if it has nothing else before an empty line."""
     defects: set[Defect] = set()
-    try:
-        headers, inner_content = split_mail(content, defects)
-    except Unreadable:
-        return {}, content
+    headers, inner_content = split_mail(content, defects)
     return ({}, content) if defects else (headers, inner_content)

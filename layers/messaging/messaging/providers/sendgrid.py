@@ -253,7 +253,7 @@ def _mail(fields: form.Fields) -> mail_message.Mail:
     """Puts a mail together from the fields of a form."""
     charsets = form.json_field(fields, "charsets")
     text, html = form.decode_fields(fields, charsets, "text", "html")
-    headers = dict(mime.parse_headers(fields["headers"].content if "headers" in fields else b""))
+    headers, defects = mime.parse_headers(fields["headers"].content if "headers" in fields else b"")
     [subject] = form.decode_fields(fields, charsets, "subject")
     if subject:  # its charset is only known here
         headers["subject"] = [subject]
@@ -263,7 +263,7 @@ def _mail(fields: form.Fields) -> mail_message.Mail:
             headers[name] = [value]
     files = form.files(fields, _file_descriptions(fields))
     content_ids = form.content_ids(form.json_field(fields, "content-ids"), files)
-    return mail_message.build_mail(headers, text, html, list(files.values()), content_ids)
+    return mail_message.build_mail(headers, text, html, list(files.values()), content_ids, defects)
 
 
 def _file_descriptions(fields: form.Fields) -> dict[str, form.FileDescription]:

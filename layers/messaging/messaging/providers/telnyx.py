@@ -41,7 +41,7 @@ from messaging.failures import Failure, Misconfigured, OptedOut, PermanentFailur
 from messaging.fields import CleanedBody, Text, epoch_seconds, is_web_address
 from messaging.mail.defects import Defect
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
-from messaging.problems import Invalid, SignatureRejected
+from messaging.problems import Invalid, OverLimit, SignatureRejected
 from messaging.providers.credentials import get_list, get_str, not_signed, required
 from messaging.providers.limits import Limits
 from messaging.providers.provider import (
@@ -191,7 +191,7 @@ class Telnyx(Provider):
         except ValidationError as error:
             raise Invalid.of(error) from None
         if len(webhook.body) * len(received.to) > MAX_GROUP:
-            raise Invalid.field("to", "must have fewer recipients for a message of this size")
+            raise OverLimit.field("to", "must have fewer recipients for a message of this size")
         return [_message(received, recipient, event, occurred_at) for recipient in received.to]
 
 
