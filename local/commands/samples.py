@@ -24,7 +24,14 @@ OUTBOUND: Mapping[str, Mapping[str, Request]] = {
         "sms": TO_CONTACT["sms"] | {"body": "Hello"},
         "mms": TO_CONTACT["sms"] | {"body": "Look", "attachments": [IMAGE]},
     },
-    "email": {"email": TO_CONTACT["email"] | {"subject": "Hello", "body": "Hello <b>you</b>"}},
+    "email": {
+        "email": {
+            "from": f"Example Shop <{CUSTOMER_EMAIL}>",
+            "to": CONTACT_EMAIL,
+            "subject": "Hello",
+            "body": "Hello <b>you</b>",
+        },
+    },
 }
 """Messages to send, by route and name."""
 WEBHOOKS: Mapping[str, Mapping[str, Request]] = {

@@ -10,6 +10,7 @@ MAX_ENCODED = 45
 """Bytes of an encoded word's content: the word then has 72 characters, of at most 75."""
 
 _LINE_END = re.compile(r"[\r\n\0]")
+_WORD = re.compile(r"\S*+\s++|\S++")  # with the blanks after it
 _SPECIAL = re.compile(r'(["\\])')
 
 
@@ -31,14 +32,22 @@ def format_mailbox(mailbox: Mailbox, separator: str = " ") -> str:
 
 
 def _encoded_words(text: str) -> Iterator[str]:
-    """Not email.header.Header, which joins blanks. A character is never divided between two words."""
+    """Not email.header.Header, which joins blanks.
+
+    An encoded word ends after a blank of the text if possible: some readers wrongly add a blank there. It
+    never ends within a character.
+    """
     chunk = b""
-    for character in text:
-        encoded = character.encode()
-        if len(chunk) + len(encoded) > MAX_ENCODED:
+    for word in _WORD.findall(text):
+        if len(chunk) + len(word.encode()) > MAX_ENCODED and chunk:
             yield _encoded_word(chunk)
             chunk = b""
-        chunk += encoded
+        for character in word:
+            encoded = character.encode()
+            if len(chunk) + len(encoded) > MAX_ENCODED:
+                yield _encoded_word(chunk)
+                chunk = b""
+            chunk += encoded
     yield _encoded_word(chunk)
 
 

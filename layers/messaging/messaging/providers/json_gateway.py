@@ -30,7 +30,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 from standardwebhooks import Webhook as Signature
 from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 
@@ -38,7 +47,7 @@ from messaging.address import EmailAddress, ReceivedPhone
 from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure
 from messaging.fields import MAX_BODY, Body, Text, Time
 from messaging.models import Channel, Content, DeliveryReport, InboundMessage, OutboundMessage, Status
-from messaging.names import NAME_FIELDS, split_names, storable_names
+from messaging.names import NAME_FIELDS, Name, NamesByAddress, split_names, storable_names
 from messaging.problems import Invalid
 from messaging.providers.credentials import get_list, not_signed, required
 from messaging.providers.limits import Limits
@@ -80,9 +89,16 @@ class GatewayError(BaseModel):
     reason: Annotated[Text | None, Field(max_length=1000)] = None
 
 
+ANY_JSON = WithJsonSchema({"description": "A name. What is not a name is stored, and not shown."})
+
+
 class Inbound(InboundMessage):
     model_config = ConfigDict(extra="ignore")
 
+    from_name: Annotated[Name, ANY_JSON] = None
+    to_name: Annotated[Name, ANY_JSON] = None
+    cc_names: Annotated[NamesByAddress, ANY_JSON] = None
+    reply_to_name: Annotated[Name, ANY_JSON] = None
     body: Annotated[Body, BeforeValidator(_null_to_empty, json_schema_input_type=Body | None)] = ""
     provider_message_id: Id
 

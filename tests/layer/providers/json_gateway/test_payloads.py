@@ -16,11 +16,13 @@ from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult, Webhook
 from tests.support.api import INBOUND_EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS
 from tests.support.configuration import SIGNING_SECRET
+from tests.support.names import NAMES
 from tests.support.providers.send_contract import answer
 from tests.support.tcp_server import read_request, serve
 
 OTHER_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 SENT = datetime(2024, 11, 1, 14, tzinfo=UTC)
+NAME_FIELDS = {"from_name", "to_name", "cc_names", "reply_to_name"}
 USER = {"recipient": "user@example.com"}
 TEXT = "\u00e9\U0001f600\n\"'"
 HTML = {"html": "<b>Hi</b>"}
@@ -75,6 +77,24 @@ def test_sends_the_json_of_the_contract_and_our_id(
     headers, body = sent(provider, fields, {"signing_secret": SIGNING_SECRET})
     assert json.loads(body) == {**expected, "timestamp": "2024-11-01T14:00:00Z", "reference": "7"}
     assert headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_sent_in_fields_of_their_own(name: str) -> None:
+    names = {
+        "from_name": name,
+        "to_name": name,
+        "cc": ["a@example.org"],
+        "cc_names": {"a@example.org": name},
+        "reply_to": "reply@example.com",
+        "reply_to_name": name,
+    }
+    body = json.loads(sent(json_gateway.Email, {**NEW_EMAIL, **names}, {})[1])
+    assert {field: body[field] for field in (*names, "from", "to")} == {
+        **names,
+        "from": NEW_EMAIL["from"],
+        "to": NEW_EMAIL["to"],
+    }
 
 
 def test_signs_what_it_sends() -> None:
@@ -183,6 +203,57 @@ def test_reads_a_message(
     message = parsed(provider, {**required_fields, **fields})
     assert isinstance(message, InboundMessage)
     assert {name: getattr(message, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "names", "extra"),
+    [
+        ({"from": "Ann <contact@example.org>"}, {"from_name": "Ann"}, {}),
+        ({"to": '"Lee, Ann" <user@example.com>'}, {"to_name": "Lee, Ann"}, {}),
+        ({"from": "=?utf-8?q?J=C3=BCrgen?= <contact@example.org>"}, {"from_name": "J\u00fcrgen"}, {}),
+        ({"from": "[Ann](mailto:contact@example.org)"}, {"from_name": "Ann"}, {}),
+        ({"from": "[contact@example.org](mailto:contact@example.org)"}, {}, {}),
+        ({"from_name": "Ann"}, {"from_name": "Ann"}, {}),
+        ({"from": "Ann <contact@example.org>", "from_name": None}, {"from_name": "Ann"}, {}),
+        ({"from": "Ann <contact@example.org>", "from_name": "Ann"}, {"from_name": "Ann"}, {}),
+        (
+            {"from": "Ann <contact@example.org>", "from_name": "Bob"},
+            {"from_name": "Bob"},
+            {"from": "Ann <contact@example.org>"},
+        ),
+        (
+            {"cc": ["Carl <carl@example.org>", "dora@example.org"]},
+            {"cc_names": {"carl@example.org": "Carl"}},
+            {},
+        ),
+        ({"reply_to": "Office <office@example.org>"}, {"reply_to_name": "Office"}, {}),
+        ({"from_name": ""}, {}, {"from_name": ""}),
+        ({"from_name": 5}, {}, {"from_name": 5}),
+        ({"to_name": ["Ann"]}, {}, {"to_name": ["Ann"]}),
+        ({"cc_names": "Ann"}, {}, {"cc_names": "Ann"}),
+        ({"from_name": "Ann\r\nBcc: x"}, {"from_name": "Ann  Bcc: x"}, {"from_name": "Ann\r\nBcc: x"}),
+        ({"from_name": "x" * 5000}, {"from_name": "x" * 320}, {"from_name": "x" * 5000}),
+        (
+            {"from": "x" * 500 + " <contact@example.org>"},
+            {"from_name": "x" * 320},
+            {"from_name": "x" * 500},
+        ),
+    ],
+)
+def test_the_names_of_an_email_are_read(
+    fields: Mapping[str, object], names: Mapping[str, object], extra: Mapping[str, object]
+) -> None:
+    message = parsed(json_gateway.Email, {**INBOUND_EMAIL, **fields})
+    assert isinstance(message, InboundMessage)
+    assert (message.sender, message.recipient) == ("contact@example.org", "user@example.com")
+    assert message.model_dump(include=NAME_FIELDS, exclude_none=True) == names
+    assert message.extra == extra
+
+
+def test_an_sms_can_have_names_too() -> None:
+    message = parsed(json_gateway.Sms, {**INBOUND_SMS, "from_name": "Ann", "to_name": 5})
+    assert isinstance(message, InboundMessage)
+    assert (message.from_name, message.to_name, message.extra) == ("Ann", None, {"to_name": 5})
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from messaging.providers.mailgun import Mailgun
 from messaging.providers.provider import ProviderResult
 from tests.layer.providers.mailgun.test_contract import TestUrlencoded as Vendor
 from tests.support.internet import PUBLIC, Internet
+from tests.support.names import NAMES, read_mailboxes
 from tests.support.providers.send_contract import answer, in_turn
 from tests.support.tcp_server import Script, read_request, serve
 
@@ -99,6 +100,30 @@ def test_every_field_of_a_mail_is_sent() -> None:
         ("v:reference", "7"),
         ("v:recipient", "contact@example.org"),
     ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_arrive_as_they_were_written(name: str) -> None:
+    api = Api()
+    send(
+        api,
+        from_name=name,
+        to_name=name,
+        cc=["copy@example.org", "contact@example.org", "other@example.org"],
+        cc_names={"copy@example.org": name, "contact@example.org": "unused"},
+        reply_to="office@example.com",
+        reply_to_name=name,
+    )
+    addresses = [(field, value) for field, value in api.fields if "@" in value and not field.startswith("v:")]
+    assert [(field, read_mailboxes(value)) for field, value in addresses] == [
+        ("from", [(name, "user@example.com")]),
+        ("to", [(name, "contact@example.org")]),
+        ("cc", [(name, "copy@example.org")]),
+        ("cc", [("", "other@example.org")]),
+        ("h:Reply-To", [(name, "office@example.com")]),
+    ]
+    assert all(value.isascii() and "\n" not in value for _, value in addresses)
+    assert ("v:recipient", "contact@example.org") in api.fields
 
 
 def test_a_body_with_a_tag_is_html_and_the_subject_is_never_missing() -> None:

@@ -21,9 +21,16 @@ from messaging.providers.provider import ProviderResult
 from messaging.providers.ses import Ses
 from messaging.transport.fetch import FetchedFile
 from tests.support import api
+from tests.support.names import NAMES, read_mailboxes
 from tests.support.tcp_server import read_request, respond, serve
 
 SECRET = {"region": "us-west-2", "access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI"}
+
+
+OWN_HEADERS = (
+    *("From", "To", "Cc", "Reply-To", "Subject"),
+    *("Content-Type", "Content-Transfer-Encoding", "MIME-Version"),
+)
 
 
 def message(**fields: object) -> OutboundMessage:
@@ -88,6 +95,35 @@ def test_sends_copies_a_reply_address_and_headers() -> None:
     assert (mail["Cc"], mail["Reply-To"]) == ("a@example.com, b@example.com", "reply@example.com")
     assert {name: mail[name] for name in more} == more
     assert link.encode() in mail.as_bytes(policy=policy.SMTP.clone(max_line_length=998))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_arrive_as_they_were_written(name: str) -> None:
+    copies = {"a@example.com": name, "contact@example.org": "unused"}
+    fields = sent(
+        message(
+            from_name=name,
+            to_name=name,
+            cc=["a@example.com", "contact@example.org", "b@example.com"],
+            cc_names=copies,
+            reply_to="reply@example.com",
+            reply_to_name=name,
+        )
+    )
+    mail = fields["mail"]
+    raw = dict(mail.raw_items())
+    assert read_mailboxes(raw["From"]) == [(name, "user@example.com")]
+    assert read_mailboxes(raw["To"]) == [(name, "contact@example.org")]
+    assert read_mailboxes(raw["Cc"]) == [(name, "a@example.com"), ("", "b@example.com")]
+    assert read_mailboxes(raw["Reply-To"]) == [(name, "reply@example.com")]
+    assert read_mailboxes(fields["FromEmailAddress"]) == [(name, "user@example.com")]
+    assert "\n" not in fields["FromEmailAddress"]
+    assert fields["Destination"] == {
+        "ToAddresses": ["contact@example.org"],
+        "CcAddresses": ["a@example.com", "b@example.com"],
+    }
+    assert [header for header in raw if header not in OWN_HEADERS] == []
+    assert text(mail, "plain") == "Hello"
 
 
 @pytest.mark.parametrize("name", ["X-SES-SOURCE-ARN", "x-ses-message-tags"])
