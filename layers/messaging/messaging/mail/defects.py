@@ -42,7 +42,7 @@ class Defect(StrEnum):
     QUOTED_PRINTABLE_INVALID = "quoted_printable_invalid"
     """A part in quoted-printable contains an equals sign that encodes nothing."""
     UUENCODE_INVALID = "uuencode_invalid"
-    """A part in uuencode has no beginning or no end, or a line that is not valid."""
+    """A part in uuencode has no beginning or no end, text around them, or a line that is not valid."""
     TEXT_FORWARDED = "text_forwarded"
     """The mail has no text of its own. The text is that of the mails that are attached to it."""
     TEXT_IN_BASE64 = "text_in_base64"

@@ -71,7 +71,8 @@ def split_parts(boundary: bytes, content: Bytes, defects: set[Defect]) -> Iterat
         closed = inexact.start("more")
     elif start is not None:
         defects.add(Defect.CLOSING_BOUNDARY_MISSING)
-        yield Part(content[start:], is_last=True)
+        if _NOT_BLANK.search(content, start):
+            yield Part(content[start:], is_last=True)
     if closed and _NOT_BLANK.search(content, closed):
         defects.add(Defect.TEXT_AFTER_PARTS)
 

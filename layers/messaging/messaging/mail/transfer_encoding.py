@@ -12,14 +12,17 @@ from messaging.mail.defects import Defect
 
 MIN_BASE64_LINE = 40
 """Characters of a line that is base64, and not a word of a text."""
-MAX_ODD_CHARACTERS = 1 / 8
+MAX_ODD_SHARE = 1 / 8
 """The share of blanks and characters outside base64's alphabet, from which on the content is not base64."""
+MAX_ODD_SHARE_IF_UNLIKELY = 1 / 25
+"""The same if nothing else speaks for base64."""
 
 _BASE64 = (ascii_letters + digits + "+/").encode()
 _BLANKS = b" \t\r\n\f\v\0"
 _NOT_BASE64 = bytes({*range(256)} - {*_BASE64, *b"="})
 _FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")  # RFC 4648, section 5
 _BASE64_LINES = re.compile(rb"(?:\s*+[A-Za-z0-9+/]++={0,2}[ \t]*+(?=[\r\n]|\Z))++\s*+")
+_BASE64_RUN = re.compile(rb"[A-Za-z0-9+/]{%d}" % MIN_BASE64_LINE)
 _LONG_BASE64_LINE = re.compile(rb"(?m)^[A-Za-z0-9+/]{%d,}+=*+[ \t\r]*+$" % MIN_BASE64_LINE)
 _TWO_BASE64_LINES = re.compile(rb"[A-Za-z0-9+/]{%d,80}+\r*+\n[A-Za-z0-9+/]" % MIN_BASE64_LINE)
 _FOOTER_LINE = re.compile(rb"[ \t]*+(?:[^\s]++[ \t]++[^\s]|[^A-Za-z0-9\s]++[ \t]*+(?:[\r\n]|\Z))")
@@ -113,14 +116,22 @@ def _without_footer(content: bytes, *, is_text_in_utf8: bool) -> bytes:
 
 
 def _is_plain(content: bytes, odd_count: int, *, has_words: bool, is_text_in_utf8: bool) -> bool:
-    """Whether the content is not base64, though it is declared so."""
+    """Whether the content is not base64, though it is declared so.
+
+    Evidence for base64 is a number of characters that encodes whole bytes, and a run of many of them.
+    """
+    count = len(content.translate(None, _NOT_BASE64))
+    is_likely = count % 4 == 0 or bool(_BASE64_RUN.search(content))
     blank_count = content.count(b" ") + content.count(b"\t") if has_words else 0
-    if odd_count and odd_count + blank_count >= MAX_ODD_CHARACTERS * len(content.strip()):
+    odd_share = (odd_count + blank_count) / max(1, len(content.strip())) if odd_count else 0
+    if odd_share >= (MAX_ODD_SHARE if is_likely else MAX_ODD_SHARE_IF_UNLIKELY):
         return True
-    if has_words and b"=" not in content and len(content.translate(None, _BLANKS)) % 4:
+    looks_like_text = has_words or odd_count or _WORDS.fullmatch(content)
+    if not looks_like_text or _BASE64_RUN.search(content):
+        return False
+    if not is_likely and b"=" not in content:
         return True
-    looks_like_text = has_words or _WORDS.fullmatch(content)
-    return bool(is_text_in_utf8 and looks_like_text and not _is_text(decode_base64(content)))
+    return is_text_in_utf8 and not _is_text(decode_base64(content))
 
 
 def _is_text(content: bytes) -> bool:

@@ -23,17 +23,24 @@ class UuencodedFile(NamedTuple):
 
 
 def decode_uuencode(content: bytes, defects: set[Defect]) -> UuencodedFile:
-    """Decode a part whose transfer encoding is uuencode. Without a first line, its content is not changed."""
+    """Decode a part whose transfer encoding is uuencode. Text around the file is ignored.
+
+    Without the line that begins the file, the content is not changed.
+    """
     first_line = _FIRST_LINE.search(content)
     if not first_line:
         defects.add(Defect.UUENCODE_INVALID)
         return UuencodedFile("", content)
     decoded = bytearray()
+    end = len(content)
     for line in _LINE.finditer(content, first_line.end()):
         if line[0].rstrip() == b"end":
+            end = line.end()
             break
         decoded += _decode_line(line[0], defects)
     else:
+        defects.add(Defect.UUENCODE_INVALID)
+    if content[: first_line.start()].strip() or content[end:].strip():
         defects.add(Defect.UUENCODE_INVALID)
     return UuencodedFile(_name(first_line), bytes(decoded))
 
