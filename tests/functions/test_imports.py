@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 RARELY_NEEDED = {
     *("boto3", "botocore.session", "botocore.auth", "urllib3"),  # until AWS is called
     *("phonenumbers", "email_validator", "dns", "idna"),  # until an address of this kind is parsed
-    *("cryptography", "multipart", "standardwebhooks"),  # until a provider's own file is imported
+    *("cryptography", "standardwebhooks"),  # until a provider's own file is imported
     *("sqlalchemy", "alembic", "aws_xray_sdk", "requests", "concurrent.futures.thread"),
 }
 ROUTES = "aws_lambda_powertools.event_handler"

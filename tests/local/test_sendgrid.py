@@ -14,7 +14,7 @@ from sendgrid.helpers.mail import CustomArg, Mail, Personalization, To
 
 from local import Behaviour
 from local.http.server import Request
-from messaging.transport.payload import form
+from messaging.mail.form_data import parse_form
 from tests.support.local.simulator_client import call
 from tests.support.local.webhook_listener import Listener, header
 from tests.support.waiting import eventually
@@ -124,8 +124,7 @@ def test_an_inbound_mail_is_a_signed_form_with_its_files(product: Listener) -> N
     status, response = call("POST", f"{product.api_url}/inbound", json.dumps(inbound).encode())
     assert (status, response["status"]) == (200, 200)
     [webhook] = product.webhooks
-    headers = {"content-type": header(webhook, "content-type")}
-    fields = form(headers.get("content-type", ""), body(product, webhook))
+    fields = parse_form(body(product, webhook))
     texts = {field.name: field.content.decode() for field in fields}
     for name, mail_field in (("from", "from"), ("subject", "subject"), ("text", "body"), ("html", "html")):
         assert texts[name] == MAIL[mail_field]
@@ -143,8 +142,7 @@ def test_an_image_in_the_html_has_its_content_id(product: Listener) -> None:
     inbound = MAIL | {"html": '<img src="cid:logo@example.com">', "attachments": [note, image]}
     assert call("POST", f"{product.api_url}/inbound", json.dumps(inbound).encode())[1]["status"] == 200
     [webhook] = product.webhooks
-    headers = {"content-type": header(webhook, "content-type")}
-    fields = form(headers.get("content-type", ""), body(product, webhook))
+    fields = parse_form(body(product, webhook))
     contents = {field.name: field.content for field in fields}
     assert json.loads(contents["content-ids"]) == {"logo@example.com": "attachment2"}
     attachment_info = json.loads(contents["attachment-info"])

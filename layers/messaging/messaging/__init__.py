@@ -9,7 +9,7 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     transport      client fetch base64_text payload signatures redact aws_call sns
     mail           defects transfer_encoding charset_labels charset_guess decoders charset header_text
     mail           addresses address_header parameters files mime declaration body multipart uuencode parts
-    mail           message form inbound
+    mail           message form_data form inbound
     providers      limits provider credentials VENDORS
     accounts       caller models keys store
     conversations  responses reads

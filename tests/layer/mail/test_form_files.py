@@ -4,7 +4,7 @@ import pytest
 
 from messaging.mail import form
 from messaging.mail.form import FileDescription
-from messaging.transport import payload
+from messaging.mail.form_data import Field, parse_form
 
 NO_NAME = FileDescription(None, None)
 PROVIDER = FileDescription("provider.pdf", None)
@@ -35,13 +35,13 @@ def test_a_file_has_the_best_of_its_names(disposition: str, description: FileDes
     head = (
         f'Content-Disposition: form-data; name="attachment-1"{disposition}\r\nContent-Type: application/pdf'
     )
-    fields = payload.form("multipart/form-data; boundary=b", f"--b\r\n{head}\r\n\r\n1\r\n--b--\r\n".encode())
+    fields = parse_form(f"--b\r\n{head}\r\n\r\n1\r\n--b--\r\n".encode())
     [file] = form.files(form.fields_by_name(fields), {"attachment-1": description}).values()
     assert (file.name, file.content) == (name, b"1")
 
 
 def test_an_empty_content_id_names_no_file() -> None:
-    files = form.files({"attachment-1": payload.Field("attachment-1", b"1")}, {})
+    files = form.files({"attachment-1": Field("attachment-1", b"1")}, {})
     fields_by_cid = {
         "<>": "attachment-1",
         " ": "attachment-1",

@@ -11,19 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.problems import Unreadable
-from messaging.transport.payload import MAX_FIELDS, Field, form, json_object, json_value, urlencoded
+from messaging.transport.payload import MAX_FIELDS, json_object, json_value, urlencoded
 
 SIZE = 500_000  # bytes; a real body can be twelve times as large
-HEAD = b'--x\r\nContent-Disposition: form-data; name="a"'
-
-
-def multipart(body: bytes, content_type: str = "multipart/form-data; boundary=x") -> list[Field]:
-    return list(form(content_type, body))
-
-
-def part(name: str, content: bytes, parameters: str = "") -> bytes:
-    head = f'--x\r\nContent-Disposition: form-data; name="{name}"{parameters}\r\n\r\n'
-    return head.encode() + content + b"\r\n"
 
 
 def json_list(values: int) -> bytes:
@@ -99,8 +89,6 @@ def test_a_form_with_too_many_fields_is_refused() -> None:
     body = b"&" * MAX_FIELDS
     with pytest.raises(Unreadable):
         urlencoded(body)
-    with pytest.raises(Unreadable):
-        multipart(body, "application/x-www-form-urlencoded")
 
 
 @pytest.mark.parametrize(
@@ -119,86 +107,12 @@ def test_text_that_is_not_utf_8_is_in_windows_1252(body: bytes, fields: list[tup
     assert urlencoded(body) == fields
 
 
-@pytest.mark.parametrize("body", [b"a=\xe9", b"a=%E9"])
-def test_a_field_of_a_form_can_be_any_bytes(body: bytes) -> None:
-    """Such as a mail, which has a charset of its own."""
-    assert multipart(body, "application/x-www-form-urlencoded") == [Field("a", b"\xe9")]
-
-
 def test_an_unpaired_surrogate_in_a_query_becomes_a_question_mark() -> None:
     assert urlencoded("a=\ud800") == [("a", "?")]
 
 
 def test_a_form_has_at_most_the_maximum_of_fields() -> None:
     assert len(urlencoded(b"&".join([b"a=1"] * MAX_FIELDS))) == MAX_FIELDS
-    assert len(multipart(part("a", b"1") * MAX_FIELDS + b"--x--")) == MAX_FIELDS
-    with pytest.raises(Unreadable):
-        multipart(part("a", b"1") * (MAX_FIELDS + 1) + b"--x--")
-
-
-@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded; charset=utf-8", "x"])
-def test_a_form_without_a_multipart_type_is_parsed_as_urlencoded(kind: str) -> None:
-    assert multipart(b"a=%E2%82%AC&b=", kind) == [Field("a", "€".encode()), Field("b", b"")]
-
-
-def test_a_multipart_form_keeps_every_byte() -> None:
-    all_bytes = bytes(range(256))
-    body = (
-        part("a", b"")
-        + part("a", "€".encode())
-        + part("é", b"\r\n--y", '; filename="b \'.png"')
-        + part("", b"\r", '; filename=""\r\nContent-Type: image/png; charset=x')
-        + part("b", all_bytes)
-        + b"--x--\r\n"
-    )
-    for kind in ('multipart/form-data; boundary="x"', "Multipart/Form-Data;boundary=x; charset=utf-8"):
-        assert multipart(body, kind) == [
-            Field("a", b"", None, "text/plain"),
-            Field("a", "€".encode(), None, "text/plain"),
-            Field("é", b"\r\n--y", "b '.png", "application/octet-stream"),
-            Field("", b"\r", "", "image/png"),
-            Field("b", all_bytes, None, "text/plain"),
-        ]
-
-
-@pytest.mark.parametrize(
-    ("body", "kind"),
-    [
-        *((part("a", b"1") + b"--x--", f"multipart/form-data{more}") for more in ("", "; boundary=", ";x=y")),
-        *((part("a", b"1") + b"--x--", f"multipart/form-data; boundary={more}") for more in ("y", "\ud800")),
-        *(
-            (body, "multipart/form-data; boundary=x")
-            for body in (b"", b"--", b"--x", b"--x\r\n", b"x" * 9999)
-        ),
-        (part("a", b"1"), "multipart/form-data; boundary=x"),  # without the last boundary
-        (part("a", b"1") + b"--x-", "multipart/form-data; boundary=x"),
-        (part("a", b"1").replace(b"\r\n", b"\n") + b"--x--", "multipart/form-data; boundary=x"),
-        (b"--x\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x"),  # without a name
-        (b"--x\r\nContent-Disposition: attachment; name=a\r\n\r\n--x--", "multipart/form-data; boundary=x"),
-        (b"--x\r\nX: \xff\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x"),
-        (HEAD + b"a" * 5000 + b"\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x"),
-        (HEAD + b"\r\nX: y" * 20 + b"\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x"),
-        (HEAD + b"\r\nContent-Length: 99\r\n\r\n1\r\n--x--", "multipart/form-data; boundary=x"),
-    ],
-)
-def test_a_malformed_multipart_form_is_refused(body: bytes, kind: str) -> None:
-    with pytest.raises(Unreadable):
-        multipart(body, kind)
-
-
-@given(st.binary(max_size=200), st.text(max_size=40), st.integers(0, 300))
-def test_any_form_is_parsed_or_refused(noise: bytes, kind: str, at: int) -> None:
-    valid = part("a", b"1") + part("b", b"2", '; filename="c"') + b"--x--"
-    for body in (noise, valid[:at], valid[:at] + noise + valid[at:]):
-        for content_type in (
-            kind,
-            f"multipart/form-data; boundary={kind}",
-            "multipart/form-data; boundary=x",
-        ):
-            try:
-                multipart(body, content_type)
-            except Unreadable:
-                continue
 
 
 # --- Memory and time ---------------------------------------------------------------------------------
@@ -213,9 +127,6 @@ def test_any_form_is_parsed_or_refused(noise: bytes, kind: str, at: int) -> None
             (urlencoded, unit, b"")
             for unit in (b"%", b"%41", b"%41a", b"%41aa", b"%C3%A9a", b"+", b"=", b"&a")
         ),
-        *((multipart, HEAD + b"\r\n\r\n" + unit, b"") for unit in (b"a" * 2900, b"\r\n--" * 700)),
-        (multipart, HEAD + b'; a="' * 800 + b"\r\n\r\na\r\n", b"--x--"),
-        (multipart, HEAD + b"; a=a" * 800 + b"\r\n\r\na\r\n", b"--x--"),
     ],
 )
 def test_parsing_takes_little_time_and_memory(

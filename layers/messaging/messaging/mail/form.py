@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from messaging.mail.charset import decode
 from messaging.mail.files import clean_content_id, make_file
-from messaging.mail.parameters import HeaderValue, file_name, parse_header
+from messaging.mail.form_data import Field
 from messaging.models import File
 from messaging.problems import Unreadable
-from messaging.transport.payload import Field, json_object
+from messaging.transport.payload import json_object
 
 MAX_EXTRA_FIELD = 5000  # characters
 
@@ -19,18 +19,28 @@ Fields = Mapping[str, Field]
 
 
 def fields_by_name(fields: Sequence[Field]) -> Fields:
-    """The fields by their names; of several with the same name, the last."""
-    return {field.name: field for field in fields}
+    """The fields by their names. Of several texts with the same name, the last; files get unique names."""
+    result: dict[str, Field] = {}
+    for field in fields:
+        name = field.name
+        if _is_file(field) and name in result:
+            name = f"{name}#{len(result)}"
+        result[name] = field._replace(name=name)
+    return result
+
+
+def _is_file(field: Field) -> bool:
+    return field.filename is not None or _ATTACHMENT.fullmatch(field.name) is not None
 
 
 def decode_fields(fields: Fields, charsets: Mapping[str, Any], *names: str) -> list[str | None]:
-    """The texts of these fields, each decoded in the charset that `charsets` has for its name. None for a
-    missing field."""
+    """The texts of these fields, each decoded in the charset that `charsets` has for its name, or that the
+    field declares. None for a missing field."""
     return [_text(fields[name], charsets.get(name)) if name in fields else None for name in names]
 
 
 def _text(field: Field, charset: object = None) -> str:
-    return decode(field.content, charset if isinstance(charset, str) else None).replace("\r\n", "\n")
+    return decode(field.content, charset if isinstance(charset, str) else field.charset).replace("\r\n", "\n")
 
 
 def json_field(fields: Fields, name: str) -> Mapping[str, Any]:
@@ -50,9 +60,7 @@ class FileDescription(NamedTuple):
 
 def files(fields: Fields, descriptions: Mapping[str, FileDescription]) -> Mapping[str, File]:
     """The mail's files in order, by their fields' names. A description overrides what the field says."""
-    attachments = [
-        field for field in fields.values() if field.filename is not None or _ATTACHMENT.fullmatch(field.name)
-    ]
+    attachments = [field for field in fields.values() if _is_file(field)]
     result: dict[str, File] = {}
     for field in sorted(attachments, key=lambda field: (len(field.name), field.name)):
         description = descriptions.get(field.name, FileDescription(None, None))
@@ -63,10 +71,8 @@ def files(fields: Fields, descriptions: Mapping[str, FileDescription]) -> Mappin
 
 def _file_name(field: Field, description: FileDescription) -> str | None:
     """Return the name in `filename*` (RFC 6266), which has all characters, or else the provider's name."""
-    disposition = parse_header(field.disposition)
-    name = file_name(disposition, HeaderValue("", {}))
-    extended_name = name if "filename*" in field.disposition.lower() else None
-    return first_text(extended_name, description.name, name, field.filename)
+    extended_name = field.filename if field.has_extended_name else None
+    return first_text(extended_name, description.name, field.filename)
 
 
 def first_text(*values: object) -> str | None:

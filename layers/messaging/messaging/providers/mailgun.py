@@ -42,6 +42,7 @@ from messaging.fields import clean_text, epoch_seconds
 from messaging.mail import addresses, form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.mail.address_header import format_mailbox
+from messaging.mail.form_data import is_json, parse_form
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.credentials import basic_auth, get_list, get_str, not_signed, required
@@ -125,7 +126,7 @@ class Mailgun(Provider):
         return None
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
-        if "json" not in webhook.media_type:
+        if not is_json(webhook.body):
             return _received(webhook)
         event = payload.json_object(webhook.body).get("event-data")
         if _get(event, "flags", "is-routed") is True:  # about a mail that we received, not one that we sent
@@ -179,11 +180,11 @@ def _signature(webhook: Webhook) -> Signature:
     """The signature's fields; each is empty if the request does not have it."""
     names = ("timestamp", "token", "signature", "parent-signature")
     try:
-        if "json" in webhook.media_type:
+        if is_json(webhook.body):
             fields = payload.json_object(webhook.body).get("signature")
             values = [str(_get(fields, name) or "") for name in names]
         else:
-            form_fields = form.fields_by_name(payload.form(webhook.content_type, webhook.body))
+            form_fields = form.fields_by_name(parse_form(webhook.body))
             values = [text or "" for text in form.decode_fields(form_fields, {}, *names)]
     except Unreadable as error:
         raise SignatureRejected("The request has no signature.") from error
@@ -198,7 +199,7 @@ def _get(value: Any, *path: str) -> Any:
 
 
 def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
-    fields = form.fields_by_name(payload.form(webhook.content_type, webhook.body))
+    fields = form.fields_by_name(parse_form(webhook.body))
     if "body-mime" in fields:
         raw = fields["body-mime"].content
         headers, _ = mime.split_mail(raw, set())

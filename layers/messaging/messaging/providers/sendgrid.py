@@ -49,6 +49,7 @@ from messaging.fields import EpochSeconds, Text, clean_text, epoch_seconds
 from messaging.mail import form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.mail.addresses import comparable_address
+from messaging.mail.form_data import is_json, parse_form
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.credentials import get_list, get_str, not_signed, required
@@ -162,7 +163,7 @@ class SendGrid(Provider):
         return Verified()
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
-        if "form" in webhook.media_type:
+        if not is_json(webhook.body):
             return _received(webhook)
         events = payload.json_value(webhook.body)
         if not isinstance(events, list):
@@ -243,7 +244,7 @@ def _report(event: Event, received_at: datetime) -> DeliveryReport:
 
 
 def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
-    fields = form.fields_by_name(payload.form(webhook.content_type, webhook.body))
+    fields = form.fields_by_name(parse_form(webhook.body))
     mail = mail_message.parse_mail(fields["email"].content) if "email" in fields else _mail(fields)
     extra = form.extra_fields(fields, EXTRA_FIELDS)
     return inbound.inbound_messages(mail, _envelope_recipients(fields), webhook.received_at, extra)

@@ -7,11 +7,9 @@ maximum size must cost little, whatever it contains.
 import re
 from binascii import unhexlify
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
-from multipart import MultipartError, MultipartParser, parse_options_header
 from pydantic_core import from_json
 
 from messaging.models import MAX_ID
@@ -26,18 +24,6 @@ _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<unpaired>u[dD]
 """An escape in a JSON string: a surrogate pair, an unpaired surrogate, or any other."""
 _REPLACEMENT = rb"\ufffd"
 _PERCENT_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})++")
-
-
-class Field(NamedTuple):
-    """One field of a form. The content is bytes, because a vendor may send each field in another charset."""
-
-    name: str
-    content: bytes
-    filename: str | None = None
-    """None if the field is not a file."""
-    content_type: str = ""
-    disposition: str = ""
-    """The Content-Disposition header of a multipart's field, as it was sent."""
 
 
 def json_value(body: bytes) -> Any:
@@ -83,8 +69,10 @@ def urlencoded(text: bytes | str, *, errors: str | None = None) -> Sequence[tupl
     """
     form = text.encode(errors="replace") if isinstance(text, str) else text
     if errors is None:
-        return [(decode(name), decode(value)) for name, value in _pairs(form)]
-    return [(name.decode(errors=errors), value.decode(errors=errors)) for name, value in _pairs(form)]
+        return [(decode(name), decode(value)) for name, value in urlencoded_bytes(form)]
+    return [
+        (name.decode(errors=errors), value.decode(errors=errors)) for name, value in urlencoded_bytes(form)
+    ]
 
 
 def decode(text: bytes) -> str:
@@ -95,8 +83,11 @@ def decode(text: bytes) -> str:
         return text.decode("windows-1252", errors="replace")
 
 
-def _pairs(form: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The names and values of an urlencoded form. Raises Unreadable if there are more than MAX_FIELDS."""
+def urlencoded_bytes(form: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the names and values of an urlencoded form, which may be in any charset.
+
+    Raises Unreadable if there are more than MAX_FIELDS.
+    """
     if form.count(b"&") >= MAX_FIELDS:
         raise Unreadable(f"The body has more than {MAX_FIELDS} fields.")
     for pair in form.split(b"&"):
@@ -117,41 +108,6 @@ def _unquote_plus(text: bytes) -> bytes:
         end = escapes.end()
     unquoted += text[end:]
     return bytes(unquoted)
-
-
-def form(content_type: str, body: bytes) -> Sequence[Field]:
-    """Return the fields of a form in their order.
-
-    The body is parsed as multipart if `content_type` says so, else as urlencoded. Raises Unreadable if the
-    body is not such a form, or has more than MAX_FIELDS.
-    """
-    media_type, options = parse_options_header(content_type)
-    try:
-        if media_type == "multipart/form-data":
-            return _multipart(body, options.get("boundary", ""))
-        return [Field(decode(name), value) for name, value in _pairs(body)]
-    except (MultipartError, ValueError) as error:
-        raise Unreadable("The body is not a form, or has too many fields.") from error
-
-
-def _multipart(body: bytes, boundary: str) -> Sequence[Field]:
-    parser = MultipartParser(
-        BytesIO(body),
-        boundary,
-        part_limit=MAX_FIELDS,
-        memory_limit=len(body) + 1,  # the body is in memory already, so no part of it goes to the disk
-        spool_limit=len(body) + 1,
-    )
-    return [
-        Field(
-            part.name,
-            part.raw,
-            part.filename,
-            part.content_type or "",
-            dict(part.headerlist).get("Content-Disposition", ""),
-        )
-        for part in parser
-    ]
 
 
 def parse_reference(text: str | None) -> int | None:

@@ -150,5 +150,43 @@ def test_a_mail_without_recipients_is_invalid(recipient: str) -> None:
 def test_content_that_is_not_a_mail_is_refused() -> None:
     with pytest.raises(Unreadable):
         parse(b"recipient=alice%40sample.mailgun.com&body-mime=no+mail")
-    with pytest.raises(Unreadable):
+    with pytest.raises(Invalid):
         parse(b"x", "multipart/form-data")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b'; filename="Gr\xf6\xdfe.pdf"\r\nContent-Type: application/pdf',
+        '; filename="履歴書.pdf"'.encode("shift_jis"),
+        '; filename="Größe.pdf"'.encode(),
+        b"; filename=\xff\xfe",
+        b'; filename="a.pdf"\r\nX-Note: \xe9',
+        b"; filename*=utf-8''%E2%82%AC.pdf; filename=\"\xe9\"",
+    ],
+    ids=["latin-1", "Shift_JIS", "UTF-8", "unquoted", "another header", "extended"],
+)
+def test_bytes_of_any_charset_in_the_head_of_a_part_do_not_hide_the_mail(more: bytes) -> None:
+    form = {"recipient": ALICE, "from": BOB, "subject": "Order 7", "body-plain": "Please call me back."}
+    file = b'--%s\r\nContent-Disposition: form-data; name="attachment-1"%s\r\n\r\n%%PDF\xff\r\n'
+    parts = signatures.multipart({**form, **signatures.signature(RECEIVED_AT)}, {})
+    body = file % (signatures.BOUNDARY.encode(), more) + parts
+    webhook = Webhook(
+        "https://api.example.com/", "", {"content-type": signatures.MULTIPART}, body, RECEIVED_AT
+    )
+    assert Mailgun("mailgun", {"signing_key": signatures.KEY}).verify(webhook).replay_token
+    [mail] = parse(body, signatures.MULTIPART)
+    assert (mail.sender, mail.body) == (BOB, "Please call me back.")
+    assert [file.content for file in mail.files] == [b"%PDF\xff"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "application/json", "text/plain", "multipart/form-data; boundary=x", "\xff"]
+)
+def test_only_the_body_decides_how_a_request_is_read(kind: str) -> None:
+    """A token is valid for one body. With another Content-Type, that body must not be another message."""
+    for body, usual in (
+        ((PAYLOADS / "received_files.multipart").read_bytes(), signatures.MULTIPART),
+        ((PAYLOADS / "received.form").read_bytes(), signatures.URLENCODED),
+    ):
+        assert parse(body, kind) == parse(body, usual) != []

@@ -157,5 +157,5 @@ def test_a_request_without_an_event_is_invalid(body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"\xff", b"{"])
 def test_a_body_that_is_not_a_json_object_is_refused(body: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises((Unreadable, Invalid)):
         read(body)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from messaging.models import InboundMessage
-from messaging.problems import Invalid, Unreadable
+from messaging.models import DeliveryReport, InboundMessage
+from messaging.problems import Invalid
 from messaging.providers.provider import Webhook
 from messaging.providers.sendgrid import SendGrid
-from tests.layer.providers.sendgrid.test_contract import FORM
+from tests.layer.providers.sendgrid.test_contract import EVENT, FORM
 
 PAYLOADS = Path(__file__).parent / "payloads"
 RECEIVED = datetime(2024, 11, 1, 14, 0, 5, tzinfo=UTC)
@@ -216,14 +216,76 @@ def test_a_file_has_the_name_that_its_sender_gave_it(about: str, field: str, nam
 
 
 @pytest.mark.parametrize("body", [b"", b"--xYzZY", b"--xYzZY\r\n\r\nx", form(**MAIL)[:-30]])
-def test_a_malformed_form_is_refused(body: bytes) -> None:
-    with pytest.raises(Unreadable):
+def test_a_form_without_the_envelope_is_refused(body: bytes) -> None:
+    with pytest.raises(Invalid):
         read(body)
 
 
-def test_a_form_is_recognised_by_its_content_type() -> None:
-    [message] = read(form(**MAIL).replace(b"xYzZY", b"json"), "Multipart/Form-Data; boundary=json")
+RAW = (
+    b"From: b@example.org\r\nSubject: raw\r\n\r\n"
+    b"--in\r\nContent-Disposition: form-data; name=text\r\n\r\nother"
+)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        *("", "text/plain", "application/json", "application/x-www-form-urlencoded", "multipart/form-data"),
+        *("multipart/form-data; boundary=in", 'Multipart/Form-Data; boundary="xYzZY"; charset=x', "\ud800"),
+    ],
+)
+def test_only_the_body_decides_how_a_form_is_read(content_type: str) -> None:
+    """The signature does not cover the Content-Type, and a mail can contain any other boundary."""
+    assert read(form(**MAIL), content_type) == read(form(**MAIL))
+    envelope = MAIL["envelope"]
+    parts = b"".join(
+        b"--out\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n" % pair
+        for pair in ((b"email", RAW), (b"envelope", envelope.encode()))
+    )
+    [message] = read(parts + b"--out--\r\n", content_type)
+    assert (message.sender, message.subject) == ("b@example.org", "raw")
+
+
+@pytest.mark.parametrize("content_type", ["", "multipart/form-data; boundary=x", "text/plain", FORM])
+def test_only_the_body_decides_that_it_is_events(content_type: str) -> None:
+    [report] = read(json.dumps([EVENT]).encode(), content_type)
+    assert isinstance(report, DeliveryReport)
+
+
+@pytest.mark.parametrize(
+    "file_name",
+    ["Größe.pdf".encode("latin-1"), "履歴書.pdf".encode("shift_jis"), "Größe.pdf".encode(), b"\xff\x80\0"],
+    ids=["latin-1", "Shift_JIS", "UTF-8", "binary"],
+)
+@pytest.mark.parametrize("line_break", [b"\r\n", b"\n"])
+def test_bytes_of_any_charset_in_the_head_of_a_part_do_not_hide_the_mail(
+    file_name: bytes, line_break: bytes
+) -> None:
+    file = (
+        b'--xYzZY\r\nContent-Disposition: form-data; name="attachment1"; filename="%s"\r\n\r\n%%PDF\r\n'
+        % file_name
+    )
+    body = (file + form(**MAIL)).replace(b"\r\n", line_break)
+    [message] = read(body)
     assert message.body == "Hello"
+    assert [file.content for file in message.files] == [b"%PDF"]
+    [cut] = read(body[: body.rindex(b"--xYzZY")])  # without the closing boundary
+    assert (cut.sender, len(cut.files)) == (message.sender, 1)
+
+
+def test_files_with_the_same_field_name_are_all_read() -> None:
+    file = b'--xYzZY\r\nContent-Disposition: form-data; name="attachment1"; filename="%d"\r\n\r\n%d\r\n'
+    unnamed = b"--xYzZY\r\nContent-Type: image/png\r\n\r\n3\r\n"
+    [message] = read(file % (1, 1) + file % (2, 2) + unnamed + unnamed + form(**MAIL))
+    assert sorted(file.content for file in message.files) == [b"1", b"2", b"3", b"3"]
+
+
+def test_the_charset_of_a_part_is_used_if_the_provider_does_not_say_another() -> None:
+    head = b"--xYzZY\r\nContent-Disposition: form-data; name=text\r\n"
+    text = head + b"Content-Type: text/plain; charset=koi8-r\r\n\r\n"
+    fields = {name: value for name, value in MAIL.items() if name != "text"}
+    [message] = read(text + "Привет".encode("koi8-r") + b"\r\n" + form(**fields))
+    assert message.body == "Привет"
 
 
 def test_a_urlencoded_form_is_read() -> None:
