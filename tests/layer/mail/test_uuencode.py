@@ -30,6 +30,9 @@ def uuencode(content: bytes, name: str = "price.csv") -> bytes:
         pytest.param(
             b"uu", uuencode(BYTES).replace(b"`\nend", b" \nend"), BYTES, set(), id="blanks for zeros"
         ),
+        pytest.param(
+            b"uu", b'begin 644 a\n$83LQ"P_/\n`\nend\n', b"a;1\n", set(), id="bits after the last byte"
+        ),
         pytest.param(b"uu", uuencode(b"\0" * 60).replace(b"`", b" "), b"\0" * 60, set(), id="zeros"),
         pytest.param(b"uu", uuencode(BYTES)[:-4], BYTES, INVALID, id="no end"),
         pytest.param(b"uu", b"begin 644 a\n(83LQ\nend\n", b"a;1\0\0\0\0\0", INVALID, id="a cut line"),

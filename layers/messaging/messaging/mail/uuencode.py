@@ -68,19 +68,27 @@ def _name(match: re.Match[bytes]) -> str:
     return decode(match["name"].strip(), None)
 
 
+def _length(line: bytes) -> int:
+    """Return the number of bytes, for which the first character stands."""
+    return (line[0] - 32) % 64
+
+
 def _encoded_length(line: bytes) -> int:
-    """Return the number of characters after the first, which stands for the number of bytes."""
-    return ((line[0] - 32) % 64 + 2) // 3 * 4
+    """Return the number of characters after the first."""
+    return (_length(line) + 2) // 3 * 4
 
 
 def _decode_line(line: bytes, defects: set[Defect]) -> bytes:
-    """Decode a line. Blanks at its end may be missing; characters after its end are ignored."""
-    length = _encoded_length(line)
+    """Decode a line. Blanks at its end may be missing; characters after its end are ignored.
+
+    The last characters may encode no byte. Some programs fill them with bits of their memory.
+    """
+    significant = 1 + (_length(line) * 4 + 2) // 3
     try:
-        content = binascii.a2b_uu(line[: 1 + length])
+        content = binascii.a2b_uu(line[:significant])
     except binascii.Error:
         defects.add(Defect.UUENCODE_INVALID)
         return b""
-    if len(line) <= length:
+    if len(line) <= _encoded_length(line):
         defects.add(Defect.UUENCODE_INVALID)
     return content
