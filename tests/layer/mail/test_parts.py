@@ -32,6 +32,7 @@ PDF = (
     "Content-Disposition: attachment;\r\n filename*0*=utf-8''%E2%82%AC;\r\n filename*1=\" 1.pdf\"\r\n"
     "\r\nJVBERg"
 )
+BLANK_TEXT = "Content-Type: text/plain\r\n\r\n\r\n"
 ATTACHED_TEXT = (
     'Content-Type: text/plain\r\nContent-Disposition: attachment; filename="notes.txt"\r\n\r\nnotes'
 )
@@ -58,6 +59,7 @@ FORWARDED = "Content-Type: message/rfc822\r\n\r\n" + multipart("mixed", TEXT, IM
         ),
         (multipart("mixed", TEXT, IMAGE, TEXT), "h\u00e9llo\nh\u00e9llo", None, ["logo.png"]),
         (multipart("mixed", HTML, TEXT), None, "<p>h\u00e9llo</p>\n<pre>h\u00e9llo</pre>", []),
+        (multipart("mixed", HTML, PDF, BLANK_TEXT), None, "<p>h\u00e9llo</p>", ["\u20ac 1.pdf"]),
         (
             multipart("mixed", multipart("alternative", TEXT, HTML, boundary="b2"), TEXT),
             "h\u00e9llo\nh\u00e9llo",

@@ -35,7 +35,7 @@ class Body(NamedTuple):
         if self.plain and not _has_html(self.plain):
             text = "\n".join(text.text for text in self.plain)
         if _has_html(self.html):
-            html = "\n".join(_as_html(text) for text in self.html)
+            html = "\n".join(_as_html(text) for text in self.html if text.is_html or text.text.strip())
         return text, html
 
 
