@@ -31,7 +31,7 @@ def uuencode(content: bytes, name: str = "price.csv") -> bytes:
             b"uu", uuencode(BYTES).replace(b"`\nend", b" \nend"), BYTES, set(), id="blanks for zeros"
         ),
         pytest.param(
-            b"uu", b'begin 644 a\n$83LQ"P_/\n`\nend\n', b"a;1\n", set(), id="bits after the last byte"
+            b"uu", b'begin 644 a\n$83LQ"@_/\n`\nend\n', b"a;1\n", set(), id="bits after the last byte"
         ),
         pytest.param(b"uu", uuencode(b"\0" * 60).replace(b"`", b" "), b"\0" * 60, set(), id="zeros"),
         pytest.param(b"uu", uuencode(BYTES)[:-4], BYTES, INVALID, id="no end"),
