@@ -50,6 +50,10 @@ def base64(content: bytes) -> bytes:
     return mixed(b"q", head + content)
 
 
+def text(charset: bytes, content: bytes) -> bytes:
+    return b"Content-Type: text/plain; charset=%b\r\n\r\n%b" % (charset, content)
+
+
 EXPENSIVE = {
     "addresses": b"".join(name + addresses(400) for name in (b"To: ", b"Cc: ", b"Reply-To: ")) + SHORT,
     "commas": b"To: " + b"x@y," * 250_000 + b"\r\n" + SHORT,
@@ -66,6 +70,17 @@ EXPENSIVE = {
     "not base64": base64(b"!" * 6_000_000),
     "half base64": base64(b"A!" * 3_000_000),
     "short lines": base64(b"A\r\n" * 2_000_000),
+    "character sets": text(b"iso-2022-jp", b"\x1b$B!!" * 100_000),
+    "lines of ISO-2022-JP": text(b"iso-2022-jp", b"\x1b$B" + b"!!\n" * 100_000),
+    "runs of EUC-JP": text(b"euc-jp", b"\xa1\xa1a" * 100_000),
+    "not EUC-JP": text(b"euc-jp", b"\xff" * 4_000_000),
+    "euro signs": text(b"gbk", b"\x80a" * 100_000),
+    "not UTF-8": text(b"utf-8", b"\xe9a" * 2_000_000),
+    "raw words": b"Subject: " + b"=?a?q?" * 160_000 + b"\xe9\r\n" + SHORT,
+    "blanks of a word": b"Subject: =?" + b" " * 1_000_000 + b"\xe9\r\n" + SHORT,
+    "long words": b"Subject: " + (b"=?a?q?" + b"x" * 50) * 17_000 + b"\xe9\r\n" + SHORT,
+    "ends of words": b"Subject: =?a?q?" + b"?=20" * 240_000 + b"\xe9\r\n" + SHORT,
+    "charset of a word": b"Subject: =?" + b"a" * 1_000_000 + b"\xe9\r\n" + SHORT,
 }
 
 

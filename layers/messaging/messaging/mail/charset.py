@@ -50,12 +50,12 @@ _MISTAKEN_FOR = {
     "euc-jp": ("shift_jis",),
     "euc-kr": ("johab",),
     "gbk": ("big5",),
-    "shift_jis": ("euc-jp",),
 }
 """Other encodings of the language, which senders use under the label of the first."""
 
 _ESCAPE = re.compile(rb"\x1b\$(?:[@B]|(\)C))")
 """Selects Japanese characters in ISO-2022-JP, or Korean ones in ISO-2022-KR."""
+_CONTROL = re.compile(rb"[^\t\r\n -~]")
 _COMMENT = re.compile(rb"(?s)<!--.*?(?:-->|\Z)")
 _HTML_CHARSET = re.compile(
     rb"(?i)\A\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']([^\"'>]{1,60})"
@@ -124,7 +124,9 @@ def _add_defects(
 def _decode(content: bytes, declared: str | None, hint: str | None) -> _Decoded:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
-            return _decode_as(encoding, content[len(mark) :])
+            marked = decoders.decode(content[len(mark) :], encoding)
+            is_declared = declared and encoding.startswith(declared.removesuffix("le").removesuffix("be"))
+            return _Decoded(marked, declared if is_declared else encoding)
     if content.isascii():
         return _decode_ascii(content, declared)
     if declared in (None, ASCII, "utf-8"):
@@ -160,7 +162,7 @@ def _decode_ascii(content: bytes, declared: str | None) -> _Decoded:
     if declared in _SEVEN_BIT:
         return _decode_as(declared, content)
     if declared and declared.startswith(("utf-16", "utf-32")):
-        return _decode_as(declared if b"\0" in content else ASCII, content)
+        return _decode_as(declared if _CONTROL.search(content) else ASCII, content)
     return _Decoded(content.decode("ascii"), declared)
 
 

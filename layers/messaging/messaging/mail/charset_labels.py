@@ -22,7 +22,7 @@ _LABELS = {
     "euc-kr": "mackorean uhc",
     "gbk": "cngb euccn eucgb2312cn macchinesesimp",
     "hp-roman8": "hproman8 roman8",
-    "hz": "hzgb2312",
+    "hz": "hz hzgb2312",
     "iso-2022-jp": "iso2022jp1 iso2022jp2 iso2022jp2004 iso2022jp3 iso2022jpesc iso2022jpext iso2022jpms"
     " iso2022jpsio jis jis7",
     "iso-2022-kr": "iso2022kr",

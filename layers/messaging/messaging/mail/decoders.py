@@ -17,7 +17,7 @@ _Decoder = Callable[[bytes], str]
 
 _EUC_JP = re.compile(
     rb"(?s)(?P<jis0208>(?:[\xa1-\xfe]{2})++)|(?P<kana>(?:\x8e[\xa1-\xdf])++)"
-    rb"|(?P<jis0212>(?:\x8f[\xa1-\xfe]{2})++)|(?P<ascii>[\x00-\x7f]++)|."
+    rb"|(?P<jis0212>(?:\x8f[\xa1-\xfe]{2})++)|(?P<ascii>[\x00-\x7f]++)|[\x80-\x8d\x90-\xa0\xff]++|."
 )
 _ESCAPE = re.compile(rb"\x1b(\([BHIJ]|\$[@AB]|\$\([BCDOPQ])|([\x0e\x0f])")
 """Changes the character set within ISO-2022-JP: an escape sequence (RFC 1468, 1554, 2237), or a shift."""
@@ -27,6 +27,8 @@ _SEVEN_BITS = bytes(byte & 0x7F for byte in range(256))
 _EIGHT_BITS = bytes(byte | 0x80 for byte in range(256))
 _KANA = bytes(byte | 0x80 if 0x21 <= byte <= 0x5F else byte for byte in range(256))
 _ROMAN = {ord("\\"): "\xa5", ord("~"): "\u203e"}
+_NOT_SHIFT_JIS = dict.fromkeys(range(0xF8F0, 0xF8F4), REPLACEMENT)
+"""The private characters that Python's cp932 has for A0, FD, FE and FF, which are not characters."""
 
 _BIG5_PUNCTUATION = {
     0x2022: "\u2027",
@@ -143,18 +145,22 @@ def _iso_2022_jp(content: bytes) -> str:
     return text.getvalue()
 
 
+def _shift_jis(content: bytes) -> str:
+    return content.decode("cp932", "replace").translate(_NOT_SHIFT_JIS)
+
+
 def _ascii(content: bytes) -> str:
     # Senders mix ISO-2022-JP with half-width katakana of eight bits, and with Shift_JIS.
-    return content.decode("cp932", "replace")
+    return _shift_jis(content)
 
 
 def _roman(content: bytes) -> str:
-    return content.decode("cp932", "replace").translate(_ROMAN)
+    return _shift_jis(content).translate(_ROMAN)
 
 
 def _kana(content: bytes) -> str:
     """Decode half-width katakana (JIS X 0201), of seven bits or of eight."""
-    return content.translate(_KANA).decode("cp932", "replace")
+    return _shift_jis(content.translate(_KANA))
 
 
 def _pairs(decode_pairs: _Decoder, content: bytes) -> str:
@@ -185,7 +191,7 @@ def _jis0208_table() -> Mapping[int, str]:
         for cell in range(94):
             trail = cell + (0x9F if row % 2 else 0x41 if cell >= 63 else 0x40)
             character = bytes([lead, trail]).decode("cp932", "replace")
-            table[(row + 0x21) << 8 | (cell + 0x21)] = character
+            table[(row + 0x21) << 8 | (cell + 0x21)] = character if len(character) == 1 else REPLACEMENT
     return table
 
 
@@ -228,7 +234,7 @@ def _euc_jp(content: bytes) -> str:
             case "kana":
                 text.write(_kana(match[0][1::2]))
             case _:
-                text.write(REPLACEMENT)
+                text.write(REPLACEMENT * len(match[0]))
     return text.getvalue()
 
 
@@ -243,7 +249,7 @@ _DECODERS: Mapping[str, _Decoder] = {
     "iso-2022-jp": _iso_2022_jp,
     "iso-2022-kr": _iso_2022_kr,
     "johab": partial(_codec, "johab"),
-    "shift_jis": partial(_codec, "cp932"),
+    "shift_jis": _shift_jis,
     "shift_jis-2004": partial(_codec, "shift_jis_2004"),
     "utf-16be": partial(_utf_16, "be"),
     "utf-16le": partial(_utf_16, "le"),
