@@ -36,13 +36,14 @@ SELECT 'sms', md5('out' || n), n, 1 FROM generate_series(4, {messages}, 4) AS n;
 INSERT INTO message_events (message_id, attempt, kind, provider, status, occurred_at)
 SELECT n, 1, kind, 'sms', status, now() FROM generate_series(4, {messages}, 4) AS n,
        (VALUES ('attempt', 'sent'), ('report', 'sent'), ('report', 'delivered')) AS event (kind, status);
-INSERT INTO webhook_requests (route, provider, received_at, verified_at, url, query, headers, body, digest)
-SELECT 'sms', 'sms', now(), now(), 'https://api.example.com/', '', '{{}}', '',
-       substring(sha256(n::text::bytea), 1, 16)
-  FROM generate_series(1, {messages}, 4) AS n
+INSERT INTO webhook_requests (
+    route, provider, received_at, verified_at, url, query, headers, body, message_id, digest)
+SELECT 'sms', 'sms', now(), now(), 'https://api.example.com/', '', '{{}}', '', n,
+       substring(sha256((n || status)::bytea), 1, 16)
+  FROM generate_series(4, {messages}, 4) AS n, unnest(ARRAY['sent', 'delivered']) AS status
 """
-"""Sends a quarter of the messages, and stores as many requests. The ids of providers and the digests are
-random, so that new ones change pages everywhere in their indexes."""
+"""Sends a quarter of the messages, and stores the requests of their reports. The ids of providers are random,
+so that new ones change pages everywhere in their index."""
 
 
 class Counters(NamedTuple):

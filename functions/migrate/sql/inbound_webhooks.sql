@@ -27,6 +27,19 @@ BEGIN
     message := result.message;
 END $$;
 
+-- Returns the message that the first report of a request names by our id, or NULL. Requests are unique by it and their
+-- digest: a message is reported soon after it is sent, so the digests of its reports stand on a page of their index that
+-- is in memory already, instead of on a random page each.
+-- NULL if the request is to be found by its digest alone: if it could not be read, if its replay token is unique too, or
+-- if it is so long that the spool may know only its digest (spool.MAX_RECORD).
+-- Called by receive_webhook.
+CREATE OR REPLACE FUNCTION reported_message(in_body bytea, in_replay_token text, in_fault text, in_parts jsonb)
+RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (in_parts -> 0 ->> 'reference')::bigint
+     WHERE in_fault IS NULL AND in_replay_token IS NULL AND octet_length(in_body) < 50000
+$$;
+
 -- Stores a verified webhook request and all of its parts in one transaction. The same request again adds nothing; if
 -- it could not be read before and now was, it loses its fault.
 --
@@ -46,6 +59,7 @@ CREATE OR REPLACE FUNCTION receive_webhook(
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+    reported_id bigint := reported_message(in_body, in_replay_token, in_fault, in_parts);
     first_id bigint;
     first_received_at timestamptz;
     listed record;
@@ -55,14 +69,25 @@ DECLARE
     faults text[] := outcomes;
     constraint_name text;
 BEGIN
-    INSERT INTO webhook_requests AS r (
-        route, provider, received_at, verified_at, url, query, headers, body, digest, replay_token, fault, fault_kind)
-    VALUES (in_route, in_provider, in_received_at, in_verified_at, in_url, in_query, in_headers, in_body,
-            in_digest, in_replay_token, in_fault, in_fault_kind)
-    ON CONFLICT (provider, digest) DO UPDATE
-       SET fault = CASE WHEN excluded.fault IS NOT NULL THEN r.fault END,
-           fault_kind = CASE WHEN excluded.fault IS NOT NULL THEN r.fault_kind END
-    RETURNING r.id, r.received_at INTO first_id, first_received_at;
+    IF reported_id IS NOT NULL THEN  -- it is stored without its message if it could not be read before
+        UPDATE webhook_requests r SET fault = NULL, fault_kind = NULL
+         WHERE r.message_id IS NULL AND r.digest = in_digest AND r.provider = in_provider
+        RETURNING r.id, r.received_at INTO first_id, first_received_at;
+    ELSIF in_fault IS NOT NULL THEN  -- a replay: it is stored with its message if it could be read before
+        SELECT r.id, r.received_at INTO first_id, first_received_at FROM webhook_requests r
+         WHERE r.received_at = in_received_at AND r.digest = in_digest AND r.provider = in_provider;
+    END IF;
+    IF first_id IS NULL THEN
+        INSERT INTO webhook_requests AS r (
+            route, provider, received_at, verified_at, url, query, headers, body, message_id, digest, replay_token,
+            fault, fault_kind)
+        VALUES (in_route, in_provider, in_received_at, in_verified_at, in_url, in_query, in_headers, in_body,
+                reported_id, in_digest, in_replay_token, in_fault, in_fault_kind)
+        ON CONFLICT (message_id, digest, provider) DO UPDATE
+           SET fault = CASE WHEN excluded.fault IS NOT NULL THEN r.fault END,
+               fault_kind = CASE WHEN excluded.fault IS NOT NULL THEN r.fault_kind END
+        RETURNING r.id, r.received_at INTO first_id, first_received_at;
+    END IF;
 
     -- Locks are taken in one order, whatever the order of the parts: first the providers' ids, then conversations by
     -- their addresses, then the messages that the reports are about.

@@ -53,6 +53,7 @@ webhook_requests = Table(
     Column("query", Text, nullable=False),
     Column("headers", JSONB, nullable=False, comment="without credentials"),
     Column("body", LargeBinary, nullable=False),
+    Column("message_id", BigInteger, comment="that its first report names; see reported_message()"),
     Column("digest", LargeBinary, nullable=False, comment="the first 16 bytes of SHA-256 of query and body"),
     Column(
         "replay_token",
@@ -64,7 +65,7 @@ webhook_requests = Table(
     Column("seen_at", DateTime(timezone=True), comment="when an operator first looked at it or dismissed it"),
     Column("dismissed_at", DateTime(timezone=True)),
     time("created_at", default=True),
-    UniqueConstraint("provider", "digest"),
+    UniqueConstraint("message_id", "digest", "provider", postgresql_nulls_not_distinct=True),
     CheckConstraint("route IN ('sms', 'email')", name="route"),
     CheckConstraint(
         "fault_kind IN ('bug', 'unreadable', 'over_limit', 'refused', 'id_conflict')", name="fault_kind"

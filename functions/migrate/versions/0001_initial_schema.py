@@ -137,6 +137,11 @@ def upgrade() -> None:
         ),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column(
+            "message_id",
+            sa.BigInteger(),
+            comment="that its first report names; see reported_message()",
+        ),
+        sa.Column(
             "digest",
             sa.LargeBinary(),
             nullable=False,
@@ -167,7 +172,13 @@ def upgrade() -> None:
             name=op.f("webhook_requests_fault_kind_check"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("webhook_requests_pkey")),
-        sa.UniqueConstraint("provider", "digest", name=op.f("webhook_requests_provider_digest_key")),
+        sa.UniqueConstraint(
+            "message_id",
+            "digest",
+            "provider",
+            name=op.f("webhook_requests_message_id_digest_provider_key"),
+            postgresql_nulls_not_distinct=True,
+        ),
     )
     op.create_index("webhook_requests_received_at_idx", "webhook_requests", ["received_at"])
     op.create_index(

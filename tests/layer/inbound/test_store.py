@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from messaging.inbound import store
+from messaging.inbound import spool, store
 from messaging.inbound.faults import Fault, FaultKind
 from messaging.inbound.store import PartOutcome, Selector
 from messaging.inbound.webhook_request import WebhookRequest
@@ -86,6 +86,113 @@ def test_the_same_request_again_adds_nothing(database: Database) -> None:
     assert database.value("SELECT count(*) FROM messages WHERE direction = 'inbound'") == 1
     # A report without a time of its own has the time of its request's first arrival.
     assert database.value("SELECT count(*) FROM message_events WHERE kind = 'report'") == 2
+
+
+REFERENCE = 1
+REPEATED: dict[str, tuple[dict[str, Any], Parts]] = {
+    "a report with our id": ({}, [report(Status.SENT, reference=REFERENCE)]),
+    "a report with both ids": ({}, [report(Status.SENT, "p-1", reference=REFERENCE)]),
+    "a report with the provider's id": ({}, [report(Status.SENT, "p-1")]),
+    "a report of no message": ({}, [report(Status.SENT, reference=99)]),
+    "reports of two messages": ({}, [report(Status.SENT, reference=n) for n in (REFERENCE, 99)]),
+    "a report and a message": ({}, [report(Status.SENT, reference=REFERENCE), messages.inbound()]),
+    "a message and a report": ({}, [messages.inbound(), report(Status.SENT, reference=REFERENCE)]),
+    "a message": ({}, [messages.inbound()]),
+    "a long request": ({"body": b"x" * 50_000}, [report(Status.SENT, reference=REFERENCE)]),
+    "a replay token": ({"replay_token": "token"}, [report(Status.SENT, reference=REFERENCE)]),
+}
+
+
+def repeated(fields: dict[str, Any], minutes: int) -> WebhookRequest:
+    moment = datetime.now(UTC) + timedelta(minutes=minutes)
+    return messages.request(**{"body": b"body", "received_at": moment, **fields})
+
+
+@pytest.mark.parametrize(("fields", "parts"), REPEATED.values(), ids=REPEATED)
+def test_a_redelivery_adds_nothing(database: Database, fields: dict[str, Any], parts: Parts) -> None:
+    messages.record_sent(messages.claim_new(), "p-1")
+    store_parts(parts, repeated(fields, 0))
+    stored = messages.read(REFERENCE)
+    for minutes in (1, 2):
+        store_parts(parts, repeated(fields, minutes))
+    assert database.value(REQUESTS) == 1
+    assert messages.read(REFERENCE) == stored
+
+
+@pytest.mark.parametrize("minutes", [0, 1], ids=["replay", "redelivery"])
+@pytest.mark.parametrize(("fields", "parts"), REPEATED.values(), ids=REPEATED)
+def test_a_request_that_can_be_read_at_last_loses_its_fault(
+    database: Database, fields: dict[str, Any], parts: Parts, minutes: int
+) -> None:
+    messages.record_sent(messages.claim_new(), "p-1")
+    first = repeated(fields, 0)
+    again = first.model_copy(update={"received_at": first.received_at + timedelta(minutes=minutes)})
+    for parse_fault, expected in ((INVALID, "Invalid"), (None, None), (None, None)):
+        if parse_fault:
+            store_parts(parts[1:], first, parse_fault)
+        else:
+            store_parts(parts, again)
+        assert database.rows(FAULT) == [[expected]]
+
+
+@pytest.mark.parametrize(("fields", "parts"), REPEATED.values(), ids=REPEATED)
+def test_a_request_that_was_read_gets_no_fault_by_a_replay(
+    database: Database, fields: dict[str, Any], parts: Parts
+) -> None:
+    messages.record_sent(messages.claim_new(), "p-1")
+    request = repeated(fields, 0)
+    store_parts(parts, request)
+    for _ in range(2):
+        store_parts([], request, INVALID)
+    assert database.rows(FAULT) == [[None]]
+
+
+def test_a_redelivery_that_cannot_be_read_is_not_taken_for_another_request_with_its_token(
+    database: Database,
+) -> None:
+    fields, parts = REPEATED["a replay token"]
+    store_parts(parts, repeated(fields, 0))
+    store_parts([], repeated(fields, 1), INVALID)
+    assert database.rows(FAULT) == [[None]]
+
+
+def test_the_reports_of_a_message_are_a_request_each(database: Database) -> None:
+    id = messages.record_sent(messages.claim_new(), "p-1")
+    for body, provider in ((b"1", "sms"), (b"2", "sms"), (b"1", "other")):
+        store_parts([report(Status.SENT, reference=id)], messages.request(body, provider=provider))
+    assert database.value(REQUESTS) == 3
+
+
+def test_a_request_that_the_spool_puts_into_its_bucket_can_be_looked_up_by_its_digest(
+    database: Database,
+) -> None:
+    for size in (49_999, 50_000, 200_000):
+        long_text = "\u00e4" * 8_000  # longer than the URL and the headers that AWS passes on
+        request = messages.request(bytes(size), query=long_text, headers={"user-agent": long_text})
+        store_parts([report(Status.SENT, reference=1)], request)
+        is_in_bucket = len(json.dumps(request.model_dump(mode="json"))) > spool.MAX_RECORD
+        assert store.is_stored("sms", request.digest) or not is_in_bucket
+    assert is_in_bucket
+
+
+@pytest.mark.slow
+def test_concurrent_deliveries_of_a_report_store_one_request_and_one_event(
+    database: Database, environments: ProcessPoolExecutor
+) -> None:
+    id = messages.record_sent(messages.claim_new(), "p-1")
+    outcomes = list(environments.map(store_report, [id] * 40))
+    assert outcomes.count(PartOutcome.MOVED) == 1
+    assert database.value(REQUESTS) == 1
+    assert database.value("SELECT count(*) FROM message_events WHERE kind = 'report'") == 1
+
+
+def store_report(id: int) -> PartOutcome:
+    moment = datetime.now(UTC)  # a report without a time of its own
+    [outcome] = store_parts(
+        [report(Status.DELIVERED, reference=id, timestamp=moment)],
+        messages.request(b"body", received_at=moment),
+    )
+    return outcome
 
 
 def test_the_same_body_from_another_provider_or_with_another_query_is_another_request(

@@ -19,7 +19,7 @@ PENDING_REPORT_AGE = timedelta(days=7)
 """How long a report waits for the attempt that it is about. Our own record of an attempt follows within
 minutes; the provider's id of an attempt with an unknown outcome is found within about a day."""
 
-_IS_STORED = "SELECT 1 FROM webhook_requests WHERE provider = $1 AND digest = $2"
+_IS_STORED = "SELECT 1 FROM webhook_requests WHERE message_id IS NULL AND provider = $1 AND digest = $2"
 _USED_BY_ANOTHER = "SELECT 1 FROM webhook_requests WHERE replay_token = $1 AND digest <> $2"
 
 _DELETE_PENDING_REPORTS = (
@@ -158,7 +158,7 @@ def _report_fields(part: DeliveryReport) -> dict[str, Any]:
 
 
 def is_stored(provider: str, digest: bytes) -> bool:
-    """Whether the request with this digest is stored."""
+    """Whether the request with this digest is stored. It is one that the spool kept in S3."""
     return bool(run(_IS_STORED, provider, digest))
 
 
