@@ -3,13 +3,13 @@
 Read the modules in this order. A package imports only from the packages above it, and a module only from
 the modules before it. tests/test_shape.py reads this list and enforces it.
 
-    vocabulary     problems telemetry settings address fields names models failures
+    vocabulary     problems telemetry settings email_address address fields names models failures
     aws            signed_client secrets boto_clients
     postgres       driver database uuid7 cursor
     transport      client fetch base64_text payload signatures redact aws_call sns
     mail           defects transfer_encoding charset_labels charset_guess decoders charset header_text
-    mail           addresses address_header parameters files mime declaration body multipart uuencode parts
-    mail           message form_data form inbound
+    mail           addresses sender address_header parameters files mime declaration body multipart uuencode
+    mail           parts message form_data form inbound
     providers      limits provider credentials VENDORS
     accounts       caller models keys store
     conversations  responses reads

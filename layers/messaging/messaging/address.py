@@ -13,6 +13,7 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from messaging.email_address import canonical_email, is_shortened
 from messaging.settings import settings
 
 MAX_MAILBOX = 3000  # characters: a name in encoded words, and an address
@@ -191,7 +192,7 @@ def _decode_name(text: str) -> str:
 
 
 def normalize_email(text: str) -> str:
-    """Return the email address in lower case.
+    """Return the email address in its canonical form, if it obeys the rules for new addresses.
 
     `Name <address>` and `[address](mailto:address)` are read as their address. Raises PydanticCustomError
     if the text is not an email address; no DNS lookup is made.
@@ -200,9 +201,13 @@ def normalize_email(text: str) -> str:
 
     text = split_mailbox(text).address
     try:
-        return validate_email(text, check_deliverability=False).normalized.lower()
+        validate_email(text, check_deliverability=False)
     except EmailNotValidError as error:
         raise _error("email_address", "is not an email address") from error
+    address = canonical_email(text)
+    if address is None or is_shortened(address):
+        raise _error("email_address", "is not an email address")
+    return address
 
 
 def normalize_address(text: str) -> str:
@@ -218,9 +223,7 @@ def stored_address(text: str) -> str:
 
     Raises PydanticCustomError if the text is blank.
     """
-    with suppress(PydanticCustomError):
-        return normalize_address(text)
-    return received_phone(text)
+    return canonical_email(split_mailbox(text).address) or received_phone(text)
 
 
 PhoneAddress = Annotated[

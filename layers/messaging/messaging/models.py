@@ -7,7 +7,15 @@ from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError, to_json
 
 from messaging.address import EmailAddress, EmailAddresses, Mailbox, PhoneAddress, PhoneRecipient
@@ -211,9 +219,20 @@ class File(Model):
         return sha256(self.content).hexdigest()
 
 
-class InboundMessage(Content):
-    """A message that a provider's webhook delivered to us."""
+_TextList = Annotated[list[Text], Field(max_length=50)]
+ReceivedAddresses = Annotated[
+    _TextList,
+    BeforeValidator(
+        lambda addresses: [] if addresses is None else addresses, json_schema_input_type=_TextList | None
+    ),
+]
 
+
+class InboundMessage(Content):
+    """A message that a provider's webhook delivered to us. Its addresses are in their canonical form."""
+
+    cc: ReceivedAddresses = []  # the rules for new addresses do not judge them
+    reply_to: Text | None = None
     provider_message_id: Annotated[Text, Field(min_length=1, max_length=512)]
     files: Annotated[list[File], Field(max_length=100)] = []
     """Files that came inside the webhook. Their URLs are appended to `attachments`."""

@@ -159,7 +159,7 @@ def test_an_invalid_idempotency_key_is_a_422_that_names_the_header(
             (f"/api/conversations/1/messages?limit={value}", "limit")
             for value in ("0", "201", "x", "5&limit=6")
         ),
-        *((f"/api/conversations?address={value}", "address") for value in ("", "nobody+at+all", "a@", "%00")),
+        ("/api/conversations?address=", "address"),
         *((f"/api/conversations?type={value}", "type") for value in ("fax", "", "SMS", "sms&type=mms")),
         *(
             (f"/api/conversations?updated_since={value}", "updated_since")

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from messaging.address import Mailbox, split_mailbox
 from messaging.mail.address_header import format_header, format_mailbox
-from messaging.mail.addresses import split_mailboxes
+from messaging.mail.addresses import parse_mailboxes
 from messaging.names import Name
 from tests.support.names import NAMES, read_mailboxes
 
@@ -32,9 +32,9 @@ def test_a_name_arrives_as_it_was_written(name: str) -> None:
     on_one_line = format_mailbox(Mailbox(name, ADDRESS))
     assert "\n" not in on_one_line
     assert read(f"To: {on_one_line}\r\n".encode()) == [(name, ADDRESS)]
-    [mailbox] = split_mailboxes(on_one_line)  # as we read it ourselves
+    [mailbox] = parse_mailboxes(on_one_line)  # as we read it ourselves
     assert split_mailbox(on_one_line) == (name, ADDRESS)
-    assert mailbox == on_one_line
+    assert (mailbox.address, mailbox.text) == (ADDRESS, on_one_line)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,10 @@
 """Hostile mails stay within the limits on parts, depth and time, and never cause an unexpected error."""
 
-from contextlib import nullcontext, suppress
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.mail import message as mail_message
-from messaging.problems import Invalid, Unreadable
 from tests.layer.mail.test_parts import FORWARDED, HTML, IMAGE, PDF, TEXT, parse
 from tests.support.mails import NOW, inbound
 
@@ -72,13 +69,10 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES | st.text(max_size=5), max_size=40), st.sampled_from(["a@example.com", "", "<>"]))
-def test_any_mail_becomes_a_message_or_is_refused(pieces: list[str], sender: str) -> None:
+def test_any_mail_becomes_a_message_with_a_sender(pieces: list[str], sender: str) -> None:
     raw = f"From: {sender}\r\n{''.join(pieces)}".encode(errors="surrogatepass")
-    try:
-        mail = mail_message.parse_mail(raw)
-        message = inbound(mail, "us@example.com", NOW)
-    except (Unreadable, Invalid):
-        return
+    message = inbound(mail_message.parse_mail(raw), "us@example.com", NOW)
+    assert message.sender
     assert inbound(mail_message.parse_mail(raw), "us@example.com", NOW) == message
 
 
@@ -91,5 +85,4 @@ def test_any_mail_becomes_a_message_or_is_refused(pieces: list[str], sender: str
 def test_a_long_header_is_parsed_in_linear_time(name: str, piece: str) -> None:
     """Quadratic time would be minutes."""
     raw = f"{name}: a {piece * (300_000 // len(piece))}\r\nFrom: a@example.com\r\n\r\nx".encode()
-    with nullcontext() if name != "From" else suppress(Invalid):
-        inbound(mail_message.parse_mail(raw), "us@example.com", NOW)
+    inbound(mail_message.parse_mail(raw), "us@example.com", NOW)

@@ -35,7 +35,7 @@ def test_the_id_depends_on_the_content_whatever_the_message_id_is(id: str | None
     [
         ("<1@example.com>", "1@example.com/"),
         ("1@example.com", "1@example.com/"),
-        (f"<{'x' * 160}@example.com>", f"{'x' * 160}@example.com/"),
+        (f"<{'x' * 130}@example.com>", f"{'x' * 130}@example.com/"),
         ("<>", ""),
         ("< >", ""),
         ("<a b>", ""),

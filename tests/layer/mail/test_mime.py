@@ -25,15 +25,10 @@ def test_a_mail_has_the_fields_of_its_headers() -> None:
         "References: <a@example.com>\r\n <0@example.com>",
         "Date: Fri, 1 Nov 2024 09:00:00 -0500 (EST)",
     )
-    assert (mail.to, mail.cc) == (
-        ["Us <us@example.com>", "other@example.com"],
-        ["=?utf-8?q?B=2C?= <b@example.com>"],
-    )
-    assert (mail.reply_to, mail.message_id, mail.in_reply_to) == (
-        ["r@example.com"],
-        "1@example.com",
-        "0@example.com",
-    )
+    assert [mailbox.address for mailbox in mail.to] == ["us@example.com", "other@example.com"]
+    assert [(mailbox.name, mailbox.address) for mailbox in mail.cc] == [("B,", "b@example.com")]
+    assert [mailbox.address for mailbox in mail.reply_to] == ["r@example.com"]
+    assert (mail.message_id, mail.in_reply_to) == ("1@example.com", "0@example.com")
     assert (mail.references, mail.date) == (["a@example.com", "0@example.com"], NOW)
 
 
@@ -44,7 +39,7 @@ def test_a_malformed_date_is_none(date: str) -> None:
     assert read(f"Date: {date}").date is None
 
 
-@pytest.mark.parametrize("raw", [b"", b"\r\n\r\nhello", b"hello", b"\xff\xfe", b"Subject: no sender\r\n\r\n"])
-def test_a_mail_without_a_from_header_is_unreadable(raw: bytes) -> None:
+@pytest.mark.parametrize("raw", [b"", b"\r\n\r\n"])
+def test_an_empty_mail_is_unreadable(raw: bytes) -> None:
     with pytest.raises(Unreadable):
         message.parse_mail(raw)

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from messaging.fields import clean_text
-from messaging.mail.addresses import split_mailboxes
+from messaging.mail.addresses import ReceivedMailbox, parse_mailboxes
 from messaging.mail.defects import Defect
 from messaging.mail.files import make_file
 from messaging.mail.header_text import decode_header
 from messaging.mail.mime import Headers, first_header, split_mail
 from messaging.mail.parts import parse_parts
+from messaging.mail.sender import SENDER_HEADERS
 from messaging.models import Content, File
 from messaging.problems import Unreadable
 
@@ -43,15 +44,14 @@ def text_and_html(message: Content) -> tuple[str | None, str | None]:
 
 @dataclass(frozen=True)
 class Mail:
-    """An inbound mail. Fields that are missing or malformed are empty.
-
-    Addresses are mailboxes as the sender wrote them.
-    """
+    """An inbound mail. Fields that are missing or malformed are empty."""
 
     sender: str
-    to: Sequence[str] = ()
-    cc: Sequence[str] = ()
-    reply_to: Sequence[str] = ()
+    """The text of From. mail.sender finds the sender in it and in `sender_headers`."""
+    sender_headers: Headers = field(default_factory=dict)
+    to: Sequence[ReceivedMailbox] = ()
+    cc: Sequence[ReceivedMailbox] = ()
+    reply_to: Sequence[ReceivedMailbox] = ()
     subject: str | None = None
     text: str | None = None
     html: str | None = None
@@ -70,12 +70,12 @@ def parse_mail(raw: bytes) -> Mail:
     """Parse a raw mail (RFC 5322).
 
     If it has more headers or parts than are read, the mail itself is among its files. Raises Unreadable if it
-    has no From header.
+    is empty.
     """
+    if not raw.strip():
+        raise Unreadable("The mail is empty.")
     defects: set[Defect] = set()
     headers, content = split_mail(raw, defects)
-    if "from" not in headers:
-        raise Unreadable("The mail has no From header.")
     parts = parse_parts(headers, content, defects)
     if defects & {Defect.HEADERS_OMITTED, Defect.PARTS_OMITTED}:
         parts.files.append(make_file("message.eml", "message/rfc822", raw))
@@ -96,10 +96,11 @@ def build_mail(
     """
     headers = {name: [clean_text(value) for value in values] for name, values in headers.items()}
     return Mail(
-        sender=first_header(headers, "from"),
-        to=split_mailboxes(*headers.get("to", ())),
-        cc=split_mailboxes(*headers.get("cc", ())),
-        reply_to=split_mailboxes(*headers.get("reply-to", ())),
+        sender=", ".join(filter(None, headers.get("from", ()))),
+        sender_headers={name: headers[name] for name in SENDER_HEADERS if name in headers},
+        to=parse_mailboxes(*headers.get("to", ())),
+        cc=parse_mailboxes(*headers.get("cc", ())),
+        reply_to=parse_mailboxes(*headers.get("reply-to", ())),
         subject=decode_header(first_header(headers, "subject")) or None,
         text=text and clean_text(text),
         html=html and clean_text(html),

@@ -43,11 +43,11 @@ from pydantic import (
 from standardwebhooks import Webhook as Signature
 from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 
-from messaging.address import EmailAddress, ReceivedPhone
+from messaging.address import ReceivedPhone
 from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure
-from messaging.fields import MAX_BODY, Body, Text, Time
+from messaging.fields import MAX_BODY, Body, Text, Time, clean_text
 from messaging.models import Channel, Content, DeliveryReport, InboundMessage, OutboundMessage, Status
-from messaging.names import NAME_FIELDS, Name, NamesByAddress, split_names, storable_names
+from messaging.names import NAME_FIELDS, Name, NamesByAddress, storable_names
 from messaging.problems import Invalid
 from messaging.providers.credentials import get_list, not_signed, required
 from messaging.providers.limits import Limits
@@ -68,6 +68,7 @@ FAILURES: Mapping[str, type[Failure]] = {"opted_out": OptedOut}
 """Error codes that say more than the HTTP status."""
 
 CONTENT_FIELDS = [field.alias or name for name, field in Content.model_fields.items()]
+ADDRESS_FIELDS = ("from", "to", "cc", "reply_to")
 UNKNOWN_MESSAGE = '{"detail": "No message with this id has been sent yet."}'
 
 
@@ -112,8 +113,8 @@ class InboundSms(Inbound):
 
 class InboundEmail(Inbound):
     type: Literal[Channel.EMAIL] = Channel.EMAIL
-    sender: EmailAddress = Field(alias="from")
-    recipient: EmailAddress = Field(alias="to")
+    sender: Annotated[Text, Field(alias="from", examples=["contact@example.org"])]
+    recipient: Annotated[Text, Field(alias="to", min_length=1, examples=["user@example.com"])]
     provider_message_id: Id = Field(alias="xillio_id")
 
 
@@ -206,10 +207,18 @@ class JsonGateway(Provider):
             if "status" in fields and "from" not in fields:
                 return [_report(Report.model_validate(fields))]
             content = {name: fields.pop(name) for name in (*CONTENT_FIELDS, self.id_field) if name in fields}
-            _move_names(content, split_names(content) if self.inbound is InboundEmail else {}, fields)
+            addresses, own_extra = self._received_addresses(content)
+            _move_names(content, addresses, fields)
+            content |= {name: addresses[name] for name in ADDRESS_FIELDS if name in addresses}
+            fields |= own_extra
             return [self.inbound.model_validate(content | {"extra": fields})]
         except ValidationError as error:
             raise Invalid.of(error) from None
+
+    def _received_addresses(self, content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the addresses of a mail and their names as they are stored, and the fields of `extra`."""
+        del content  # phone addresses are read by their type
+        return {}, {}
 
     def respond(self, messages: Sequence[str | None]) -> WebhookResponse:
         [message] = messages
@@ -230,6 +239,17 @@ class Email(JsonGateway):
     limits = Limits.for_email(cc=50)
     inbound = InboundEmail
     id_field = "xillio_id"
+
+    def _received_addresses(self, content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        from messaging.mail.inbound import received_addresses  # here, because an SMS does not need it
+
+        sender, recipient, cc, reply_to = (content.get(name) for name in ADDRESS_FIELDS)
+        copies = cc if isinstance(cc, list) else []
+        texts = (sender, recipient, *copies, "" if reply_to is None else reply_to)
+        if not (isinstance(cc, list) or cc is None) or not all(isinstance(text, str) for text in texts):
+            return {}, {}  # validation names the field with the wrong type
+        sender, recipient, *copies, reply_to = (clean_text(text) for text in texts)
+        return received_addresses(sender, recipient, copies, reply_to)
 
 
 def _with_error(failure: Failure) -> Failure:

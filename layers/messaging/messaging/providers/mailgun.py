@@ -198,7 +198,7 @@ def _get(value: Any, *path: str) -> Any:
     return value
 
 
-def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
+def _received(webhook: Webhook) -> list[InboundMessage]:
     fields = form.fields_by_name(parse_form(webhook.body))
     if "body-mime" in fields:
         raw = fields["body-mime"].content
@@ -211,11 +211,12 @@ def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
     for name in VERDICTS:
         if name in headers:
             extra[name] = clean_text(mime.first_header(headers, name))
-    [recipient] = form.decode_fields(fields, {}, "recipient")
-    recipients = addresses.split_mailboxes(recipient or "")
-    if not recipients:
+    recipient, sender = form.decode_fields(fields, {}, "recipient", "sender")
+    if not addresses.parse_mailboxes(recipient or ""):
         raise Invalid.field("recipient", "must name at least one recipient")
-    return inbound.inbound_messages(mail, recipients, webhook.received_at, extra)
+    return inbound.inbound_messages(
+        mail, [recipient or ""], webhook.received_at, extra, envelope_sender=sender
+    )
 
 
 def _headers(fields: form.Fields) -> mime.Headers:

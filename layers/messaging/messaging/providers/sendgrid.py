@@ -243,11 +243,12 @@ def _report(event: Event, received_at: datetime) -> DeliveryReport:
     )
 
 
-def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
+def _received(webhook: Webhook) -> list[InboundMessage]:
     fields = form.fields_by_name(parse_form(webhook.body))
     mail = mail_message.parse_mail(fields["email"].content) if "email" in fields else _mail(fields)
     extra = form.extra_fields(fields, EXTRA_FIELDS)
-    return inbound.inbound_messages(mail, _envelope_recipients(fields), webhook.received_at, extra)
+    recipients, sender = _envelope(fields)
+    return inbound.inbound_messages(mail, recipients, webhook.received_at, extra, envelope_sender=sender)
 
 
 def _mail(fields: form.Fields) -> mail_message.Mail:
@@ -277,9 +278,13 @@ def _file_descriptions(fields: form.Fields) -> dict[str, form.FileDescription]:
     return descriptions
 
 
-def _envelope_recipients(fields: form.Fields) -> list[str]:
-    """Our addresses in the mail's envelope. Raises Invalid if there are none."""
-    recipients = form.json_field(fields, "envelope").get("to")
+def _envelope(fields: form.Fields) -> tuple[list[str], str]:
+    """Our addresses in the mail's envelope, and its sender. Raises Invalid if there are no addresses."""
+    envelope = form.json_field(fields, "envelope")
+    recipients = envelope.get("to")
+    if isinstance(recipients, str):
+        recipients = [recipients]
     if not isinstance(recipients, list) or not recipients:
         raise Invalid.field("envelope", "must name at least one recipient")
-    return [str(recipient) for recipient in recipients]
+    texts = [clean_text(str(recipient)) for recipient in recipients]
+    return texts, clean_text(str(envelope.get("from") or ""))

@@ -153,12 +153,13 @@ class Action(BaseModel):
 
 class Receipt(BaseModel):
     timestamp: Time
-    recipients: Annotated[Addresses, Field(min_length=1)]
+    recipients: Annotated[list[str], Field(min_length=1)]
     action: Action
 
 
 class ReceivedMail(BaseModel):
     id: Annotated[ProviderId, Field(max_length=180)] = Field(alias="messageId")
+    source: Any = None
 
 
 class Received(BaseModel):
@@ -210,7 +211,7 @@ class Ses(Provider):
         except ValidationError as error:
             raise Invalid.of(error) from None
 
-    def _received(self, fields: Mapping[str, Any]) -> list[InboundMessage | Invalid]:
+    def _received(self, fields: Mapping[str, Any]) -> list[InboundMessage]:
         received = Received.model_validate(fields)
         receipt = received.receipt
         mail = mail_message.parse_mail(self._content(received))
@@ -220,8 +221,14 @@ class Ses(Provider):
             if isinstance(verdict, dict):
                 verdicts[name] = clean_text(str(verdict.get("status"))[:64])
         # The id is that of SES: a sender may give the same Message-ID to two mails.
+        source = received.mail.source
         return inbound.inbound_messages(
-            mail, receipt.recipients, receipt.timestamp, verdicts, received.mail.id
+            mail,
+            [clean_text(recipient) for recipient in receipt.recipients],
+            receipt.timestamp,
+            verdicts,
+            received.mail.id,
+            clean_text(source) if isinstance(source, str) else None,
         )
 
     def _content(self, received: Received) -> bytes:

@@ -130,13 +130,12 @@ def test_every_byte_of_a_file_is_stored() -> None:
 
 
 def test_each_of_our_addresses_gets_one_message() -> None:
-    first, bad, last = read((PAYLOADS / "inbound_recipients.form").read_bytes())
-    assert [first.recipient, last.recipient] == ["user@example.com", "sales@example.com"]
-    ids = [first.provider_message_id, last.provider_message_id]
+    messages = read((PAYLOADS / "inbound_recipients.form").read_bytes())
+    recipients = ["user@example.com", "nobody", "sales@example.com"]
+    assert [message.recipient for message in messages] == recipients
+    ids = [message.provider_message_id for message in messages]
     mark = "732b3589ad2d55b0ffc9260c145c350a1b94fc3a"
-    assert ids == [f"message-1@example.org/{mark}/{name}@example.com" for name in ("user", "sales")]
-    assert isinstance(bad, Invalid)
-    assert [error["field"] for error in bad.errors] == ["to"]
+    assert ids == [f"message-1@example.org/{mark}/{recipient}" for recipient in recipients]
 
 
 def test_a_repeated_mail_without_a_message_id_has_the_same_id() -> None:
@@ -161,12 +160,8 @@ def test_the_other_fields_of_the_form_are_in_extra() -> None:
     [
         ({"envelope": None}, "envelope"),
         ({"envelope": "{"}, "envelope"),
-        ({"envelope": '{"to":"user@example.com"}'}, "envelope"),
         ({"envelope": '{"to":[]}'}, "envelope"),
         ({"envelope": json.dumps({"to": [f"{n}@example.com" for n in range(101)]})}, "to"),
-        ({"envelope": '{"to":[7]}'}, "to"),
-        ({"from": "nobody"}, "from"),
-        ({"from": None}, "from"),
     ],
 )
 def test_the_error_names_the_field_that_cannot_be_read(changes: dict[str, str | None], field: str) -> None:

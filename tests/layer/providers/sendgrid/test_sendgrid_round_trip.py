@@ -160,10 +160,10 @@ def test_a_mail_is_stored_once_for_each_of_our_addresses(api: Api, database: Dat
         assert call("POST", HOOK, sent, headers).status == 200
     stored_ids = {id for [id] in database.rows("SELECT id_at_provider(m) FROM messages m")}
     assert stored_ids == {
-        f"message-1@example.org/732b3589ad2d55b0ffc9260c145c350a1b94fc3a/{name}@example.com"
-        for name in ("user", "sales")
+        f"message-1@example.org/732b3589ad2d55b0ffc9260c145c350a1b94fc3a/{recipient}"
+        for recipient in ("user@example.com", "nobody", "sales@example.com")
     }
-    assert database.rows("SELECT count(*) FROM messages") == [[2]]
+    assert database.rows("SELECT count(*) FROM messages") == [[3]]
 
 
 @pytest.mark.parametrize("payload", ["inbound_raw_iso_2022_jp", "inbound_windows_1252", "inbound_html"])
