@@ -35,6 +35,7 @@ def test_the_message_of_the_sample_event_is_stored_and_queued(database: Database
         "version": 1,
         "attachments": [],
         "content_ids": {},
+        "extra": {},
         "body": "Hello! This is a test SMS message.",
         "timestamp": "2024-11-01T14:00:00Z",
         "provider": "sms",

@@ -86,6 +86,7 @@ def test_a_message_has_the_json_of_the_contract(error: dict[str, str] | None) ->
         "html": None,
         "attachments": [URL],
         "content_ids": {},
+        "extra": {},
         "status": "failed" if error else "queued",
         "provider": "sms",
         "provider_message_id": None,

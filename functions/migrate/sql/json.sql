@@ -39,6 +39,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                   FROM jsonb_array_elements(message.attachments) WITH ORDINALITY AS listed (attachment, position)
                ) AS attachments,
                coalesce(message.extra -> 'content_ids', '{}') AS content_ids,
+               coalesce(message.extra - 'content_ids', '{}') AS extra,
                message.status,
                message.provider,
                id_at_provider(message) AS provider_message_id,

@@ -79,6 +79,7 @@ def test_a_message_has_all_fields_and_its_events_oldest_first() -> None:
         "html": None,
         "attachments": [],
         "content_ids": {},
+        "extra": {},
         "status": "queued",
         "provider": "sms",
         "provider_message_id": None,

@@ -1,6 +1,6 @@
 """The models of responses: messages with their events, conversations, and pages of both."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
@@ -40,6 +40,9 @@ class Message(Model):
     ]
     content_ids: dict[str, int] = Field(
         {}, description="The number of the attachment that `cid:<key>` in html stands for."
+    )
+    extra: dict[str, Any] = Field(
+        {}, description="What an inbound message says besides, such as the `defects` of a mail, by name."
     )
     status: Status
     provider: Annotated[
