@@ -28,7 +28,7 @@ ANYTHING = (
 
 def altered(body: bytes, content_type: str) -> st.SearchStrategy[bytes]:
     """Bodies with flipped, cut or repeated bytes, and with missing, odd, repeated or additional fields."""
-    return _bytes(body) | _fields(body, content_type)
+    return altered_bytes(body) | _fields(body, content_type)
 
 
 def with_field(body: bytes, content_type: str, name: str, value: str) -> bytes:
@@ -78,7 +78,8 @@ def _shuffled(parts: list[Any]) -> st.SearchStrategy[list[Any]]:
 # --- Bytes -------------------------------------------------------------------------------------------
 
 
-def _bytes(body: bytes) -> st.SearchStrategy[bytes]:
+def altered_bytes(body: bytes) -> st.SearchStrategy[bytes]:
+    """Bodies with flipped, cut or repeated bytes."""
     at = st.integers(0, max(len(body) - 1, 0))
     flipped = st.lists(st.tuples(at, st.integers(0, 255)), min_size=1, max_size=5).map(
         lambda changes: _flipped(body, changes)

@@ -53,6 +53,8 @@ class VendorProfile(ABC):
     """The word in `report` that means delivered."""
     batch: ClassVar[bytes | None] = None
     """A request with an unreadable part between two readable ones. None if the vendor sends no batches."""
+    message_fields: ClassVar[Sequence[str]] = ()
+    """The fields of `inbound` with what a person wrote, and with the addresses."""
     unreadable: ClassVar[bytes] = b"{]"
     """A request that can be signed but not read."""
     query: ClassVar[str] = ""
@@ -81,6 +83,10 @@ class VendorProfile(ABC):
 
     def content_type(self, body: bytes) -> str:
         return "application/json"
+
+    def raw_mail(self, raw: bytes) -> bytes | None:
+        """A request with this mail. None if the vendor does not deliver mails in their raw form."""
+        return None
 
     def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
         """The headers (names in lower case) with which the vendor signs this body at `url` and `query`."""

@@ -33,6 +33,7 @@ class TestSms(JsonGateway):
     sent = api.NEW_SMS
     accepted = b'{"messaging_provider_id": "message-9"}'
     inbound = json.dumps(api.INBOUND_SMS).encode()
+    message_fields = ("from", "to", "body", "messaging_provider_id")
     report = json.dumps({"messaging_provider_id": "message-9", **REPORT}).encode()
 
 
@@ -41,6 +42,7 @@ class TestEmail(JsonGateway):
     sent = EMAIL
     accepted = b'{"xillio_id": "message-9"}'
     inbound = json.dumps({**api.INBOUND_EMAIL, "xillio_id": "message-1"}).encode()
+    message_fields = ("from", "to", "body", "xillio_id")
     report = json.dumps({"xillio_id": "message-9", **REPORT}).encode()
 
 

@@ -49,6 +49,9 @@ class TestUrlencoded(Mailgun):
     batch = urlencode({**MAIL, "recipient": "user@example.com,nobody,other@example.com"}).encode()
     unreadable = urlencode({**MAIL, "recipient": ","}).encode()
 
+    def raw_mail(self, raw: bytes) -> bytes:
+        return urlencode({"recipient": "user@example.com", "body-mime": raw}).encode()
+
 
 class TestMultipart(Mailgun):
     inbound_id = "message-1@example.org/b287d8ffd5c1a69483b548306d044839aa21c6da/user@example.com"

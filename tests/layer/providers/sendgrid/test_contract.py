@@ -42,5 +42,11 @@ class TestSendGrid(Contract):
     def content_type(self, body: bytes) -> str:
         return FORM if body.startswith(b"--") else "application/json"
 
+    def raw_mail(self, raw: bytes) -> bytes:
+        envelope = b'{"to": ["user@example.com"], "from": "contact@example.org"}'
+        part = b'--xYzZY\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+        mail = raw.replace(b"--xYzZY", b"")
+        return part % (b"envelope", envelope) + part % (b"email", mail) + b"--xYzZY--\r\n"
+
     def sign(self, body: bytes, at: datetime) -> Mapping[str, str]:
         return signatures.headers(body, at)

@@ -28,6 +28,7 @@ class TestTelnyx(Contract):
     sent = api.NEW_SMS
     accepted = b'{"data": {"record_type": "message", "id": "message-9"}}'
     inbound = received(api.CUSTOMER)
+    message_fields = ("phone_number", "text")
     report = event(
         "message.finalized",
         id="message-9",

@@ -28,6 +28,7 @@ class TestTwilio(Contract):
     accepted = b'{"sid": "message-9", "status": "queued", "error_code": null}'
     accepted_status = 201
     inbound = urlencode(INBOUND).encode()
+    message_fields = ("From", "To", "Body", "NumMedia")
     report = urlencode(REPORT).encode()
     unreadable = b"From=x"
     query = "reference=7"
