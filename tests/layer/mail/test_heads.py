@@ -62,6 +62,9 @@ def test_the_text_begins_after_the_headers(raw: bytes, text: str) -> None:
         pytest.param(b"<ann@example.org>:\r\nfull", "<ann@example.org>:\nfull", id="a bounce"),
         pytest.param(b"hi\r\nFrom: Bob\r\nho", "hi\nFrom: Bob\nho", id="a quoted header that the mail has"),
         pytest.param(b"hi\r\nTerms: none\r\nho", "hi\nTerms: none\nho", id="a list"),
+        pytest.param(b"hi\r\nDate: Friday\r\nho", "hi\nDate: Friday\nho", id="a day"),
+        pytest.param(b"hi\r\nTo: the desk\r\nho", "hi\nTo: the desk\nho", id="no address"),
+        pytest.param(b"Name: Bob\r\nUser-Name: b\r\n", "Name: Bob\nUser-Name: b\n", id="a form"),
         pytest.param("Grüße\r\nhi".encode(), "Grüße\nhi", id="other characters than ASCII"),
         pytest.param(b"Dear all,\rhi\r", "Dear all,\nhi\n", id="CR"),
         pytest.param(b"<p>hi</p>\r\n", "<p>hi</p>\n", id="a tag"),
@@ -92,11 +95,18 @@ def test_the_headers_of_a_part_end_like_those_of_a_mail(part: bytes, text: str, 
     assert (mail.text, mail.files, mail.defects) == (text, [], defects)
 
 
+def test_a_multipart_can_follow_the_headers_without_an_empty_line() -> None:
+    """Mailchimp and others send such mails."""
+    part = b"--b\r\nContent-Transfer-Encoding: 7bit\r\nContent-Type: text/plain\r\n\r\nhi\r\n--b--\r\n"
+    mail = message.parse_mail(HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n" + part)
+    assert (mail.text, mail.defects) == ("hi", SEPARATOR_MISSING)
+
+
 @pytest.mark.parametrize(
     ("lines", "subject", "defects"),
     [
         pytest.param(
-            b"Subject: Order\r\n7\r\nTo: us", "Order 7", NOT_FOLDED, id="the second line of a subject"
+            b"Subject: Order\r\n7\r\nTo: us@x", "Order 7", NOT_FOLDED, id="the second line of a subject"
         ),
         pytest.param(b"Received: by x\r\nat 14:00\r\nSubject: 7", "7", NOT_FOLDED, id="a time"),
         pytest.param(b"X-A: a;\r\nb;\r\nc\r\nSubject: 7", "7", NOT_FOLDED, id="several lines"),
@@ -117,6 +127,8 @@ def test_the_headers_of_a_part_end_like_those_of_a_mail(part: bytes, text: str, 
         pytest.param(
             b"Subject: 7\r\nContent-Type: text/plain\r\na=b", "7", SEPARATOR_MISSING, id="a formula"
         ),
+        pytest.param(b"X-A: a\r\nb\r\nTo:\r\n us@x\r\nSubject: 7", "7", NOT_FOLDED, id="a folded header"),
+        pytest.param(b"X-A: a\r\nb\r\nDate: 1 Nov 24 14:00\r\nSubject: 7", "7", NOT_FOLDED, id="a date"),
         pytest.param(b"Subject: a\rb", "a b", set(), id="a CR inside"),
         pytest.param(b"Subject: 7\r\nWhatever: 8", "7", set(), id="a name of its own"),
     ],

@@ -40,11 +40,14 @@ _FOLD = re.compile(rb"\r?\n[ \t]+")
 _PARAMETER = re.compile(rb"[\w*-]++[ \t]*+=")
 _COMMON_PARAMETER = re.compile(rb"(?i)(?:boundary|charset|filename|format|name|type)\*?[ \t]*+=")
 _WELL_KNOWN = re.compile(
-    r"(?:x|arc|auto|authentication|content|delivered|delivery|disposition|dkim|domainkey|envelope|errors|feedback"
-    r"|in-reply|list|message|mime|original|received|reply|resent|return|thread|user)-.++"
-    r"|bcc|cc|comments|date|from|importance|keywords|organi[sz]ation|precedence|priority|received|references"
-    r"|sender|sensitivity|status|subject|to"
+    rb"(?i)(?:(?:(?:x|arc|content|dkim|domainkey|in-reply|original|received|resent)-[!-9;-~]++"
+    rb"|auto-submitted|authentication-results|delivered-to|disposition-notification-[!-9;-~]++|envelope-to"
+    rb"|errors-to|feedback-id|list-(?:archive|help|id|owner|post|(?:un)?subscribe[!-9;-~]*+)|message-id"
+    rb"|mime-version|received|reply-to|return-(?:path|receipt-to)|subject|thread-(?:index|topic)|user-agent"
+    rb")[ \t]*+:|date[ \t]*+:[^\r\n]*[0-9]:[0-9]"
+    rb"|(?:bcc|cc|from|references|sender|to)[ \t]*+:(?:[^\r\n]*?(?:@|=\?|;)|[ \t]*+[\r\n]))"
 )
+"""A line of headers that is not a line of a text. Headers whose names are words need a date or an address."""
 _REPEATABLE = re.compile(
     r"(?:x|arc|authentication|delivered|dkim|list|received)-.++|comments|keywords|received"
 )
@@ -118,7 +121,7 @@ class _Head:
         text = line["text"]
         header = _HEADER.match(text)
         if not header:
-            if not self._fields:
+            if not self._fields or text.startswith(b"--"):  # a boundary
                 return False
             is_blank = text.isspace()
             if text[:1] in (b" ", b"\t") and not is_blank:
@@ -138,6 +141,9 @@ class _Head:
                 self._fields.append(_Field("", line.start(), line.end()))
                 self._defects.add(Defect.HEADERS_OMITTED)
         return True
+
+    def _is_well_known(self, start: int) -> bool:
+        return bool(_WELL_KNOWN.match(self._raw, start, MAX_HEAD))
 
     def _is_header(self, start: int, end: int) -> bool:
         """Whether a line that is blank or not indented belongs to the headers.
@@ -159,7 +165,7 @@ class _Head:
             if header := _HEADER.match(line["text"]):
                 name = decode_raw_header(header[1]).lower()
                 is_new = name not in self._names or bool(_REPEATABLE.fullmatch(name))
-                if is_new and _WELL_KNOWN.fullmatch(name):
+                if is_new and self._is_well_known(end):
                     self._next_header = end
                     return True
                 return False
@@ -171,7 +177,7 @@ class _Head:
         is_content = self._end < len(self._raw)
         if self._end == MAX_HEAD and is_content:  # the last header is not complete
             self._end = self._fields.pop().start
-        while self._fields and not _WELL_KNOWN.fullmatch(self._fields[-1].name):
+        while self._fields and not self._is_well_known(self._fields[-1].start):
             self._end = self._fields.pop().start
             is_content = True
         if is_content:
