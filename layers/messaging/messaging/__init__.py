@@ -7,7 +7,7 @@ the modules before it. tests/test_shape.py reads this list and enforces it.
     aws            signed_client secrets boto_clients
     postgres       driver database uuid7 cursor
     transport      client fetch base64_text payload signatures redact aws_call sns
-    mail           defects transfer_encoding charset_labels charset_guess decoders charset header_text
+    mail           defects transfer_encoding charset_labels decoders charset_guess charset header_text
     mail           addresses sender address_header parameters files mime declaration body multipart uuencode
     mail           parts message form_data form inbound
     providers      limits provider credentials VENDORS

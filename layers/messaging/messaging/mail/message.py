@@ -95,13 +95,14 @@ def build_mail(
     Also for providers that parse the content themselves.
     """
     headers = {name: [clean_text(value) for value in values] for name, values in headers.items()}
+    found = set(defects)
     return Mail(
         sender=", ".join(filter(None, headers.get("from", ()))),
         sender_headers={name: headers[name] for name in SENDER_HEADERS if name in headers},
         to=parse_mailboxes(*headers.get("to", ())),
         cc=parse_mailboxes(*headers.get("cc", ())),
         reply_to=parse_mailboxes(*headers.get("reply-to", ())),
-        subject=decode_header(first_header(headers, "subject")) or None,
+        subject=decode_header(first_header(headers, "subject"), found) or None,
         text=text and clean_text(text),
         html=html and clean_text(html),
         files=files,
@@ -110,7 +111,7 @@ def build_mail(
         in_reply_to=_message_id(first_header(headers, "in-reply-to")),
         references=_MESSAGE_ID.findall(first_header(headers, "references")),
         date=_date(first_header(headers, "date")),
-        defects=defects,
+        defects=found,
     )
 
 
