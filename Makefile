@@ -6,6 +6,7 @@ RUN := $(VENV)/bin/python
 SAM := SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
 START := $(VENV)/start-ready
 TEST := $(VENV)/test-ready
+MAILS := $(VENV)/mails-ready
 PINNED := local layers/messaging functions/migrate bench/harness
 COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-strip-extras --no-emit-package pip
@@ -34,7 +35,7 @@ format: $(TEST)     ## format the code, and fix what ruff can fix
 check: $(TEST)     ## lint, and check migrations, template and build
 	@$(RUN) -m local check
 
-test: $(TEST)     ## check, then run all tests and measure their coverage
+test: $(TEST) $(MAILS)     ## check, then run all tests and measure their coverage
 	@$(RUN) -m local test
 
 faults: $(TEST)     ## kill and disconnect what delivers, many times, and print a table of the results
@@ -83,3 +84,7 @@ $(START): local/requirements.txt | $(RUN)
 $(TEST): requirements.txt | $(RUN)
 	$(call install,requirements.txt)
 	@touch $(START) $@
+
+$(MAILS): bench/readers/archives.py $(TEST)
+	@$(RUN) -m bench.readers.archives
+	@touch $@

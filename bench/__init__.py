@@ -7,7 +7,7 @@ tests/test_shape.py reads this list and enforces it.
     harness     events locustfile worker cold_start bare naive network rounds runtime
     harness     aws database environment testbed pgbench
     figures     imports powertools cold latency cost throughput growth trips writes delivery load
-    readers     reader node mails comparison
+    readers     reader node mails archives comparison
     report      table picture record run
     entry       __main__
 """

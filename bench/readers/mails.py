@@ -256,7 +256,7 @@ def _in_charset(charset: str, text: str, content: bytes) -> FieldMail:
 CHARSETS = [
     _in_charset("windows-874", "สวัสดี", "สวัสดี".encode("cp874")),
     # NEC's row 13: circled digits and units, which ISO-2022-JP itself does not have.
-    _in_charset("iso-2022-jp", "②㎏", b'\x1b$B-"-S\x1b(B'),
+    _in_charset("iso-2022-jp", "②㎏", b'\x1b$B-"-T\x1b(B'),
     _in_charset("windows-31j", "髙橋①", "髙橋①".encode("cp932")),
     _in_charset("ks_c_5601-1987", "똠방각하", "똠방각하".encode("cp949")),
     _in_charset("big5-hkscs", "喺度", "喺度".encode("big5hkscs")),

@@ -37,12 +37,16 @@ Reader = Callable[[bytes], Seen]
 
 
 def read_by_service(raw: bytes) -> Seen:
-    """Read the mail without its envelope, which the other readers do not have either. Raises Problem."""
+    """Read the mail without its envelope, which the other readers do not have either. Raises Problem.
+
+    A sender that stands for an unknown one does not count.
+    """
     [message] = inbound_messages(parse_mail(raw), [RECIPIENT], datetime.now(UTC))
     if isinstance(message, Invalid):
         raise message
     files = tuple((file.name, file.content) for file in message.files)
-    return Seen(message.sender, message.subject or "", message.body, message.html or "", files)
+    sender = "" if "sender_unknown" in message.extra.get("defects", ()) else message.sender
+    return Seen(sender, message.subject or "", message.body, message.html or "", files)
 
 
 def read_by_email(raw: bytes) -> Seen:
