@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 KEY, OTHER_KEY = "signing-key-1", "signing-key-2"
+CREDENTIALS = {"signing_key": KEY}
 BOUNDARY = "b4a7c1"
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = f'multipart/form-data; boundary="{BOUNDARY}"'

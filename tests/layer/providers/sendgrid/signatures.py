@@ -21,6 +21,7 @@ def shown(key: PublicKeyTypes) -> str:
 
 KEY, OTHER_KEY = generate(SECP256R1()), generate(SECP256R1())
 PUBLIC_KEY, OTHER_PUBLIC_KEY = shown(KEY.public_key()), shown(OTHER_KEY.public_key())
+CREDENTIALS = {"public_key": PUBLIC_KEY}
 
 
 def headers(body: bytes, at: datetime | None = None, key: EllipticCurvePrivateKey = KEY) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from nacl.signing import SigningKey
 _KEY = SigningKey(bytes(range(32)))
 PUBLIC_KEY = b64encode(bytes(_KEY.verify_key)).decode()
 OTHER_PUBLIC_KEY = b64encode(bytes(SigningKey(b"\7" * 32).verify_key)).decode()
+CREDENTIALS = {"public_key": PUBLIC_KEY}
 
 
 def headers(body: bytes, at: datetime | None = None) -> dict[str, str]:

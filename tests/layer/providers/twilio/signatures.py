@@ -11,6 +11,7 @@ from messaging.providers.twilio import Twilio
 
 URL = "https://api.example.com/api/webhooks/sms/twilio"
 TOKEN, OTHER_TOKEN = "5ed1f2a1b8e64d7cba0e8f3c2d9a4b71", "c0ffee00c0ffee00c0ffee00c0ffee00"
+CREDENTIALS = {"account_sid": "AC1", "auth_token": TOKEN}
 HEADER = "x-twilio-signature"
 FORM, JSON = "application/x-www-form-urlencoded; charset=UTF-8", "application/json"
 
