@@ -49,6 +49,7 @@ class Postgres:
             "log_timezone": "UTC",
             "fsync": self._durable,
             "synchronous_commit": self._durable,
+            "wal_compression": "on",
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
         self._server = self._run("postgres", "-D", self._cluster, *options)

@@ -26,3 +26,13 @@ def test_postgres_runs_below_a_private_folder_and_deletes_its_data(tmp_path: Pat
     server.stop()
     server.clear()
     assert not Path(cluster).exists()
+
+
+def test_postgres_compresses_the_pages_in_its_log(tmp_path: Path) -> None:
+    server = Postgres(tmp_path, ports.choose("127.0.0.1", 0, ""), durable=False)
+    server.start()
+    with connect(server, "messaging") as connection:
+        [[compression]] = connection.run("SHOW wal_compression")
+    server.stop()
+    server.clear()
+    assert compression in ("on", "pglz")
