@@ -17,7 +17,7 @@ REPEATED = {Defect.HEADER_REPEATED}
 NOT_PRINTABLE = {Defect.QUOTED_PRINTABLE_INVALID}
 BYTES = bytes(range(256)) * 2
 LONG = encodebytes(BYTES)
-GREETING = "Grüße an alle!"
+GREETING = "Grüße an alle!"  # codespell:ignore alle
 SHORT = encodebytes(b"%PDF-1.4 invoice\n")  # its last line is padded
 
 
