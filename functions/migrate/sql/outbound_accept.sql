@@ -39,12 +39,15 @@ END $$;
 -- can be repeated.
 --
 -- outcome: created; replayed (the key belongs to this message, which is returned as it is now); or without a message:
--- conflict (the key belongs to another body), not_owned (the account does not own the sending address), limited (the
--- account reached its limit; it may send again after retry_after seconds).
+-- conflict (the key belongs to another body), not_owned (the account does not own the sending address),
+-- no_conversation (in_requires_conversation, and the account has none with the recipient; one that exists is never
+-- deleted, so that no lock is needed), limited (the account reached its limit; it may send again after retry_after
+-- seconds).
 -- Called by messaging (accept).
 CREATE OR REPLACE FUNCTION accept_message(
     in_account bigint, in_token uuid, in_providers text[], in_policy text, in_content jsonb,
     in_route text, in_key text, in_fingerprint text, in_key_age interval,
+    in_requires_conversation boolean DEFAULT false,
     OUT outcome text, OUT message text, OUT retry_after integer
 )
 LANGUAGE plpgsql AS $$
@@ -77,6 +80,10 @@ BEGIN
 
     IF address_owner(in_content ->> 'from') <> in_account THEN
         outcome := 'not_owned';
+    ELSIF in_requires_conversation AND NOT EXISTS (
+        SELECT FROM conversations c WHERE c.account_id = in_account AND c.contact_address = in_content ->> 'to')
+    THEN
+        outcome := 'no_conversation';
     ELSE
         retry_after := take_send(in_account, in_token);
         outcome := CASE WHEN retry_after IS NULL THEN 'created' ELSE 'limited' END;

@@ -210,6 +210,30 @@ def normalize_email(text: str) -> str:
     return address
 
 
+def is_new_email(address: str) -> bool:
+    """Whether an email address obeys the rules for new addresses."""
+    try:
+        normalize_email(address)
+    except PydanticCustomError:
+        return False
+    return True
+
+
+def normalize_email_recipient(text: str) -> str:
+    """Return the email address in its canonical form, also if it does not obey the rules for new addresses.
+
+    Such an address can be that of somebody who wrote to us. Raises PydanticCustomError if nothing can be sent
+    to it, or if the text is a wrong spelling of an address that obeys them.
+    """
+    try:
+        return normalize_email(text)
+    except PydanticCustomError:
+        address = canonical_email(split_mailbox(text).address)
+        if address is None or is_shortened(address) or is_new_email(address):
+            raise
+        return address
+
+
 def normalize_address(text: str) -> str:
     """Return an email address if the text contains `@`, else a phone address.
 
@@ -238,6 +262,11 @@ ReceivedNumber = Annotated[str, AfterValidator(partial(received_phone, is_intern
 """A phone address that a provider names which writes every number with its country code."""
 EmailAddress = Annotated[
     str, Field(max_length=MAX_MAILBOX, examples=["user@example.com"]), AfterValidator(normalize_email)
+]
+EmailRecipient = Annotated[
+    str,
+    Field(max_length=MAX_MAILBOX, examples=["user@example.com"]),
+    AfterValidator(normalize_email_recipient),
 ]
 Address = Annotated[str, Field(max_length=MAX_ADDRESS), AfterValidator(normalize_address)]
 StoredAddress = Annotated[str, Field(max_length=MAX_ADDRESS), AfterValidator(stored_address)]

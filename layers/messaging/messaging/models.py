@@ -18,7 +18,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, to_json
 
-from messaging.address import EmailAddress, EmailAddresses, Mailbox, PhoneAddress, PhoneRecipient
+from messaging.address import (
+    EmailAddress,
+    EmailAddresses,
+    EmailRecipient,
+    Mailbox,
+    PhoneAddress,
+    PhoneRecipient,
+    is_new_email,
+)
 from messaging.fields import Attachments, Body, Extra, Headers, Subject, Text, Time
 from messaging.names import NAME_FIELDS, Name, NamesByAddress, NewNamesByAddress, split_names
 from messaging.settings import DeliveryPolicy
@@ -112,6 +120,11 @@ class NewMessage(Content):
         ),
     ] = None
 
+    @property
+    def requires_conversation(self) -> bool:
+        """Whether it can only be sent to a contact that exists: `to` breaks the rules for new addresses."""
+        return False
+
 
 class NewSms(NewMessage):
     """An SMS to send, or an MMS if it has attachments."""
@@ -147,10 +160,14 @@ class NewEmail(NewMessage):
 
     type: Literal[Channel.EMAIL] = Channel.EMAIL
     sender: Annotated[EmailAddress, Field(alias="from")]
-    recipient: Annotated[EmailAddress, Field(alias="to")]
+    recipient: Annotated[EmailRecipient, Field(alias="to")]
     cc_names: NewNamesByAddress = None
     subject: Subject | None = None
     body: Annotated[Body, Field(min_length=1)]
+
+    @property
+    def requires_conversation(self) -> bool:
+        return not is_new_email(self.recipient)
 
     @model_validator(mode="before")
     @classmethod

@@ -24,14 +24,24 @@ def accept(account: int, message: NewSms | NewEmail, key: IdempotencyKey | None 
 
     A failed dispatch is not an error: the message is stored, and the relay dispatches it.
 
-    Raises Invalid if no provider can send the message or the key was used with another body,
+    Raises Invalid if no provider can send the message, the recipient requires a conversation that does not
+    exist, or the key was used with another body,
     NotOwned if the sending address does not belong to the account, TooManyRequests if the account has
     reached its sending limit, and Unavailable if the database does not answer. Then nothing is stored.
     """
     policy = message.delivery_policy or settings().delivery_policy
-    outcome, stored, retry_after = store.accept_message(account, message, _providers(message), key, policy)
+    outcome, stored, retry_after = store.accept_message(
+        account,
+        message,
+        _providers(message),
+        key,
+        policy,
+        requires_conversation=message.requires_conversation,
+    )
     if outcome is AcceptOutcome.NOT_OWNED:
         raise NotOwned.field("from", "must be an address of this account")
+    if outcome is AcceptOutcome.NO_CONVERSATION:
+        raise Invalid.field("to", "is not an email address")
     if retry_after is not None:
         raise TooManyRequests(
             "This account has reached its sending limit. Retry after the time in Retry-After.", retry_after

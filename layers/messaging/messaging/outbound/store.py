@@ -33,6 +33,8 @@ class AcceptOutcome(StrEnum):
     """The idempotency key was used before, with another body."""
     NOT_OWNED = "not_owned"
     """The sending address does not belong to the account."""
+    NO_CONVERSATION = "no_conversation"
+    """The recipient requires a conversation, and there is none."""
     LIMITED = "limited"
     """The account has reached its sending limit."""
 
@@ -67,11 +69,14 @@ def accept_message(
     providers: Sequence[str],
     key: IdempotencyKey | None = None,
     policy: DeliveryPolicy = "at_most_once",
+    *,
+    requires_conversation: bool = False,
 ) -> AcceptResult:
     """Store an account's message as queued, for the first of its providers.
 
-    The other providers are tried in their order if the first one fails. Nothing is stored unless the outcome
-    is CREATED.
+    The other providers are tried in their order if the first one fails. If `requires_conversation`, the
+    account must have a conversation with the recipient, from any of its addresses. Nothing is stored unless
+    the outcome is CREATED.
     """
     [(outcome, message, retry_after)] = call(
         "accept_message",
@@ -84,6 +89,7 @@ def accept_message(
         key=key and key.key,
         fingerprint=key and key.fingerprint,
         key_age=KEY_AGE,
+        requires_conversation=requires_conversation,
     )
     return AcceptResult(AcceptOutcome(outcome), message and Message.model_validate_json(message), retry_after)
 
