@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from messaging.mail.charset import decode
+from messaging.mail.defects import Defect
 from messaging.mail.files import clean_content_id, make_file
 from messaging.mail.form_data import Field
 from messaging.models import File
@@ -33,14 +34,17 @@ def _is_file(field: Field) -> bool:
     return field.filename is not None or _ATTACHMENT.fullmatch(field.name) is not None
 
 
-def decode_fields(fields: Fields, charsets: Mapping[str, Any], *names: str) -> list[str | None]:
+def decode_fields(
+    fields: Fields, charsets: Mapping[str, Any], *names: str, defects: set[Defect] | None = None
+) -> list[str | None]:
     """The texts of these fields, each decoded in the charset that `charsets` has for its name, or that the
-    field declares. None for a missing field."""
-    return [_text(fields[name], charsets.get(name)) if name in fields else None for name in names]
+    field declares. None for a missing field. What was guessed or lost is added to `defects`."""
+    return [_text(fields[name], charsets.get(name), defects) if name in fields else None for name in names]
 
 
-def _text(field: Field, charset: object = None) -> str:
-    return decode(field.content, charset if isinstance(charset, str) else field.charset).replace("\r\n", "\n")
+def _text(field: Field, charset: object = None, defects: set[Defect] | None = None) -> str:
+    label = charset if isinstance(charset, str) else field.charset
+    return decode(field.content, label, defects).replace("\r\n", "\n")
 
 
 def json_field(fields: Fields, name: str) -> Mapping[str, Any]:

@@ -42,6 +42,7 @@ from messaging.fields import clean_text, epoch_seconds
 from messaging.mail import addresses, form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.mail.address_header import format_mailbox
+from messaging.mail.defects import Defect
 from messaging.mail.form_data import is_json, parse_form
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.problems import Invalid, SignatureRejected, Unreadable
@@ -237,11 +238,13 @@ def _headers(fields: form.Fields) -> mime.Headers:
 
 def _mail(fields: form.Fields, headers: mime.Headers) -> mail_message.Mail:
     """Puts a mail together from the fields of a form."""
-    text, html, sender, subject = form.decode_fields(fields, {}, "body-plain", "body-html", "from", "subject")
+    defects = set[Defect]()
+    names = ("body-plain", "body-html", "from", "subject")
+    text, html, sender, subject = form.decode_fields(fields, {}, *names, defects=defects)
     headers = {"from": [sender or ""], "subject": [subject or ""], **headers}
     files = form.files(fields, {})
     content_ids = form.content_ids(form.json_field(fields, "content-id-map"), files)
-    return mail_message.build_mail(headers, text, html, list(files.values()), content_ids)
+    return mail_message.build_mail(headers, text, html, list(files.values()), content_ids, defects)
 
 
 def _report(event: Any, received_at: datetime) -> DeliveryReport:

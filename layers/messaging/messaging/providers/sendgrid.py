@@ -254,13 +254,13 @@ def _received(webhook: Webhook) -> list[InboundMessage]:
 def _mail(fields: form.Fields) -> mail_message.Mail:
     """Puts a mail together from the fields of a form."""
     charsets = form.json_field(fields, "charsets")
-    text, html = form.decode_fields(fields, charsets, "text", "html")
     headers, defects = mime.parse_headers(fields["headers"].content if "headers" in fields else b"")
-    [subject] = form.decode_fields(fields, charsets, "subject")
+    names = ("text", "html", "subject")
+    text, html, subject = form.decode_fields(fields, charsets, *names, defects=defects)
     if subject:  # its charset is only known here
         headers["subject"] = [subject]
     for name in ("from", "to", "cc"):
-        [value] = form.decode_fields(fields, charsets, name)
+        [value] = form.decode_fields(fields, charsets, name, defects=defects)
         if value and name not in headers:
             headers[name] = [value]
     files = form.files(fields, _file_descriptions(fields))

@@ -194,6 +194,11 @@ def test_malformed_fields_other_than_the_mail_are_ignored(
     assert len(message.files) == len([name for name in changes if name.startswith("attachment1")])
 
 
+def test_a_field_that_contradicts_its_charset_is_a_defect_of_the_message() -> None:
+    [message] = read(form(**{**MAIL, "charsets": '{"text": "iso-8859-1"}', "text": "Gr\u00f6\u00dfe"}))
+    assert (message.body, message.extra["defects"]) == ("Gr\u00f6\u00dfe", ["charset_contradicted"])
+
+
 @pytest.mark.parametrize(
     ("about", "field", "name"),
     [
