@@ -56,6 +56,8 @@ _LABELS = {
 }
 """Labels that the standard does not have, by encoding. Each is reduced to its letters and digits."""
 
+_USUAL = {"utf-8", ASCII}
+"""Labels that are their own encoding, and do not need the table."""
 _REFUSED = {"replacement", "x-user-defined"}
 """Encodings of the standard by which a browser shows nothing, or nothing readable."""
 
@@ -136,7 +138,8 @@ def find_encoding(label: str | None) -> str | None:
     """
     if not label or len(label) > MAX_LABEL:
         return None
-    return _find_encoding(label.lower())
+    label = label.lower()
+    return label if label in _USUAL else _find_encoding(label)
 
 
 @lru_cache(maxsize=100)
