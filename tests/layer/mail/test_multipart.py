@@ -113,6 +113,16 @@ def test_a_multipart_that_is_encoded_is_decoded(
     assert read(head, content) == ("hi", [("a.pdf", b"PDF")], defects)
 
 
+def test_the_boundary_of_an_encoded_multipart_can_be_encoded_too() -> None:
+    content = quopri.encodestring(PARTS.replace(b"--b", b"--=_b"))
+    head = MIXED + b'"=_b"\r\nContent-Transfer-Encoding: quoted-printable'
+    assert read(head, content) == ("hi", [("a.pdf", b"PDF")], ENCODED)
+
+
+def test_a_closing_line_shows_the_boundary_of_parts_without_headers() -> None:
+    assert read(MIXED, b"--b\r\n\r\nhi\r\n--b\r\n\r\nho\r\n--b--") == ("hi\nho", [], WRONG)
+
+
 def test_an_encoded_multipart_inside_others_is_decoded() -> None:
     inner = MIXED + b"b\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(PARTS)
     assert read(MIXED + b"c", b"--c\r\n" + inner + b"--c--") == ("hi", [("a.pdf", b"PDF")], ENCODED)
@@ -163,6 +173,12 @@ def test_a_multipart_without_parts_is_text(content: bytes) -> None:
         ),
         pytest.param(
             b"Content-Type: text/plain",
+            HEAD + b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\naGk=",
+            ["attachment.eml"],
+            id="a whole mail in base64",
+        ),
+        pytest.param(
+            b"Content-Type: text/plain",
             HEAD + MIXED + b"b\r\n\r\n" + PARTS,
             ["attachment.eml", "a.pdf"],
             id="a whole mail in a text",
@@ -181,6 +197,7 @@ def test_headers_in_the_text_are_read(head: bytes, content: bytes, names: list[s
         pytest.param("Content-Type: text/plain", id="a header only"),
         pytest.param("Content-Type: text/plain\nis what I see", id="a sentence after a header"),
         pytest.param("From: Bob\nSubject: a\n\nhi", id="a quoted mail"),
+        pytest.param("From: Bob\nContent-Type: text/plain\n\nhi", id="a quoted mail with a type"),
         pytest.param("Content-Type: multipart/mixed; boundary=b\n\nhi", id="a multipart without parts"),
         pytest.param("X-A: b\n" * 10_001 + "\nhi", id="many headers"),
         pytest.param("From: b\n" * 10_001 + "\nhi", id="many senders"),

@@ -110,6 +110,8 @@ def decode_text(content: bytes, encoding: Encoding) -> tuple[bytes, set[Defect]]
         pytest.param(LONG + b"-- \nA list\nlist\n", BYTES, INVALID, id="a signature"),
         pytest.param(LONG + b"____\nSent by a list http://example.org/\n", BYTES, INVALID, id="a footer"),
         pytest.param(LONG + b"\n\n***** scanned *****\nOK\n", BYTES, INVALID, id="a scanner's note"),
+        pytest.param(b"[EXTERNAL] Be careful\n\n" + LONG, BYTES, INVALID, id="a warning before it"),
+        pytest.param(b"____\nA list\n" + LONG + b"-- \nA list\n", BYTES, INVALID, id="notes on both sides"),
         pytest.param(SHORT + b"http://example.org/\n", b"%PDF-1.4 invoice\n", INVALID, id="a link"),
         pytest.param(SHORT + b"Sent by a list\n", b"%PDF-1.4 invoice\n", INVALID, id="words"),
         pytest.param(b"a;b\n1;2\n", b"a;b\n1;2\n", WRONG, id="a table"),

@@ -15,6 +15,9 @@ _FIRST_PART = re.compile(
     rb"(?i)(?:\A|[\r\n])--(?P<boundary>[^\r\n]{1,%d}?)[ \t]*+(?:\r*+\n|\r)(?:content|mime)-[a-z-]++[ \t]*+:"
     % MAX_SNIFFED_BOUNDARY
 )
+_CLOSING_LINE = re.compile(
+    rb"[\r\n]--(?P<boundary>[^\s-][^\r\n]{0,%d}?)--[ \t]*+(?:[\r\n]|\Z)" % MAX_SNIFFED_BOUNDARY
+)
 
 
 class Part(NamedTuple):
@@ -28,7 +31,8 @@ def find_boundary(declared: str | None, content: Bytes, defects: set[Defect]) ->
     """Return the boundary that separates the content, or None if nothing does.
 
     If the declared one does not, it can have quotes around it, or the wrong line can be declared. Then the
-    boundary is that of the first line which looks like one and precedes a header of MIME.
+    boundary is that of the first line which looks like one and precedes a header of MIME, or of the first
+    closing line.
     """
     if declared:
         variants = (
@@ -41,8 +45,11 @@ def find_boundary(declared: str | None, content: Bytes, defects: set[Defect]) ->
             if boundary and next(_boundary_lines(boundary, content), None):
                 return boundary
     defects.add(Defect.BOUNDARY_WRONG)
-    first_part = _FIRST_PART.search(content)
-    return first_part["boundary"] if first_part else None
+    sign = _FIRST_PART.search(content) or _CLOSING_LINE.search(content)
+    if not sign:
+        return None
+    first_line = next(_boundary_lines(sign["boundary"], content), None)
+    return sign["boundary"] if first_line and not first_line["closing"] else None
 
 
 def split_parts(boundary: bytes, content: Bytes, defects: set[Defect]) -> Iterator[Part]:

@@ -175,7 +175,8 @@ class _Parser:
         defects: set[Defect] = set()
         encoding = declaration.encoding
         boundary = find_boundary(declaration.boundary, content, defects)
-        if encoding is Encoding.QUOTED_PRINTABLE and boundary and not _ENCODED_HEADER.search(content):
+        is_declared = Defect.BOUNDARY_WRONG not in defects
+        if encoding is Encoding.QUOTED_PRINTABLE and is_declared and not _ENCODED_HEADER.search(content):
             encoding = Encoding.IDENTITY  # most senders who declare it do not encode the multipart
         if encoding is Encoding.QUOTED_PRINTABLE or (encoding is Encoding.BASE64 and not boundary):
             self._encoded_multiparts += 1
@@ -206,8 +207,10 @@ class _Parser:
         if inner.is_multipart and inner.boundary:
             if find_boundary(inner.boundary, inner_content, set()) is None:
                 return None
-        elif is_mail or "content-type" in headers or "content-type" not in inner_headers:
+        elif "content-type" not in inner_headers:
             return None
+        elif inner.encoding is Encoding.IDENTITY and (is_mail or "content-type" in headers):
+            return None  # its text can be read as it is
         self._defects.add(Defect.HEADERS_IN_TEXT)
         if is_mail:
             self.parts.files.append(make_file(None, "message/rfc822", bytes(content)))

@@ -25,7 +25,7 @@ _BASE64_LINES = re.compile(rb"(?:\s*+[A-Za-z0-9+/]++={0,2}[ \t]*+(?=[\r\n]|\Z))+
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/]{%d}" % MIN_BASE64_LINE)
 _LONG_BASE64_LINE = re.compile(rb"(?m)^[A-Za-z0-9+/]{%d,}+=*+[ \t\r]*+$" % MIN_BASE64_LINE)
 _TWO_BASE64_LINES = re.compile(rb"[A-Za-z0-9+/]{%d,80}+\r*+\n[A-Za-z0-9+/]" % MIN_BASE64_LINE)
-_FOOTER_LINE = re.compile(rb"[ \t]*+(?:[^\s]++[ \t]++[^\s]|[^A-Za-z0-9\s]++[ \t]*+(?:[\r\n]|\Z))")
+_NOTE_LINE = re.compile(rb"[ \t]*+(?:[^\s]++[ \t]++[^\s]|[^A-Za-z0-9\s]++[ \t]*+(?:[\r\n]|\Z))")
 """A line with several words, or only of punctuation."""
 _BLANK_INSIDE = re.compile(rb"(?<=[^\s])[ \t]++(?=[^\s])")
 _WORDS = re.compile(rb"(?:[A-Z]?[a-z_-]*+|[A-Z]++|[0-9]++)(?:\s++(?:[A-Z]?[a-z_-]++|[A-Z]++|[0-9]++))*+\s*+")
@@ -85,7 +85,7 @@ def _decode_base64_part(content: bytes, defects: set[Defect], *, is_text_in_utf8
     odd = content.translate(None, _BASE64 + b"=" + _BLANKS)
     is_for_urls = bool(odd) and not odd.strip(b"-_") and not {*b"+/"} & {*content}
     has_words = bool(_BLANK_INSIDE.search(content))
-    data = _without_footer(content, is_text_in_utf8=is_text_in_utf8) if odd or has_words else content
+    data = _without_notes(content, is_text_in_utf8=is_text_in_utf8) if odd or has_words else content
     odd_count = 0 if is_for_urls else len(odd)
     if len(data) == len(content) and _is_plain(
         content, odd_count, has_words=has_words, is_text_in_utf8=is_text_in_utf8
@@ -99,14 +99,17 @@ def _decode_base64_part(content: bytes, defects: set[Defect], *, is_text_in_utf8
     return decode_base64(data)
 
 
-def _without_footer(content: bytes, *, is_text_in_utf8: bool) -> bytes:
-    """Return the lines of base64 before the lines that a mailing list or a virus scanner has appended."""
+def _without_notes(content: bytes, *, is_text_in_utf8: bool) -> bytes:
+    """Return the lines of base64 without the lines that a mailing list or a virus scanner has added."""
+    first_line = _LONG_BASE64_LINE.search(content)
+    if first_line and _NOTE_LINE.match(content.lstrip()):
+        content = content[first_line.start() :]
     lines = _BASE64_LINES.match(content)
     if not lines or _LONG_BASE64_LINE.search(content, lines.end()):
         return content
     data = lines[0].rstrip()
     is_complete = data.endswith(b"=")
-    if not is_complete and not _FOOTER_LINE.match(content, lines.end()):
+    if not is_complete and not _NOTE_LINE.match(content, lines.end()):
         return content
     if is_text_in_utf8:
         is_data = _is_text(decode_base64(data))
