@@ -8,6 +8,7 @@ import pytest
 from bench.readers.mails import MAILS, TEXT, FieldMail, differences
 from bench.readers.reader import Seen
 from tests.layer.providers.sendgrid import signatures
+from tests.support.http_client import post
 from tests.support.inbox import Inbox, multipart
 
 PATH = "/api/webhooks/email/sendgrid"
@@ -66,6 +67,7 @@ def test_a_mail_without_a_sender_is_shown_under_its_envelopes(
 ) -> None:
     message = post_mail(inbox, address, mail_with(address, *headers))
     assert (message["from"], message["body"].strip()) == (sender, TEXT)
+    assert message["extra"]["defects"] == ["sender_from_envelope"]
 
 
 @pytest.mark.parametrize(
@@ -104,6 +106,8 @@ def test_the_customer_of_a_group_or_a_form_is_the_person(
     written = [header.format(address=address) for header in headers]
     message = post_mail(inbox, address, mail_with(address, *written))
     assert (message["from"], message["body"].strip()) == (sender, TEXT)
+    is_another = sender not in written[0]
+    assert message["extra"].get("from") == (written[0].removeprefix("From: ") if is_another else None)
 
 
 def test_the_names_beside_addresses_are_shown(inbox: Inbox, address: str) -> None:
@@ -119,6 +123,14 @@ def test_the_names_beside_addresses_are_shown(inbox: Inbox, address: str) -> Non
 def test_copies_may_have_unusual_addresses(inbox: Inbox, address: str, copy: str) -> None:
     message = post_mail(inbox, address, mail_with(address, "From: mia@example.org", f"Cc: {copy}"))
     assert message["cc"] == [copy]
+
+
+@pytest.mark.parametrize("sender", ['"kim lee"@example.org', "backup@nas7", "yuki..sato.@ezweb.example"])
+def test_a_customer_with_an_unusual_address_can_be_answered(inbox: Inbox, address: str, sender: str) -> None:
+    received = post_mail(inbox, address, mail_with(address, f"From: <{sender}>"))
+    answer = post(inbox.url("/api/messages/email"), {"from": address, "to": sender, "body": "Thank you"})
+    assert (answer.status, answer.body.get("to")) == (202, sender), answer
+    assert answer.body["conversation_id"] == received["conversation_id"]
 
 
 FORM = [
