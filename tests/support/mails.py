@@ -25,4 +25,5 @@ def inbound(
 ) -> InboundMessage:
     """Return the message of one recipient."""
     [message] = mail_inbound.inbound_messages(mail, [to], at, extra)
+    assert isinstance(message, InboundMessage)
     return message

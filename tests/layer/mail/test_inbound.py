@@ -12,8 +12,8 @@ from pydantic_core import to_json
 from messaging.fields import MAX_BODY
 from messaging.mail import inbound as mail_inbound
 from messaging.mail.files import make_file
-from messaging.models import MAX_RESPONSE_BYTES
-from messaging.problems import Invalid
+from messaging.models import MAX_RESPONSE_BYTES, InboundMessage
+from messaging.problems import Invalid, OverLimit
 from tests.support.mails import NOW, US, inbound, make_mail
 
 
@@ -184,16 +184,24 @@ def test_each_recipient_has_its_own_message() -> None:
     assert (third.recipient, third.extra["to"]) == ("b@example.com", [US])
 
 
-@pytest.mark.parametrize("count", [0, 101])
-def test_no_recipients_and_too_many_recipients_are_refused(count: int) -> None:
+def test_a_mail_without_recipients_is_refused() -> None:
     with pytest.raises(Invalid) as raised:
-        mail_inbound.inbound_messages(make_mail(), [f"u{n}@example.com" for n in range(count)], NOW)
+        mail_inbound.inbound_messages(make_mail(), [], NOW)
     assert raised.value.errors[0]["field"] == "to"
+
+
+def test_a_mail_to_more_than_a_hundred_recipients_is_over_the_limit_for_the_others() -> None:
+    recipients = [f"u{n}@example.com" for n in range(150)]
+    *stored, over_limit = mail_inbound.inbound_messages(make_mail(), recipients, NOW)
+    assert [part.recipient for part in stored if isinstance(part, InboundMessage)] == recipients[:100]
+    assert isinstance(over_limit, OverLimit)
+    assert over_limit.summary() == "to: must have at most 100 recipients"
 
 
 def test_the_maximum_text_is_smaller_for_more_recipients() -> None:
     recipients = [f"u{n}@example.com" for n in range(100)]
     for message in mail_inbound.inbound_messages(make_mail(text="x" * 100_000), recipients, NOW):
+        assert isinstance(message, InboundMessage)
         assert len(message.body) < 100_000
         assert [file.content for file in message.files] == [b"x" * 100_000]
 

@@ -21,6 +21,7 @@ def receive(*headers: str, envelope: str | None = ENVELOPE, to: str = SALES) -> 
     [message] = mail_inbound.inbound_messages(
         mail_message.parse_mail(raw), [to], NOW, envelope_sender=envelope
     )
+    assert isinstance(message, InboundMessage)
     assert (message.subject, message.body) == ("Order 7", "Please call me.")
     return message
 
@@ -235,6 +236,7 @@ def test_a_mail_from_our_own_address_without_another_person_stays_from_it(header
 def test_any_header_and_envelope_give_a_sender(value: str, envelope: str | None, to: str) -> None:
     mail = mail_message.build_mail({"from": [value], "cc": [value], "reply-to": [value]}, "hi", None)
     for message in mail_inbound.inbound_messages(mail, [to, SALES], NOW, envelope_sender=envelope):
+        assert isinstance(message, InboundMessage)
         assert message.sender
         assert message.recipient
         assert len(message.sender) <= 320

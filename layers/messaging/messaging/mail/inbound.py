@@ -21,10 +21,10 @@ from messaging.mail.message import Mail
 from messaging.mail.sender import Sender, find_sender
 from messaging.models import MAX_ESCAPED_BYTES, MAX_RESPONSE_BYTES, Channel, File, InboundMessage
 from messaging.names import storable_names
-from messaging.problems import Invalid
+from messaging.problems import Invalid, OverLimit
 
 MAX_RECIPIENTS = 100
-"""Recipients of one mail in one request. The mail is stored once for each of them."""
+"""Recipients of one mail in one request. The mail is stored once for each of them, and not for the others."""
 MAX_TEXTS = 8 * 2**20
 """Bytes of the text, and of the HTML, in the messages of all recipients together."""
 MAX_EXTRA = 32_000  # bytes of JSON
@@ -49,8 +49,8 @@ def inbound_messages(
     extra: Mapping[str, Any] | None = None,
     id: str | None = None,
     envelope_sender: str | None = None,
-) -> list[InboundMessage]:
-    """Return one message for each recipient.
+) -> list[InboundMessage | Invalid]:
+    """Return one message for each recipient, and an OverLimit if there are more than MAX_RECIPIENTS.
 
     `recipients` are our addresses in the mail's envelope. The id of each message is `id`, or a hash of the
     mail if `id` is None, with the recipient's address. No content is lost:
@@ -65,16 +65,17 @@ def inbound_messages(
     - `extra.content_ids` has the number, counted from 1, of each file that the HTML names by `cid:`.
     - `extra.defects` has the codes of what the reader guessed, replaced or lost.
 
-    Raises Invalid if there are no recipients or more than MAX_RECIPIENTS.
+    Raises Invalid if there are no recipients.
     """
-    addresses = _recipient_addresses(recipients)
+    all_addresses = _recipient_addresses(recipients)
+    addresses = all_addresses[:MAX_RECIPIENTS]
     sender = find_sender(mail.sender, mail.sender_headers, envelope_sender, addresses)
     message = _message(mail, sender, received_at, MAX_TEXTS // len(addresses), dict(extra or {}))
     mail_to = message.extra.pop("to", None)
     to_addresses, unreadable_to = find_addresses(mail.to, len(mail.to))
     to_names, _ = storable_names({"cc_names": _names_by_address([*mail.to, *mail.cc], addresses)})
     id = id or _identity(mail)
-    results: list[InboundMessage] = []
+    results: list[InboundMessage | Invalid] = []
     for address in addresses:
         own_extra = dict(message.extra)
         if mail_to and (unreadable_to or to_addresses != [address]):
@@ -88,6 +89,8 @@ def inbound_messages(
         if sender.address is None:
             fields["sender"] = _reporting_address(address)
         results.append(message.model_copy(update=fields))
+    if len(all_addresses) > len(addresses):
+        results.append(OverLimit.field("to", f"must have at most {MAX_RECIPIENTS} recipients"))
     return results
 
 
@@ -139,14 +142,12 @@ def _names_by_address(mailboxes: Sequence[ReceivedMailbox], addresses: Collectio
     }
 
 
-def _recipient_addresses(recipients: Iterable[str]) -> Collection[str]:
-    """Return the recipients without duplicates. Raises Invalid if there are none or too many."""
+def _recipient_addresses(recipients: Iterable[str]) -> Sequence[str]:
+    """Return the recipients without duplicates. Raises Invalid if there are none."""
     addresses = _stored_addresses(parse_mailboxes(*dict.fromkeys(recipients)))
     if not addresses:
         raise Invalid.field("to", "must name at least one recipient")
-    if len(addresses) > MAX_RECIPIENTS:
-        raise Invalid.field("to", f"must have at most {MAX_RECIPIENTS} recipients")
-    return addresses
+    return list(addresses)
 
 
 def _stored_addresses(mailboxes: Sequence[ReceivedMailbox]) -> Collection[str]:

@@ -199,7 +199,7 @@ def _get(value: Any, *path: str) -> Any:
     return value
 
 
-def _received(webhook: Webhook) -> list[InboundMessage]:
+def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
     fields = form.fields_by_name(parse_form(webhook.body))
     if "body-mime" in fields:
         raw = fields["body-mime"].content

@@ -243,7 +243,7 @@ def _report(event: Event, received_at: datetime) -> DeliveryReport:
     )
 
 
-def _received(webhook: Webhook) -> list[InboundMessage]:
+def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
     fields = form.fields_by_name(parse_form(webhook.body))
     mail = mail_message.parse_mail(fields["email"].content) if "email" in fields else _mail(fields)
     extra = form.extra_fields(fields, EXTRA_FIELDS)

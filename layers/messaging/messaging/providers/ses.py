@@ -211,7 +211,7 @@ class Ses(Provider):
         except ValidationError as error:
             raise Invalid.of(error) from None
 
-    def _received(self, fields: Mapping[str, Any]) -> list[InboundMessage]:
+    def _received(self, fields: Mapping[str, Any]) -> list[InboundMessage | Invalid]:
         received = Received.model_validate(fields)
         receipt = received.receipt
         mail = mail_message.parse_mail(self._content(received))

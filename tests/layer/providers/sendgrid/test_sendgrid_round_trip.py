@@ -132,6 +132,21 @@ def test_the_readable_parts_of_a_batch_are_stored(
     assert printed.metrics["WebhooksUnreadable"] == [1]
 
 
+@pytest.mark.usefixtures("api")
+def test_a_mail_to_too_many_recipients_is_listed_without_an_alarm(
+    database: Database, printed: Printed
+) -> None:
+    body = (PAYLOADS / "inbound_text.form").read_bytes()
+    recipients = json.dumps([f"u{n}@example.com" for n in range(120)]).encode()
+    assert mailed(body.replace(b'["user@example.com"]', recipients)).status == 200
+    assert database.value("SELECT count(*) FROM messages") == 100
+    [listed] = call("GET", "/api/admin/unread-webhooks").json["unread_webhooks"]
+    assert (listed["kind"], listed["fault"]) == ("over_limit", "OverLimit: to")
+    assert printed.metrics["WebhooksOverLimit"] == [1]
+    assert "WebhooksUnreadable" not in printed.metrics
+    assert not [line for line in printed.logs if line["level"] == "ERROR"]
+
+
 def test_events_of_another_deployment_are_only_stored_as_requests(
     api: Api, send: Callable[..., None], database: Database
 ) -> None:
