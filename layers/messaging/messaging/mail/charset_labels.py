@@ -52,7 +52,8 @@ _LABELS = {
     "utf-32le": "ucs4le utf32le",
     "utf-7": "unicode11utf7 unicode20utf7 utf7",
     "utf-8": "utf8mb3 utf8mb4 utf8n utf8sig",
-    "windows-874": "macthai",
+    "windows-874": "macthai tis6200",
+    "x-mac-cyrillic": "maccyrillic macukrainian",
 }
 """Labels that the standard does not have, by encoding. Each is reduced to its letters and digits."""
 
