@@ -109,7 +109,10 @@ LABELS = {
         RUSSIAN.encode("cp1251") + b"1",
         "windows-1251 cp1251 1251 win-1251 x-cp1251 Windows1251",
     ),
-    RUSSIAN + "2": (RUSSIAN.encode("mac-cyrillic") + b"2", "x-mac-cyrillic x-mac-ukrainian mac-cyrillic cp10007"),
+    RUSSIAN + "2": (
+        RUSSIAN.encode("mac-cyrillic") + b"2",
+        "x-mac-cyrillic x-mac-ukrainian mac-cyrillic cp10007",
+    ),
     RUSSIAN + "3": (RUSSIAN.encode("cp866") + b"3", "ibm866 866 cp866 csIBM866 dos-866"),
     "h\u00e9": (b"h\x8e", "macintosh mac x-mac-roman csMacintosh cp10000"),
     "h\u00e91": (b"h\x821", "cp850 IBM850 850 csPC850Multilingual cp437 x-cp-850"),
