@@ -126,14 +126,8 @@ Time = Annotated[datetime, BeforeValidator(_check_rfc3339), AfterValidator(_to_u
 """A time in UTC. A time without an offset is taken as UTC."""
 
 
-def _from_epoch(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 ProviderId = Annotated[Text, Field(min_length=1, max_length=512)]
 """The id that a provider gave to a message."""
-EpochSeconds = Annotated[int, Field(ge=0, lt=253_402_300_800), AfterValidator(_from_epoch)]
-"""Whole seconds since 1970, up to the year 9999; read as a datetime in UTC."""
 
 
 def epoch_seconds(text: str) -> int | None:

@@ -199,6 +199,8 @@ def _log_part(part: InboundMessage | DeliveryReport, stored_part: StoredPart, pr
         logger.info("Report received", extra=fields | {"status": part.status})
         if outcome is PartOutcome.MOVED and part.status in (Status.DELIVERED, Status.FAILED):
             count(part.status.capitalize())
+        elif outcome is PartOutcome.UNMATCHED:
+            count("ReportsUnmatched")
     else:
         if outcome is PartOutcome.CONFLICT:
             logger.error("Message id conflict", extra=fields | {"provider": provider})

@@ -17,12 +17,13 @@ in `mime`, the form has the whole mail as `body-mime`:
     &message-headers=[["Message-Id", "<1@example.org>"], ...]&body-plain=...&body-html=...&attachment-count=1
     &attachment-1=<a file>&content-id-map={"<a@b>": "attachment-1"}&timestamp=...&token=...&signature=...
 
-and from webhooks JSON, one event per request:
+and from webhooks JSON, one event per request; from legacy webhooks a form with the same signature:
 
     {"signature": {"timestamp": "1770920772", "token": "e0b5477167110d68...", "signature": "12d99f5a1535..."},
      "event-data": {"event": "failed", "severity": "permanent", "reason": "bounce", "timestamp": 1770920771.5,
                     "recipient": "contact@example.org", "message": {"headers": {"message-id": "2026...@..."}},
                     "delivery-status": {"code": 550, "message": "..."}, "user-variables": {"reference": "7"}}}
+    event=bounced&recipient=contact@example.org&Message-Id=<2026...@example.com>&code=550&error=...&reference=7
 
 The signature is the hex HMAC-SHA256 of timestamp and token, not of the body: a token is valid for one body.
 There is no status lookup: the Events API lags, and cannot be searched by variables.
@@ -33,7 +34,7 @@ https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-web
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -48,7 +49,15 @@ from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMe
 from messaging.problems import Invalid, SignatureRejected, Unreadable
 from messaging.providers.credentials import basic_auth, get_list, get_str, not_signed, required
 from messaging.providers.limits import Limits
-from messaging.providers.provider import Provider, ProviderResult, Verified, Webhook, value_at
+from messaging.providers.provider import (
+    Provider,
+    ProviderResult,
+    Verified,
+    Webhook,
+    reported_id,
+    reported_time,
+    value_at,
+)
 from messaging.transport import client, payload
 from messaging.transport.fetch import FetchedFile, fetch
 from messaging.transport.redact import redact
@@ -59,11 +68,15 @@ STATUS = {
     "opened": Status.READ,
     "failed": Status.FAILED,  # if its severity is permanent
     "rejected": Status.FAILED,
+    "bounced": Status.FAILED,  # of a legacy webhook, like `dropped`
+    "dropped": Status.FAILED,
 }
 """By event. A click may be a scanner's, and the others are about the contact."""
 REASONS = (("delivery-status", "message"), ("reject", "reason"), ("reason",))
 """Where an event has its reason, in order of preference."""
 
+MAIL_FIELDS = ("from", "sender", "body-plain", "body-html", "body-mime", "stripped-text")
+"""Fields of a received mail, of which each has some."""
 RESERVED = ("x-mailgun-variables",)
 TOLERANCE = timedelta(hours=12)
 """Mailgun retries for eight hours with the token of the first request, and we store a token for at least a
@@ -128,7 +141,10 @@ class Mailgun(Provider):
 
     def parse(self, webhook: Webhook) -> Sequence[InboundMessage | DeliveryReport | Invalid]:
         if not is_json(webhook.body):
-            return _received(webhook)
+            fields = form.fields_by_name(parse_form(webhook.body))
+            if _is_legacy_event(fields):
+                return [_report(_legacy_event(fields), webhook.received_at)]
+            return _received(fields, webhook.received_at)
         event = payload.json_object(webhook.body).get("event-data")
         if _get(event, "flags", "is-routed") is True:  # about a mail that we received, not one that we sent
             return []
@@ -199,8 +215,7 @@ def _get(value: Any, *path: str) -> Any:
     return value
 
 
-def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
-    fields = form.fields_by_name(parse_form(webhook.body))
+def _received(fields: form.Fields, received_at: datetime) -> list[InboundMessage | Invalid]:
     if "body-mime" in fields:
         raw = fields["body-mime"].content
         headers, _ = mime.split_mail(raw, set())
@@ -215,9 +230,7 @@ def _received(webhook: Webhook) -> list[InboundMessage | Invalid]:
     recipient, sender = form.decode_fields(fields, {}, "recipient", "sender")
     if not addresses.parse_mailboxes(recipient or ""):
         raise Invalid.field("recipient", "must name at least one recipient")
-    return inbound.inbound_messages(
-        mail, [recipient or ""], webhook.received_at, extra, envelope_sender=sender
-    )
+    return inbound.inbound_messages(mail, [recipient or ""], received_at, extra, envelope_sender=sender)
 
 
 def _headers(fields: form.Fields) -> mime.Headers:
@@ -247,17 +260,50 @@ def _mail(fields: form.Fields, headers: mime.Headers) -> mail_message.Mail:
     return mail_message.build_mail(headers, text, html, list(files.values()), content_ids, defects)
 
 
+def _is_legacy_event(fields: form.Fields) -> bool:
+    """Whether a form is an event of a legacy webhook. The fields of a mail can include `event`, because each
+    of its headers is a field, but a mail also has a sender and a body."""
+    return "event" in fields and not any(name in fields for name in MAIL_FIELDS)
+
+
+def _legacy_event(fields: form.Fields) -> Mapping[str, Any]:
+    """The form of a legacy webhook as the event that other webhooks send as JSON."""
+    names = [name for name, field in fields.items() if field.filename is None]
+    values = form.decode_fields(fields, {}, *names)
+    texts = {name.lower(): value for name, value in zip(names, values, strict=True)}
+    reasons = (texts.get(name) for name in ("error", "description", "notification"))
+    return {
+        "event": texts["event"],
+        "timestamp": texts.get("timestamp"),
+        "recipient": texts.get("recipient"),
+        "message": {"headers": {"message-id": texts.get("message-id")}},
+        "user-variables": _variables(fields) or {"reference": texts.get("reference")},
+        "delivery-status": {"code": texts.get("code"), "message": form.first_text(*reasons)},
+        "reason": texts.get("reason"),
+        "client-info": {"bot": texts.get("bot"), "client-type": texts.get("client-type")},
+    }
+
+
+def _variables(fields: form.Fields) -> Mapping[str, Any]:
+    """The variables of a sent mail, from its headers. Empty if it has none."""
+    try:
+        return payload.json_object(mime.first_header(_headers(fields), "x-mailgun-variables").encode())
+    except Unreadable:
+        return {}
+
+
 def _report(event: Any, received_at: datetime) -> DeliveryReport:
-    """Raises Invalid if the event does not name a message of ours."""
+    """Read an event as far as possible: nobody can correct it. Some name no message.
+
+    Raises Invalid if it is not an event.
+    """
     word = redact(_get(event, "event"))
     if word is None:
         raise Invalid.field("event-data.event", "must be the name of an event")
-    message_id = str(_get(event, "message", "headers", "message-id") or "")
-    id = clean_text(message_id).strip("<>")[:512] or None
+    message_id = _get(event, "message", "headers", "message-id")
+    id = reported_id(message_id.strip().strip("<>") if isinstance(message_id, str) else message_id)
     reference = payload.parse_reference(str(_get(event, "user-variables", "reference")))
-    if id is None and reference is None:
-        raise Invalid.field("event-data.message.headers.message-id", "must name a message that we sent")
-    timestamp = _timestamp(event) or received_at
+    timestamp = reported_time(_get(event, "timestamp")) or received_at
     if _is_about_copy(event):
         return DeliveryReport.of_copy(
             word, provider_message_id=id, reference=reference, reason=_reason(event), timestamp=timestamp
@@ -268,6 +314,8 @@ def _report(event: Any, received_at: datetime) -> DeliveryReport:
         code = smtp_code or redact(_get(event, "reason")) or word
         if _get(event, "severity") == "temporary":
             status = None
+    elif word == "opened" and _is_by_machine(event):
+        status, code = None, "machine_open"
     needs_reason = status in (None, Status.FAILED)
     return DeliveryReport(
         provider_message_id=id,
@@ -277,6 +325,11 @@ def _report(event: Any, received_at: datetime) -> DeliveryReport:
         reason=_reason(event) if needs_reason else None,
         timestamp=timestamp,
     )
+
+
+def _is_by_machine(event: Any) -> bool:
+    """Whether a mail proxy or a scanner opened the mail, such as `apple` or `gmail`, and not the contact."""
+    return bool(_get(event, "client-info", "bot")) or _get(event, "client-info", "client-type") == "robot"
 
 
 def _is_about_copy(event: Any) -> bool:
@@ -292,10 +345,3 @@ def _reason(event: Any) -> str | None:
         if reason := redact(_get(event, *path)):
             return reason
     return None
-
-
-def _timestamp(event: Any) -> datetime | None:
-    seconds = _get(event, "timestamp")
-    if not isinstance(seconds, (int, float)) or not 0 <= seconds < 253_402_300_800:
-        return None
-    return datetime.fromtimestamp(seconds, UTC)

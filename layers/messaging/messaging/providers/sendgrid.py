@@ -39,13 +39,11 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any
-
-from pydantic import BaseModel, Field, ValidationError
+from typing import Any
 
 from messaging.address import Mailbox
 from messaging.failures import Failure, OutcomeUnknown, Throttled
-from messaging.fields import EpochSeconds, Text, clean_text, epoch_seconds
+from messaging.fields import clean_text, epoch_seconds
 from messaging.mail import form, inbound, mime
 from messaging.mail import message as mail_message
 from messaging.mail.addresses import comparable_address
@@ -60,6 +58,8 @@ from messaging.providers.provider import (
     Verified,
     Webhook,
     WebhookResponse,
+    reported_id,
+    reported_time,
     value_at,
 )
 from messaging.transport import client, payload, signatures
@@ -75,25 +75,11 @@ STATUS = {
 }
 """By event. `deferred` is not final, a click may be a scanner's, and the others are about the contact."""
 
+MACHINE = (True, "true", "1")
 NO_SUBJECT = "(no subject)"  # SendGrid refuses an empty subject; mail readers show this one
 RESERVED = ("x-sg-id", "x-sg-eid")  # SendGrid reserves others too, which our API already refuses
 TOLERANCE = timedelta(minutes=5)
 EXTRA_FIELDS = ("dkim", "SPF", "spam_score", "spam_report", "sender_ip")
-
-
-class Event(BaseModel):
-    event: Annotated[Text, Field(min_length=1, max_length=64)]
-    email: Annotated[str, Field(max_length=1000)] = ""
-    timestamp: EpochSeconds | None = None
-    sg_message_id: str | None = None
-    sg_machine_open: bool = False
-    status: Any = None
-    type: Any = None
-    reason: Any = None
-    response: Any = None
-    reference: Any = None
-    instance: Any = None
-    recipient: Any = None
 
 
 class SendGrid(Provider):
@@ -169,15 +155,12 @@ class SendGrid(Provider):
         if not isinstance(events, list):
             raise Unreadable("The body is not a list of events.")
         parts: list[DeliveryReport | Invalid] = []
-        for fields in events:
-            try:
-                event = Event.model_validate(fields)
-                if event.event != "account_status_change" and event.instance in (None, self.name):
-                    parts.append(_report(event, webhook.received_at))
-            except Invalid as invalid:
-                parts.append(invalid)
-            except ValidationError as error:
-                parts.append(Invalid.of(error))
+        for event in events:
+            word = redact(event.get("event")) if isinstance(event, dict) else None
+            if word is None:
+                parts.append(Invalid.field("event", "must be the name of an event"))
+            elif word != "account_status_change" and event.get("instance") in (None, self.name):
+                parts.append(_report(word, event, webhook.received_at))
         return parts
 
 
@@ -202,10 +185,9 @@ def _with_error(failure: Failure) -> Failure:
     return failure
 
 
-def _message_id(text: str | None) -> str | None:
+def _message_id(value: object) -> str | None:
     """The part of an sg_message_id before its first dot, which equals the X-Message-Id of the send."""
-    id = clean_text(text or "").partition(".")[0].strip()
-    return id if 0 < len(id) <= 512 else None
+    return reported_id(value.partition(".")[0] if isinstance(value, str) else value)
 
 
 def recipient_mark(reference: object, recipient: str) -> str:
@@ -215,23 +197,23 @@ def recipient_mark(reference: object, recipient: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _report(event: Event, received_at: datetime) -> DeliveryReport:
-    """Raises Invalid if the event does not name a message of ours."""
-    id = _message_id(event.sg_message_id)
-    reference = payload.parse_reference(str(event.reference))
-    if reference is None and id is None:
-        raise Invalid.field("sg_message_id", "must name a message that we sent")
-    timestamp = event.timestamp or received_at
-    reason = redact(event.reason) or redact(event.response)
-    if event.recipient and event.recipient != recipient_mark(event.reference, event.email):
+def _report(word: str, event: Mapping[str, Any], received_at: datetime) -> DeliveryReport:
+    """Read an event as far as possible: nobody can correct it. Some name no message, such as a bounce that
+    arrives days later, without an sg_message_id."""
+    id = _message_id(event.get("sg_message_id"))
+    reference = payload.parse_reference(str(event.get("reference")))
+    timestamp = reported_time(event.get("timestamp")) or received_at
+    reason = redact(event.get("reason")) or redact(event.get("response"))
+    mark = event.get("recipient")
+    if mark and mark != recipient_mark(event.get("reference"), str(event.get("email") or "")):
         return DeliveryReport.of_copy(
-            event.event, provider_message_id=id, reference=reference, reason=reason, timestamp=timestamp
+            word, provider_message_id=id, reference=reference, reason=reason, timestamp=timestamp
         )
-    status, code = STATUS.get(event.event), event.event
-    if event.event == "open" and event.sg_machine_open:
+    status, code = STATUS.get(word), word
+    if word == "open" and event.get("sg_machine_open") in MACHINE:
         status, code = None, "machine_open"  # a mail proxy opened it, not the contact
     elif status is Status.FAILED:
-        code = redact(event.status) or redact(event.type) or code
+        code = redact(event.get("status")) or redact(event.get("type")) or code
     needs_reason = status in (None, Status.FAILED)
     return DeliveryReport(
         provider_message_id=id,

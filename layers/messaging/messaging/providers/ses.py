@@ -32,12 +32,20 @@ https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents
 
 import base64
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Annotated, Any
 
 import idna
-from pydantic import AliasChoices, BaseModel, Field, ValidationError
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from messaging.address import Mailbox
 from messaging.failures import Misconfigured, OutcomeUnknown, PermanentFailure, TemporaryFailure, Throttled
@@ -50,7 +58,14 @@ from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMe
 from messaging.problems import Invalid, Unavailable, Unreadable
 from messaging.providers.credentials import aws_access, get_list, get_str
 from messaging.providers.limits import Limits
-from messaging.providers.provider import Provider, ProviderResult, Verified, Webhook, WebhookResponse
+from messaging.providers.provider import (
+    Provider,
+    ProviderResult,
+    Verified,
+    Webhook,
+    WebhookResponse,
+    reported_id,
+)
 from messaging.transport import aws_call, sns
 from messaging.transport.fetch import FetchedFile, fetch
 from messaging.transport.payload import parse_reference
@@ -93,16 +108,40 @@ Addresses = Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_le
 # --- Reports -----------------------------------------------------------------------------------------
 
 
+def _optional(default: object) -> WrapValidator:
+    """The default for a value that is not as documented: nobody can correct a report."""
+
+    def validate(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return handler(value)
+        except ValidationError:
+            return default
+
+    return WrapValidator(validate)
+
+
+OptionalAddresses = Annotated[Addresses, _optional([])]
+OptionalTime = Annotated[Time | None, _optional(None)]
+OptionalText = Annotated[str | None, _optional(None)]
+OptionalWord = Annotated[Word | None, _optional(None)]
+
+
 class CommonHeaders(BaseModel):
-    to: Addresses = []
+    to: OptionalAddresses = []
 
 
 class SentMail(BaseModel):
-    id: ProviderId = Field(alias="messageId")
-    timestamp: Time
-    destination: Addresses = []
-    headers: CommonHeaders = Field(CommonHeaders(), alias="commonHeaders")
-    tags: dict[str, list[str]] = {}
+    id: Any = Field(None, alias="messageId")
+    timestamp: OptionalTime = None
+    destination: OptionalAddresses = []
+    headers: Annotated[CommonHeaders, _optional(CommonHeaders())] = Field(
+        CommonHeaders(), alias="commonHeaders"
+    )
+    tags: Annotated[Mapping[str, Any], _optional({})] = {}
+
+    def reference(self) -> int | None:
+        values = self.tags.get("reference")
+        return parse_reference("".join(map(str, values)) if isinstance(values, list) else str(values))
 
     def main_recipient(self) -> str | None:
         """The address in the mail's To, which is not a cc copy. None if the event does not show it."""
@@ -112,20 +151,22 @@ class SentMail(BaseModel):
 
 class Recipient(BaseModel):
     address: Annotated[str, Field(max_length=1000)] = Field(alias="emailAddress")
-    action: Word = ""
-    reason: str | None = Field(None, alias="diagnosticCode")
+    action: Annotated[Word, _optional("")] = ""
+    reason: OptionalText = Field(None, alias="diagnosticCode")
+
+
+Recipients = Annotated[list[Annotated[str, Field(max_length=1000)] | Recipient], Field(max_length=100)]
 
 
 class Detail(BaseModel):
-    timestamp: Time | None = None
-    type: Word | None = Field(
+    timestamp: OptionalTime = None
+    type: OptionalWord = Field(
         None, validation_alias=AliasChoices("bounceType", "complaintFeedbackType", "delayType")
     )
-    subtype: Word | None = Field(None, validation_alias=AliasChoices("bounceSubType", "complaintSubType"))
-    reason: str | None = Field(None, validation_alias=AliasChoices("reason", "errorMessage"))
-    recipients: list[Annotated[str, Field(max_length=1000)] | Recipient] | None = Field(
+    subtype: OptionalWord = Field(None, validation_alias=AliasChoices("bounceSubType", "complaintSubType"))
+    reason: OptionalText = Field(None, validation_alias=AliasChoices("reason", "errorMessage"))
+    recipients: Annotated[Recipients | None, _optional(None)] = Field(
         None,
-        max_length=100,
         validation_alias=AliasChoices(
             "bouncedRecipients", "complainedRecipients", "delayedRecipients", "recipients"
         ),
@@ -134,8 +175,8 @@ class Detail(BaseModel):
 
 class Event(BaseModel):
     kind: Word = Field(validation_alias=AliasChoices("eventType", "notificationType"))
-    mail: SentMail
-    detail: Detail = Detail()
+    mail: Annotated[SentMail, _optional(SentMail())] = SentMail()
+    detail: Annotated[Detail, _optional(Detail())] = Detail()
 
     def code(self) -> str:
         return ".".join(filter(None, (self.kind, self.detail.type, self.detail.subtype)))
@@ -152,19 +193,21 @@ class Action(BaseModel):
 
 
 class Receipt(BaseModel):
-    timestamp: Time
+    timestamp: OptionalTime = None
     recipients: Annotated[list[str], Field(min_length=1)]
-    action: Action
+    action: Annotated[Action, _optional(Action(type=""))] = Action(type="")
 
 
 class ReceivedMail(BaseModel):
-    id: Annotated[ProviderId, Field(max_length=180)] = Field(alias="messageId")
+    id: Annotated[Annotated[ProviderId, Field(max_length=180)] | None, _optional(None)] = Field(
+        None, alias="messageId"
+    )
     source: Any = None
 
 
 class Received(BaseModel):
     receipt: Receipt
-    mail: ReceivedMail
+    mail: Annotated[ReceivedMail, _optional(ReceivedMail())] = ReceivedMail()
     content: str | None = None
 
 
@@ -206,12 +249,12 @@ class Ses(Provider):
             return []
         try:
             if notification.fields.get("notificationType") == "Received":
-                return self._received(notification.fields)
-            return [_report(notification.fields)]
+                return self._received(notification.fields, notification.published_at)
+            return [_report(notification.fields, notification.published_at)]
         except ValidationError as error:
             raise Invalid.of(error) from None
 
-    def _received(self, fields: Mapping[str, Any]) -> list[InboundMessage | Invalid]:
+    def _received(self, fields: Mapping[str, Any], published_at: datetime) -> list[InboundMessage | Invalid]:
         received = Received.model_validate(fields)
         receipt = received.receipt
         mail = mail_message.parse_mail(self._content(received))
@@ -225,7 +268,7 @@ class Ses(Provider):
         return inbound.inbound_messages(
             mail,
             [clean_text(recipient) for recipient in receipt.recipients],
-            receipt.timestamp,
+            receipt.timestamp or published_at,
             verdicts,
             received.mail.id,
             clean_text(source) if isinstance(source, str) else None,
@@ -307,8 +350,8 @@ def _to_ascii(mailbox: Mailbox) -> Mailbox:
         return mailbox
 
 
-def _report(fields: Mapping[str, Any]) -> DeliveryReport:
-    """Raises ValidationError."""
+def _report(fields: Mapping[str, Any], published_at: datetime) -> DeliveryReport:
+    """Raises ValidationError if it is not an event."""
     kind = str(fields.get("eventType") or fields.get("notificationType"))
     detail = fields.get(DETAIL_FIELDS.get(kind, kind.lower())) or {}
     event = Event.model_validate({**fields, "detail": detail})
@@ -316,10 +359,10 @@ def _report(fields: Mapping[str, Any]) -> DeliveryReport:
     is_copy = event.detail.recipients is not None and recipient is None
     reason = recipient.reason if isinstance(recipient, Recipient) else None
     shared = {
-        "provider_message_id": event.mail.id,
-        "reference": parse_reference("".join(event.mail.tags.get("reference", ()))),
+        "provider_message_id": reported_id(event.mail.id),
+        "reference": event.mail.reference(),
         "reason": redact(reason or event.detail.reason),
-        "timestamp": event.detail.timestamp or event.mail.timestamp,
+        "timestamp": event.detail.timestamp or event.mail.timestamp or published_at,
     }
     if is_copy:
         return DeliveryReport.of_copy(event.code(), **shared)

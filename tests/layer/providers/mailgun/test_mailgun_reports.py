@@ -4,16 +4,17 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
-from messaging.models import DeliveryReport, Status
+from messaging.models import DeliveryReport, InboundMessage, Status
 from messaging.problems import Invalid, Unreadable
 from messaging.providers.mailgun import Mailgun
 from messaging.providers.provider import Webhook
+from tests.layer.providers.mailgun import signatures
 
 PAYLOADS = Path(__file__).parent / "payloads"
-ID = "event-data.message.headers.message-id"
 SENT = "20260203192638.000be97f99f8cea1@sample.mailgun.com"
 EVENT_AT = datetime.fromtimestamp(1770146798.4165, UTC)
 RECEIVED_AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -108,6 +109,54 @@ def test_the_id_has_no_angle_brackets(id: str) -> None:
     assert read(changed("delivered", message={"headers": {"message-id": id}})).provider_message_id == SENT
 
 
+@pytest.mark.parametrize(
+    ("message", "variables", "expected"),
+    [
+        (None, None, (None, None)),
+        ({"headers": []}, {"reference": "x"}, (None, None)),
+        ({"headers": {"message-id": None}}, {"reference": "7"}, (None, 7)),
+        ({"headers": {"message-id": "<>"}}, [], (None, None)),
+        ({"headers": {"message-id": 7}}, None, ("7", None)),
+        ({"headers": {"message-id": "x" * 513}}, {"reference": 7}, (None, 7)),
+    ],
+    ids=str,
+)
+def test_an_event_that_names_no_message_is_a_report(
+    message: object, variables: object, expected: tuple[object, ...]
+) -> None:
+    """Nobody can correct it. It has no effect."""
+    read_report = read(changed("delivered", message=message, user_variables=variables))
+    assert (read_report.provider_message_id, read_report.reference) == expected
+
+
+@pytest.mark.parametrize(
+    ("client_info", "status"),
+    [
+        ({"bot": "apple"}, None),
+        ({"bot": "gmail", "client-type": "email client"}, None),
+        ({"bot": "generic"}, None),
+        ({"bot": "unheard-of"}, None),
+        ({"bot": True}, None),
+        ({"client-type": "robot"}, None),
+        ({"bot": ""}, Status.READ),
+        ({"bot": None, "client-type": "browser"}, Status.READ),
+        ({}, Status.READ),
+        ([], Status.READ),
+        (None, Status.READ),
+    ],
+    ids=str,
+)
+def test_a_mail_that_a_machine_opened_is_not_read(client_info: object, status: Status | None) -> None:
+    opened = read(changed("opened", client_info=client_info))
+    assert (opened.status, opened.code) == (status, None if status else "machine_open")
+    assert read(changed("delivered", client_info=client_info)).status is Status.DELIVERED
+
+
+@pytest.mark.parametrize("timestamp", [1770146798.4165, "1770146798.4165", "2026-02-03T19:26:38.4165Z"])
+def test_the_timestamp_may_be_text(timestamp: object) -> None:
+    assert read(changed("delivered", timestamp=timestamp)).timestamp == EVENT_AT
+
+
 @pytest.mark.parametrize("timestamp", [None, "yesterday", -1, 10**12, 10**400, []])
 def test_a_part_without_a_timestamp_has_the_time_of_its_arrival(timestamp: object) -> None:
     assert read(changed("delivered", timestamp=timestamp)).timestamp == RECEIVED_AT
@@ -128,18 +177,11 @@ def test_a_failure_without_a_severity_is_final() -> None:
     assert read(changed("failed_permanent", severity=None)).status is Status.FAILED
 
 
-@pytest.mark.parametrize(
-    ("fields", "named"),
-    [
-        *(({"event": event}, "event-data.event") for event in (None, "", 7)),
-        ({"message": None, "user_variables": None}, ID),
-        ({"message": {"headers": []}, "user_variables": {"reference": "x"}}, ID),
-    ],
-)
-def test_an_event_that_is_not_about_a_mail_is_invalid(fields: dict[str, Any], named: str) -> None:
+@pytest.mark.parametrize("event", [None, "", 7, []])
+def test_what_is_not_an_event_is_invalid(event: object) -> None:
     with pytest.raises(Invalid) as raised:
-        read(changed("delivered", **fields))
-    assert [error["field"] for error in raised.value.errors] == [named]
+        read(changed("delivered", event=event))
+    assert [error["field"] for error in raised.value.errors] == ["event-data.event"]
 
 
 def test_an_event_about_a_received_mail_is_ignored() -> None:
@@ -159,3 +201,118 @@ def test_a_request_without_an_event_is_invalid(body: bytes) -> None:
 def test_a_body_that_is_not_a_json_object_is_refused(body: bytes) -> None:
     with pytest.raises((Unreadable, Invalid)):
         read(body)
+
+
+# --- Legacy webhooks ---------------------------------------------------------------------------------
+
+LEGACY = {
+    "event": "delivered",
+    "domain": "example.com",
+    "recipient": "contact@example.org",
+    "Message-Id": f"<{SENT}>",
+    "message-headers": json.dumps([["Message-Id", f"<{SENT}>"], ["From", "user@example.com"]]),
+    "timestamp": "1770146798",
+    "reference": "7",
+    "X-Mailgun-Sid": "WyIx",
+    "token": "a" * 50,
+    "signature": "b" * 64,
+}
+FORMS = pytest.mark.parametrize("kind", ["urlencoded", "multipart"])
+
+
+def legacy(kind: str = "urlencoded", **fields: str | None) -> list[object]:
+    form = LEGACY | {name.replace("_", "-"): value for name, value in fields.items()}
+    texts = {name: value for name, value in form.items() if value is not None}
+    if kind == "urlencoded":
+        body = urlencode(texts).encode()
+    else:  # a bounce has the bounced mail as a file
+        body = signatures.multipart(texts, {"attachment-1": ("message.mime", "message/rfc822", b"\xff")})
+    headers = {"content-type": signatures.MULTIPART if kind == "multipart" else signatures.URLENCODED}
+    webhook = Webhook("https://api.example.com/", "", headers, body, RECEIVED_AT)
+    return list(Mailgun("mailgun", {}).parse(webhook))
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code", "reason"),
+    [
+        ({"event": "delivered"}, Status.DELIVERED, None, None),
+        ({"event": "opened", "client_type": "browser"}, Status.READ, None, None),
+        ({"event": "opened", "client_type": "robot"}, None, "machine_open", None),
+        ({"event": "opened", "bot": "apple"}, None, "machine_open", None),
+        ({"event": "clicked", "url": "https://example.com"}, None, "clicked", None),
+        ({"event": "complained"}, None, "complained", None),
+        ({"event": "unsubscribed", "tag": "*"}, None, "unsubscribed", None),
+        (
+            {"event": "bounced", "code": "550", "error": "5.1.1 no user a@b.example", "notification": ""},
+            Status.FAILED,
+            "550",
+            "5.1.1 no user <address>",
+        ),
+        (
+            {"event": "dropped", "reason": "hardfail", "code": "605", "description": "Not delivering"},
+            Status.FAILED,
+            "605",
+            "Not delivering",
+        ),
+        ({"event": "dropped", "reason": "old"}, Status.FAILED, "old", "old"),
+        ({"event": "bounced"}, Status.FAILED, "bounced", None),
+        ({"event": "failed", "severity": "permanent"}, Status.FAILED, "failed", None),
+        ({"event": "stored"}, None, "stored", None),
+        ({"event": "unheard-of"}, None, "unheard-of", None),
+    ],
+    ids=str,
+)
+@FORMS
+def test_an_event_of_a_legacy_webhook_is_a_report(
+    kind: str, fields: dict[str, str], status: Status | None, code: str | None, reason: str | None
+) -> None:
+    assert legacy(kind, **fields) == [
+        DeliveryReport(
+            provider_message_id=SENT,
+            reference=7,
+            status=status,
+            code=code,
+            reason=reason,
+            timestamp=datetime.fromtimestamp(1770146798, UTC),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"Message_Id": None, "message_id": SENT}, (SENT, 7)),
+        ({"Message_Id": None}, (None, 7)),
+        ({"reference": None}, (SENT, None)),
+        ({"reference": "x", "Message_Id": ""}, (None, None)),
+        ({"message_headers": json.dumps([["X-Mailgun-Variables", '{"reference": "8"}']])}, (SENT, 8)),
+        ({"message_headers": "[["}, (SENT, 7)),
+        ({"timestamp": "soon", "domain": None, "token": None}, (SENT, 7)),
+    ],
+    ids=str,
+)
+@FORMS
+def test_a_legacy_event_names_its_message(
+    kind: str, fields: dict[str, str | None], expected: tuple[object, ...]
+) -> None:
+    [report] = legacy(kind, **fields)
+    assert isinstance(report, DeliveryReport)
+    assert (report.provider_message_id, report.reference) == expected
+
+
+def test_a_legacy_event_of_a_cc_copy_has_no_status() -> None:
+    variables = json.dumps({"reference": "7", "recipient": "other@example.org"})
+    [report] = legacy(message_headers=json.dumps([["X-Mailgun-Variables", variables]]))
+    assert isinstance(report, DeliveryReport)
+    assert (report.status, report.code) == (None, "copy_delivered")
+
+
+@pytest.mark.parametrize(
+    "mail", [{"body_plain": "Hi"}, {"body_plain": "", "from": "a@example.org"}, {"sender": "a@example.org"}]
+)
+@FORMS
+def test_a_mail_with_a_header_named_event_is_not_a_report(kind: str, mail: dict[str, str]) -> None:
+    """Mailgun posts each header of a mail as a field, and its sender chooses the headers."""
+    fields = {"from": "a@example.org", "recipient": "user@example.com", **mail}
+    [message] = legacy(kind, **fields)
+    assert isinstance(message, InboundMessage)

@@ -33,7 +33,7 @@ class TestSendGrid(Contract):
     inbound = INBOUND.read_bytes()
     inbound_id = "message-1@example.org/76b552b96e157f451e447cdebf085bc9cd4fb239/user@example.com"
     report = json.dumps([EVENT]).encode()
-    batch = json.dumps([EVENT, {"event": "delivered"}, {**EVENT, "event": "bounce"}]).encode()
+    batch = json.dumps([EVENT, {"event": ""}, {**EVENT, "event": "bounce"}]).encode()
     keys = (("public_key", signatures.OTHER_PUBLIC_KEY),)
 
     def secret(self, url: str) -> Mapping[str, Any]:

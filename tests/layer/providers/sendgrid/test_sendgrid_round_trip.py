@@ -124,11 +124,11 @@ def test_the_readable_parts_of_a_batch_are_stored(
     api: Api, send: Callable[..., None], database: Database, printed: Printed
 ) -> None:
     send()
-    bad: dict[str, object] = {"event": "delivered", "timestamp": "yesterday"}
+    bad: dict[str, object] = {"event": ""}
     change: dict[str, object] = {"event": "account_status_change", "type": "compliance_suspend"}
     assert post_events(api, {"event": "processed"}, bad, change, {"event": "delivered"}).status == 200
     assert support_api.message(1)["status"] == "delivered"
-    assert database.rows("SELECT fault FROM webhook_requests") == [["Invalid: timestamp"]]
+    assert database.rows("SELECT fault FROM webhook_requests") == [["Invalid: event"]]
     assert printed.metrics["WebhooksUnreadable"] == [1]
 
 
@@ -145,6 +145,18 @@ def test_a_mail_to_too_many_recipients_is_listed_without_an_alarm(
     assert printed.metrics["WebhooksOverLimit"] == [1]
     assert "WebhooksUnreadable" not in printed.metrics
     assert not [line for line in printed.logs if line["level"] == "ERROR"]
+
+
+@pytest.mark.usefixtures("api")
+def test_a_late_bounce_that_names_no_message_is_no_fault(database: Database, printed: Printed) -> None:
+    """SendGrid sends it without an id if a mail server refuses a mail after it has accepted it."""
+    for id in ("", None):
+        bounce = {"event": "bounce", "email": CONTACT, "timestamp": 1730469600.5, "sg_message_id": id}
+        body = json.dumps([bounce]).encode()
+        assert call("POST", HOOK, body, signatures.headers(body)).status == 200
+    assert database.rows("SELECT DISTINCT fault FROM webhook_requests") == [[None]]
+    assert database.value("SELECT count(*) FROM pending_reports") == 0
+    assert printed.metrics == {"ReportsUnmatched": [1, 1]}
 
 
 def test_events_of_another_deployment_are_only_stored_as_requests(

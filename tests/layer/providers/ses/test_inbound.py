@@ -3,6 +3,7 @@
 import base64
 import json
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,6 @@ def test_each_recipient_gets_the_mail() -> None:
             "content": "!",
             "receipt": payload("received", action={"type": "SNS", "encoding": "BASE64"})["receipt"],
         },
-        {"mail": {}},
         {"content": None},  # an action without content: WorkMail, Lambda or bounce
     ],
 )
@@ -179,3 +179,14 @@ def test_a_mail_is_spooled_while_its_bucket_is_unavailable(
     assert database.rows("SELECT subject FROM messages") == [["Late"]]
     assert database.rows("SELECT fault FROM webhook_requests") == [[None]]
     flush()
+
+
+@pytest.mark.parametrize("mail", [{}, None, {"messageId": None}, {"messageId": "x" * 181}])
+def test_a_mail_without_ses_s_own_fields_is_read(mail: object) -> None:
+    receipt = {"recipients": ["user@example.com"], "timestamp": None, "action": None}
+    content = "From: contact@example.org\r\n\r\nHello"
+    document = {**payload("received"), "content": content, "mail": mail, "receipt": receipt}
+    [message] = Ses("x", {}).parse(webhook(signed(envelope(document, Timestamp="2024-11-01T14:00:00.000Z"))))
+    assert isinstance(message, InboundMessage)
+    assert (message.sender, message.body) == ("contact@example.org", "Hello")
+    assert message.timestamp == datetime(2024, 11, 1, 14, tzinfo=UTC)

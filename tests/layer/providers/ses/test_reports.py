@@ -116,26 +116,47 @@ def test_an_open_event_of_a_mail_with_copies_has_no_status() -> None:
     assert report(with_copy("open")).status is None
 
 
-# --- Invalid events ----------------------------------------------------------------------------------
+# --- Odd events --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("changed", [{"eventType": None}, {"eventType": 7}, {"eventType": "x" * 101}])
+def test_what_is_not_an_event_is_invalid(changed: dict[str, object]) -> None:
+    with pytest.raises(Invalid):
+        report({**payload("bounce"), **changed})
+
+
+MAIL = payload("bounce")["mail"]
+BOUNCE = payload("bounce")["bounce"]
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("changed", "expected"),
     [
-        {"mail": None},
-        {"mail": {"messageId": "x"}},
-        {"mail": {**payload("bounce")["mail"], "messageId": "\0"}},
-        {"mail": {**payload("bounce")["mail"], "messageId": ""}},
-        {"bounce": "x"},
-        {"bounce": {"bouncedRecipients": [{}]}},
-        {"bounce": {"bouncedRecipients": ["x" * 1001]}},
-        {"eventType": None},
-        {"eventType": 7},
+        ({"mail": None}, (None, None, None)),
+        ({"mail": {"messageId": "x"}}, ("x", None, None)),
+        ({"mail": {**MAIL, "messageId": 7}}, ("7", 7, Status.FAILED)),
+        ({"mail": {**MAIL, "messageId": None}}, (None, 7, Status.FAILED)),
+        ({"mail": {**MAIL, "messageId": "\0"}}, (None, 7, Status.FAILED)),
+        ({"mail": {**MAIL, "tags": None}}, (ID, None, Status.FAILED)),
+        ({"mail": {**MAIL, "tags": {"reference": "7"}}}, (ID, 7, Status.FAILED)),
+        ({"mail": {**MAIL, "tags": {"reference": [7], "more": None}}}, (ID, 7, Status.FAILED)),
+        ({"mail": {**MAIL, "timestamp": None, "commonHeaders": None}}, (ID, 7, Status.FAILED)),
+        ({"bounce": None}, (ID, 7, None)),
+        ({"bounce": "x"}, (ID, 7, None)),
+        ({"bounce": {**BOUNCE, "bouncedRecipients": None}}, (ID, 7, Status.FAILED)),
+        ({"bounce": {**BOUNCE, "bouncedRecipients": [{}]}}, (ID, 7, Status.FAILED)),
+        ({"bounce": {**BOUNCE, "bouncedRecipients": ["x" * 1001]}}, (ID, 7, Status.FAILED)),
+        ({"bounce": {**BOUNCE, "bounceSubType": None, "timestamp": 7}}, (ID, 7, Status.FAILED)),
+        ({"more": [None], "configurationSet": {}}, (ID, 7, Status.FAILED)),
     ],
+    ids=str,
 )
-def test_the_error_names_the_field_that_cannot_be_read(changed: dict[str, object]) -> None:
-    with pytest.raises(Invalid):
-        report({**payload("bounce"), **changed})
+def test_an_event_is_read_as_far_as_possible(
+    changed: dict[str, object], expected: tuple[object, ...]
+) -> None:
+    """Nobody can correct it. Mails of other senders have the same topic."""
+    read = report({**payload("bounce"), **changed})
+    assert (read.provider_message_id, read.reference, read.status) == expected
 
 
 @pytest.mark.parametrize("tags", [{}, {"reference": []}, {"reference": ["x"]}, {"reference": ["7", "8x"]}])
