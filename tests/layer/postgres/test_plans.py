@@ -12,7 +12,9 @@ import pytest
 
 from messaging.conversations import reads
 from messaging.inbound import store as inbound_store
+from messaging.inbound import unread
 from messaging.inbound.store import Selector
+from messaging.inbound.unread import UnreadFilter
 from messaging.models import MAX_ID, Channel, Status
 from messaging.outbound import attempts, circuits, store
 from messaging.outbound.attempts import AttemptRecord
@@ -148,6 +150,11 @@ def cursor_in_the_middle(*filters: str | None) -> str:
 
 
 READS: dict[str, Callable[[], object]] = {
+    "unread webhooks": lambda: unread.list_webhooks(UnreadFilter(), BATCH, MAX_ID),
+    "unread webhooks of a provider": lambda: unread.list_webhooks(
+        UnreadFilter(provider="sms"), BATCH, MAX_ID
+    ),
+    "an unread webhook": lambda: unread.get_webhook(7000),
     "conversations": lambda: reads.list_conversations(ACCOUNT, BATCH),
     "conversations, deep": lambda: reads.list_conversations(ACCOUNT, BATCH, cursor_in_the_middle()),
     "conversations of our busiest address": lambda: reads.list_conversations(
@@ -230,6 +237,9 @@ WRITES: dict[str, Callable[[], object]] = {
     "deleting expired keys": lambda: store.delete_expired_keys(BATCH),
     "applying pending reports": lambda: inbound_store.apply_pending_reports(BATCH),
     "deleting pending reports": lambda: inbound_store.delete_pending_reports(BATCH),
+    "a message with the id of another": lambda: messages.receive("m-777", body="other"),
+    "opening an unread webhook": lambda: unread.open_webhook("operator", 7000, "downloaded"),
+    "dismissing an unread webhook": lambda: unread.dismiss_webhook("operator", 8000),
     "deleting old requests": lambda: inbound_store.delete_requests(timedelta(days=30), BATCH),
 }
 

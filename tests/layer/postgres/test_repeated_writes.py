@@ -53,6 +53,11 @@ def receiving() -> Write:
     return lambda: summary(messages.receive("new")[1])
 
 
+def receiving_under_a_used_id() -> Write:
+    messages.receive("used")
+    return lambda: summary(messages.receive("used", body="other")[1])
+
+
 def claiming() -> Write:
     ids = [messages.accept(messages.sms_to_new_contact())[1].id for _ in range(3)]
     return lambda: sorted((message.id, message.attempt, message.body) for message in messages.claim_all(ids))
@@ -114,6 +119,7 @@ WRITES = [
     *LOCKING_WRITES,
     replaying,
     conflicting,
+    receiving_under_a_used_id,
     reporting_an_unknown_status,
     reporting_before_the_attempt,
     expiring,
