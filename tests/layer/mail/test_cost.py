@@ -45,9 +45,22 @@ def unknown_charsets(count: int) -> bytes:
     return b",".join(b"=?z%x?q??=" % n for n in range(count)) + b"\r\n"
 
 
-def base64(content: bytes) -> bytes:
-    head = b"Content-Type: x/y\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+def encoded(encoding: bytes, content: bytes) -> bytes:
+    head = b"Content-Type: x/y\r\nContent-Transfer-Encoding: %s\r\n\r\n" % encoding
     return mixed(b"q", head + content)
+
+
+def base64(content: bytes) -> bytes:
+    return encoded(b"base64", content)
+
+
+def encoded_multiparts(content: bytes) -> bytes:
+    """Each boundary can be seen only after its multipart is decoded."""
+    for depth in range(19):
+        head = b"Content-Type: multipart/mixed; boundary==b%d\r\n" % depth
+        head += b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+        content = head + (b"--=b%d\r\n" % depth + content).replace(b"=", b"=3D")
+    return content
 
 
 def text(charset: bytes, content: bytes) -> bytes:
@@ -70,6 +83,21 @@ EXPENSIVE = {
     "not base64": base64(b"!" * 6_000_000),
     "half base64": base64(b"A!" * 3_000_000),
     "short lines": base64(b"A\r\n" * 2_000_000),
+    "chunks": base64(b"QQ==" * 500_000),
+    "words": base64(b"A " * 3_000_000),
+    "equals signs": encoded(b"quoted-printable", b"==" * 3_000_000),
+    "soft line breaks": encoded(b"quoted-printable", b"= \n" * 2_000_000),
+    "uuencode": encoded(b"uuencode", b"begin 644 a\n" + b"!!!!\n" * 300_000),
+    "uuencode in text": b"\r\n" + b"begin 644 a\n!!!!\n" * 300_000,
+    "boundary lines": b"Content-Type: multipart/mixed; boundary=z\r\n\r\n" + b"\n--a" * 1_500_000,
+    "closing lines": b"Content-Type: multipart/mixed; boundary=z\r\n\r\n" + b"\n--a--b" * 850_000,
+    "carriage returns": b"\r\n" + b"\r" * 4_000_000,
+    "headers in text": b"\r\n" + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" * 100_000,
+    "lines that are not headers": b"X-A: b\r\n"
+    + b"a=b;\r\n" * 150_000
+    + b"Content-Type: a/b;\r\n"
+    + b"a=b;\r\n" * 9000,
+    "encoded multiparts": encoded_multiparts(FILE),
     "character sets": text(b"iso-2022-jp", b"\x1b$B!!" * 100_000),
     "lines of ISO-2022-JP": text(b"iso-2022-jp", b"\x1b$B" + b"!!\n" * 100_000),
     "runs of EUC-JP": text(b"euc-jp", b"\xa1\xa1a" * 100_000),

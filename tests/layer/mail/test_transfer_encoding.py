@@ -199,3 +199,22 @@ def test_quoted_printable_is_decoded(content: bytes, decoded: str, defects: set[
 def test_a_file_in_base64_that_is_declared_as_quoted_printable_is_decoded() -> None:
     assert decode_file(LONG, Encoding.QUOTED_PRINTABLE) == (BYTES, WRONG)
     assert decode_file(quopri.encodestring(BYTES), Encoding.QUOTED_PRINTABLE) == (BYTES, set())
+
+
+@pytest.mark.parametrize(
+    ("media_type", "content", "file", "defects"),
+    [
+        pytest.param("application/pdf", SHORT, b"%PDF-1.4 invoice\n", WRONG, id="a PDF"),
+        pytest.param("image/png", LONG, BYTES, WRONG, id="an image"),
+        pytest.param("application/octet-stream", LONG, LONG, set(), id="a type of anything"),
+        pytest.param("image/svg+xml", LONG, LONG, set(), id="an image that is text"),
+        pytest.param("application/pdf", b"%PDF-1.4 a", b"%PDF-1.4 a", set(), id="no base64"),
+        pytest.param("application/pdf", b"PDF", b"PDF", set(), id="a word"),
+    ],
+)
+def test_base64_that_is_not_declared_is_decoded_if_its_type_cannot_be_text(
+    media_type: str, content: bytes, file: bytes, defects: set[Defect]
+) -> None:
+    head = f"From: a@example.com\r\nContent-Type: {media_type}\r\n\r\n"
+    mail = message.parse_mail(head.encode() + content)
+    assert ([file.content for file in mail.files], mail.defects) == ([file], defects)

@@ -24,6 +24,7 @@ _MEDIA_TYPES = {
     "text": "text/plain",
 }
 """What senders mean by media types that do not exist."""
+_BINARY = re.compile(r"(?:audio|image(?!/svg)|video)/|application/(?:msword|pdf|vnd\.(?:ms-|openxml)|zip)")
 _UTF_8 = re.compile(r"(?i)utf-?8|(?:us-)?ascii|")
 _COMMENT = re.compile(r"\([^()]*+\)")
 _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
@@ -69,6 +70,11 @@ class Declaration(NamedTuple):
     @property
     def is_multipart(self) -> bool:
         return self.media_type.startswith("multipart/")
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether no content of this type has only letters and digits."""
+        return bool(_BINARY.match(self.media_type))
 
     @property
     def is_text_in_utf8(self) -> bool:

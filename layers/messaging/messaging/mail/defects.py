@@ -36,7 +36,7 @@ class Defect(StrEnum):
     TRANSFER_ENCODING_UNKNOWN = "transfer_encoding_unknown"
     """The content of a part is not decoded."""
     TRANSFER_ENCODING_WRONG = "transfer_encoding_wrong"
-    """A part is declared as base64 or quoted-printable and is not."""
+    """A part is declared as base64 or quoted-printable and is not, or the reverse."""
     BASE64_INVALID = "base64_invalid"
     """A part in base64 contains other characters or text after its end, or an incomplete byte."""
     QUOTED_PRINTABLE_INVALID = "quoted_printable_invalid"

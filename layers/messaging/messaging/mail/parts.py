@@ -23,7 +23,7 @@ from messaging.mail.mime import (
     split_mail,
 )
 from messaging.mail.multipart import find_boundary, split_parts
-from messaging.mail.transfer_encoding import Encoding, decode_transfer
+from messaging.mail.transfer_encoding import Encoding, decode_transfer, looks_like_base64
 from messaging.mail.uuencode import decode_uuencode, extract_files
 from messaging.models import File
 
@@ -232,8 +232,11 @@ class _Parser:
         if declaration.encoding is Encoding.UUENCODE:
             file = decode_uuencode(content, self._defects)
             return declaration.file_name or file.name, file.content
-        is_utf8 = declaration.is_text_in_utf8
-        decoded = decode_transfer(content, declaration.encoding, self._defects, is_text_in_utf8=is_utf8)
+        encoding, is_utf8 = declaration.encoding, declaration.is_text_in_utf8
+        if encoding is Encoding.IDENTITY and declaration.is_binary and looks_like_base64(content):
+            self._defects.add(Defect.TRANSFER_ENCODING_WRONG)
+            encoding = Encoding.BASE64
+        decoded = decode_transfer(content, encoding, self._defects, is_text_in_utf8=is_utf8)
         return declaration.file_name, decoded
 
     def _add_file(self, headers: Headers, name: str, media_type: str, content: bytes) -> None:

@@ -147,7 +147,7 @@ def _is_text(content: bytes) -> bool:
 
 
 def _decode_quoted_printable_part(content: bytes, defects: set[Defect], *, is_text_in_utf8: bool) -> bytes:
-    if _looks_like_base64(content):
+    if looks_like_base64(content):
         decoded = decode_base64(content)
         if not is_text_in_utf8 or _is_text(decoded):
             defects.add(Defect.TRANSFER_ENCODING_WRONG)
@@ -158,7 +158,7 @@ def _decode_quoted_printable_part(content: bytes, defects: set[Defect], *, is_te
     return decode_quoted_printable(content)
 
 
-def _looks_like_base64(content: bytes) -> bool:
+def looks_like_base64(content: bytes) -> bool:
     """Whether the content is base64 with padding, or has several long lines. It can still be a text."""
     lines = content.strip()
     is_padded = lines.endswith(b"=")
