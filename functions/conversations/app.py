@@ -26,7 +26,7 @@ Cursor = Annotated[str | None, Query(description="The `next_cursor` of the previ
 # An unescaped plus sign in a URL arrives as a space.
 EitherAddress = Annotated[
     StoredAddress,
-    BeforeValidator(lambda text: f"+{text[1:]}" if text[:1] == " " else text),
+    BeforeValidator(lambda text: f"+{text[1:]}" if text[:1] == " " and not text[1:2].isalpha() else text),
 ]
 OPENAPI_DOCUMENT: dict[int, Any] = {
     200: {"description": "This document.", "content": {api.JSON: {"schema": {"type": "object"}}}}

@@ -1,5 +1,8 @@
 """functions/conversations: its event, and the reads as a client uses them."""
 
+import hashlib
+from urllib.parse import urlencode
+
 import pytest
 
 from local.simulators.provider import ProviderSimulator
@@ -55,6 +58,34 @@ def test_an_empty_service_has_an_empty_list(database: Database) -> None:
 def test_a_filter_selects_conversations(query: str, ids: list[int]) -> None:
     listed = call("GET", f"/api/conversations?{query}")
     assert [conversation["id"] for conversation in listed.json["conversations"]] == ids
+
+
+@pytest.mark.parametrize(
+    ("senders", "queries"),
+    [
+        (["McDonald's"], ["McDonald's", " McDonald's "]),
+        (["Müller", " Müller "], ["Müller"]),
+        (["楽天"], ["楽天"]),
+        (["a\tb"], ["a\tb", "a\u2409b"]),
+        (["x" * 5000], ["x" * 303 + "…" + hashlib.sha256(b"x" * 5000).hexdigest()[:16]]),
+        (["18045551234", "+18045551234", "0018045551234"], ["18045551234", "+1 804 555 1234"]),
+        (["+5215512345678", "+525512345678"], ["+5215512345678", "+525512345678"]),
+        (["+5491123456789", "+541123456789"], ["+54 11 2345-6789", "+54 9 11 2345-6789"]),
+        (["+551187654321", "+5511987654321"], ["+55 11 8765-4321", "+5511987654321"]),
+    ],
+    ids=["apostrophe", "blanks", "Japanese", "control", "long", "no plus", "Mexico", "Argentina", "Brazil"],
+)
+def test_all_spellings_of_a_sender_are_one_conversation(
+    database: Database, senders: list[str], queries: list[str]
+) -> None:
+    for number, sender in enumerate(senders):
+        message = {**INBOUND_SMS, "from": sender, "messaging_provider_id": f"message-{number}"}
+        assert call("POST", "/api/webhooks/sms", message, signed(message)).status == 200
+    for query in queries:
+        listed = call("GET", f"/api/conversations?{urlencode({'address': query})}")
+        assert [conversation["id"] for conversation in listed.json["conversations"]] == [1]
+    assert database.value("SELECT count(*) FROM messages") == len(senders)
+    assert database.value("SELECT count(*) FROM webhook_requests WHERE fault IS NOT NULL") == 0
 
 
 @pytest.mark.usefixtures("two_conversations")
