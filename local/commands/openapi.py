@@ -60,7 +60,7 @@ INFO = {
     "title": "Messaging",
     "description": "SMS, MMS and email through any provider, shown as conversations.",
 }
-FIELDS_OF_THE_PRODUCT = ("files", "extra")
+FIELDS_OF_THE_PRODUCT = ("files", "extra", "substitute")
 """Fields of an inbound message that a webhook does not set."""
 
 

@@ -9,12 +9,21 @@ CREATE OR REPLACE FUNCTION add_part(
 )
 LANGUAGE plpgsql AS $$
 DECLARE
+    content jsonb := in_part -> 'content';
+    extra jsonb := nullif(in_part -> 'extra', 'null');
     result record;
     occurred_at timestamptz;
 BEGIN
     IF in_part ->> 'kind' = 'inbound' THEN
-        result := add_inbound(in_provider, in_part ->> 'provider_message_id', in_part -> 'content',
-                              nullif(in_part -> 'extra', 'null'), in_request);
+        -- A contact form writes with an address of the account. The person is in another header.
+        IF in_part -> 'substitute' <> 'null' AND EXISTS (
+            SELECT FROM account_addresses own
+             WHERE own.address = content ->> 'from' AND own.account_id = address_owner(content ->> 'to'))
+        THEN
+            content := content || (in_part -> 'substitute' -> 'content');
+            extra := coalesce(extra, '{}') || (in_part -> 'substitute' -> 'extra');
+        END IF;
+        result := add_inbound(in_provider, in_part ->> 'provider_message_id', content, extra, in_request);
     ELSE
         -- A report without a time of its own has the time of its first arrival.
         occurred_at := (in_part ->> 'occurred_at')::timestamptz;

@@ -245,6 +245,15 @@ ReceivedAddresses = Annotated[
 ]
 
 
+class Substitute(Model):
+    """Who wrote an inbound mail if its sender turns out to be an address of the account that received it."""
+
+    sender: Text
+    from_name: Name = None
+    extra: Extra
+    """Fields that replace those of the message's `extra`."""
+
+
 class InboundMessage(Content):
     """A message that a provider's webhook delivered to us. Its addresses are in their canonical form."""
 
@@ -255,6 +264,7 @@ class InboundMessage(Content):
     """Files that came inside the webhook. Their URLs are appended to `attachments`."""
     extra: Extra = {}
     """The provider's other fields, stored as they came."""
+    substitute: Substitute | None = None
 
 
 class DeliveryReport(Model):

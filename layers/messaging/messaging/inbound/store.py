@@ -138,6 +138,11 @@ def _message_fields(part: InboundMessage) -> dict[str, Any]:
         "provider_message_id": part.provider_message_id,
         "content": content | {"attachments": content["attachments"] + files},
         "extra": part.extra or None,
+        "substitute": part.substitute
+        and {
+            "content": {"from": part.substitute.sender, "from_name": part.substitute.from_name},
+            "extra": part.substitute.extra,
+        },
     }
 
 

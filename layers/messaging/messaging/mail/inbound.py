@@ -19,7 +19,7 @@ from messaging.mail.files import make_file
 from messaging.mail.header_text import decode_header
 from messaging.mail.message import Mail
 from messaging.mail.sender import Sender, find_sender
-from messaging.models import MAX_ESCAPED_BYTES, MAX_RESPONSE_BYTES, Channel, File, InboundMessage
+from messaging.models import MAX_ESCAPED_BYTES, MAX_RESPONSE_BYTES, Channel, File, InboundMessage, Substitute
 from messaging.names import storable_names
 from messaging.problems import Invalid, OverLimit
 
@@ -86,12 +86,21 @@ def inbound_messages(
             "provider_message_id": f"{id}/{address}",
             "extra": own_extra,
         }
+        if sender.substitute:
+            fields["substitute"] = _substitute(sender.substitute, mail)
         if sender.address is None:
             fields["sender"] = _reporting_address(address)
         results.append(message.model_copy(update=fields))
     if len(all_addresses) > len(addresses):
         results.append(OverLimit.field("to", f"must have at most {MAX_RECIPIENTS} recipients"))
     return results
+
+
+def _substitute(sender: Sender, mail: Mail) -> Substitute:
+    name, _ = storable_names({"from_name": sender.name})
+    defects = [defect for defect in Defect if defect in (*mail.defects, *sender.defects)]
+    extra = {"from": (sender.text or "")[:MAX_EXTRA_VALUE], "defects": defects}
+    return Substitute(sender=sender.address or "", from_name=name["from_name"], extra=extra)
 
 
 def received_addresses(

@@ -11,10 +11,10 @@ Usually this is the mailbox in From. If From contains no address, other places a
 An address of ours is taken only if all of them are ours, because we did not send the mail to ourselves.
 
 A group or a contact form writes its own address into From, and that of the person elsewhere: Google Groups
-and Mailman rewrite From for DMARC. If From is one of the mail's recipients or the address of a mailing list,
-the sender is the person in X-Original-Sender, X-Original-From or Reply-To. The first two are written by
-Google Groups and name the author; Reply-To can be set by the owner of the group. For any other From they mean
-nothing: each sender can write them.
+and Mailman rewrite From for DMARC. If From is one of the mail's recipients, another address of the account
+(which the database knows) or the address of a mailing list, the sender is the person in X-Original-Sender,
+X-Original-From or Reply-To. The first two are written by Google Groups and name the author; Reply-To can be
+set by the owner of the group. For any other From they mean nothing: each sender can write them.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -52,6 +52,8 @@ class Sender(NamedTuple):
     defects: Sequence[Defect]
     text: str | None
     """The text of From, decoded, if the name and the address do not tell all of it."""
+    substitute: "Sender | None" = None
+    """The person in the other headers. It is the sender if the account owns the address in From."""
 
 
 def find_sender(
@@ -66,15 +68,17 @@ def find_sender(
     authors = [mailbox for mailbox in mailboxes if mailbox.address]
     text = decode_header(sender).strip() or None
     if not authors:
-        substitute = _substitute(headers, envelope_sender, recipients)
+        found = _fallback(headers, envelope_sender, recipients)
         name = mailboxes[0].name if mailboxes else ""
-        return substitute._replace(name=name or substitute.name, text=text)
+        return found._replace(name=name or found.name, text=text)
     author = authors[0]
     if original := _find_original(author, headers, recipients):
         return original._replace(text=text)
     defects = _defects(author)
     is_complete = len(mailboxes) == 1 and not defects
-    return Sender(author.name, author.address, defects, None if is_complete else text)
+    other = _find_other(author, headers, {*recipients}, (*_ORIGINALS, "reply-to"))
+    substitute = other and other._replace(text=text)
+    return Sender(author.name, author.address, defects, None if is_complete else text, substitute)
 
 
 def _defects(mailbox: ReceivedMailbox) -> list[Defect]:
@@ -86,7 +90,7 @@ def _defects(mailbox: ReceivedMailbox) -> list[Defect]:
     return defects
 
 
-def _substitute(headers: Headers, envelope_sender: str | None, recipients: Collection[str]) -> Sender:
+def _fallback(headers: Headers, envelope_sender: str | None, recipients: Collection[str]) -> Sender:
     found = [(Defect.SENDER_FROM_ENVELOPE, mailbox) for mailbox in _addressed(envelope_sender or "")]
     for name, defect in _FALLBACKS.items():
         found += [(defect, mailbox) for mailbox in _addressed(*headers.get(name, ()))]
@@ -113,14 +117,21 @@ def _find_original(author: ReceivedMailbox, headers: Headers, recipients: Collec
         or author.address in lists
         or (via != "" and any(name in headers for name in (*_ORIGINALS, *_LIST_MARKERS)))
     )
-    sources = dict(_ORIGINALS)
-    if is_rewritten:
-        sources["reply-to"] = Defect.SENDER_FROM_REPLY_TO
-    elif not _is_in_list_id(author, headers):  # newsletters have one, too, so their Reply-To is not read
+    sources = (*_ORIGINALS, "reply-to") if is_rewritten else tuple(_ORIGINALS)
+    if not is_rewritten and not _is_in_list_id(author, headers):  # newsletters have one, too: no Reply-To
         return None
-    for name, defect in sources.items():
+    return _find_other(author, headers, {*recipients, *lists}, sources)
+
+
+def _find_other(
+    author: ReceivedMailbox, headers: Headers, others: Collection[str | None], sources: Sequence[str]
+) -> Sender | None:
+    """Return the first mailbox in the headers `sources` that is neither the author nor one of `others`."""
+    via = author.name.rpartition(" via ")[0]
+    for name in sources:
+        defect = _ORIGINALS.get(name, Defect.SENDER_FROM_REPLY_TO)
         for mailbox in _addressed(*headers.get(name, ())):
-            if mailbox.address not in {author.address, *recipients, *lists}:
+            if mailbox.address != author.address and mailbox.address not in others:
                 return Sender(
                     _name_of(mailbox, headers) or via.strip("'\" "), mailbox.address, [defect], None
                 )

@@ -11,7 +11,9 @@ import pytest
 from tests.layer.providers.sendgrid import signatures
 from tests.layer.providers.sendgrid.api import ACCEPTED, ID
 from tests.layer.providers.sendgrid.test_contract import FORM
+from tests.layer.providers.sendgrid.test_sendgrid_inbound import form
 from tests.support import api as support_api
+from tests.support.admin import make_account
 from tests.support.api import NEW_EMAIL, call, deliver
 from tests.support.aws import Aws
 from tests.support.configuration import Configure
@@ -209,3 +211,32 @@ def test_an_unsigned_mail_is_not_stored(api: Api, database: Database, payload: P
         kind = FORM if payload.suffix == ".form" else "application/json"
         assert call("POST", HOOK, body, {"content-type": kind, **headers}).status == 403
     assert database.rows("SELECT count(*) FROM webhook_requests") == [[0]]
+
+
+@pytest.mark.parametrize(
+    ("sender", "reply_to", "shown", "defects"),
+    [
+        pytest.param("forms@example.com", CONTACT, CONTACT, ["sender_from_reply_to"], id="form"),
+        pytest.param("forms@example.com", "", "forms@example.com", None, id="no other person"),
+        pytest.param("other@example.com", CONTACT, "other@example.com", None, id="another account's address"),
+        pytest.param("ann@example.net", CONTACT, "ann@example.net", None, id="nobody's address"),
+    ],
+)
+def test_a_form_with_another_address_of_the_account_is_from_the_person_in_reply_to(
+    api: Api, database: Database, sender: str, reply_to: str, shown: str, defects: list[str] | None
+) -> None:
+    database.rows("DELETE FROM account_addresses")
+    make_account("one", "user@example.com", "forms@example.com")
+    make_account("two", "other@example.com")
+    mail = f"From: Form <{sender}>\r\nReply-To: Ann <{reply_to}>\r\nSubject: Hi\r\n\r\nHello"
+    envelope = json.dumps({"from": sender, "to": ["user@example.com"]})
+    body = form(email=mail, envelope=envelope)
+    for _ in range(2):
+        assert mailed(body).status == 200
+    [[contact, name, extra]] = database.rows(
+        "SELECT contact_address, from_name, extra"
+        " FROM messages JOIN conversations c ON c.id = conversation_id"
+    )
+    extra = dict(extra or {})  # type: ignore[call-overload]
+    assert (contact, extra.get("defects")) == (shown, defects)
+    assert (name, extra.get("from")) == (("Ann", f"Form <{sender}>") if defects else ("Form", None))
