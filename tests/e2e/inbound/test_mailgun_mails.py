@@ -78,3 +78,12 @@ def test_a_sender_is_shown_whatever_from_says(inbox: Inbox, address: str, writte
     assert post_form(inbox, fields_of(address, **{"from": written})) == 200
     [message] = inbox.messages(address)
     assert (message["from"], message["body"]) == (shown, TEXT)
+
+
+@pytest.mark.parametrize("event", ["delivered", "opened", "clicked", "bounced", "dropped", "complained"])
+def test_an_old_report_is_no_mail(inbox: Inbox, address: str, event: str) -> None:
+    """In Mailgun's old webhooks, which are forms, `recipient` is the contact."""
+    headers = f'[["Message-Id", "<12@example.com>"], ["From", "us@example.com"], ["To", "{address}"]]'
+    fields = {"event": event, "recipient": address, "domain": "example.com", "message-headers": headers}
+    assert post_form(inbox, {**fields, "Message-Id": "<12@example.com>"}) == 200
+    assert inbox.messages(address) == []

@@ -189,6 +189,24 @@ def test_a_captured_request_with_another_boundary_shows_nothing_else(
     assert [message["from"] for message in before] == ["mia@example.org"]
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "bounce", "type": "bounce", "sg_message_id": "", "reason": "550 unknown user"},
+        {"event": "bounce", "type": "bounce", "sg_message_id": None},
+        {"event": "bounce", "type": "blocked"},
+        {"event": "delivered", "timestamp": 1736150400.125, "sg_message_id": "Qx1.recvd-1"},
+        {"event": "dropped", "timestamp": "1736150400.5", "sg_message_id": "Qx2.recvd-1"},
+        {"event": "open", "timestamp": 1736150400.0, "sg_message_id": "Qx3.recvd-1", "useragent": None},
+    ],
+)
+def test_a_report_without_an_id_or_with_a_float_is_no_fault(inbox: Inbox, event: dict[str, object]) -> None:
+    events = [{"email": "mia@example.org", "timestamp": 1736150400, "sg_event_id": "e1", **event}]
+    body = json.dumps(events).encode()
+    headers = {**signatures.headers(body), "content-type": "application/json"}
+    assert inbox.post(PATH, body, headers) == 200
+
+
 def test_an_operator_sees_what_cannot_be_read(unchecked_inbox: Inbox, address: str) -> None:
     """A mail without a recipient in its envelope belongs to nobody."""
     before = unchecked_inbox.unread()
