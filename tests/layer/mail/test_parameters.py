@@ -57,6 +57,7 @@ def test_a_header_has_a_value_and_parameters(header: str, value: str, parameters
         ),
         pytest.param("filename*1=b; filename*2=.pdf; filename*0=a", "ab.pdf", id="another order"),
         pytest.param("filename*0=a; filename*2=b.pdf", "ab.pdf", id="a missing number"),
+        pytest.param("filename*0*=utf-8''a; filename*1*=b'c'd.pdf", "ab'c'd.pdf", id="apostrophes"),
         pytest.param("filename*1=b.pdf", "b.pdf", id="no first one"),
         pytest.param(
             "filename*10=k; filename*9=j; filename*0*=utf-8''a; filename=z", "ajk", id="numbers of two digits"
