@@ -155,13 +155,14 @@ def test_a_hanging_database_delays_a_webhook_by_less_than_the_timeout(
     eventually(lambda: received(outage_stack, contact) == {"warm": 1, "held": 1, "long": 1}, SPOOL_SECONDS)
 
 
-def test_a_signed_webhook_that_cannot_be_read_is_replayed_after_the_fix(tmp_path: Path) -> None:
-    """The deployment has no default region, so it cannot read a number without a +."""
+def test_a_signed_webhook_that_cannot_be_stored_is_replayed_after_the_fix(tmp_path: Path) -> None:
+    """A constraint that a migration added by mistake refuses the message."""
     with running(folder=tmp_path, relay_every=0) as stack:
-        body = json.dumps({"from": "8045551234", "to": CUSTOMER, "type": "sms", "body": "Hi"})
-        with_id = body.replace("{", '{"messaging_provider_id": "message-1", ', 1)
+        change_schema(stack, "ALTER TABLE messages ADD CONSTRAINT mistake CHECK (body <> 'Hi')")
+        fields = {"from": "+18045551234", "to": CUSTOMER, "type": "sms", "body": "Hi"}
+        body = json.dumps(fields | {"messaging_provider_id": "message-1"})
         for _ in range(2):
-            answer = call("POST", f"{stack.url}/api/webhooks/sms", with_id, signed(stack, with_id))
+            answer = call("POST", f"{stack.url}/api/webhooks/sms", body, signed(stack, body))
             assert (answer.status, answer.body.keys()) == (202, {"detail"})
         assert requests(stack) == 1
         assert replay_output(stack) == [
@@ -169,10 +170,16 @@ def test_a_signed_webhook_that_cannot_be_read_is_replayed_after_the_fix(tmp_path
             "EmailWebhook: 0 replayed, 0 failed",
         ]
         assert received(stack, "+18045551234") == {}
-    with running(folder=tmp_path, relay_every=0, parameters={"DefaultRegion": "US"}) as stack:
+        change_schema(stack, "ALTER TABLE messages DROP CONSTRAINT mistake")
+    with running(folder=tmp_path, relay_every=0) as stack:
         for times in (1, 0):
             assert replay_output(stack)[0] == f"SmsWebhook: {times} replayed, 0 failed"
         assert received(stack, "+18045551234") == {"message-1": 1}
+
+
+def change_schema(stack: Stack, statement: str) -> None:
+    with closing(Database(stack.database_url)) as database:
+        database.rows(statement)
 
 
 def replay_output(stack: Stack) -> list[str]:
