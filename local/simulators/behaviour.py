@@ -17,6 +17,8 @@ class Behaviour:
     """
 
     status: int = 200
+    accepts: bool = False
+    """Accepts the message, and responds with `status` nevertheless."""
     retry_after: int | None = None
     """Seconds in the header Retry-After."""
     retry_at: int | None = None
@@ -41,7 +43,7 @@ class Behaviour:
 
     @property
     def accepts_message(self) -> bool:
-        return self.status < 300 and self.close != "before"
+        return self.accepts or (self.status < 300 and self.close != "before")
 
 
 class Behaviours:

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from local.http.server import RawResponse, Request, Response, Server, json_response
 from local.simulators.behaviour import Behaviour, Behaviours, parse_behaviours
 from local.simulators.record import Record, RecordedRequest
-from local.simulators.vendor import InboundMessage, Vendor, VendorResponse, headers
+from local.simulators.vendor import InboundMessage, Vendor, headers
 from local.simulators.vendors import DEFAULT_INSTANCES, VENDORS
 from local.simulators.webhook_sender import WebhookSender
 
@@ -171,17 +171,16 @@ class ProviderSimulator:
         behaviour, delay = self._choose_behaviour(
             f"{instance}/lookup" if parsed.is_status_lookup else instance, parsed.reference
         )
+        message_id, response = None, vendor.failure_response(behaviour.status)
         if behaviour.accepts_message:
-            vendor_response = vendor.respond(parsed)
-        else:
-            vendor_response = VendorResponse(None, vendor.failure_response(behaviour.status))
-        message_id = vendor_response.message_id
+            message_id, accepted_response = vendor.respond(parsed)
+            response = response if behaviour.accepts else accepted_response
         number = record.add(replace(recorded, id=message_id))
         if message_id is not None and not parsed.is_status_lookup:
             webhooks = vendor.report_webhooks(parsed, message_id, behaviour)
             self._webhook_sender.send_later(webhooks, behaviour.report_delay)
         self._stopped.wait(delay)
-        return self._end(record, number, behaviour, vendor_response.response)
+        return self._end(record, number, behaviour, response)
 
     def _choose_behaviour(self, path: str, reference: str) -> tuple[Behaviour, float]:
         with self._lock:

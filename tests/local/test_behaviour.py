@@ -23,6 +23,17 @@ def test_a_failure_is_repeated_the_number_of_times_that_was_set(provider: Provid
     assert [recorded.id is None for recorded in provider.requests] == [True, True, False]
 
 
+@pytest.mark.parametrize("status", [429, 500, 502, 504, 524])
+def test_a_message_can_be_accepted_and_answered_with_an_error(
+    provider: ProviderSimulator, status: int
+) -> None:
+    provider.behave(Behaviour(status=status, accepts=True, times=1))
+    assert send(provider)[0] == status
+    [recorded] = provider.requests
+    assert (recorded.status, recorded.id is not None) == (status, True)
+    assert fetch_status(provider, "7")[0] == 200
+
+
 @pytest.mark.parametrize(
     ("behaviour", "accepted"), [(Behaviour(close="before"), False), (Behaviour(close="after"), True)]
 )

@@ -79,6 +79,9 @@ class OptedOut(PermanentFailure):
 
 
 class OutcomeUnknown(Failure):
-    """Raise it if the request may have been written, and no answer says whether the provider took it."""
+    """Raise it if the request may have been written, and no answer says whether the provider took it.
+
+    An answer such as 500 or 502 does not say it.
+    """
 
     kind = "unknown"

@@ -31,7 +31,7 @@ PARAMETERS = {
     **UNKNOWN_AFTER,
 }
 FAULTS = (
-    Behaviour(status=500, share=0.05),
+    Behaviour(status=503, share=0.05),
     Behaviour(delay=30, close="before", share=0.025),
     Behaviour(delay=30, close="after", reports=(), share=0.025),
     Behaviour(delay=(0, 0.1), reports=()),

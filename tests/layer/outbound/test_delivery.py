@@ -39,7 +39,7 @@ def test_a_message_is_sent_to_its_provider_once(
 @pytest.mark.parametrize(
     ("behaviour", "status", "code"),
     [
-        (Behaviour(status=500), "queued", "500"),
+        (Behaviour(status=500), "unknown", "500"),
         (Behaviour(status=503), "queued", "503"),
         (Behaviour(status=429), "queued", "429"),
         (Behaviour(status=401), "queued", "401"),

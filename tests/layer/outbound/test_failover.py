@@ -51,7 +51,7 @@ def open_circuit(database: Database, name: str, seconds: int = 30) -> None:
     database.rows(OPEN_CIRCUIT, name=name, seconds=seconds)
 
 
-@pytest.mark.parametrize("status", [401, 403, 408, 425, 429, 500, 503])
+@pytest.mark.parametrize("status", [401, 403, 408, 425, 429, 503])
 def test_the_next_provider_is_tried_at_once_if_the_first_did_not_take_it(
     database: Database, aws: Aws, simulator: ProviderSimulator, status: int
 ) -> None:
@@ -125,12 +125,24 @@ def test_after_the_last_provider_the_first_is_tried_again_later(
     assert database.rows(NEXT_ATTEMPT, id=1) == [["second", True]]
 
 
+@pytest.mark.parametrize("status", [500, 502, 504, 520])
+def test_no_other_provider_is_tried_if_the_first_may_have_it(
+    database: Database, aws: Aws, simulator: ProviderSimulator, status: int
+) -> None:
+    accept(aws)
+    simulator.behave(Behaviour(status=status, accepts=True, reports=()), at="first")
+    deliver(1)
+    assert state(database) == ("unknown", str(status), 1)
+    assert message(1)["provider"] == "first"
+    assert called_instances(simulator) == ["first"]
+
+
 def test_each_provider_s_attempt_counts_and_the_last_failure_is_shown(
     database: Database, aws: Aws, simulator: ProviderSimulator, configure: Configure
 ) -> None:
     configure(MAX_ATTEMPTS="2")
     accept(aws)
-    simulator.behave(Behaviour(status=500), at="first")
+    simulator.behave(Behaviour(status=503), at="first")
     simulator.behave(Behaviour(status=503), at="second")
     for _ in range(3):
         deliver(1)

@@ -92,7 +92,7 @@ def test_a_reason_decides_before_the_error_code() -> None:
         *(
             (413, failures.PermanentFailure),
             (429, failures.Throttled),
-            (500, failures.TemporaryFailure),
+            (500, failures.OutcomeUnknown),
             (503, failures.TemporaryFailure),
         ),
     ],

@@ -47,8 +47,8 @@ def _accepted(name: str, code: str = "no_answer", **behaviour: Any) -> Scenario:
     return Scenario(name, Behaviour(**behaviour, reports=(), times=1), (("unknown", code),), accepted=True)
 
 
-def _not_accepted(name: str, behaviour: Behaviour | None) -> Scenario:
-    return Scenario(name, behaviour, (("unknown", "no_answer"),))
+def _not_accepted(name: str, behaviour: Behaviour | None, code: str = "no_answer") -> Scenario:
+    return Scenario(name, behaviour, (("unknown", code),))
 
 
 UNREAD = _not_accepted("closes the socket before reading", None)
@@ -60,7 +60,7 @@ SCENARIOS = [
     _once("answers 429, Retry-After: a date", ("queued", "429"), SENT, wait=3, status=429, retry_at=4),
     *(
         _once(f"answers {status}", ("queued", str(status)), SENT, status=status)
-        for status in (302, 401, 403, 404, 408, 425, 429, 500, 503)
+        for status in (302, 401, 403, 404, 408, 425, 429, 503)
     ),
     _every_time("answers 503 every time", Behaviour(status=503), "503"),
     REFUSED,
@@ -75,4 +75,12 @@ SCENARIOS = [
     _accepted("sends half an answer", answer="half"),
     _accepted("answers byte by byte", answer="drip"),
     _accepted("answers without an id", "unreadable_answer", body="{}"),
+    *(
+        scenario
+        for status in (500, 502)
+        for scenario in (
+            _accepted(f"takes it and answers {status}", str(status), status=status, accepts=True),
+            _not_accepted(f"answers {status}", Behaviour(status=status, times=1), str(status)),
+        )
+    ),
 ]

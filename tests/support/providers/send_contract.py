@@ -28,10 +28,11 @@ KINDS = {
     413: failures.PermanentFailure,
     422: failures.PermanentFailure,
     429: failures.Throttled,
-    500: failures.TemporaryFailure,
-    502: failures.TemporaryFailure,
+    500: failures.OutcomeUnknown,
+    502: failures.OutcomeUnknown,
     503: failures.TemporaryFailure,
-    504: failures.TemporaryFailure,
+    504: failures.OutcomeUnknown,
+    **dict.fromkeys((501, 505, *range(520, 528), 599), failures.OutcomeUnknown),
 }
 
 

@@ -27,6 +27,9 @@ and from webhooks JSON, one event per request; from legacy webhooks a form with 
 
 The signature is the hex HMAC-SHA256 of timestamp and token, not of the body: a token is valid for one body.
 There is no status lookup: the Events API lags, and cannot be searched by variables.
+Its documents recommend to repeat a request after a 500, and do not say that the message was not taken:
+https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses
+
 https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
 """

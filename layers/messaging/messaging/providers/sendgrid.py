@@ -27,6 +27,9 @@ Both are signed: ECDSA on P-256 over the time and the body, which the secret's `
 
 There is no status lookup: the Email Activity API is sold separately. The event `processed` says that a mail
 was accepted.
+Its documents do not say whether a message is taken that is answered with 500:
+https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/errors
+
 https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook

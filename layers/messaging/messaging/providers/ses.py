@@ -25,6 +25,9 @@ notification of its topic says where.
       "spamVerdict": {"status": "PASS"}, ..., "action": {"type": "SNS", "encoding": "BASE64"}}}
     ... "action": {"type": "S3", "bucketName": "mails", "objectKey": "d6iitobk75ur44p8kdnnp7g2n800"}
 
+After an InternalServiceErrorException (500) the request was not completed; that nothing was sent is not said:
+https://docs.aws.amazon.com/botocore/latest/reference/services/sesv2/client/exceptions/InternalServiceErrorException.html
+
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html

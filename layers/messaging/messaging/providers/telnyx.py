@@ -24,6 +24,9 @@ lookup: Telnyx only finds a message by its own id. Telnyx expects a response wit
 request calls no other service, and one transaction stores it. A group message is stored in the conversation
 with its sender; `extra.cc` has the other members.
 
+Its documents recommend to repeat a request after a 5xx, and warn of duplicates:
+https://developers.telnyx.com/development/api-fundamentals/reliability/command-retries
+
 https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks
 https://developers.telnyx.com/docs/messaging/messages/error-codes
 """

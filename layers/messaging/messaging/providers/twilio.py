@@ -14,6 +14,10 @@ Receive: forms. A message, and a report about a message that we sent; only the r
     ?reference=7  MessageSid=SM9&MessageStatus=undelivered&ErrorCode=30003&To=%2B18045551234
     X-Twilio-Signature: RSOYDt4T1cUTdK1PDd93/VVr8B8=
 
+After a 500 the message may have been taken, and a retry may deliver it twice; 503 asks for another try:
+https://www.twilio.com/docs/api/errors/20500
+https://www.twilio.com/docs/api/errors/20503
+
 https://www.twilio.com/docs/messaging/api/message-resource
 https://www.twilio.com/docs/messaging/guides/webhook-request
 https://www.twilio.com/docs/usage/webhooks/webhooks-security

@@ -23,7 +23,7 @@ BUDGET = 10.0  # seconds for a whole call
 CONNECT_TIMEOUT = 3.0  # seconds of the budget for each address of the host, and again for TLS
 MAX_RESPONSE = 1_000_000  # bytes of the body
 
-_FAILURES: Mapping[int, type[failures.TemporaryFailure]] = {
+_FAILURES: Mapping[int, type[failures.Failure]] = {
     401: failures.Misconfigured,
     403: failures.Misconfigured,
     **dict.fromkeys(
@@ -34,9 +34,17 @@ _FAILURES: Mapping[int, type[failures.TemporaryFailure]] = {
     408: failures.TemporaryFailure,
     425: failures.TemporaryFailure,
     429: failures.Throttled,
+    503: failures.TemporaryFailure,
 }
-"""Statuses after which the provider certainly did not take the message and may take it later. So is every
-5xx. Every other status below 500 is about the message itself, and is permanent."""
+"""Statuses after which the provider did not take the message and may take it later.
+
+Every other status below 500 is about the message itself, and is permanent. Every other 5xx proves nothing: a
+500 may come after the message was stored, and 502, 504 and 520 to 527 are the words of a gateway, which does
+not know what the server behind it did. 503 is the answer of a server that does not handle requests now.
+
+https://www.rfc-editor.org/rfc/rfc9110#name-server-error-5xx
+https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
+"""
 
 
 class HttpResponse(NamedTuple):
@@ -50,8 +58,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], budget: float = BUDG
     """Send a POST request and return the response if its status is 2xx. `budget` is in seconds.
 
     Raises TemporaryFailure if nothing was sent or the response says so, PermanentFailure if the response
-    refuses the message, and OutcomeUnknown if the request may have been sent and no response came. A failure
-    that comes from a response has its body and headers.
+    refuses the message, and OutcomeUnknown if the request may have been sent and no response says whether the
+    message was taken. A failure that comes from a response has its body and headers.
     """
     return _call("POST", url, body, {**headers, "Content-Length": str(len(body))}, budget)
 
@@ -116,7 +124,7 @@ def _exchange(
 
 def failure_for_status(status: int, code: str, reason: str, wait: str | None) -> failures.Failure:
     """Return the failure that a status other than 2xx stands for. `wait` is the Retry-After header."""
-    default = failures.TemporaryFailure if status >= 500 else failures.PermanentFailure
+    default = failures.OutcomeUnknown if status >= 500 else failures.PermanentFailure
     return make_failure(_FAILURES.get(status, default), code, reason, wait)
 
 

@@ -88,7 +88,7 @@ def test_a_404_means_that_the_gateway_does_not_have_the_message() -> None:
         (answer(410), failures.PermanentFailure),
         (answer(401), failures.Misconfigured),
         (answer(429), failures.Throttled),
-        (answer(500), failures.TemporaryFailure),
+        (answer(500), failures.OutcomeUnknown),
         (answer(503), failures.TemporaryFailure),
     ],
 )
@@ -144,7 +144,7 @@ def test_the_code_for_opted_out_counts_with_any_http_status(status: int) -> None
 )
 def test_only_the_exact_code_means_opted_out(status: int, body: bytes) -> None:
     assert type(refused(answer(status, body))) is (
-        failures.PermanentFailure if status == 400 else failures.TemporaryFailure
+        failures.PermanentFailure if status == 400 else failures.OutcomeUnknown
     )
 
 

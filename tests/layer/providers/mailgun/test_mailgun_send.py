@@ -200,7 +200,7 @@ def test_if_an_attachment_is_unavailable_nothing_is_sent(internet: Internet) -> 
         (404, "mg.example.com", failures.Misconfigured),
         (413, None, failures.PermanentFailure),
         (429, None, failures.Throttled),
-        (500, None, failures.TemporaryFailure),
+        (500, None, failures.OutcomeUnknown),
     ],
 )
 def test_a_failure_has_mailguns_reason(status: int, domain: str | None, kind: type[failures.Failure]) -> None:

@@ -100,7 +100,7 @@ def test_the_webhook_url_has_the_quoted_name_of_the_instance(configure: Configur
         (404, "40003", failures.PermanentFailure),
         (422, "40318", failures.Throttled),
         (429, "10011", failures.Throttled),
-        (500, "10007", failures.TemporaryFailure),
+        (500, "10007", failures.OutcomeUnknown),
         (503, "40310", failures.TemporaryFailure),
     ],
 )

@@ -141,7 +141,7 @@ def refused(status: int, answer: object, head: str = "") -> failures.Failure:
         (401, 99999, failures.Misconfigured),
         (403, 99999, failures.Misconfigured),
         (429, 99999, failures.Throttled),
-        (500, 99999, failures.TemporaryFailure),
+        (500, 99999, failures.OutcomeUnknown),
     ],
 )
 def test_the_error_code_decides_before_the_http_status(
