@@ -17,7 +17,22 @@ WRONG = {Defect.BOUNDARY_WRONG}
 REPEATED = {Defect.HEADER_REPEATED}
 NOT_FOLDED = {Defect.HEADER_NOT_FOLDED}
 UNCLOSED = {Defect.CLOSING_BOUNDARY_MISSING}
+TEXT_BEFORE = {Defect.TEXT_BEFORE_PARTS}
 TEXT_AFTER = {Defect.TEXT_AFTER_PARTS}
+NOTES = (
+    b"This is a multi-part message in MIME format.",
+    b"Multipart message, please use another mail program",
+    b"This is an S/MIME signed message",
+    b"Dies ist eine mehrteilige Nachricht im MIME-Format.",
+    "\u6b64\u90ae\u4ef6\u662fMIME\u683c\u5f0f".encode(),
+)
+TEXTS_BEFORE = (
+    b"Please call me.",
+    b"See below.\r\n\r\nAnn",
+    "\u304f\u3060\u3055\u3044".encode(),
+    b"-- b",
+    b"Pantomimes are on Friday.",
+)
 ENCODED = {Defect.MULTIPART_ENCODED}
 
 
@@ -71,7 +86,9 @@ def test_a_boundary_is_recognized(head: bytes, defects: set[Defect]) -> None:
         pytest.param(PARTS.replace(b"\n", b"\r\n"), set(), id="CR CR LF"),
         pytest.param(PARTS.replace(b"\n", b""), set(), id="CR"),
         pytest.param(PARTS.replace(b"--b\r\n", b"--b \t\r\n"), set(), id="blanks after the boundary"),
-        pytest.param(b"For old readers.\r\n" + PARTS, set(), id="text before the parts"),
+        pytest.param(b"\r\n\0 \r\n" + PARTS, set(), id="blanks before the parts"),
+        *(pytest.param(note + b"\r\n" + PARTS, set(), id=note.decode()) for note in NOTES),
+        *(pytest.param(text + b"\r\n" + PARTS, TEXT_BEFORE, id=text.decode()) for text in TEXTS_BEFORE),
         pytest.param(PARTS[:-2], set(), id="no line end"),
         pytest.param(PARTS[:-4], UNCLOSED, id="an opening line at the end"),
         pytest.param(PARTS[:-7], UNCLOSED, id="no closing line"),

@@ -27,6 +27,8 @@ class Defect(StrEnum):
     """A multipart has no end. The mail may be cut."""
     CLOSING_BOUNDARY_MISPLACED = "closing_boundary_misplaced"
     """Parts follow after the end of a multipart. They are read."""
+    TEXT_BEFORE_PARTS = "text_before_parts"
+    """Text precedes the first part of a multipart, and is not a note about MIME. It is not read."""
     TEXT_AFTER_PARTS = "text_after_parts"
     """Text follows after the end of a multipart, such as the footer of a mailing list. It is not read."""
     MULTIPART_ENCODED = "multipart_encoded"

@@ -11,6 +11,8 @@ MAX_SNIFFED_BOUNDARY = 200  # bytes
 
 _LINE_FEED = re.compile(rb"\n")
 _NOT_BLANK = re.compile(rb"[^\s\0]")
+_NOTE_ABOUT_MIME = re.compile(rb"(?i)\bMIME\b|multi-?part")
+"""Stands before the first boundary, in any language, for mail readers of the time before MIME."""
 _FIRST_PART = re.compile(
     rb"(?i)(?:\A|[\r\n])--(?P<boundary>[^\r\n]{1,%d}?)[ \t]*+(?:\r*+\n|\r)(?:content|mime)-[a-z-]++[ \t]*+:"
     % MAX_SNIFFED_BOUNDARY
@@ -55,11 +57,12 @@ def find_boundary(declared: str | None, content: Bytes, defects: set[Defect]) ->
 def split_parts(boundary: bytes, content: Bytes, defects: set[Defect]) -> Iterator[Part]:
     """Yield the parts between the boundary's lines. The closing line may be missing, or have more text.
 
-    Parts after a closing line are parts, too. Other text after it is ignored.
+    Parts after a closing line are parts, too. Other text after it, and before the first part, is ignored.
     """
     start: int | None = None
     closed: int | None = None  # the end of the last closing line
     inexact: re.Match[bytes] | None = None  # a closing line with more text
+    _check_text_before_parts(boundary, content, defects)
     for line in _boundary_lines(boundary, content):
         if line["closing"] and line["more"].strip():
             inexact = inexact or line
@@ -82,6 +85,13 @@ def split_parts(boundary: bytes, content: Bytes, defects: set[Defect]) -> Iterat
             yield Part(content[start:], is_last=True)
     if closed and _NOT_BLANK.search(content, closed):
         defects.add(Defect.TEXT_AFTER_PARTS)
+
+
+def _check_text_before_parts(boundary: bytes, content: Bytes, defects: set[Defect]) -> None:
+    first_line = next(_boundary_lines(boundary, content), None)
+    before = content[: first_line.start()] if first_line else b""
+    if _NOT_BLANK.search(before) and not _NOTE_ABOUT_MIME.search(before):
+        defects.add(Defect.TEXT_BEFORE_PARTS)
 
 
 def _part(content: Bytes, start: int, end: int) -> Bytes:
