@@ -3,16 +3,18 @@
 import base64
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
 
-from local import Stack, running
+from local import Behaviour, Stack, running
 from local.commands.guide import started
 from tests.e2e.test_command import run_curl
 from tests.support.http_client import Answer, call, get, post
+from tests.support.outbound import message, wait_for
 from tests.support.stack import assert_problem, nothing_stored
 from tests.support.waiting import eventually
 
@@ -34,6 +36,10 @@ def delivered(stack: Stack, answer: Answer) -> dict[str, Any]:
     eventually(lambda: get(url).body["status"] == "delivered")
     message: dict[str, Any] = get(url).body
     return message
+
+
+def has_events(stack: Stack, id: int) -> bool:
+    return len(message(stack, id)["events"]) > 0
 
 
 def post_inbound_twice(stack: Stack, instance: str, message: dict[str, Any]) -> None:
@@ -111,3 +117,22 @@ def test_an_unsigned_webhook_of_a_vendor_is_forbidden(stack: Stack) -> None:
             assert_problem(call("POST", f"{stack.url}/api/webhooks/sms/twilio", text, form | more), 403)
         for headers in ({}, signature):
             assert_problem(call("POST", f"{stack.url}/api/webhooks/email/sendgrid", event, headers), 403)
+
+
+def test_an_address_that_is_not_verified_does_not_stop_another(stack: Stack) -> None:
+    error = {"message": "The from address does not match a verified Sender Identity.", "field": "from"}
+    refusal = Behaviour(status=403, body={"errors": [error]}, times=20)
+    stack.provider.behave(refusal, Behaviour(), at="sendgrid")
+    url = f"{stack.url}/api/messages/email"
+    refused = []
+    for number in range(14):  # more than the failures that open a circuit
+        fields = {"from": "new@example.com", "to": f"c{number}@example.org", "subject": "Hi", "body": "Hi"}
+        refused.append(post(url, fields))
+    for answer in refused:
+        id = int(answer.body["id"])
+        wait_for(stack, id, "queued")
+        eventually(partial(has_events, stack, id))
+    stack.provider.behave(at="sendgrid")
+    delivered(stack, post(url, {"from": CUSTOMER_EMAIL, "to": "b@example.org", "subject": "", "body": "Hi"}))
+    providers = get(f"{stack.url}/healthz?detail=true").body["providers"]
+    assert [provider["circuit"] for provider in providers] == ["closed", "closed"]

@@ -2,7 +2,7 @@
 -- tries it, and closes the circuit or opens it again for twice as long. All workers share the circuits.
 
 -- Returns whether a failure of this kind is the provider's fault. A success (NULL), and a failure that is an answer
--- of a working provider, is not. Returns NULL for a failure that says nothing about the provider, because it was not
+-- of a working provider, such as that it does not know the sender, is not. Returns NULL for a failure that says nothing about the provider, because it was not
 -- called.
 -- The kinds are those of messaging.failures.Failure; a test compares them. Called by watch_provider.
 CREATE OR REPLACE FUNCTION is_provider_fault(in_failure text) RETURNS boolean

@@ -7,7 +7,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                'attempted_at', rfc3339(attempt.started_at),
                'tries', attempt.number - (SELECT count(*) FROM attempts a
                                            WHERE a.message_id = message.id AND a.number < attempt.number
-                                             AND a.failure = 'misconfigured'),
+                                             AND a.failure IN ('misconfigured', 'sender_not_allowed')),
                'provider', attempt.provider,
                'from', c.customer_address, 'to', c.contact_address,
                'attachments', jsonb_path_query_array(message.attachments, '$[*].url'),

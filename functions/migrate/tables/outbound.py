@@ -78,8 +78,8 @@ attempts = Table(
     time("ended_at"),
     Column("retry_at", DateTime(timezone=True), comment="throttled: the provider asks not to retry before"),
     CheckConstraint(
-        "failure IN ('temporary', 'throttled', 'unready', 'misconfigured', 'permanent', 'unsendable',"
-        " 'opted_out', 'unknown')",
+        "failure IN ('temporary', 'throttled', 'unready', 'misconfigured', 'sender_not_allowed',"
+        " 'permanent', 'unsendable', 'opted_out', 'unknown')",
         name="failure",
     ),
     Index("attempts_recent_idx", "provider", "started_at"),

@@ -498,7 +498,7 @@ def upgrade() -> None:
             "retry_at", sa.DateTime(timezone=True), comment="throttled: the provider asks not to retry before"
         ),
         sa.CheckConstraint(
-            "failure IN ('temporary', 'throttled', 'unready', 'misconfigured', 'permanent', 'unsendable', 'opted_out', 'unknown')",
+            "failure IN ('temporary', 'throttled', 'unready', 'misconfigured', 'sender_not_allowed', 'permanent', 'unsendable', 'opted_out', 'unknown')",
             name=op.f("attempts_failure_check"),
         ),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("attempts_message_id_fkey")),

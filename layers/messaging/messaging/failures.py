@@ -59,6 +59,15 @@ class Misconfigured(TemporaryFailure):
     kind = "misconfigured"
 
 
+class SenderNotAllowed(Misconfigured):
+    """Raise it if the provider does not let us send from this address, which an operator must verify or buy.
+
+    Other addresses are not affected, so it does not count against the provider.
+    """
+
+    kind = "sender_not_allowed"
+
+
 class PermanentFailure(Failure):
     """Raise it if the provider refused the message for good."""
 

@@ -17,6 +17,7 @@ from tests.support.delivery import let_pass, relayed
 
 PROVIDER_FAILURES = ["temporary", "misconfigured", "unknown"]
 REFUSALS = ["permanent", "opted_out"]
+NOT_ALLOWED = "sender_not_allowed"
 NOT_SENT = ["unready", "unsendable"]
 RETRY_WAIT = timedelta(hours=1)
 CIRCUIT = "SELECT changed_at, open_until, openings FROM circuits"
@@ -77,11 +78,12 @@ def test_timeouts_that_end_after_a_burst_of_successes_open_nothing() -> None:
         ["temporary"] * 9,
         [None] * 6 + ["temporary"] * 5,
         ["throttled"] * 20,
+        [NOT_ALLOWED] * 20,
         *([answer] * 20 for answer in REFUSALS),
         *([failure] * 20 + ["temporary"] * 9 for failure in NOT_SENT),
         [None] * 20 + ["temporary"] * 9,
     ],
-    ids=["nine", "five of eleven", "throttled", *REFUSALS, *NOT_SENT, "nine of the last twenty"],
+    ids=["nine", "five of eleven", "throttled", NOT_ALLOWED, *REFUSALS, *NOT_SENT, "nine of the last twenty"],
 )
 def test_fewer_failures_leave_the_circuit_closed(failures: list[str | None]) -> None:
     assert not any(attempt(*failures))

@@ -41,7 +41,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from messaging.failures import Failure, PermanentFailure
+from messaging.failures import Failure, SenderNotAllowed
 from messaging.fields import clean_text, epoch_seconds
 from messaging.mail import addresses, form, inbound, mime
 from messaging.mail import message as mail_message
@@ -114,11 +114,10 @@ class Mailgun(Provider):
         return ProviderResult.with_id(id.strip("<>") if isinstance(id, str) else None, "id")
 
     def _with_reason(self, failure: Failure) -> Failure:
-        """The failure with Mailgun's reason. An unknown domain is the message's fault, unless it is in the
-        secret."""
+        """The failure with Mailgun's reason. The domain is the sender's, unless it is in the secret."""
         failure.reason = redact(value_at(failure.body, "message")) or failure.reason
         if failure.code == "404" and not self._domain and "domain" in failure.reason.lower():
-            return PermanentFailure("404", failure.reason)
+            return client.reclassify(failure, SenderNotAllowed)
         return failure
 
     def verify(self, webhook: Webhook) -> Verified:

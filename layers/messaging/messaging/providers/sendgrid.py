@@ -45,7 +45,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from messaging.address import Mailbox
-from messaging.failures import Failure, OutcomeUnknown, Throttled
+from messaging.failures import Failure, Misconfigured, OutcomeUnknown, SenderNotAllowed, Throttled
 from messaging.fields import clean_text, epoch_seconds
 from messaging.mail import form, inbound, mime
 from messaging.mail import message as mail_message
@@ -173,18 +173,25 @@ def _mailbox(mailbox: Mailbox) -> dict[str, str]:
 
 
 def _with_error(failure: Failure) -> Failure:
-    """The failure with SendGrid's reason, and with the wait that it asks for."""
+    """The failure with SendGrid's reason, and with the wait that it asks for.
+
+    A 403 that names `from` says that the address does not match a verified Sender Identity:
+    https://www.twilio.com/docs/sendgrid/for-developers/sending-email/sender-identity
+    """
     errors = value_at(failure.body, "errors")
-    reasons = []
+    reasons, fields = [], set()
     for error in errors if isinstance(errors, list) else []:
         if isinstance(error, dict) and isinstance(error.get("message"), str):
             field = error.get("field")
+            fields.add(str(field).partition(".")[0])
             reasons.append(f"{field}: {error['message']}" if field else error["message"])
     failure.reason = redact("; ".join(reasons)) or failure.reason
     reset = epoch_seconds(failure.headers.get("x-ratelimit-reset", ""))
     if isinstance(failure, Throttled) and reset is not None:
         wait = timedelta(seconds=max(reset - time.time(), 0))
         failure.retry_after = max(wait, failure.retry_after or wait)
+    if isinstance(failure, Misconfigured) and "from" in fields:
+        return client.reclassify(failure, SenderNotAllowed)
     return failure
 
 

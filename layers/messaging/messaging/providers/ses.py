@@ -27,7 +27,6 @@ notification of its topic says where.
 
 After an InternalServiceErrorException (500) the request was not completed; that nothing was sent is not said:
 https://docs.aws.amazon.com/botocore/latest/reference/services/sesv2/client/exceptions/InternalServiceErrorException.html
-
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html
@@ -50,8 +49,8 @@ from pydantic import (
     WrapValidator,
 )
 
+from messaging import failures
 from messaging.address import Mailbox
-from messaging.failures import Misconfigured, OutcomeUnknown, PermanentFailure, TemporaryFailure, Throttled
 from messaging.fields import ProviderId, Text, Time, clean_text
 from messaging.mail import inbound
 from messaging.mail import message as mail_message
@@ -69,7 +68,7 @@ from messaging.providers.provider import (
     WebhookResponse,
     reported_id,
 )
-from messaging.transport import aws_call, sns
+from messaging.transport import aws_call, client, sns
 from messaging.transport.fetch import FetchedFile, fetch
 from messaging.transport.payload import parse_reference
 from messaging.transport.redact import redact
@@ -85,15 +84,16 @@ STATUS: Mapping[str, Status] = {
 """By event. A click may be a scanner's, and a complaint says nothing about the delivery."""
 
 FAILURES: aws_call.FailureTypes = {
-    "AccountSuspendedException": Misconfigured,
-    "LimitExceededException": Throttled,
-    "MailFromDomainNotVerifiedException": Misconfigured,
-    "MessageRejected": PermanentFailure,
-    "NotFoundException": Misconfigured,  # the configuration set
-    "SendingPausedException": Misconfigured,
+    "AccountSuspendedException": failures.Misconfigured,
+    "LimitExceededException": failures.Throttled,
+    "MailFromDomainNotVerifiedException": failures.SenderNotAllowed,
+    "MessageRejected": failures.PermanentFailure,
+    "NotFoundException": failures.Misconfigured,  # the configuration set
+    "SendingPausedException": failures.Misconfigured,
 }
 """https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors"""
 
+IDENTITY_REFUSALS = ("Email address is not verified", ":identity/", ":<address>")  # parts of reasons
 DETAIL_FIELDS = {"Rendering Failure": "failure", "DeliveryDelay": "deliveryDelay"}
 """The field with an event's details, if it is not the event's name in lower case."""
 GREETING = "Successfully validated SNS topic for Amazon SES event publishing."
@@ -239,7 +239,12 @@ class Ses(Provider):
         }
         if configuration_set := get_str(self._secret, "configuration_set"):
             request["ConfigurationSetName"] = configuration_set
-        answer = aws_call.call(access, "sesv2", "send_email", request, FAILURES)
+        try:
+            answer = aws_call.call(access, "sesv2", "send_email", request, FAILURES)
+        except (failures.PermanentFailure, failures.Misconfigured) as failure:
+            if any(words in failure.reason for words in IDENTITY_REFUSALS):
+                raise client.reclassify(failure, failures.SenderNotAllowed) from failure
+            raise
         return ProviderResult.with_id(answer.get("MessageId"), "MessageId")
 
     def verify(self, webhook: Webhook) -> Verified:
@@ -292,9 +297,10 @@ class Ses(Provider):
         try:
             access = aws_access(self._secret, self.name)
             return aws_call.read_object(access, action.bucket, action.key, MAX_MAIL)
-        except (Misconfigured, PermanentFailure) as error:  # S3 also answers 403 if the object does not exist
+        # S3 also answers 403 if the object does not exist.
+        except (failures.Misconfigured, failures.PermanentFailure) as error:
             raise Unreadable(f"The mail could not be read from the bucket: {error.code}.") from error
-        except (TemporaryFailure, OutcomeUnknown) as error:
+        except (failures.TemporaryFailure, failures.OutcomeUnknown) as error:
             raise Unavailable("The bucket is unavailable; try again.") from error
 
 
@@ -310,7 +316,7 @@ def compose(message: OutboundMessage, files: Sequence[FetchedFile]) -> bytes:
             mime.add_attachment(file.content, maintype=maintype, subtype=subtype, filename=name)
         return _address_headers(message) + mime.as_bytes(policy=_WHOLE_LINES)
     except Exception as error:
-        raise PermanentFailure("not_valid", "The message cannot be written as a mail.") from error
+        raise failures.PermanentFailure("not_valid", "The message cannot be written as a mail.") from error
 
 
 def _address_headers(message: OutboundMessage) -> bytes:

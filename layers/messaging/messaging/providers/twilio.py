@@ -45,7 +45,15 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from messaging.address import received_phone
-from messaging.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, PermanentFailure, Throttled
+from messaging.failures import (
+    Failure,
+    Misconfigured,
+    OptedOut,
+    OutcomeUnknown,
+    PermanentFailure,
+    SenderNotAllowed,
+    Throttled,
+)
 from messaging.fields import Body, ProviderId, Text, clean_text, is_web_address
 from messaging.mail.defects import Defect
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
@@ -84,7 +92,8 @@ FAILURES: Mapping[int, type[Failure]] = {
     21610: OptedOut,
     **dict.fromkeys((14107, 20429, 21611, 30001, 30022, 63018), Throttled),
     **dict.fromkeys((10001, 20003, 20005, 20006, 20008, 20404, 21609, 21701, 21703, 21705), Misconfigured),
-    **dict.fromkeys((21211, 21212, 21408, 21606, 21608, 21612, 21614, 21617), PermanentFailure),
+    **dict.fromkeys((21601, 21606, 21659, 21660, 21661), SenderNotAllowed),  # not a number of this account
+    **dict.fromkeys((21211, 21212, 21408, 21608, 21612, 21614, 21617), PermanentFailure),
 }
 """Error codes that say more than the HTTP status: https://www.twilio.com/docs/api/errors"""
 

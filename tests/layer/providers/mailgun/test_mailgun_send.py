@@ -217,7 +217,7 @@ def test_a_failure_has_mailguns_reason(status: int, domain: str | None, kind: ty
     [
         (
             b'{"message": "Domain not found: example.com"}',
-            failures.PermanentFailure,
+            failures.SenderNotAllowed,
         ),  # the domain of the message's sender
         *(
             (body, failures.Misconfigured)

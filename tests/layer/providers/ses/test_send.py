@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from messaging.failures import Failure, Misconfigured, PermanentFailure, Throttled, Unready
+from messaging.failures import (
+    Failure,
+    Misconfigured,
+    PermanentFailure,
+    SenderNotAllowed,
+    Throttled,
+    Unready,
+)
 from messaging.models import NewEmail, OutboundMessage
 from messaging.problems import Invalid
 from messaging.providers import ses
@@ -203,14 +210,49 @@ def test_every_accepted_message_can_be_composed(
         ("MessageRejected", PermanentFailure),
         ("BadRequestException", PermanentFailure),
         *((code, Misconfigured) for code in ("AccountSuspendedException", "SendingPausedException")),
-        *((code, Misconfigured) for code in ("MailFromDomainNotVerifiedException", "NotFoundException")),
+        *((code, Misconfigured) for code in ("NotFoundException",)),
+        ("MailFromDomainNotVerifiedException", SenderNotAllowed),
         *((code, Misconfigured) for code in ("AccessDeniedException", "UnrecognizedClientException")),
         *((code, Throttled) for code in ("TooManyRequestsException", "LimitExceededException")),
     ],
 )
 def test_each_error_code_is_the_right_type_of_failure(code: str, kind: type[Failure]) -> None:
-    body = b'{"message": "Because."}'
+    failure = refusal(code, "Because.")
+    assert (type(failure), failure.code, failure.reason) == (kind, code, "Because.")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "kind"),
+    [
+        (
+            "MessageRejected",
+            "Email address is not verified. The following identities failed the check in region X: a@b.c",
+            SenderNotAllowed,
+        ),
+        (
+            "AccessDeniedException",
+            "User `x' is not authorized to perform `ses:SendEmail' on `arn:aws:ses:x:1:identity/a@b.example'",
+            SenderNotAllowed,
+        ),
+        (
+            "AccessDeniedException",
+            "User x is not authorized to perform ses:SendEmail on resource arn:aws:ses:x:1:identity/b.c",
+            SenderNotAllowed,
+        ),
+        ("AccessDeniedException", "User: x is not authorized to perform: ses:SendEmail", Misconfigured),
+        ("MessageRejected", "Email address is on the suppression list.", PermanentFailure),
+        ("MessageRejected", "The message contains a virus.", PermanentFailure),
+    ],
+)
+def test_a_refusal_of_the_sender_is_not_about_the_provider_or_the_message(
+    code: str, reason: str, kind: type[Failure]
+) -> None:
+    assert type(refusal(code, reason)) is kind
+
+
+def refusal(code: str, reason: str) -> Failure:
+    body = json.dumps({"message": reason}).encode()
     head = f"HTTP/1.1 400 x\r\nx-amzn-ErrorType: {code}:http://x/\r\nContent-Length: {len(body)}\r\n\r\n"
     with serve(respond(head.encode() + body)) as address, pytest.raises(Failure) as raised:
         Ses("x", {**SECRET, "endpoint_url": f"http://{address}"}).send(message())
-    assert (type(raised.value), raised.value.code, raised.value.reason) == (kind, code, "Because.")
+    return raised.value

@@ -134,8 +134,9 @@ def refused(status: int, answer: object, head: str = "") -> failures.Failure:
         *((400, code, failures.Misconfigured) for code in (10001, 21609, 21703)),
         *(
             (400, code, failures.PermanentFailure)
-            for code in (21211, 21212, 21408, 21606, 21608, 21612, 21614, 21617)
+            for code in (21211, 21212, 21408, 21608, 21612, 21614, 21617)
         ),
+        *((400, code, failures.SenderNotAllowed) for code in (21601, 21606, 21659, 21660, 21661)),
         *((403, code, failures.PermanentFailure) for code in (21211, 21408, 21608, 21614)),
         *((400, code, failures.PermanentFailure) for code in (30004, 30005, 30006, 30007, 30034, 99999)),
         (401, 99999, failures.Misconfigured),
