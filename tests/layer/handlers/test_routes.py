@@ -3,8 +3,11 @@
 import pytest
 
 from messaging import models
+from messaging.inbound import store
+from messaging.inbound.faults import Fault, FaultKind
 from messaging.postgres import database as product
 from tests.layer.handlers.test_api import GOOD, problem
+from tests.support import messages
 from tests.support.admin import make_key
 from tests.support.api import (
     EMAIL,
@@ -59,6 +62,7 @@ def declared_methods(path: str) -> set[str]:
 def test_every_declared_route_succeeds(method: str, path: str) -> None:
     call("POST", SMS, {**NEW_SMS, "type": "mms", "attachments": ["https://example.com/a.jpg"]})
     make_key()
+    store.store_request(messages.request(), [], Fault(FaultKind.UNREADABLE, "fault"))
     answer = call(method, path, BODIES.get((method, path), b""))
     assert answer.status in (200, 201, 202, 204, 302), answer.body
 

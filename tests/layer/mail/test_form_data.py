@@ -253,7 +253,7 @@ def test_parsing_takes_little_time_and_memory(unit: bytes, end: bytes) -> None:
     body = unit * (SIZE // len(unit)) + end
     began = time.process_time()
     read_or_refuse(parse_form, body)
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 20  # quadratic time would be minutes
     tracemalloc.start()
     read_or_refuse(parse_form, body)
     _, peak = tracemalloc.get_traced_memory()

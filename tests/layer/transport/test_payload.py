@@ -135,7 +135,7 @@ def test_parsing_takes_little_time_and_memory(
     body = unit * (SIZE // len(unit)) + end
     began = time.process_time()
     parse_or_refuse(parse, body)
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 20  # quadratic time would be minutes
     tracemalloc.start()
     parse_or_refuse(parse, body)
     _, peak = tracemalloc.get_traced_memory()

@@ -46,7 +46,6 @@ class Mailgun(Contract):
 class TestUrlencoded(Mailgun):
     inbound_id = "message-1@example.org/b73717448e3a29aa700a31cd14f8f42381cdc42a/user@example.com"
     inbound = urlencode({**MAIL, "body-plain": "in"}).encode()
-    batch = urlencode({**MAIL, "recipient": "user@example.com,nobody,other@example.com"}).encode()
     unreadable = urlencode({**MAIL, "recipient": ","}).encode()
 
     def raw_mail(self, raw: bytes) -> bytes:
