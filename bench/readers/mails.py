@@ -161,6 +161,13 @@ TEXTS = [
     _single("an unknown subtype of text", "Content-Type: text/x-note; charset=utf-8"),
 ]
 
+
+def _odd_multipart(name: str, **arguments: str) -> FieldMail:
+    return FieldMail(
+        Kind.MULTIPART, name, _multipart(_TEXT_PART, **arguments), Seen(SENDER, "Parcel 12", TEXT)
+    )
+
+
 MULTIPARTS = [
     FieldMail(
         Kind.MULTIPART,
@@ -172,38 +179,13 @@ MULTIPARTS = [
         ),
         Seen(SENDER, "Parcel 12", TEXT),
     ),
-    FieldMail(
-        Kind.MULTIPART,
-        "no semicolon before the boundary",
-        _multipart(_TEXT_PART, head='Content-Type: multipart/mixed boundary="cut"'),
-        Seen(SENDER, "Parcel 12", TEXT),
+    _odd_multipart("no semicolon before the boundary", head='Content-Type: multipart/mixed boundary="cut"'),
+    _odd_multipart("a boundary that is not folded", head='Content-Type: multipart/mixed;\nboundary="cut"'),
+    _odd_multipart(
+        "two Content-Types", head='Content-Type: text/plain\nContent-Type: multipart/mixed; boundary="cut"\n'
     ),
-    FieldMail(
-        Kind.MULTIPART,
-        "a boundary that is not folded",
-        _multipart(_TEXT_PART, head='Content-Type: multipart/mixed;\nboundary="cut"'),
-        Seen(SENDER, "Parcel 12", TEXT),
-    ),
-    FieldMail(
-        Kind.MULTIPART,
-        "two Content-Types",
-        _multipart(
-            _TEXT_PART, head='Content-Type: text/plain\nContent-Type: multipart/mixed; boundary="cut"\n'
-        ),
-        Seen(SENDER, "Parcel 12", TEXT),
-    ),
-    FieldMail(
-        Kind.MULTIPART,
-        "single quotes around the boundary",
-        _multipart(_TEXT_PART, head="Content-Type: multipart/mixed; boundary='cut'"),
-        Seen(SENDER, "Parcel 12", TEXT),
-    ),
-    FieldMail(
-        Kind.MULTIPART,
-        "no closing boundary",
-        _multipart(_TEXT_PART, end="\r\n"),
-        Seen(SENDER, "Parcel 12", TEXT),
-    ),
+    _odd_multipart("single quotes around the boundary", head="Content-Type: multipart/mixed; boundary='cut'"),
+    _odd_multipart("no closing boundary", end="\r\n"),
 ]
 
 

@@ -5,6 +5,7 @@ import pytest
 from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, answer, call, invoke
 from tests.support.aws import Aws
 from tests.support.database import Database
+from tests.support.messages import NOT_IN_A_TEXT
 from tests.template.test_events import event
 
 pytestmark = pytest.mark.usefixtures("providers")
@@ -16,6 +17,7 @@ def test_the_message_of_the_sample_event_is_stored_and_queued(database: Database
     message = accepted.json
     assert message["created_at"] == message["updated_at"]
     assert {name: value for name, value in message.items() if not name.endswith("_at")} == {
+        **NOT_IN_A_TEXT,
         "id": 1,
         "conversation_id": 1,
         "direction": "outbound",
@@ -23,19 +25,8 @@ def test_the_message_of_the_sample_event_is_stored_and_queued(database: Database
         "status": "queued",
         "from": "+12016661234",
         "to": "+18045551234",
-        "subject": None,
-        "cc": [],
-        "from_name": None,
-        "to_name": None,
-        "cc_names": {},
-        "reply_to": None,
-        "reply_to_name": None,
-        "headers": {},
-        "html": None,
         "version": 1,
         "attachments": [],
-        "content_ids": {},
-        "extra": {},
         "body": "Hello! This is a test SMS message.",
         "timestamp": "2024-11-01T14:00:00Z",
         "provider": "sms",

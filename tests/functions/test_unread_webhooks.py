@@ -112,15 +112,15 @@ def test_a_conflict_is_listed_and_a_replay_of_it_names_the_message_that_has_the_
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(
-    ("route", "body", "fault"),
+    ("body", "route", "fault"),
     [
-        ("sms", b"{", "Unreadable"),
-        ("email", b"[]", "Unreadable"),
-        ("email", b'{"from": "contact@example.org"}', "Invalid: to, xillio_id"),
-        ("sms", b'{"status": "delivered"}', "Invalid: reference"),
+        (b"{", "sms", "Unreadable"),
+        (b"[]", "email", "Unreadable"),
+        (b'{"from": "contact@example.org"}', "email", "Invalid: to, xillio_id"),
+        (b'{"status": "delivered"}', "sms", "Invalid: reference"),
     ],
 )
-def test_a_signed_body_of_another_form_is_listed(route: str, body: bytes, fault: str) -> None:
+def test_a_signed_body_of_another_form_is_listed(body: bytes, route: str, fault: str) -> None:
     assert post(body, route).status == 202
     [webhook] = operate("GET").json["unread_webhooks"]
     assert (webhook["route"], webhook["kind"], webhook["fault"]) == (route, "unreadable", fault)
@@ -165,21 +165,21 @@ def test_the_list_is_filtered_by_provider_kind_and_time() -> None:
 
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(
-    ("method", "target", "status"),
+    ("status", "method", "target"),
     [
-        ("GET", "?limit=0", 422),
-        ("GET", "?kind=odd", 422),
-        ("GET", "?since=yesterday", 422),
-        ("GET", "?cursor=x", 400),
-        ("GET", "/0", 422),
-        ("GET", "/9", 404),
-        ("GET", "/9/raw", 404),
-        ("POST", "/9/replay", 404),
-        ("DELETE", "/9", 404),
+        (422, "GET", "?limit=0"),
+        (422, "GET", "?kind=odd"),
+        (422, "GET", "?since=yesterday"),
+        (400, "GET", "?cursor=x"),
+        (422, "GET", "/0"),
+        (404, "GET", "/9"),
+        (404, "GET", "/9/raw"),
+        (404, "POST", "/9/replay"),
+        (404, "DELETE", "/9"),
     ],
 )
 def test_a_missing_webhook_or_an_invalid_parameter_has_its_status(
-    method: str, target: str, status: int
+    status: int, method: str, target: str
 ) -> None:
     assert operate(method, target).status == status
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from messaging.conversations.responses import Message
 from messaging.models import Content, InboundMessage, OutboundMessage
-from tests.support.messages import CONTACT, CUSTOMER, email, sms
+from tests.support.messages import CONTACT, CUSTOMER, NOT_IN_A_TEXT, email, sms
 
 URL = "https://example.com/image.jpg"
 NOON = datetime(2024, 11, 1, 12, tzinfo=UTC)
@@ -67,25 +67,15 @@ def test_an_error_names_the_wrong_field_of_an_inbound_message(name: str, value: 
 @pytest.mark.parametrize("error", [None, {"code": "30003", "reason": "Unreachable"}])
 def test_a_message_has_the_json_of_the_contract(error: dict[str, str] | None) -> None:
     document = {
+        **NOT_IN_A_TEXT,
         "id": 7,
         "conversation_id": 1,
         "direction": "outbound",
         "type": "sms",
         "from": CUSTOMER,
         "to": CONTACT,
-        "subject": None,
         "body": "Hello",
-        "cc": [],
-        "from_name": None,
-        "to_name": None,
-        "cc_names": {},
-        "reply_to": None,
-        "reply_to_name": None,
-        "headers": {},
-        "html": None,
         "attachments": [URL],
-        "content_ids": {},
-        "extra": {},
         "status": "failed" if error else "queued",
         "provider": "sms",
         "provider_message_id": None,

@@ -1,6 +1,6 @@
 """Messages and reports for tests, made through the product, for account 1."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -28,6 +28,20 @@ from tests.support.database_reset import OWN_ALL
 ACCOUNT = 1
 CUSTOMER, CONTACT = "+12016661234", "+18045551234"
 LEASE = timedelta(seconds=30)
+NOT_IN_A_TEXT: Mapping[str, object] = {
+    "subject": None,
+    "from_name": None,
+    "to_name": None,
+    "cc": [],
+    "cc_names": {},
+    "reply_to": None,
+    "reply_to_name": None,
+    "headers": {},
+    "html": None,
+    "content_ids": {},
+    "extra": {},
+}
+"""What the API shows of a text message in the fields of emails and of inbound messages."""
 
 _others = count(1)
 

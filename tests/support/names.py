@@ -2,6 +2,7 @@
 
 from email.header import decode_header, make_header
 from email.utils import getaddresses
+from typing import Any
 
 NAMES = [
     "Ann",
@@ -37,3 +38,15 @@ def read_mailboxes(value: str) -> list[tuple[str, str]]:
     Not by its policies: before Python 3.13.2, they put a blank between two encoded words.
     """
     return [(str(make_header(decode_header(name))), address) for name, address in getaddresses([value])]
+
+
+def named_everywhere(name: str) -> dict[str, Any]:
+    """The fields of a mail to contact@example.org with a name beside each of its addresses but two copies."""
+    return {
+        "from_name": name,
+        "to_name": name,
+        "cc": ["copy@example.org", "contact@example.org", "other@example.org"],
+        "cc_names": {"copy@example.org": name, "contact@example.org": "unused"},
+        "reply_to": "office@example.com",
+        "reply_to_name": name,
+    }

@@ -13,7 +13,7 @@ from messaging.models import MAX_ID, Channel, Status
 from messaging.postgres import database as product
 from tests.support import messages
 from tests.support.database import Database
-from tests.support.messages import ACCOUNT, CONTACT, CUSTOMER
+from tests.support.messages import ACCOUNT, CONTACT, CUSTOMER, NOT_IN_A_TEXT
 
 
 def items(page: Page | None) -> list[dict[str, Any]]:
@@ -60,26 +60,16 @@ def test_a_message_has_all_fields_and_its_events_oldest_first() -> None:
     for clock in ("created_at", "updated_at"):
         assert datetime.fromisoformat(fields.pop(clock)).tzinfo is UTC
     assert fields == {
+        **NOT_IN_A_TEXT,
         "id": 1,
         "conversation_id": 1,
         "direction": "outbound",
         "type": "sms",
         "from": CUSTOMER,
         "to": CONTACT,
-        "subject": None,
         "body": "out",
-        "cc": [],
-        "from_name": None,
-        "to_name": None,
-        "cc_names": {},
-        "reply_to": None,
-        "reply_to_name": None,
-        "headers": {},
         "version": 1,
-        "html": None,
         "attachments": [],
-        "content_ids": {},
-        "extra": {},
         "status": "queued",
         "provider": "sms",
         "provider_message_id": None,

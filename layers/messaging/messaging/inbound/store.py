@@ -34,6 +34,8 @@ _DELETE_REQUESTS = (
     " DELETE FROM webhook_requests r USING expired WHERE r.id = expired.id RETURNING 1"
 )
 
+UNREAD = "fault IS NOT NULL AND dismissed_at IS NULL"
+"""The condition for requests that could not be read and that nobody has dismissed."""
 _PART_ERRORS = ("22", "23", "54")
 """Classes of SQLSTATE that one part of a request may cause, as receive_webhook lists them: invalid data, a
 violated constraint, a limit of the database."""
@@ -185,18 +187,27 @@ class Selector(NamedTuple):
     ids: Sequence[int] = ()
 
 
+def origin_conditions(
+    values: Values, provider: str | None, since: datetime | None, until: datetime | None
+) -> list[str]:
+    """Return the conditions for requests of a provider in a period. None filters nothing."""
+    conditions = []
+    if provider:
+        conditions.append(f"provider = {values.bind(provider)}")
+    if since:
+        conditions.append(f"received_at >= {values.bind(since)}")
+    if until:
+        conditions.append(f"received_at < {values.bind(until)}")
+    return conditions
+
+
 def list_requests(selector: Selector, after: int, limit: int) -> Sequence[tuple[int, WebhookRequest]]:
     """Return the next requests with an id greater than `after`, each with its id, in the order of ids."""
     values = Values()
     conditions = [f"route = {values.bind(selector.route)}", f"id > {values.bind(after)}"]
+    conditions += origin_conditions(values, selector.provider, selector.since, selector.until)
     if selector.unparsed:
-        conditions.append("fault IS NOT NULL AND dismissed_at IS NULL")
-    if selector.since:
-        conditions.append(f"received_at >= {values.bind(selector.since)}")
-    if selector.until:
-        conditions.append(f"received_at < {values.bind(selector.until)}")
-    if selector.provider:
-        conditions.append(f"provider = {values.bind(selector.provider)}")
+        conditions.append(UNREAD)
     if selector.ids:
         conditions.append(f"id = ANY ({values.bind(list(selector.ids))})")
     rows = run(

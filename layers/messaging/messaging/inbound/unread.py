@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from messaging.aws import boto_clients
 from messaging.inbound.faults import FaultKind
 from messaging.inbound.responses import ReplayedPart, ReplayedWebhook
-from messaging.inbound.store import StoredPart
+from messaging.inbound.store import UNREAD, StoredPart, origin_conditions
 from messaging.inbound.webhook_request import WebhookRequest
 from messaging.postgres.database import Values, call, run
 from messaging.problems import Unavailable
@@ -49,15 +49,10 @@ def list_webhooks(selected: UnreadFilter, limit: int, before: int) -> Sequence[t
     Each row has the id and the JSON text of an UnreadWebhook. One row more than the limit, if any.
     """
     values = Values()
-    conditions = ["fault IS NOT NULL AND dismissed_at IS NULL", f"id < {values.bind(before)}"]
-    if selected.provider:
-        conditions.append(f"provider = {values.bind(selected.provider)}")
+    conditions = [UNREAD, f"id < {values.bind(before)}"]
+    conditions += origin_conditions(values, selected.provider, selected.since, selected.until)
     if selected.kind:
         conditions.append(f"fault_kind = {values.bind(selected.kind)}")
-    if selected.since:
-        conditions.append(f"received_at >= {values.bind(selected.since)}")
-    if selected.until:
-        conditions.append(f"received_at < {values.bind(selected.until)}")
     statement = _LIST.format(conditions=" AND ".join(conditions), limit=values.bind(limit + 1))
     rows = run(statement, *values)
     return [(id, document) for id, document in rows]

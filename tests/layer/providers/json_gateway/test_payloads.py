@@ -14,6 +14,7 @@ from messaging.failures import OutcomeUnknown, TemporaryFailure
 from messaging.models import Channel, DeliveryReport, InboundMessage, OutboundMessage, Status
 from messaging.providers import json_gateway
 from messaging.providers.provider import ProviderResult, Webhook
+from tests.support import senders
 from tests.support.api import INBOUND_EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS
 from tests.support.configuration import SIGNING_SECRET
 from tests.support.names import NAMES
@@ -325,15 +326,7 @@ def test_a_report_without_a_timestamp_has_the_time_of_its_arrival() -> None:
 @pytest.mark.parametrize(
     ("sender", "stored"),
     [
-        *(
-            ("McDonald's",) * 2,
-            ("Yahoo!",) * 2,
-            ("E*TRADE",) * 2,
-            ("Müller",) * 2,
-            ("H&M",) * 2,
-            ("楽天",) * 2,
-        ),
-        *(("🍕 Pizza",) * 2, ("nobody@example.org",) * 2, ("A name of many characters",) * 2),
+        *((sender, sender) for sender in (*senders.NAMES, "nobody@example.org")),
         *(("18045551234", "+18045551234"), (" ACME ", "ACME"), ("a\0b", "a\u2400b")),
         *(("+5215512345678", "+525512345678"), ("+541123456789", "+5491123456789")),
     ],

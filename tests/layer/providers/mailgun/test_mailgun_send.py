@@ -15,7 +15,7 @@ from messaging.providers.mailgun import Mailgun
 from messaging.providers.provider import ProviderResult
 from tests.layer.providers.mailgun.test_contract import TestUrlencoded as Vendor
 from tests.support.internet import PUBLIC, Internet
-from tests.support.names import NAMES, read_mailboxes
+from tests.support.names import NAMES, named_everywhere, read_mailboxes
 from tests.support.providers.send_contract import answer, in_turn
 from tests.support.tcp_server import Script, read_request, serve
 
@@ -105,15 +105,7 @@ def test_every_field_of_a_mail_is_sent() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_names_arrive_as_they_were_written(name: str) -> None:
     api = Api()
-    send(
-        api,
-        from_name=name,
-        to_name=name,
-        cc=["copy@example.org", "contact@example.org", "other@example.org"],
-        cc_names={"copy@example.org": name, "contact@example.org": "unused"},
-        reply_to="office@example.com",
-        reply_to_name=name,
-    )
+    send(api, **named_everywhere(name))
     addresses = [(field, value) for field, value in api.fields if "@" in value and not field.startswith("v:")]
     assert [(field, read_mailboxes(value)) for field, value in addresses] == [
         ("from", [(name, "user@example.com")]),

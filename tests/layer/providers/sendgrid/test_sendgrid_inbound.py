@@ -201,16 +201,17 @@ def test_a_field_that_contradicts_its_charset_is_a_defect_of_the_message() -> No
 @pytest.mark.parametrize(
     ("about", "field", "name"),
     [
-        ('{"filename": "a.pdf", "name": "b.pdf"}', "attachment1|c.pdf", "a.pdf"),
-        ('{"filename": "", "name": "b.pdf"}', "attachment1|c.pdf", "b.pdf"),
-        ('{"filename": "a.pdf"}', "attachment1", "a.pdf"),
-        ("{}", "attachment1|c.pdf", "c.pdf"),
-        ('{"filename": 7}', "picture|c.pdf", "c.pdf"),
-        ("{}", "attachment1", "attachment.txt"),
+        ({"filename": "a.pdf", "name": "b.pdf"}, "attachment1|c.pdf", "a.pdf"),
+        ({"filename": "", "name": "b.pdf"}, "attachment1|c.pdf", "b.pdf"),
+        ({"filename": "a.pdf"}, "attachment1", "a.pdf"),
+        ({}, "attachment1|c.pdf", "c.pdf"),
+        ({"filename": 7}, "picture|c.pdf", "c.pdf"),
+        ({}, "attachment1", "attachment.txt"),
     ],
 )
-def test_a_file_has_the_name_that_its_sender_gave_it(about: str, field: str, name: str) -> None:
-    [message] = read(form(**MAIL, **{"attachment-info": f'{{"attachment1": {about}}}', field: "x"}))
+def test_a_file_has_the_name_that_its_sender_gave_it(about: dict[str, object], field: str, name: str) -> None:
+    info = json.dumps({"attachment1": about})
+    [message] = read(form(**MAIL, **{"attachment-info": info, field: "x"}))
     assert [file.name for file in message.files] == [name]
 
 

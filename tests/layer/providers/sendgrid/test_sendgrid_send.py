@@ -14,7 +14,7 @@ from messaging.providers.provider import ProviderResult
 from messaging.providers.sendgrid import SendGrid, recipient_mark
 from tests.layer.providers.sendgrid.api import ACCEPTED, ID, outbound, send
 from tests.support.internet import PUBLIC, Internet
-from tests.support.names import NAMES
+from tests.support.names import NAMES, named_everywhere
 from tests.support.providers.send_contract import answer
 from tests.support.tcp_server import read_request, serve
 
@@ -100,20 +100,16 @@ def test_copies_are_sent_with_the_mark_of_the_recipient() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_sent_as_they_were_written(name: str) -> None:
     """SendGrid quotes and encodes them itself."""
-    _, body = request(
-        from_name=name,
-        to_name=name,
-        cc=["a@example.org", "contact@example.org", "b@example.org"],
-        cc_names={"a@example.org": name, "contact@example.org": "unused"},
-        reply_to="reply@example.com",
-        reply_to_name=name,
-    )
+    _, body = request(**named_everywhere(name))
     fields = json.loads(body)
     [recipients] = fields["personalizations"]
     assert fields["from"] == {"email": "user@example.com", "name": name}
     assert recipients["to"] == [{"email": "contact@example.org", "name": name}]
-    assert recipients["cc"] == [{"email": "a@example.org", "name": name}, {"email": "b@example.org"}]
-    assert fields["reply_to"] == {"email": "reply@example.com", "name": name}
+    assert recipients["cc"] == [
+        {"email": "copy@example.org", "name": name},
+        {"email": "other@example.org"},
+    ]
+    assert fields["reply_to"] == {"email": "office@example.com", "name": name}
 
 
 def test_an_address_is_not_named_twice() -> None:

@@ -8,6 +8,7 @@ import pytest
 from messaging.models import Channel
 from messaging.problems import Invalid, Unreadable
 from tests.layer.providers.twilio.webhooks import RECEIVED_AT, changed, message, payload, read
+from tests.support import senders
 
 OURS, CONTACT = "+12016661234", "+18045551234"
 
@@ -115,15 +116,7 @@ def test_a_message_without_a_text_has_an_empty_body(
 @pytest.mark.parametrize(
     ("sender", "stored"),
     [
-        *(
-            ("McDonald's",) * 2,
-            ("Yahoo!",) * 2,
-            ("E*TRADE",) * 2,
-            ("Müller",) * 2,
-            ("H&M",) * 2,
-            ("楽天",) * 2,
-        ),
-        *(("🍕 Pizza",) * 2, ("A name of many characters",) * 2, ("info@acme",) * 2, ("24273",) * 2),
+        *((sender, sender) for sender in (*senders.NAMES, "info@acme", "24273")),
         *((" ACME ", "ACME"), ("a\tb", "a\u2409b")),
         *(
             ("14133881111", "+14133881111"),
