@@ -49,8 +49,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
      WHERE in_fault IS NULL AND in_replay_token IS NULL AND octet_length(in_body) < 50000
 $$;
 
--- Stores a verified webhook request and all of its parts in one transaction. The same request again adds nothing; if
--- it could not be read before and now was, it loses its fault.
+-- Stores a verified webhook request and all of its parts in one transaction. The same request again adds nothing. If
+-- it could not be read before, it has the fault of this call now, or none; one that was read gets no fault.
 --
 -- Normally all parts are stored in the transaction itself, and a part that the database refuses fails the call. The
 -- caller then repeats it with in_isolated: each part gets a subtransaction, so that a refused part does not lose the
@@ -85,6 +85,8 @@ BEGIN
     ELSIF in_fault IS NOT NULL THEN  -- a replay: it is stored with its message if it could be read before
         SELECT r.id, r.received_at INTO first_id, first_received_at FROM webhook_requests r
          WHERE r.received_at = in_received_at AND r.digest = in_digest AND r.provider = in_provider;
+        UPDATE webhook_requests r SET fault = in_fault, fault_kind = in_fault_kind
+         WHERE r.id = first_id AND r.fault IS NOT NULL;
     END IF;
     IF first_id IS NULL THEN
         INSERT INTO webhook_requests AS r (
@@ -93,8 +95,8 @@ BEGIN
         VALUES (in_route, in_provider, in_received_at, in_verified_at, in_url, in_query, in_headers, in_body,
                 reported_id, in_digest, in_replay_token, in_fault, in_fault_kind)
         ON CONFLICT (message_id, digest, provider) DO UPDATE
-           SET fault = CASE WHEN excluded.fault IS NOT NULL THEN r.fault END,
-               fault_kind = CASE WHEN excluded.fault IS NOT NULL THEN r.fault_kind END
+           SET fault = CASE WHEN r.fault IS NOT NULL THEN excluded.fault END,
+               fault_kind = CASE WHEN r.fault IS NOT NULL THEN excluded.fault_kind END
         RETURNING r.id, r.received_at INTO first_id, first_received_at;
     END IF;
 

@@ -248,16 +248,20 @@ def test_a_part_that_the_database_rejects_does_not_lose_the_others(database: Dat
     assert database.value(FAULT) is None
 
 
-def test_a_fault_stays_until_the_whole_request_is_parsed(database: Database) -> None:
-    request = messages.request()
-    for parse_fault, expected in (
-        (INVALID, "Invalid"),
-        (Fault(FaultKind.BUG, "KeyError"), "Invalid"),
-        (None, None),
-        (Fault(FaultKind.BUG, "later"), None),
+@pytest.mark.parametrize("minutes", [0, 5])
+def test_a_request_has_the_fault_of_its_last_reading_until_it_is_read(
+    database: Database, minutes: int
+) -> None:
+    first = messages.request()
+    again = first.model_copy(update={"received_at": first.received_at + timedelta(minutes=minutes)})
+    for request, parse_fault, expected in (
+        (first, INVALID, ["Invalid", "unreadable"]),
+        (again, Fault(FaultKind.BUG, "KeyError"), ["KeyError", "bug"]),
+        (again, None, [None, None]),
+        (again, Fault(FaultKind.BUG, "later"), [None, None]),
     ):
         store_parts([], request, parse_fault)
-        assert database.value(FAULT) == expected
+        assert database.rows("SELECT fault, fault_kind FROM webhook_requests") == [expected]
 
 
 CONTACTS = ("+18045551001", "+18045551002")
