@@ -72,7 +72,8 @@ class Settings(BaseModel):
     internet."""
 
     default_region: str | None = None
-    """The region, such as `US`, of phone numbers without a leading `+`. If it is empty, they are refused."""
+    """The region, such as `US`, of phone numbers without a leading `+`. If it is empty, they are refused
+    in requests, and inbound ones are stored as they were written unless they have a country code."""
     max_attempts: int = Field(16, ge=1)
     """How often a message is tried before it fails. 16 attempts take about three hours."""
     max_age: int = Field(86400, ge=1)

@@ -67,6 +67,15 @@ def test_a_form_may_have_any_boundary() -> None:
     assert verify(form, "multipart/form-data; boundary=json").replay_token == REPLAY_TOKEN
 
 
+@pytest.mark.parametrize("count", [999, 5000, 9900])
+@pytest.mark.parametrize("kind", [URLENCODED, MULTIPART])
+def test_a_mail_whose_many_headers_are_fields_is_verified(kind: str, count: int) -> None:
+    headers = {f"X-Header-{number}": "a" for number in range(count)}
+    fields = headers | signature(NOW, TOKEN)
+    body = multipart(fields, {}) if kind == MULTIPART else urlencode(fields).encode()
+    assert verify(body, kind).replay_token == REPLAY_TOKEN
+
+
 def test_the_timestamp_may_be_a_number() -> None:
     signed = signature(NOW, TOKEN)
     assert verify(written({**signed, "timestamp": int(signed["timestamp"])})).replay_token == REPLAY_TOKEN
