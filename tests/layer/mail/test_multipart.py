@@ -23,7 +23,7 @@ NOTES = (
     b"This is a multi-part message in MIME format.",
     b"Multipart message, please use another mail program",
     b"This is an S/MIME signed message",
-    b"Dies ist eine mehrteilige Nachricht im MIME-Format.",
+    b"Eine mehrteilige Nachricht im MIME-Format",
     "\u6b64\u90ae\u4ef6\u662fMIME\u683c\u5f0f".encode(),
 )
 TEXTS_BEFORE = (

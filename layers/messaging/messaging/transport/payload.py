@@ -16,7 +16,7 @@ from messaging.models import MAX_ID
 from messaging.problems import Unreadable
 
 MAX_FIELDS = 10_000
-"""Fields and files of a form. Mailgun sends each header of a mail as a field, too."""
+"""Fields and files of a form. A vendor sends each header of a mail as a field, too."""
 MAX_TOKENS = 200_000
 """Strings, and beginnings of values, in a JSON document. The JSON parser itself limits the depth to 200."""
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[,\[{]', re.DOTALL)
