@@ -110,6 +110,25 @@ def test_the_parts_are_separated_by_the_lines_of_the_boundary(content: bytes, de
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"Call me.\r\n--b\r\n" + PDF + b"--b--\r\n", id="before a file"),
+        pytest.param(b"--b\r\n" + PDF + b"--b--\r\nCall me.", id="after a file"),
+        pytest.param(b"--b\r\n--b--\r\nCall me.", id="after an empty part"),
+        pytest.param(b"--b--\r\nCall me.", id="after a closing line"),
+        pytest.param(
+            b"Call me.\r\n--b\r\nContent-Type: text/html\r\n\r\n\r\n--b--", id="before a blank text"
+        ),
+    ],
+)
+def test_a_mail_whose_only_text_is_outside_its_parts_is_a_file_too(content: bytes) -> None:
+    _, files, defects = read(MIXED + b"b", content)
+    name, raw = files[-1]
+    assert (name, raw.endswith(content)) == ("message.eml", True)
+    assert defects & (TEXT_BEFORE | TEXT_AFTER)
+
+
+@pytest.mark.parametrize(
     ("encoding", "content", "defects"),
     [
         pytest.param(b"base64", base64.encodebytes(PARTS), ENCODED, id="base64"),

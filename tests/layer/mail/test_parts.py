@@ -13,8 +13,8 @@ from messaging.mail.parts import MAX_BEGINNING, MAX_PARTS, MAX_TEXTS
 def multipart(kind: str, *parts: str, boundary: str = "b1") -> str:
     """Return a multipart with its Content-Type header, so that it can be a part of another."""
     content = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts)
-    head = f'Content-Type: multipart/{kind}; boundary="{boundary}"\r\n\r\nFor old readers.'
-    return f"{head}\r\n{content}--{boundary}--\r\nAfter.\r\n"
+    head = f'Content-Type: multipart/{kind}; boundary="{boundary}"\r\n\r\nA multi-part message.'
+    return f"{head}\r\n{content}--{boundary}--\r\n"
 
 
 def parse(mail: str) -> Mail:

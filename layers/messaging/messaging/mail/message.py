@@ -27,6 +27,8 @@ _ELEMENTS = (
 _TAG = re.compile(rf"(?i)<(?:!doctype\s[^<>]*>|!--|/?(?:{_ELEMENTS})(?=[\s/>])[^<>]*>)")
 """A tag of HTML. In a plain text, `<name>` is a placeholder and `<user@example.com>` is an address."""
 
+_OMITTED = {Defect.HEADERS_OMITTED, Defect.PARTS_OMITTED}
+_OUTSIDE_PARTS = {Defect.TEXT_BEFORE_PARTS, Defect.TEXT_AFTER_PARTS}
 _MESSAGE_ID = re.compile(r"<([^<>\s]+)>")
 
 
@@ -69,15 +71,16 @@ class Mail:
 def parse_mail(raw: bytes) -> Mail:
     """Parse a raw mail (RFC 5322).
 
-    If it has more headers or parts than are read, the mail itself is among its files. Raises Unreadable if it
-    is empty.
+    If it has more headers or parts than are read, or its only text is outside its parts, the mail itself is
+    among its files. Raises Unreadable if it is empty.
     """
     if not raw.strip():
         raise Unreadable("The mail is empty.")
     defects: set[Defect] = set()
     headers, content = split_mail(raw, defects)
     parts = parse_parts(headers, content, defects)
-    if defects & {Defect.HEADERS_OMITTED, Defect.PARTS_OMITTED}:
+    has_text = bool((parts.text or parts.html or "").strip())
+    if defects & _OMITTED or (defects & _OUTSIDE_PARTS and not has_text):
         parts.files.append(make_file("message.eml", "message/rfc822", raw))
     return build_mail(headers, parts.text, parts.html, parts.files, parts.content_ids, defects)
 
