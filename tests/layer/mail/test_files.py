@@ -8,23 +8,27 @@ from messaging.mail.files import make_file
 HEAD = b"From: ann@example.org\r\nContent-Type: multipart/related; boundary=b\r\n\r\n"
 
 
+FILE_NAMES = {
+    "a path": ("../../etc/passwd", "passwd"),
+    "a path of Windows": ("C:\\Temp\\a.doc", "a.doc"),
+    "an encoded word": ("=?utf-8?b?4oKsLnBkZg==?=", "\u20ac.pdf"),
+    "a long name": ("a" * 300 + ".pdf", "a" * 251 + ".pdf"),
+    "control characters": ("a\tb\x85c\u2028.txt", "a b c .txt"),
+    "a change of direction": ("\u202egpj.exe", "gpj.exe"),
+    "two dots": ("..", "attachment.pdf"),
+    "dots and blanks": (" . . ", "attachment.pdf"),
+    "dots after a folder": ("a/...", "attachment.pdf"),
+    "a folder": ("path/", "attachment.pdf"),
+    "nothing": ("", "attachment.pdf"),
+    "a dot at the beginning": (".htaccess", ".htaccess"),
+    "a device of Windows, whose browsers rename it": ("CON", "CON"),
+}
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [
-        pytest.param("../../etc/passwd", "passwd", id="a path"),
-        pytest.param("C:\\Temp\\a.doc", "a.doc", id="a path of Windows"),
-        pytest.param("=?utf-8?b?4oKsLnBkZg==?=", "\u20ac.pdf", id="an encoded word"),
-        pytest.param("a" * 300 + ".pdf", "a" * 251 + ".pdf", id="a long name"),
-        pytest.param("a\tb\x85c\u2028.txt", "a b c .txt", id="control characters"),
-        pytest.param("\u202egpj.exe", "gpj.exe", id="a change of direction"),
-        pytest.param("..", "attachment.pdf", id="two dots"),
-        pytest.param(" . . ", "attachment.pdf", id="dots and blanks"),
-        pytest.param("a/...", "attachment.pdf", id="dots after a folder"),
-        pytest.param("path/", "attachment.pdf", id="a folder"),
-        pytest.param("", "attachment.pdf", id="nothing"),
-        pytest.param(".htaccess", ".htaccess", id="a dot at the beginning"),
-        pytest.param("CON", "CON", id="a device of Windows, whose browsers rename it"),
-    ],
+    FILE_NAMES.values(),
+    ids=FILE_NAMES,
 )
 def test_a_file_has_a_name_that_can_be_shown(name: str, expected: str) -> None:
     assert make_file(name, "application/pdf", b"").name == expected

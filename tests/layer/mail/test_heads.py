@@ -50,25 +50,29 @@ def test_the_text_begins_after_the_headers(raw: bytes, text: str) -> None:
     assert not mail.defects
 
 
+CONTENTS_WITHOUT_EMPTY_LINE = {
+    "a sentence": (b"Dear all,\r\nhi\r\n", "Dear all,\nhi\n"),
+    "a sentence and an empty line": (b"Dear all,\r\n\r\nhi\r\n", "Dear all,\n\nhi\n"),
+    "a sentence that looks like a header": (b"Note: hi\r\nbye", "Note: hi\nbye"),
+    "only a sentence that looks like a header": (b"Note: hi\r\n", "Note: hi\n"),
+    "a link": (b"https://example.org/\r\nhi", "https://example.org/\nhi"),
+    "a time": (b"at 14:00 hi", "at 14:00 hi"),
+    "a bounce": (b"<ann@example.org>:\r\nfull", "<ann@example.org>:\nfull"),
+    "a quoted header that the mail has": (b"hi\r\nFrom: Bob\r\nho", "hi\nFrom: Bob\nho"),
+    "a list": (b"hi\r\nTerms: none\r\nho", "hi\nTerms: none\nho"),
+    "a day": (b"hi\r\nDate: Friday\r\nho", "hi\nDate: Friday\nho"),
+    "no address": (b"hi\r\nTo: the desk\r\nho", "hi\nTo: the desk\nho"),
+    "a form": (b"Name: Bob\r\nUser-Name: b\r\n", "Name: Bob\nUser-Name: b\n"),
+    "other characters than ASCII": ("Grüße\r\nhi".encode(), "Grüße\nhi"),
+    "CR": (b"Dear all,\rhi\r", "Dear all,\nhi\n"),
+    "a tag": (b"<p>hi</p>\r\n", "<p>hi</p>\n"),
+}
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
-    [
-        pytest.param(b"Dear all,\r\nhi\r\n", "Dear all,\nhi\n", id="a sentence"),
-        pytest.param(b"Dear all,\r\n\r\nhi\r\n", "Dear all,\n\nhi\n", id="a sentence and an empty line"),
-        pytest.param(b"Note: hi\r\nbye", "Note: hi\nbye", id="a sentence that looks like a header"),
-        pytest.param(b"Note: hi\r\n", "Note: hi\n", id="only a sentence that looks like a header"),
-        pytest.param(b"https://example.org/\r\nhi", "https://example.org/\nhi", id="a link"),
-        pytest.param(b"at 14:00 hi", "at 14:00 hi", id="a time"),
-        pytest.param(b"<ann@example.org>:\r\nfull", "<ann@example.org>:\nfull", id="a bounce"),
-        pytest.param(b"hi\r\nFrom: Bob\r\nho", "hi\nFrom: Bob\nho", id="a quoted header that the mail has"),
-        pytest.param(b"hi\r\nTerms: none\r\nho", "hi\nTerms: none\nho", id="a list"),
-        pytest.param(b"hi\r\nDate: Friday\r\nho", "hi\nDate: Friday\nho", id="a day"),
-        pytest.param(b"hi\r\nTo: the desk\r\nho", "hi\nTo: the desk\nho", id="no address"),
-        pytest.param(b"Name: Bob\r\nUser-Name: b\r\n", "Name: Bob\nUser-Name: b\n", id="a form"),
-        pytest.param("Grüße\r\nhi".encode(), "Grüße\nhi", id="other characters than ASCII"),
-        pytest.param(b"Dear all,\rhi\r", "Dear all,\nhi\n", id="CR"),
-        pytest.param(b"<p>hi</p>\r\n", "<p>hi</p>\n", id="a tag"),
-    ],
+    CONTENTS_WITHOUT_EMPTY_LINE.values(),
+    ids=CONTENTS_WITHOUT_EMPTY_LINE,
 )
 def test_without_an_empty_line_the_text_begins_at_the_first_line_that_is_not_a_header(
     content: bytes, text: str

@@ -40,37 +40,37 @@ def test_a_header_has_a_value_and_parameters(header: str, value: str, parameters
     assert parse_header(header) == (value, parameters)
 
 
+FILE_NAMES = {
+    "simple": ("filename=a.pdf", "a.pdf"),
+    "extended last": ("filename=\"M.pdf\"; filename*=UTF-8''M%C3%BC.pdf", "Mü.pdf"),
+    "extended first": ("filename*=UTF-8''M%C3%BC.pdf; filename=M.pdf", "Mü.pdf"),
+    "extended in quotes": ("filename*=\"utf-8'de'M%C3%BC.pdf\"", "Mü.pdf"),
+    "another charset": ("filename*=iso-8859-1''M%FC.pdf", "Mü.pdf"),
+    "an unknown charset": ("filename*=x-none''M%C3%BC.pdf", "Mü.pdf"),
+    "no charset": ("filename*=M%C3%BC.pdf", "Mü.pdf"),
+    "an empty extended one": ("filename*=''; filename=a.pdf", "a.pdf"),
+    "numbered": ("filename*0=a; filename*1=b.pdf", "ab.pdf"),
+    "half characters": ("filename*0*=utf-8''%C3; filename*1*=%BC; filename*2=.pdf", "ü.pdf"),
+    "another order": ("filename*1=b; filename*2=.pdf; filename*0=a", "ab.pdf"),
+    "a missing number": ("filename*0=a; filename*2=b.pdf", "ab.pdf"),
+    "apostrophes": ("filename*0*=utf-8''a; filename*1*=b'c'd.pdf", "ab'c'd.pdf"),
+    "no first one": ("filename*1=b.pdf", "b.pdf"),
+    "numbers of two digits": ("filename*10=k; filename*9=j; filename*0*=utf-8''a; filename=z", "ajk"),
+    "extended and numbered": ("filename*0=a; filename*=utf-8''b", "b"),
+    "percent-encoded without saying so": ('filename="M%C3%BC%20a.pdf"', "Mü a.pdf"),
+    "percent-encoded in another charset than UTF-8": ('filename="%FC.pdf"', "%FC.pdf"),
+    "a percent sign": ('filename="50% off.pdf"', "50% off.pdf"),
+    "a percent sign before letters": ('filename="5%ab.pdf"', "5%ab.pdf"),
+    "single quotes": ("filename='a b.pdf'", "a b.pdf"),
+    "brackets are no comment": ("filename=report (1).pdf", "report (1).pdf"),
+    "a comma": ("filename=a,b.pdf", "a,b.pdf"),
+}
+
+
 @pytest.mark.parametrize(
     ("disposition", "name"),
-    [
-        pytest.param("filename=a.pdf", "a.pdf", id="simple"),
-        pytest.param("filename=\"M.pdf\"; filename*=UTF-8''M%C3%BC.pdf", "Mü.pdf", id="extended last"),
-        pytest.param("filename*=UTF-8''M%C3%BC.pdf; filename=M.pdf", "Mü.pdf", id="extended first"),
-        pytest.param("filename*=\"utf-8'de'M%C3%BC.pdf\"", "Mü.pdf", id="extended in quotes"),
-        pytest.param("filename*=iso-8859-1''M%FC.pdf", "Mü.pdf", id="another charset"),
-        pytest.param("filename*=x-none''M%C3%BC.pdf", "Mü.pdf", id="an unknown charset"),
-        pytest.param("filename*=M%C3%BC.pdf", "Mü.pdf", id="no charset"),
-        pytest.param("filename*=''; filename=a.pdf", "a.pdf", id="an empty extended one"),
-        pytest.param("filename*0=a; filename*1=b.pdf", "ab.pdf", id="numbered"),
-        pytest.param(
-            "filename*0*=utf-8''%C3; filename*1*=%BC; filename*2=.pdf", "ü.pdf", id="half characters"
-        ),
-        pytest.param("filename*1=b; filename*2=.pdf; filename*0=a", "ab.pdf", id="another order"),
-        pytest.param("filename*0=a; filename*2=b.pdf", "ab.pdf", id="a missing number"),
-        pytest.param("filename*0*=utf-8''a; filename*1*=b'c'd.pdf", "ab'c'd.pdf", id="apostrophes"),
-        pytest.param("filename*1=b.pdf", "b.pdf", id="no first one"),
-        pytest.param(
-            "filename*10=k; filename*9=j; filename*0*=utf-8''a; filename=z", "ajk", id="numbers of two digits"
-        ),
-        pytest.param("filename*0=a; filename*=utf-8''b", "b", id="extended and numbered"),
-        pytest.param('filename="M%C3%BC%20a.pdf"', "Mü a.pdf", id="percent-encoded without saying so"),
-        pytest.param('filename="%FC.pdf"', "%FC.pdf", id="percent-encoded in another charset than UTF-8"),
-        pytest.param('filename="50% off.pdf"', "50% off.pdf", id="a percent sign"),
-        pytest.param('filename="5%ab.pdf"', "5%ab.pdf", id="a percent sign before letters"),
-        pytest.param("filename='a b.pdf'", "a b.pdf", id="single quotes"),
-        pytest.param("filename=report (1).pdf", "report (1).pdf", id="brackets are no comment"),
-        pytest.param("filename=a,b.pdf", "a,b.pdf", id="a comma"),
-    ],
+    FILE_NAMES.values(),
+    ids=FILE_NAMES,
 )
 def test_the_best_form_of_a_file_name_is_used(disposition: str, name: str) -> None:
     assert file_name(parse_header(f"attachment; {disposition}"), NO_HEADER) == name
