@@ -329,8 +329,9 @@ def _inbound(fields: Mapping[str, str], webhook: Webhook) -> InboundMessage:
             extra[name] = fields[name][:MAX_ORIGINAL]
     attachments = _media(extra)
     media_count = fields.get("NumMedia", "")
-    is_mms = bool(attachments) or _POSITIVE.fullmatch(media_count) is not None
-    has_lost_media = (is_mms and not attachments) or any(map(_MEDIA_URL.fullmatch, extra))
+    expected_media = int(media_count) if _POSITIVE.fullmatch(media_count) else 0
+    is_mms = bool(attachments) or expected_media > 0
+    has_lost_media = expected_media > len(attachments) or any(map(_MEDIA_URL.fullmatch, extra))
     defects = [Defect.MEDIA_MISSING] if has_lost_media else []
     body = decode_base64_text(inbound.body)
     if body is None:

@@ -65,6 +65,15 @@ def test_media_are_counted_by_their_fields(count: str | None) -> None:
     assert inbound.type is Channel.MMS
 
 
+@pytest.mark.parametrize(
+    ("count", "defects"), [("3", None), ("4", None), ("5", ["media_missing"]), ("9999", ["media_missing"])]
+)
+def test_fewer_media_than_their_count_are_a_defect(count: str, defects: list[str] | None) -> None:
+    urls = {f"MediaUrl{number}": f"https://example.com/{number}" for number in range(4)}
+    inbound = message(changed("sms", NumMedia=count, **urls))
+    assert (len(inbound.attachments), inbound.extra.get("defects")) == (4, defects)
+
+
 @pytest.mark.parametrize("count", ["1", "01", "10"])
 def test_missing_media_are_not_invented(count: str) -> None:
     inbound = message(changed("mms", MediaUrl0=None, NumMedia=count))
