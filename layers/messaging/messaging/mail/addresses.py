@@ -120,6 +120,9 @@ def _parse(value: str, *, is_decoded: bool = False) -> list[ReceivedMailbox]:
     if link := _MARKDOWN_LINK.fullmatch(value):
         address = canonical_email(link[2])
         return [ReceivedMailbox(_clean_name(link[1], address), address, value.strip())]
+    if "&lt;" in value and "<" not in value:
+        unescaped = value.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", '"')
+        return [mailbox._replace(text=value.strip()) for mailbox in _parse(unescaped, is_decoded=is_decoded)]
     mailboxes: list[ReceivedMailbox] = []
     end = MAX_VALUE
     for tokens in _split(_tokenize(value[:MAX_VALUE])):
