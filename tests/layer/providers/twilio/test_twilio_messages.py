@@ -245,4 +245,4 @@ def test_a_form_that_is_neither_message_nor_report_is_invalid(body: bytes) -> No
 
 def test_a_form_with_too_many_fields_is_unreadable() -> None:
     with pytest.raises(Unreadable):
-        read(b"a=&" * 1001)
+        read(b"a=&" * 10_001)
