@@ -227,6 +227,35 @@ def test_headers_in_the_text_are_read(head: bytes, content: bytes, names: list[s
     assert ([name for name, _ in files], defects) == (names, {Defect.HEADERS_IN_TEXT})
 
 
+@pytest.mark.parametrize("before", [b"", b"\r\n", NOTES[0] + b"\r\n\r\n"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Type: text/plain; boundary=b",
+        b"Content-Type: text/plain; charset=utf-8",
+        b"Content-Transfer-Encoding: 7bit",
+        b"Content-Type: text",
+    ],
+)
+def test_a_multipart_that_is_declared_as_text_is_read(head: bytes, before: bytes) -> None:
+    text, files, defects = read(head, before + PARTS)
+    assert (text, files) == ("hi", [("a.pdf", b"PDF")])
+    assert Defect.HEADERS_IN_TEXT in defects
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"See:\n--b\nContent-Type: text/plain\n\nhi\n--b--\n", id="text before it"),
+        pytest.param(b"--b\nContent-Type: text/plain\n\nhi\n", id="no end"),
+        pytest.param(b"--b\nhi\n--b--\n", id="no headers"),
+        pytest.param(b"-- \nAnn\n", id="a signature"),
+    ],
+)
+def test_a_text_that_resembles_a_multipart_is_text(content: bytes) -> None:
+    assert read(b"Content-Type: text/plain", content)[:2] == (content.decode(), [])
+
+
 @pytest.mark.parametrize(
     "content",
     [

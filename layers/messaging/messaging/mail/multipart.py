@@ -14,8 +14,8 @@ _NOT_BLANK = re.compile(rb"[^\s\0]")
 _NOTE_ABOUT_MIME = re.compile(rb"(?i)\bMIME\b|multi-?part")
 """Stands before the first boundary, in any language, for mail readers of the time before MIME."""
 _FIRST_PART = re.compile(
-    rb"(?i)(?:\A|[\r\n])--(?P<boundary>[^\r\n]{1,%d}?)[ \t]*+(?:\r*+\n|\r)(?:content|mime)-[a-z-]++[ \t]*+:"
-    % MAX_SNIFFED_BOUNDARY
+    rb"(?i)(?:\A|[\r\n])--(?P<boundary>[^\r\n]{1,%d}?)[ \t]{0,%d}+(?:\r*+\n|\r)"
+    rb"(?:content|mime)-[a-z-]++[ \t]*+:" % (MAX_SNIFFED_BOUNDARY, MAX_SNIFFED_BOUNDARY)
 )
 _CLOSING_LINE = re.compile(
     rb"[\r\n]--(?P<boundary>[^\s-][^\r\n]{0,%d}?)--[ \t]*+(?:[\r\n]|\Z)" % MAX_SNIFFED_BOUNDARY
@@ -54,6 +54,21 @@ def find_boundary(declared: str | None, content: Bytes, defects: set[Defect]) ->
     return sign["boundary"] if first_line and not first_line["closing"] else None
 
 
+def is_multipart(declared: str | None, content: Bytes) -> bool:
+    """Whether a text is a multipart: it has the declared boundary, or it begins and ends with a boundary.
+
+    The boundary must precede a header of MIME.
+    """
+    sign = _FIRST_PART.search(content)
+    if sign is None:
+        return False
+    if declared and sign["boundary"] == declared.rstrip().encode(errors="surrogatepass"):
+        return True
+    if _is_text(content[: sign.start()]):
+        return False
+    return any(line["closing"] for line in _boundary_lines(sign["boundary"], content))
+
+
 def split_parts(boundary: bytes, content: Bytes, defects: set[Defect]) -> Iterator[Part]:
     """Yield the parts between the boundary's lines. The closing line may be missing, or have more text.
 
@@ -90,8 +105,13 @@ def split_parts(boundary: bytes, content: Bytes, defects: set[Defect]) -> Iterat
 def _check_text_before_parts(boundary: bytes, content: Bytes, defects: set[Defect]) -> None:
     first_line = next(_boundary_lines(boundary, content), None)
     before = content[: first_line.start()] if first_line else b""
-    if _NOT_BLANK.search(before) and not _NOTE_ABOUT_MIME.search(before):
+    if _is_text(before):
         defects.add(Defect.TEXT_BEFORE_PARTS)
+
+
+def _is_text(content: Bytes) -> bool:
+    """Whether there is something to read, and not only a note about MIME."""
+    return bool(_NOT_BLANK.search(content)) and not _NOTE_ABOUT_MIME.search(content)
 
 
 def _part(content: Bytes, start: int, end: int) -> Bytes:

@@ -22,7 +22,7 @@ from messaging.mail.mime import (
     split_head,
     split_mail,
 )
-from messaging.mail.multipart import find_boundary, split_parts
+from messaging.mail.multipart import find_boundary, is_multipart, split_parts
 from messaging.mail.transfer_encoding import Encoding, decode_transfer, looks_like_base64
 from messaging.mail.uuencode import decode_uuencode, extract_files
 from messaging.models import File
@@ -135,6 +135,7 @@ class _Parser:
             body = self._parse_multipart(declaration, content, position)
         elif declaration.media_type == "text/plain":
             body = self._parse_headers_in_text(headers, declaration, content, position)
+            body = body or self._parse_multipart_in_text(declaration, content, position)
         return body or self._parse_leaf(headers, declaration, content, position)
 
     def _may_read_more(self) -> bool:
@@ -215,6 +216,18 @@ class _Parser:
         if is_mail:
             self.parts.files.append(make_file(None, "message/rfc822", bytes(content)))
         return self.parse(inner_headers, inner_content, position._replace(depth=position.depth - 1))
+
+    def _parse_multipart_in_text(
+        self, declaration: Declaration, content: Bytes, position: _Position
+    ) -> Body | None:
+        """Parse a multipart that is declared as text. Return None if it is text."""
+        if declaration.file_name or declaration.is_attachment or position.depth == 0:
+            return None
+        if declaration.encoding is not Encoding.IDENTITY or not is_multipart(declaration.boundary, content):
+            return None
+        self._defects.add(Defect.HEADERS_IN_TEXT)
+        declaration = declaration._replace(media_type="multipart/mixed")
+        return self._parse_multipart(declaration, content, position)
 
     def _parse_leaf(
         self, headers: Headers, declaration: Declaration, content: Bytes, position: _Position
