@@ -67,6 +67,13 @@ def stack_database(stack: Stack) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture(scope="module")
+def closed() -> Iterator[Stack]:
+    """A stack that requires keys, as in AWS."""
+    with running(auth=True, relay_every=0) as stack:
+        yield stack
+
+
 @pytest.fixture
 def nothing_is_stored(stack: Stack) -> Iterator[None]:
     with nothing_stored(stack):

@@ -1,7 +1,6 @@
 """Valid and invalid requests, generated from the OpenAPI document, get the responses that it describes."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi import checks
 
-from local import Stack, running
+from local import Stack
 from local.commands.openapi import FILE
 from tests.support.api_keys import make
 from tests.support.http_client import get
@@ -43,13 +42,6 @@ def map_body(context: schemathesis.HookContext, body: Any) -> Any:
             if isinstance(body.get(field), str) and 0 < len(body[field]) <= 64:
                 body[field] = address
     return body
-
-
-@pytest.fixture(scope="module")
-def closed() -> Iterator[Stack]:
-    """A stack that requires keys, as in AWS."""
-    with running(auth=True, relay_every=0) as stack:
-        yield stack
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,14 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import pytest
 
-from local import Stack, running
+from local import Stack
 from local.http.server import Server
 from local.template.routes import Route
 from local.triggers.gateway import Gateway
@@ -69,12 +69,6 @@ CLOSED = [
 ]
 """Every protected route, unknown paths of $default, and methods that a path does not have."""
 ROUTES = pytest.mark.parametrize("route", CLOSED, ids=lambda route: f"{route.method} {route.path}")
-
-
-@pytest.fixture(scope="module")
-def closed() -> Iterator[Stack]:
-    with running(auth=True, relay_every=0) as stack:
-        yield stack
 
 
 @pytest.fixture(scope="module")

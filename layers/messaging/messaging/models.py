@@ -282,6 +282,18 @@ class DeliveryReport(Model):
     timestamp: Time
 
     @classmethod
+    def of_message(
+        cls, status: Status | None, code: str | None, reason: str | None, **fields: Any
+    ) -> "DeliveryReport":
+        """Return a report about a message. `fields` are the other fields.
+
+        It has the code and the reason if the message failed, or if its status does not change: they say why.
+        """
+        if status not in (None, Status.FAILED):
+            code = reason = None
+        return cls(status=status, code=code, reason=reason, **fields)
+
+    @classmethod
     def of_copy(cls, event: str, **fields: Any) -> "DeliveryReport":
         """Return a report about a cc copy. It is recorded and does not change the message's status.
 

@@ -41,6 +41,13 @@ def receive(fields: Mapping[str, object]) -> WebhookResponse:
     return inbound_receive.receive(Channel.SMS, "sms", webhook(fields))
 
 
+def receive_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Receive a message that cannot be read before the provider's bug is fixed."""
+    with monkeypatch.context() as faulty:
+        faulty.setitem(providers.REGISTRY, "sms", Faulty)
+        receive(INBOUND_SMS)
+
+
 def replay(selector: Selector = UNPARSED) -> tuple[int, int, int, int | None]:
     return inbound_replay.replay(selector, 0, lambda: 20)
 
@@ -67,9 +74,7 @@ def test_a_replayed_message_has_the_time_of_its_arrival(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a part has no time of its own, it has the time of its request."""
-    with monkeypatch.context() as faulty:
-        faulty.setitem(providers.REGISTRY, "sms", Faulty)
-        receive(INBOUND_SMS)
+    receive_unread(monkeypatch)
     replay()
     rows = "SELECT m.timestamp = r.received_at FROM messages m, webhook_requests r"
     assert database.value(rows) is True
@@ -102,8 +107,6 @@ def test_a_function_replays_only_requests_of_its_route(database: Database) -> No
 def test_a_request_that_the_provider_repeats_after_the_fix_needs_no_replay(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as faulty:
-        faulty.setitem(providers.REGISTRY, "sms", Faulty)
-        receive(INBOUND_SMS)
+    receive_unread(monkeypatch)
     assert receive(INBOUND_SMS).status == 200
     assert database.rows(REQUESTS) == [[None]]

@@ -171,14 +171,20 @@ def wait_for_claims(server: Postgres, count: int) -> None:
     eventually(lambda: rows(server, sending) == [[count]])
 
 
-@pytest.mark.slow
-def test_outcomes_are_recorded_when_postgres_is_back(
-    server: Postgres, aws: Aws, providers: ProviderSimulator
-) -> None:
+def deliver_until_outage(server: Postgres, aws: Aws, providers: ProviderSimulator) -> Delivery:
+    """Begin to deliver three messages, and stop Postgres while the provider takes them."""
     providers.behave(Behaviour(delay=1))
     delivery = Delivery(accept(aws, 3))
     wait_for_claims(server, 3)
     server.stop()
+    return delivery
+
+
+@pytest.mark.slow
+def test_outcomes_are_recorded_when_postgres_is_back(
+    server: Postgres, aws: Aws, providers: ProviderSimulator
+) -> None:
+    delivery = deliver_until_outage(server, aws, providers)
     eventually(lambda: len(providers.requests) == 3)
     server.start()
     delivery.join(timeout=30)
@@ -192,10 +198,7 @@ def test_outcomes_are_recorded_when_postgres_is_back(
 def test_the_batch_stays_in_the_queue_if_postgres_is_not_back_in_time(
     server: Postgres, aws: Aws, providers: ProviderSimulator
 ) -> None:
-    providers.behave(Behaviour(delay=1))
-    delivery = Delivery(accept(aws, 3))
-    wait_for_claims(server, 3)
-    server.stop()
+    delivery = deliver_until_outage(server, aws, providers)
     delivery.seconds_left = 0.9
     delivery.join(timeout=30)
     assert isinstance(delivery.ended_with, Unavailable)

@@ -318,14 +318,8 @@ def _report(event: Any, received_at: datetime) -> DeliveryReport:
             status = None
     elif word == "opened" and _is_by_machine(event):
         status, code = None, "machine_open"
-    needs_reason = status in (None, Status.FAILED)
-    return DeliveryReport(
-        provider_message_id=id,
-        reference=reference,
-        status=status,
-        code=code if needs_reason else None,
-        reason=_reason(event) if needs_reason else None,
-        timestamp=timestamp,
+    return DeliveryReport.of_message(
+        status, code, _reason(event), provider_message_id=id, reference=reference, timestamp=timestamp
     )
 
 

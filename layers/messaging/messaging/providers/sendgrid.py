@@ -224,14 +224,8 @@ def _report(word: str, event: Mapping[str, Any], received_at: datetime) -> Deliv
         status, code = None, "machine_open"  # a mail proxy opened it, not the contact
     elif status is Status.FAILED:
         code = redact(event.get("status")) or redact(event.get("type")) or code
-    needs_reason = status in (None, Status.FAILED)
-    return DeliveryReport(
-        provider_message_id=id,
-        reference=reference,
-        status=status,
-        code=code if needs_reason else None,
-        reason=reason if needs_reason else None,
-        timestamp=timestamp,
+    return DeliveryReport.of_message(
+        status, code, reason, provider_message_id=id, reference=reference, timestamp=timestamp
     )
 
 

@@ -6,14 +6,7 @@ from urllib.parse import urlencode
 import boto3
 import pytest
 
-from tests.layer.providers.mailgun.signatures import (
-    KEY,
-    MULTIPART,
-    OTHER_KEY,
-    URLENCODED,
-    multipart,
-    signature,
-)
+from tests.layer.providers.mailgun import signatures
 from tests.support.api import Answer, call
 from tests.support.aws import Aws
 from tests.support.configuration import Configure
@@ -24,14 +17,18 @@ MAIL = {"recipient": "user@example.com", "from": "contact@example.org", "body-pl
 
 @pytest.fixture(autouse=True)
 def deployed(aws: Aws, configure: Configure, database: Database) -> None:
-    keys = {"mails": KEY, "mails-mime": [OTHER_KEY, KEY], "others": OTHER_KEY}
+    keys = {
+        "mails": signatures.KEY,
+        "mails-mime": [signatures.OTHER_KEY, signatures.KEY],
+        "others": signatures.OTHER_KEY,
+    }
     secret = aws.create_secret({name: {"signing_key": key} for name, key in keys.items()})
     configure(PROVIDERS=",".join(f"{name}=mailgun" for name in keys), PROVIDER_SECRET_ARN=secret)
 
 
 def post(signed: dict[str, str], to: str = "mails", **fields: str) -> Answer:
     written = urlencode({**MAIL, **fields, **signed}).encode()
-    return call("POST", f"/api/webhooks/email/{to}", written, {"content-type": URLENCODED})
+    return call("POST", f"/api/webhooks/email/{to}", written, {"content-type": signatures.URLENCODED})
 
 
 def stored_counts(database: Database) -> tuple[object, object]:
@@ -42,7 +39,7 @@ def stored_counts(database: Database) -> tuple[object, object]:
 
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(hours=8)], ids=["at once", "after an outage"])
 def test_a_token_is_valid_for_one_body_which_may_be_repeated(database: Database, age: timedelta) -> None:
-    signed = signature(datetime.now(UTC) - age)
+    signed = signatures.signature(datetime.now(UTC) - age)
     assert [post(signed).status for _ in range(3)] == [200, 200, 200]
     assert stored_counts(database) == (1, 1)
     for forged in ({"body-plain": "forged"}, {"from": "evil@example.org"}, {"recipient": "x@example.com"}):
@@ -52,14 +49,14 @@ def test_a_token_is_valid_for_one_body_which_may_be_repeated(database: Database,
 
 
 def test_a_used_token_is_refused_at_every_instance_with_the_same_key(database: Database) -> None:
-    signed = signature()
+    signed = signatures.signature()
     assert post(signed).status == 200
     for forged in ({}, {"body-plain": "forged"}):
         assert post(signed, "mails-mime", **forged).status == 403
     assert stored_counts(database) == (1, 1)
     token = signed["token"]
-    assert post(signature(token=token, key=OTHER_KEY), "others").status == 200
-    assert post(signature(token=token, key=OTHER_KEY), "mails-mime").status == 403
+    assert post(signatures.signature(token=token, key=signatures.OTHER_KEY), "others").status == 200
+    assert post(signatures.signature(token=token, key=signatures.OTHER_KEY), "mails-mime").status == 403
     assert stored_counts(database) == (2, 2)
     assert (
         database.value("SELECT count(*) FROM webhook_requests WHERE replay_token = :token", token=token) == 0
@@ -67,10 +64,10 @@ def test_a_used_token_is_refused_at_every_instance_with_the_same_key(database: D
 
 
 def test_a_request_with_a_used_token_stores_no_file(aws: Aws, database: Database) -> None:
-    signed = signature()
+    signed = signatures.signature()
     for to, content, status in (("mails", b"1", 200), ("mails", b"2", 403), ("mails-mime", b"3", 403)):
-        body = multipart({**MAIL, **signed}, {"attachment-1": ("a.txt", "text/plain", content)})
-        answered = call("POST", f"/api/webhooks/email/{to}", body, {"content-type": MULTIPART})
+        body = signatures.multipart({**MAIL, **signed}, {"attachment-1": ("a.txt", "text/plain", content)})
+        answered = call("POST", f"/api/webhooks/email/{to}", body, {"content-type": signatures.MULTIPART})
         assert answered.status == status
     assert boto3.client("s3").list_objects_v2(Bucket=aws.media)["KeyCount"] == 1
     assert stored_counts(database) == (1, 1)
@@ -78,10 +75,10 @@ def test_a_request_with_a_used_token_stores_no_file(aws: Aws, database: Database
 
 def test_requests_with_different_tokens_are_stored(database: Database) -> None:
     for body in ("one", "two"):
-        assert post(signature(), **{"body-plain": body}).status == 200
+        assert post(signatures.signature(), **{"body-plain": body}).status == 200
     assert stored_counts(database) == (2, 2)
 
 
 def test_a_request_that_was_signed_yesterday_is_not_stored(database: Database) -> None:
-    assert post(signature(datetime.now(UTC) - timedelta(days=1))).status == 403
+    assert post(signatures.signature(datetime.now(UTC) - timedelta(days=1))).status == 403
     assert stored_counts(database) == (0, 0)
