@@ -16,7 +16,7 @@ from tests.support.database import Database
 
 URL = "https://example.com/a%20b.jpg?signed=1%2B1"
 
-pytestmark = pytest.mark.usefixtures("providers", "database")
+pytestmark = [pytest.mark.usefixtures("providers", "database"), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from tests.support.api import EMAIL, NEW_EMAIL, NEW_SMS, SMS, call
 from tests.support.configuration import Configure
 from tests.support.database import Database
 
-pytestmark = pytest.mark.usefixtures("providers")
+pytestmark = [pytest.mark.usefixtures("providers"), pytest.mark.slow]
 
 ROUTES = [(SMS, NEW_SMS), (EMAIL, NEW_EMAIL)]
 POLICIES = "SELECT delivery_policy FROM messages ORDER BY id"

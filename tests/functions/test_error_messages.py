@@ -7,6 +7,8 @@ import pytest
 from tests.support.api import EMAIL, INBOUND_SMS, NEW_EMAIL, NEW_SMS, SMS, Answer, call
 from tests.support.configuration import Configure
 
+pytestmark = pytest.mark.slow
+
 URL = "https://example.com/i.jpg"
 URL_MESSAGE = "must be a URL that begins with http:// or https://"
 TIME_MESSAGE = "must be an RFC 3339 time, such as 2024-11-01T14:00:00Z"

@@ -19,7 +19,7 @@ from tests.support.api import (
 from tests.support.database import Database
 from tests.support.names import NAMES
 
-pytestmark = pytest.mark.usefixtures("providers", "database")
+pytestmark = [pytest.mark.usefixtures("providers", "database"), pytest.mark.slow]
 
 NAMED = {
     "from": '"Lee, Ann" <user@example.com>',

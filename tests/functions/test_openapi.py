@@ -13,6 +13,8 @@ from local.simulators.provider import ProviderSimulator
 from tests.support import api
 from tests.support.database import Database
 
+pytestmark = pytest.mark.slow
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DOCUMENT: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 

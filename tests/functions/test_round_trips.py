@@ -14,7 +14,7 @@ from tests.support.configuration import Configure
 from tests.support.postgres_proxy import Proxy
 from tests.template.test_events import event
 
-pytestmark = pytest.mark.usefixtures("providers")
+pytestmark = [pytest.mark.usefixtures("providers"), pytest.mark.slow]
 
 SEND, WEBHOOK = "/api/messages/sms", "/api/webhooks/sms"
 REPORT = {"messaging_provider_id": "p-1", "status": "delivered"}

@@ -19,7 +19,7 @@ from tests.support.aws import Aws
 from tests.support.database import Database
 from tests.support.log_lines import Printed
 
-pytestmark = pytest.mark.usefixtures("providers")
+pytestmark = [pytest.mark.usefixtures("providers"), pytest.mark.slow]
 
 UNREAD = "/api/admin/unread-webhooks"
 ADMIN: Mapping[str, str] = {"account": "1", "scopes": "admin", "key": "7"}

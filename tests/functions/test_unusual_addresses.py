@@ -10,6 +10,8 @@ from tests.support.aws import Aws
 from tests.support.configuration import Configure
 from tests.support.database import Database
 
+pytestmark = pytest.mark.slow
+
 HOOK = "/api/webhooks/email"
 UNUSUAL = [
     "taro..y.@docomo.ne.jp",

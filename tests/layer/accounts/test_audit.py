@@ -11,6 +11,8 @@ from tests.support.admin import make_account, make_key
 from tests.support.database import Database
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 SHOP = "+12016660001"
 
 

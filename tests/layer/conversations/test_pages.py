@@ -15,6 +15,8 @@ from tests.support import messages as support_messages
 from tests.support.database import Database
 from tests.support.messages import ACCOUNT, CUSTOMER
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime.fromisoformat("2024-11-01T14:00:00Z")
 
 

@@ -21,6 +21,8 @@ from tests.support.configuration import SIGNING_SECRET, Configure
 from tests.support.database import Database
 from tests.support.log_lines import Printed
 
+pytestmark = pytest.mark.slow
+
 MARKS = ("Marked", "8045550199", "marked.person", SIGNING_SECRET.removeprefix("whsec_"), "whsec_")
 """Parts of a body, a number, an address, and of the secret that signs requests."""
 BODY, NUMBER, ADDRESS = "Marked body", "+18045550199", "marked.person@example.org"

@@ -7,7 +7,7 @@ from tests.layer.handlers.test_routes import PATHS, concrete, declared_methods
 from tests.support.api import INBOUND_SMS, SMS, Answer, call, call_url, signed
 from tests.support.configuration import Configure
 
-pytestmark = pytest.mark.usefixtures("aws", "database")
+pytestmark = [pytest.mark.usefixtures("aws", "database"), pytest.mark.slow]
 
 ALWAYS = {
     "strict-transport-security": "max-age=31536000",

@@ -28,6 +28,8 @@ from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.tcp_server import Script, hang, reset, respond, serve
 
+pytestmark = pytest.mark.slow
+
 UNREACHABLE = "postgresql://nobody:nothing@127.0.0.1:9/nowhere?sslmode=disable"
 FILES = "SELECT attachments FROM messages ORDER BY id"
 

@@ -271,6 +271,7 @@ def test_any_text_is_parsed(value: str) -> None:
     assert comparable_address(value) == comparable_address(f" {value} ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

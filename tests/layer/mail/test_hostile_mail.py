@@ -8,6 +8,8 @@ from messaging.mail import message as mail_message
 from tests.layer.mail.test_parts import FORWARDED, HTML, IMAGE, PDF, TEXT, parse
 from tests.support.mails import NOW, inbound
 
+pytestmark = pytest.mark.slow
+
 
 def test_parts_that_are_too_deep_become_one_file() -> None:
     deep = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n" for n in range(5000))

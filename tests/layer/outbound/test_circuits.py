@@ -15,6 +15,8 @@ from tests.support.aws import Aws
 from tests.support.database import Database
 from tests.support.delivery import let_pass, relayed
 
+pytestmark = pytest.mark.slow
+
 PROVIDER_FAILURES = ["temporary", "misconfigured", "unknown"]
 REFUSALS = ["permanent", "opted_out"]
 NOT_ALLOWED = "sender_not_allowed"

@@ -13,7 +13,7 @@ from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.delivery import accept, deliver, events, let_pass, make_due, relayed, state, wait
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.slow]
 
 MAX_AGE = 3600
 DAY = 86400

@@ -15,6 +15,8 @@ from tests.support.database import Database
 from tests.support.delivery import accept, deliver, events, let_pass, relayed, state, wait
 from tests.support.providers.example_provider import ExampleProvider
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("first", "second", "third")
 NEXT_ATTEMPT = """
     SELECT provider, next_attempt_at <= clock_timestamp()

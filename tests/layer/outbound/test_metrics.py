@@ -14,7 +14,7 @@ from tests.support.delivery import accept, let_pass
 from tests.support.log_lines import Printed
 from tests.template.test_events import event
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.slow]
 
 CAUSES = {"Sent", "Failed", "Misconfigured", "OptedOut", "CircuitOpened", "OpenCircuits", "Resent", "Unknown"}
 

@@ -19,7 +19,7 @@ from tests.support.configuration import Configure
 from tests.support.database import Database
 from tests.support.delivery import accept, deliver, events, let_pass, relayed, state
 
-pytestmark = pytest.mark.usefixtures("aws")
+pytestmark = [pytest.mark.usefixtures("aws"), pytest.mark.slow]
 
 FIRST_LOOKUP, NOT_FOUND_AFTER, UNKNOWN_AFTER = 15, 60, 600
 LOST = ["attempt", 1, "unknown", "no_answer"]

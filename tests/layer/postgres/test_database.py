@@ -24,6 +24,8 @@ from tests.support.lambda_context import Context
 from tests.support.postgres_proxy import End, Proxy
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("how", [End.CLOSED, End.RESET])
 def test_a_connection_that_ended_while_idle_is_replaced(

@@ -12,6 +12,8 @@ from tests.support.aws import Aws
 from tests.support.configuration import Configure
 from tests.support.database import Database
 
+pytestmark = pytest.mark.slow
+
 MAIL = {"recipient": "user@example.com", "from": "contact@example.org", "body-plain": "in"}
 
 

@@ -21,6 +21,8 @@ from tests.support.database import Database
 from tests.support.log_lines import Printed
 from tests.support.tcp_server import Script, read_request, serve
 
+pytestmark = pytest.mark.slow
+
 PAYLOADS = Path(__file__).parent / "payloads"
 HOOK = "/api/webhooks/email/sendgrid-eu"
 CONTACT, COPY = NEW_EMAIL["to"], "copy@example.org"
