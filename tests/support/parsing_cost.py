@@ -14,7 +14,7 @@ def assert_parsing_is_cheap(parse: Callable[[bytes], object], unit: bytes, end: 
     body = unit * (SIZE // len(unit)) + end
     began = time.process_time()
     parse_or_refuse(parse, body)
-    assert time.process_time() - began < 20  # quadratic time would be minutes
+    assert time.process_time() - began < 1
     tracemalloc.start()
     parse_or_refuse(parse, body)
     _, peak = tracemalloc.get_traced_memory()

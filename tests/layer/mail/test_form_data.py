@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.mail.form_data import Field, is_json, parse_form
+from messaging.mail.form_data import MAX_HEAD_LINES, Field, is_json, parse_form
 from messaging.problems import Unreadable
 from messaging.transport.payload import MAX_FIELDS
 from tests.support.parsing_cost import assert_parsing_is_cheap, parse_or_refuse
@@ -246,3 +246,16 @@ def test_any_form_is_read_or_refused(noise: bytes, at: int) -> None:
 )
 def test_parsing_takes_little_time_and_memory(unit: bytes, end: bytes) -> None:
     assert_parsing_is_cheap(parse_form, unit, end)
+
+
+def test_the_parts_have_at_most_the_maximum_of_header_lines() -> None:
+    part_of_a_thousand = HEAD + b"\r\n" + b"A: b\r\n" * 998 + b"\r\n1\r\n"
+    parts = part_of_a_thousand * (MAX_HEAD_LINES // 1000)
+    assert len(parse_form(parts + END)) == MAX_HEAD_LINES // 1000
+    with pytest.raises(Unreadable):
+        parse_form(parts + HEAD + b"\r\n\r\n1\r\n" + END)
+
+
+def test_a_part_without_an_empty_line_is_a_file_with_all_of_its_content() -> None:
+    [field] = parse_form(HEAD + b"\r\n" + END)
+    assert (field.name, field.content) == ("", HEAD.partition(b"\r\n")[2])

@@ -108,4 +108,4 @@ def test_a_long_text_is_checked_quickly(unit: str) -> None:
     began = time.process_time()
     decode_base64_text(unit * 300_000)
     decode_base64_text(unit * 300_000 + "!")
-    assert time.process_time() - began < 20  # quadratic time would be minutes
+    assert time.process_time() - began < 1

@@ -10,12 +10,20 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from messaging.mail.charset import decode
-from messaging.mail.mime import first_header, split_head
+from messaging.mail.mime import Headers, first_header, split_head
 from messaging.mail.parameters import file_name, parse_header
 from messaging.problems import Unreadable
 from messaging.transport.payload import MAX_FIELDS, urlencoded_bytes
 
+MAX_HEAD = 16_384
+"""Bytes of the headers of a part."""
+MAX_HEAD_LINES = 2 * MAX_FIELDS
+"""Lines of the headers of all parts, with the empty ones. Vendors write two or three for each part."""
+
 _FIRST_LINE = re.compile(rb"\s*+--(?P<boundary>[^\r\n]{1,200}?)[ \t]*+(?P<line_break>\r?\n)")
+
+_HEAD = re.compile(rb"(?s).{0,%d}?(?:\A|\n)\r?\n" % MAX_HEAD)
+"""The headers of a part with the empty line after them. Without it, the part has no headers."""
 
 
 class Field(NamedTuple):
@@ -40,17 +48,23 @@ def is_json(body: bytes) -> bool:
 def parse_form(body: bytes) -> Sequence[Field]:
     """Return the fields of a form in their order.
 
-    Raises Unreadable if it has more than MAX_FIELDS. Nothing else is an error: parts without a name, lines
-    that end with LF, a missing end, and bytes of any charset in names are read.
+    Raises Unreadable if it has more than MAX_FIELDS, or its parts more than MAX_HEAD_LINES. Nothing else is
+    an error: parts without a name, lines that end with LF, a missing end, and bytes of any charset in names
+    are read.
     """
     first_line = _FIRST_LINE.match(body)
     if first_line is None:
         return [Field(decode(name, None), content) for name, content in urlencoded_bytes(body)]
     fields: list[Field] = []
+    head_lines = 0
     for part in _parts(body, first_line):
         if len(fields) == MAX_FIELDS:
             raise Unreadable(f"The body has more than {MAX_FIELDS} fields.")
-        fields.append(_field(part))
+        head = _HEAD.match(part)
+        head_lines += head[0].count(b"\n") if head else 0
+        if head_lines > MAX_HEAD_LINES:
+            raise Unreadable(f"The parts of the body have more than {MAX_HEAD_LINES} lines of headers.")
+        fields.append(_field(*split_head(part, set()) if head else ({}, part)))
     return fields
 
 
@@ -73,8 +87,7 @@ def _parts(body: bytes, first_line: re.Match[bytes]) -> Iterator[memoryview]:
         yield view[start:]
 
 
-def _field(part: memoryview) -> Field:
-    headers, content = split_head(part, set())
+def _field(headers: Headers, content: memoryview) -> Field:
     disposition_header = first_header(headers, "content-disposition")
     disposition = parse_header(disposition_header)
     content_type = parse_header(first_header(headers, "content-type"))
