@@ -15,8 +15,8 @@ FOLDER = Path(__file__).parent / "node"
 def read_by_node(mails: Sequence[bytes]) -> Mapping[str, list[Seen | None]]:
     """Return what each reader shows of each mail, or None if it raised, by the reader's name and version.
 
-    Installs the readers at the first call. Raises OSError if there is no npm, and CalledProcessError if a
-    command fails.
+    Installs the readers at the first call. Raises OSError if npm is not installed, and
+    CalledProcessError if a command fails.
     """
     if not (FOLDER / "node_modules").exists():
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=FOLDER, check=True)

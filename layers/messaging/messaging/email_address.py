@@ -90,8 +90,8 @@ def _canonical_local(local: str) -> str:
     content = _lower(local)
     if _DOT_ATOM.fullmatch(content) or (not is_quoted and _UNQUOTED.fullmatch(content)):
         return content
-    # What is no dot-atom stays in the form in which it was written, quoted or not: the other form is not an
-    # address by the RFC, and the sender's system may know only its own.
+    # Any other local part needs quotes, or keeps those that it has: without them it is not valid, and the
+    # sender's system may accept only this form.
     return '"' + content.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

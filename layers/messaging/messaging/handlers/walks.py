@@ -17,7 +17,7 @@ def position(
     first: Any,
     parse: Callable[[str], Any] = cursors.parse_id,
 ) -> Any:
-    """Return the sort key in a cursor; `first` if there is none. `walk` is the list's name and its filters.
+    """Return the sort key in a cursor, or `first` without a cursor. `walk` is the list's name and filters.
 
     Raises Unreadable for another list's cursor.
     """

@@ -35,7 +35,7 @@ class Fault(NamedTuple):
 
 
 def describe(errors: Sequence[Exception]) -> Fault | None:
-    """Return the fault of a request with these errors, one for each unread part. None if there are none."""
+    """Return the fault of a request. `errors` has one error for each unread part. None without errors."""
     if not errors:
         return None
     causes = [_describe(error) for error in errors[:MAX_ERRORS]]

@@ -59,7 +59,7 @@ class ReceivedMailbox(NamedTuple):
     """A mailbox of a mail that reached us."""
 
     name: str
-    """Decoded. It is empty if there is none, or if it only repeats the address."""
+    """Decoded. Empty if the mailbox has no name, or if the name only repeats the address."""
     address: str | None
     """In its canonical form. None if the text contains no address."""
     text: str
@@ -249,7 +249,7 @@ def _mailboxes(tokens: _Tokens, *, is_decoded: bool) -> list[ReceivedMailbox]:
 
 
 def _inside_and_outside(tokens: _Tokens) -> tuple[_Tokens | None, _Tokens]:
-    """Return the tokens in the innermost brackets, None if there are none, and all other tokens."""
+    """Return the tokens in the innermost brackets, or None without brackets, and all other tokens."""
     brackets = [n for n, token in enumerate(tokens) if token.kind == "special" and token.text in "<>"]
     start = max((n for n in brackets if tokens[n].text == "<"), default=len(tokens))
     end = next((n for n in brackets if n > start), len(tokens))

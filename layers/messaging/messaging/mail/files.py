@@ -50,12 +50,12 @@ def guess_type(name: str) -> str | None:
 
 
 def clean_content_id(text: str) -> str:
-    """Return the id in a Content-ID header, by which HTML names a file. It is empty if there is none."""
+    """Return the id in a Content-ID header, by which HTML names a file. Empty if the header has no id."""
     return clean_text(decode_header(text)).strip("<> \t")
 
 
 def _file_name(text: str) -> str:
-    """Return the name without folders. It is empty if there is none, or only dots, which name a folder."""
+    """Return the name without folders. A name of only dots names a folder, so the result is empty."""
     text = _DIRECTION_CONTROLS.sub("", clean_text(decode_header(text)))
     path = _CONTROL_CHARACTERS.sub(" ", text).replace("\\", "/")
     name = path.rpartition("/")[2].strip()
