@@ -19,7 +19,8 @@ from tests.support.local.command import PORT_OPTIONS, Run, all_gone, started
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that the user of Postgres can reach if we are root. It cannot reach pytest's."""
-    with tempfile.TemporaryDirectory() as folder:
+    # After a signal during initdb, the process that it has just started can still write for a moment.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
 
